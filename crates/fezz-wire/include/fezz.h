@@ -1,0 +1,50 @@
+/* The ABI of a Fezz module, version 2.
+ *
+ * A module is a shared library that exports the two required functions. The runner loads it in a process of its own
+ * per request, calls fezz_handle_v2 once and exits. Request and response are CBOR maps (RFC 8949); their keys are in
+ * the documentation of the crate fezz-wire.
+ */
+#ifndef FEZZ_H
+#define FEZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Bytes that the callee borrows for the call. ptr is not null, even where len is 0. */
+typedef struct {
+    const uint8_t *ptr;
+    size_t len;
+} FezzSlice;
+
+/* Bytes that the module owns until fezz_free_v2 gets them back. ptr is null for the empty buffer. */
+typedef struct {
+    uint8_t *ptr;
+    size_t len;
+} FezzOwned;
+
+/* Required: one FezzWireRequest in, one FezzWireResponse out. A null buffer is an error. */
+FezzOwned fezz_handle_v2(FezzSlice request);
+
+/* Required: a process that lives on calls it exactly once for each buffer that is not null; one about to exit may
+ * leave it out. */
+void fezz_free_v2(FezzOwned buffer);
+
+/* Optional: once per process image, before the first request. context is a CBOR map {function, version, env}. The
+ * empty buffer is success, otherwise UTF-8 text says what failed. */
+FezzOwned fezz_on_load_v2(FezzSlice context);
+
+/* Optional: in each forked process, before its request: reseed random number generators. */
+void fezz_on_fork_v2(void);
+
+/* Optional: before a long-lived process ends. */
+void fezz_on_unload_v2(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

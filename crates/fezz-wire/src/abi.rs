@@ -1,0 +1,84 @@
+//! The C functions of a module, version 2. `include/fezz.h` says the same to C; a test holds the two together.
+
+use std::ffi::CStr;
+
+/// Bytes that the callee borrows for the call.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct FezzSlice {
+    /// First byte; not null, even where `len` is 0.
+    pub ptr: *const u8,
+    /// How many bytes.
+    pub len: usize,
+}
+
+/// Bytes that the module owns until its `fezz_free_v2` gets them back.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct FezzOwned {
+    /// First byte, or null for an empty buffer, which is never freed.
+    pub ptr: *mut u8,
+    /// How many bytes.
+    pub len: usize,
+}
+
+impl FezzOwned {
+    /// The empty buffer.
+    pub const EMPTY: Self = Self { ptr: std::ptr::null_mut(), len: 0 };
+}
+
+/// `fezz_handle_v2`: one [`FezzWireRequest`](crate::FezzWireRequest) in, one
+/// [`FezzWireResponse`](crate::FezzWireResponse) out. Required. It must not unwind.
+pub type HandleFn = unsafe extern "C" fn(request: FezzSlice) -> FezzOwned;
+
+/// `fezz_free_v2`: required. A process that lives on calls it once for each buffer that isn't null; one about to exit
+/// may leave it out.
+pub type FreeFn = unsafe extern "C" fn(buffer: FezzOwned);
+
+/// `fezz_on_load_v2`: optional, called once per process image before the first request. `context` is the CBOR map
+/// that [`encode_load_context`] makes. The empty buffer is success, UTF-8 text says what failed.
+pub type OnLoadFn = unsafe extern "C" fn(context: FezzSlice) -> FezzOwned;
+
+/// `fezz_on_fork_v2`: optional, called in each forked process before its request.
+pub type OnForkFn = unsafe extern "C" fn();
+
+/// `fezz_on_unload_v2`: optional, called before a long-lived process ends.
+pub type OnUnloadFn = unsafe extern "C" fn();
+
+/// Name of [`HandleFn`].
+pub const HANDLE: &CStr = c"fezz_handle_v2";
+/// Name of [`FreeFn`].
+pub const FREE: &CStr = c"fezz_free_v2";
+/// Name of [`OnLoadFn`].
+pub const ON_LOAD: &CStr = c"fezz_on_load_v2";
+/// Name of [`OnForkFn`].
+pub const ON_FORK: &CStr = c"fezz_on_fork_v2";
+/// Name of [`OnUnloadFn`].
+pub const ON_UNLOAD: &CStr = c"fezz_on_unload_v2";
+
+/// The ELF section in which a module carries its metadata as JSON, readable without running any of its code.
+pub const MANIFEST_SECTION: &str = ".fezz.manifest";
+
+const _: () = {
+    assert!(size_of::<FezzSlice>() == 2 * size_of::<usize>());
+    assert!(std::mem::offset_of!(FezzSlice, len) == size_of::<usize>());
+    assert!(size_of::<FezzOwned>() == 2 * size_of::<usize>());
+    assert!(std::mem::offset_of!(FezzOwned, len) == size_of::<usize>());
+};
+
+/// The context of [`OnLoadFn`]: a CBOR map of `function` and `version` (text) and `env` (a map of text to text).
+pub fn encode_load_context(function: &str, version: &str, env: &[(String, String)]) -> Vec<u8> {
+    let mut writer = crate::cbor::Writer::default();
+    writer.map(3);
+    writer.text("function");
+    writer.text(function);
+    writer.text("version");
+    writer.text(version);
+    writer.text("env");
+    writer.map(env.len());
+    for (name, value) in env {
+        writer.text(name);
+        writer.text(value);
+    }
+    writer.into_bytes()
+}

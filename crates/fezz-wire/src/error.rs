@@ -1,0 +1,87 @@
+//! What can be wrong with a message: each variant names the place, by key or by byte.
+
+/// Why bytes are not a message of this wire.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// The bytes end inside the message.
+    #[error("message ends after {bytes} bytes, before its map is complete")]
+    Truncated {
+        /// How many bytes there were.
+        bytes: usize,
+    },
+    /// The byte at `at` begins no CBOR item (RFC 8949, appendix C), or none that may stand there.
+    #[error("byte {at} begins no CBOR item that may stand there")]
+    Malformed {
+        /// Offset of the byte.
+        at: usize,
+    },
+    /// The message is another CBOR item than a map.
+    #[error("message is not a CBOR map")]
+    NotAMap,
+    /// Something follows the map.
+    #[error("byte {at} follows the end of the message")]
+    TrailingBytes {
+        /// Offset of the first byte too many.
+        at: usize,
+    },
+    /// Maps and arrays nest deeper than [`NESTING_MAX`](crate::NESTING_MAX).
+    #[error("byte {at} opens a map or array more than {max} deep")]
+    TooDeep {
+        /// Offset of the byte that opens it.
+        at: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A string comes in chunks.
+    #[error("the string at byte {at} has an indefinite length: write its length first")]
+    IndefiniteString {
+        /// Offset of the string's first byte.
+        at: usize,
+    },
+    /// A required key is absent.
+    #[error("key `{key}` is missing")]
+    MissingKey {
+        /// The key, after a dot where it stands in an inner map: `meta.request_id`.
+        key: &'static str,
+    },
+    /// A key stands twice in one map.
+    #[error("key `{key}` stands twice in one map, the second time at byte {at}")]
+    DuplicateKey {
+        /// The key.
+        key: String,
+        /// Offset of the second.
+        at: usize,
+    },
+    /// A value, or a key, has another type than the schema says.
+    #[error("byte {at} is not {expected}")]
+    WrongType {
+        /// What the schema says stands there: "text", "an unsigned integer".
+        expected: &'static str,
+        /// Offset of the value.
+        at: usize,
+    },
+    /// A text is not UTF-8.
+    #[error("the text at byte {at} is not UTF-8")]
+    NotUtf8 {
+        /// Offset of the text.
+        at: usize,
+    },
+    /// More than [`PAIRS_MAX`](crate::PAIRS_MAX) headers or parameters.
+    #[error("`{key}` holds more than {max} pairs")]
+    TooManyPairs {
+        /// `headers` or `params`.
+        key: &'static str,
+        /// The limit.
+        max: usize,
+    },
+    /// A number is out of the range that its key allows.
+    #[error("`{key}` is {value}, outside {allowed}")]
+    OutOfRange {
+        /// The key.
+        key: &'static str,
+        /// What the message says.
+        value: u64,
+        /// The range in words.
+        allowed: &'static str,
+    },
+}

@@ -1,0 +1,54 @@
+//! What the runner's exit status says where it leaves without a response.
+
+/// The runner's exit codes, in the range of `sysexits.h`, so that neither a shell's codes (126, 127) nor the usual
+/// `exit(1)` of a module is taken for one. They tell what happened; they prove nothing, for a module can exit by
+/// any number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// The command line is wrong (`EX_USAGE`).
+    Usage = 64,
+    /// Stdin holds no request (`EX_DATAERR`).
+    BadRequest = 65,
+    /// The module can't be loaded: absent, not a shared library, a library that it needs is missing (`EX_NOINPUT`).
+    ModuleNotLoaded = 66,
+    /// The module's `fezz_on_load_v2` refused (`EX_UNAVAILABLE`).
+    OnLoadFailed = 69,
+    /// The module broke the ABI: it returned a null buffer (`EX_SOFTWARE`).
+    AbiViolation = 70,
+    /// The process was at its memory limit when it crashed (`EX_OSERR`).
+    OutOfMemory = 71,
+    /// The module lacks a required symbol (`EX_OSFILE`).
+    MissingSymbol = 72,
+    /// The request can't be read or the response not written (`EX_IOERR`).
+    Io = 74,
+    /// A restriction can't be put in force (`EX_NOPERM`).
+    NotConfined = 77,
+    /// An environment variable of the manifest didn't arrive (`EX_CONFIG`).
+    EnvironmentIncomplete = 78,
+}
+
+impl ExitCode {
+    const ALL: [Self; 10] = [
+        Self::Usage,
+        Self::BadRequest,
+        Self::ModuleNotLoaded,
+        Self::OnLoadFailed,
+        Self::AbiViolation,
+        Self::OutOfMemory,
+        Self::MissingSymbol,
+        Self::Io,
+        Self::NotConfined,
+        Self::EnvironmentIncomplete,
+    ];
+
+    /// The code behind an exit status, if it is one of these.
+    pub fn from_status(status: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| i32::from(code.as_u8()) == status)
+    }
+
+    /// The number for `_exit(2)`.
+    pub fn as_u8(self) -> u8 {
+        self as u8
+    }
+}

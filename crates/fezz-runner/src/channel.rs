@@ -1,0 +1,84 @@
+//! Where the request comes from and the response goes.
+
+use crate::syscalls;
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::{io, stdio};
+
+/// Why request or response can't be moved.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// Descriptors beyond the standard three can't be closed.
+    #[error("failed to close inherited descriptors")]
+    CloseInherited(#[source] Errno),
+    /// Stdout can't be moved out of the module's reach.
+    #[error("failed to move stdout: is it open?")]
+    MoveStdout(#[source] Errno),
+    /// Reading stdin failed.
+    #[error("failed to read the request from stdin")]
+    Read(#[source] Errno),
+    /// Writing the response failed.
+    #[error("failed to write the response")]
+    Write(#[source] Errno),
+}
+
+/// What was stdout, under another number, closed on exec.
+#[derive(Debug)]
+pub struct ResponseChannel(OwnedFd);
+
+/// Closes all but the standard descriptors, moves stdout to a private one, and points descriptor 1 at stderr.
+///
+/// # Errors
+///
+/// A standard descriptor that isn't open: the system then gives no way to do this.
+pub fn take() -> Result<ResponseChannel, ChannelError> {
+    const FIRST_BEYOND_STANDARD: u32 = 3;
+    syscalls::close_from(FIRST_BEYOND_STANDARD).map_err(ChannelError::CloseInherited)?;
+    let response = io::fcntl_dupfd_cloexec(stdio::stdout(), FIRST_BEYOND_STANDARD as i32)
+        .map_err(ChannelError::MoveStdout)?;
+    stdio::dup2_stdout(stdio::stderr()).map_err(ChannelError::MoveStdout)?;
+    Ok(ResponseChannel(response))
+}
+
+/// Reads stdin up to its end. Whoever started this process bounds what it sends.
+///
+/// # Errors
+///
+/// What read(2) says.
+pub fn read_request() -> Result<Vec<u8>, ChannelError> {
+    // One pipe buffer (pipe(7)): a request without a large body takes one read, and one more that finds the end.
+    const STEP_BYTES: usize = 64 * 1024;
+    let mut request = Vec::with_capacity(STEP_BYTES);
+    loop {
+        if request.capacity() == request.len() {
+            request.reserve(request.len());
+        }
+        match io::read(stdio::stdin(), rustix::buffer::spare_capacity(&mut request)) {
+            Ok(0) => return Ok(request),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(ChannelError::Read(errno)),
+        }
+    }
+}
+
+/// Writes the whole response.
+///
+/// # Errors
+///
+/// What write(2) says; a reader that is gone kills this process by SIGPIPE instead.
+pub fn write_response(channel: &ResponseChannel, mut response: &[u8]) -> Result<(), ChannelError> {
+    while !response.is_empty() {
+        match io::write(&channel.0, response) {
+            Ok(written) => response = &response[written..],
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(ChannelError::Write(errno)),
+        }
+    }
+    Ok(())
+}
+
+/// Writes to the function's log. Where stderr is gone there is nobody left to tell, and the exit status still says
+/// what kind of failure it was. Async-signal-safe.
+pub fn log(line: &[u8]) {
+    io::write(stdio::stderr(), line).ok();
+}

@@ -1,0 +1,43 @@
+//! The process that serves one request, in the order in which things happen:
+//!
+//! - [`options`]: the command line.
+//! - [`run`](fn@run): the straight list of steps, with the reason for their order.
+//! - [`channel`]: where the request comes from and the response goes, out of the module's reach.
+//! - [`environment`]: the variables of the manifest, and no others.
+//! - [`limits`]: memory, processor time, core files.
+//! - [`crash`]: tells a crash at the memory limit from any other.
+//! - [`module`]: the shared library and its functions.
+//! - [`syscalls`]: what needs `unsafe` besides the module.
+//!
+//! The host starts it, or a wrapper named by `FEZZ_RUNNER` does; it also works alone, for instance under a debugger:
+//! `fezz-runner module.so < request.cbor > response.cbor`.
+
+pub mod options;
+
+mod run;
+
+pub mod channel;
+pub mod environment;
+pub mod limits;
+
+pub mod crash;
+pub mod module;
+
+pub mod syscalls;
+
+pub use options::{Command, HELP, Options, parse};
+pub use run::{Failure, run};
+
+/// Prints an error with its causes on stderr, as one line, and returns the status to exit with.
+pub fn report(error: &dyn std::error::Error, code: fezz_wire::ExitCode) -> u8 {
+    let mut line = format!("fezz-runner: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line.push('\n');
+    channel::log(line.as_bytes());
+    code.as_u8()
+}

@@ -1,0 +1,53 @@
+//! Resource limits of this process, set before the module is loaded.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Why the process would run without a limit.
+#[derive(Debug, thiserror::Error)]
+pub enum LimitError {
+    /// setrlimit(2) refused.
+    #[error("failed to limit {what} to {value}")]
+    Resource {
+        /// The resource.
+        what: &'static str,
+        /// The limit.
+        value: u64,
+        /// The cause.
+        source: rustix::io::Errno,
+    },
+    /// The handler that notices the memory limit can't be installed.
+    #[error("failed to install the handler of crashes")]
+    CrashHandler(#[source] rustix::io::Errno),
+}
+
+/// Addresses beyond the memory limit: the program, its libraries, and what allocators reserve without using it
+/// (glibc reserves 64 MiB for each thread's arena). A limit of their number alone, without this, would refuse threads
+/// to a function that uses little; [`Resource::Data`] bounds what is used.
+const ADDRESSES_BEYOND_MEMORY_BYTES: u64 = 1 << 30;
+
+/// Puts the limits in force, for this process and whatever it starts.
+///
+/// # Errors
+///
+/// What setrlimit(2) says, with the limit's name.
+pub fn apply(memory_bytes: Option<u64>, cpu_ms: Option<u64>) -> Result<(), LimitError> {
+    // A core file holds the request, and lands in whatever folder this is.
+    lower("the size of core files", Resource::Core, 0)?;
+    if let Some(memory_bytes) = memory_bytes {
+        // Private writable memory, in whichever way it is mapped (since Linux 4.7: getrlimit(2)).
+        lower("memory", Resource::Data, memory_bytes)?;
+        lower("addresses", Resource::As, memory_bytes.saturating_add(ADDRESSES_BEYOND_MEMORY_BYTES))?;
+    }
+    if let Some(cpu_ms) = cpu_ms {
+        lower("processor seconds", Resource::Cpu, cpu_ms.div_ceil(1000))?;
+    }
+    Ok(())
+}
+
+/// Lowers the soft and the hard limit, so that the module can't raise them again; a limit that is lower already stays.
+fn lower(what: &'static str, resource: Resource, value: u64) -> Result<(), LimitError> {
+    let inherited = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+    let value = value.min(inherited);
+    let limit = Rlimit { current: Some(value), maximum: Some(value) };
+    setrlimit(resource, limit).map_err(|source| LimitError::Resource { what, value, source })
+}

@@ -1,0 +1,116 @@
+//! The function's shared library. All that is called here is the author's code: it runs with whatever rights this
+//! process has left.
+
+use fezz_wire::abi::{self, FezzOwned, FezzSlice, HandleFn, OnLoadFn};
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use std::ffi::CStr;
+use std::mem::ManuallyDrop;
+use std::path::{Path, PathBuf};
+
+/// What is wrong with a module.
+#[derive(Debug, thiserror::Error)]
+pub enum ModuleError {
+    /// dlopen(3) refused.
+    #[error("failed to load the module `{path}`")]
+    NotLoaded {
+        /// The module's file.
+        path: PathBuf,
+        /// What dlerror(3) says.
+        source: libloading::Error,
+    },
+    /// A required symbol isn't there.
+    #[error("the module `{path}` has no `{symbol}`: is it built with #[fezz_function], or against fezz.h?")]
+    MissingSymbol {
+        /// The module's file.
+        path: PathBuf,
+        /// The symbol's name.
+        symbol: &'static str,
+        /// What dlerror(3) says.
+        source: libloading::Error,
+    },
+    /// `fezz_on_load_v2` returned a text.
+    #[error("the module's fezz_on_load_v2 failed: {message}")]
+    OnLoad {
+        /// The text.
+        message: String,
+    },
+    /// `fezz_handle_v2` returned nothing.
+    #[error("the module's fezz_handle_v2 returned an empty buffer")]
+    EmptyBuffer,
+}
+
+/// A loaded module. Never unloaded: a Rust library that was used can't soundly be (its threads and thread-locals
+/// stay), and this process ends with it.
+#[derive(Debug)]
+pub struct Module {
+    _library: ManuallyDrop<Library>,
+    handle: HandleFn,
+    on_load: Option<OnLoadFn>,
+}
+
+impl Module {
+    /// Loads the library, which runs its constructors, and finds its functions.
+    ///
+    /// # Errors
+    ///
+    /// [`ModuleError::NotLoaded`] and [`ModuleError::MissingSymbol`].
+    pub fn load(path: &Path) -> Result<Self, ModuleError> {
+        // A name without a slash would be searched in the library path instead (dlopen(3)).
+        let file = if path.components().count() > 1 { path.to_owned() } else { Path::new(".").join(path) };
+        // SAFETY: constructors are arbitrary code, and so is all of a module: nothing here relies on what it leaves
+        // behind but the two functions below, and what confines the process is in force already.
+        let library = unsafe { Library::open(Some(&file), RTLD_NOW | RTLD_LOCAL) };
+        let library = library.map_err(|source| ModuleError::NotLoaded { path: path.to_owned(), source })?;
+        let missing = |symbol: &'static CStr| {
+            let symbol = symbol.to_str().unwrap_or("?");
+            move |source| ModuleError::MissingSymbol { path: path.to_owned(), symbol, source }
+        };
+        // SAFETY: the ABI, version 2, gives this symbol this type.
+        let handle = unsafe { library.get::<HandleFn>(abi::HANDLE) }.map_err(missing(abi::HANDLE))?;
+        // SAFETY: likewise. It isn't called, for this process is about to exit; a module without it is incomplete.
+        unsafe { library.get::<abi::FreeFn>(abi::FREE) }.map_err(missing(abi::FREE))?;
+        // SAFETY: likewise; it is optional.
+        let on_load = unsafe { library.get::<OnLoadFn>(abi::ON_LOAD) }.ok();
+        Ok(Self { handle: *handle, on_load: on_load.map(|on_load| *on_load), _library: ManuallyDrop::new(library) })
+    }
+
+    /// Calls `fezz_on_load_v2`, if the module has it, with the context of [`abi::encode_load_context`].
+    ///
+    /// # Errors
+    ///
+    /// [`ModuleError::OnLoad`] with what it returned.
+    pub fn on_load(&self, context: &[u8]) -> Result<(), ModuleError> {
+        let Some(on_load) = self.on_load else { return Ok(()) };
+        // SAFETY: the context is borrowed for the call, as the ABI says.
+        let complaint = unsafe { on_load(borrowed(context)) };
+        match owned(&complaint) {
+            None => Ok(()),
+            Some(text) => Err(ModuleError::OnLoad { message: String::from_utf8_lossy(text).into_owned() }),
+        }
+    }
+
+    /// Calls `fezz_handle_v2`. The response is the module's memory, never given back: the process ends with it.
+    ///
+    /// # Errors
+    ///
+    /// [`ModuleError::EmptyBuffer`].
+    pub fn handle(&self, request: &[u8]) -> Result<&'static [u8], ModuleError> {
+        // SAFETY: the request is borrowed for the call, as the ABI says.
+        let response = unsafe { (self.handle)(borrowed(request)) };
+        owned(&response).ok_or(ModuleError::EmptyBuffer)
+    }
+}
+
+fn borrowed(bytes: &[u8]) -> FezzSlice {
+    FezzSlice { ptr: bytes.as_ptr(), len: bytes.len() }
+}
+
+/// The bytes of a buffer that the module made; `None` where it is empty.
+fn owned(buffer: &FezzOwned) -> Option<&'static [u8]> {
+    if buffer.ptr.is_null() || buffer.len == 0 || buffer.len > isize::MAX as usize {
+        return None;
+    }
+    // SAFETY: the ABI says that the module owns `len` bytes at `ptr` until fezz_free_v2, which is never called. A
+    // module that lies hurts its own process alone.
+    Some(unsafe { std::slice::from_raw_parts(buffer.ptr, buffer.len) })
+}

@@ -1,0 +1,163 @@
+//! The command line. By hand, because a parser library costs every request its start-up; the host writes it, and
+//! a person who replays a request.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+fezz-runner: serve one request with a function's module, then exit
+
+usage: fezz-runner [options] MODULE < request.cbor > response.cbor
+
+MODULE is a shared library with the symbols of fezz.h. The request is one CBOR map on stdin, up to end of file; the
+response is one CBOR map on stdout; stderr is the function's log, where its stdout goes, too.
+
+options:
+  --function ID         the function's id, for the module's fezz_on_load_v2 (default: the module's file name)
+  --function-version V  its version, likewise (default: unversioned)
+  --env NAME[=VALUE]    a variable of the function's environment, which is otherwise empty; without =VALUE it is
+                        taken from this process's FEZZ_ENV_NAME, so that no secret stands on a command line
+  --memory-bytes N      the most private memory, in bytes (default: no limit)
+  --cpu-ms N            the most processor time, in milliseconds, rounded up to seconds (default: no limit)
+  --help, --version     print this, or the version
+
+exit status: 0 and a response, or
+  64 wrong command line      65 stdin holds no request      66 the module can't be loaded
+  69 fezz_on_load_v2 failed  70 the module broke the ABI    71 out of memory
+  72 a symbol is missing     74 input or output failed      77 a limit can't be put in force
+  78 a variable named by --env is missing
+";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Serve one request.
+    Run(Options),
+    /// Print [`HELP`].
+    Help,
+    /// Print the version.
+    Version,
+}
+
+/// How to serve one request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The module's file.
+    pub module: PathBuf,
+    /// The function's id.
+    pub function: String,
+    /// The function's version.
+    pub version: String,
+    /// The variables of the function's environment; `None`: its value is in `FEZZ_ENV_<NAME>`.
+    pub env: Vec<(String, Option<String>)>,
+    /// The most private memory, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// The most processor time, in milliseconds.
+    pub cpu_ms: Option<u64>,
+}
+
+/// Why a command line is refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} (see fezz-runner --help)")]
+pub struct UsageError(String);
+
+/// Reads the arguments, without the program's name.
+///
+/// # Errors
+///
+/// An unknown option, a value that is missing or no number, no module or two of them.
+pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, UsageError> {
+    let mut arguments = arguments;
+    let mut module = None;
+    let (mut function, mut version, mut env) = (None, None, Vec::new());
+    let (mut memory_bytes, mut cpu_ms) = (None, None);
+    while let Some(argument) = arguments.next() {
+        let mut value = || text_after(&argument, arguments.next());
+        match argument.to_str() {
+            Some("--help" | "-h") => return Ok(Command::Help),
+            Some("--version" | "-V") => return Ok(Command::Version),
+            Some("--function") => function = Some(value()?),
+            Some("--function-version") => version = Some(value()?),
+            Some("--env") => env.push(variable(value()?)?),
+            Some("--memory-bytes") => memory_bytes = Some(number("--memory-bytes", &value()?)?),
+            Some("--cpu-ms") => cpu_ms = Some(number("--cpu-ms", &value()?)?),
+            Some(unknown) if unknown.starts_with("--") => {
+                return Err(UsageError(format!("unknown option `{unknown}`")));
+            }
+            _ if module.is_some() => return Err(UsageError("more than one MODULE is given".to_owned())),
+            _ => module = Some(PathBuf::from(argument)),
+        }
+    }
+    let module = module.ok_or_else(|| UsageError("no MODULE is given".to_owned()))?;
+    let file_name = || module.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Command::Run(Options {
+        function: function.unwrap_or_else(file_name),
+        version: version.unwrap_or_else(|| "unversioned".to_owned()),
+        module,
+        env,
+        memory_bytes,
+        cpu_ms,
+    }))
+}
+
+fn text_after(option: &OsString, value: Option<OsString>) -> Result<String, UsageError> {
+    let option = option.to_string_lossy();
+    let value = value.ok_or_else(|| UsageError(format!("`{option}` lacks its value")))?;
+    value.into_string().map_err(|_| UsageError(format!("the value of `{option}` is not UTF-8")))
+}
+
+fn number(option: &str, value: &str) -> Result<u64, UsageError> {
+    value.parse().map_err(|_| UsageError(format!("`{option} {value}` is not a number of 64 bits")))
+}
+
+fn variable(text: String) -> Result<(String, Option<String>), UsageError> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+        None => (text, None),
+    };
+    if name.is_empty() {
+        return Err(UsageError("`--env` lacks the variable's name".to_owned()));
+    }
+    Ok((name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, expected: Result<Command, &str>) {
+        let arguments = line.split_whitespace().map(OsString::from);
+        assert_eq!(parse(arguments).map_err(|error| error.0), expected.map_err(str::to_owned), "{line}");
+    }
+
+    #[test]
+    fn options_come_in_any_order_and_wrong_ones_are_named() {
+        let options = Options {
+            module: "/m/libm.so".into(),
+            function: "f".to_owned(),
+            version: "v1".to_owned(),
+            env: vec![("A".to_owned(), None), ("B".to_owned(), Some("c=d".to_owned()))],
+            memory_bytes: Some(1024),
+            cpu_ms: None,
+        };
+        check(
+            "--function f --env A /m/libm.so --function-version v1 --memory-bytes 1024 --env B=c=d",
+            Ok(Command::Run(options)),
+        );
+        check("--nonsense m.so", Err("unknown option `--nonsense`"));
+        check("m.so --cpu-ms", Err("`--cpu-ms` lacks its value"));
+        check("m.so --cpu-ms soon", Err("`--cpu-ms soon` is not a number of 64 bits"));
+        check("m.so --env =x", Err("`--env` lacks the variable's name"));
+        check("a.so b.so", Err("more than one MODULE is given"));
+        check("", Err("no MODULE is given"));
+    }
+
+    #[test]
+    fn the_help_lists_every_exit_code() {
+        use fezz_wire::ExitCode;
+        for code in (0..=255).filter_map(ExitCode::from_status) {
+            assert!(HELP.contains(&format!("  {} ", code.as_u8())), "{code:?}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The life of the process: one straight list of steps.
+
+use crate::channel::{self, ChannelError};
+use crate::environment::{self, EnvironmentError};
+use crate::limits::{self, LimitError};
+use crate::module::{Module, ModuleError};
+use crate::options::Options;
+use crate::{crash, syscalls};
+use fezz_wire::{ExitCode, FezzWireRequest, WireError, abi};
+
+/// Why there is no response.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Stdin, stdout or their descriptors.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// A variable is missing.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// A limit can't be set.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    /// The system refuses to tie this process to its parent.
+    #[error("failed to ask for a signal at the parent's end")]
+    DieWithParent(#[source] rustix::io::Errno),
+    /// Stdin holds something else than a request.
+    #[error("stdin holds no request")]
+    Request(#[source] WireError),
+    /// The module.
+    #[error(transparent)]
+    Module(#[from] ModuleError),
+}
+
+impl Failure {
+    /// What the process exits with.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Channel(_) => ExitCode::Io,
+            Self::Environment(_) => ExitCode::EnvironmentIncomplete,
+            Self::Limit(_) | Self::DieWithParent(_) => ExitCode::NotConfined,
+            Self::Request(_) => ExitCode::BadRequest,
+            Self::Module(ModuleError::NotLoaded { .. }) => ExitCode::ModuleNotLoaded,
+            Self::Module(ModuleError::MissingSymbol { .. }) => ExitCode::MissingSymbol,
+            Self::Module(ModuleError::OnLoad { .. }) => ExitCode::OnLoadFailed,
+            Self::Module(ModuleError::EmptyBuffer) => ExitCode::AbiViolation,
+        }
+    }
+}
+
+/// Serves the request on stdin and writes the response to what was stdout. On success the caller has nothing left to
+/// do but to exit, without running any more of the module's code.
+///
+/// # Errors
+///
+/// The first step that failed; the steps behind it were not taken.
+pub fn run(options: &Options) -> Result<(), Failure> {
+    // First of all, so that a host killed by SIGKILL leaves nothing behind. The signal follows the thread that
+    // started this process (prctl(2)); the host's workers live as long as it does.
+    syscalls::die_with_parent().map_err(Failure::DieWithParent)?;
+
+    // Before any module code: from here on neither printf nor a guess at descriptor 1 reaches the response.
+    let response = channel::take()?;
+    let env = environment::replace(&options.env)?;
+    limits::apply(options.memory_bytes, options.cpu_ms)?;
+    crash::watch_for_memory()?;
+
+    // Before the module is loaded, so that a bad request is never taken for a bad module.
+    let request = channel::read_request()?;
+    FezzWireRequest::decode(&request).map_err(Failure::Request)?;
+
+    let module = Module::load(&options.module)?;
+    module.on_load(&abi::encode_load_context(&options.function, &options.version, &env))?;
+    let answer = module.handle(&request)?;
+    channel::write_response(&response, answer)?;
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! What rustix and std offer no safe way to do, one system call a function.
+
+use libc::c_int;
+use rustix::io::Errno;
+use std::mem::MaybeUninit;
+
+/// Ends the process at once: no destructors, no atexit handlers, no flushing (`_exit(2)`).
+pub fn exit_now(status: u8) -> ! {
+    // SAFETY: _exit has no precondition.
+    unsafe { libc::_exit(status.into()) }
+}
+
+/// Has the kernel kill this process when the thread that started it ends (`PR_SET_PDEATHSIG`, prctl(2)).
+///
+/// # Errors
+///
+/// What prctl(2) says.
+pub fn die_with_parent() -> Result<(), Errno> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+}
+
+/// Closes every descriptor from `first` on (close_range(2)).
+///
+/// # Errors
+///
+/// `ENOSYS` before Linux 5.9.
+pub fn close_from(first: u32) -> Result<(), Errno> {
+    // SAFETY: nothing in this process owns a descriptor yet: the callers run before anything is opened.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    if result == 0 { Ok(()) } else { Err(last_error()) }
+}
+
+/// Replaces the process's environment.
+pub fn replace_environment(env: &[(String, String)]) {
+    // SAFETY: single-threaded: the module, the only thing here that starts threads, isn't loaded yet.
+    unsafe { libc::clearenv() };
+    for (name, value) in env {
+        // SAFETY: single-threaded, as above.
+        unsafe { std::env::set_var(name, value) };
+    }
+}
+
+/// The calling thread's errno.
+pub fn errno() -> c_int {
+    // SAFETY: has no precondition, and is async-signal-safe in glibc and musl.
+    let location = unsafe { libc::__errno_location() };
+    // SAFETY: the pointer is to the calling thread's own errno, which lives as long as the thread.
+    unsafe { *location }
+}
+
+/// Calls `handler` on the signals of a crash; when it returns, the signal has its default effect. It runs on a stack
+/// of its own, for the crash may be an overflow of the usual one (sigaltstack(2)).
+///
+/// # Errors
+///
+/// What sigaltstack(2) or sigaction(2) says.
+pub fn on_fatal_signal(handler: extern "C" fn(c_int)) -> Result<(), Errno> {
+    // The kernel's frame with AVX-512 state takes 3 KiB; the handlers here take little.
+    const STACK_BYTES: usize = 16 * 1024;
+    static mut STACK: [MaybeUninit<u8>; STACK_BYTES] = [MaybeUninit::uninit(); STACK_BYTES];
+    let stack = libc::stack_t { ss_sp: (&raw mut STACK).cast(), ss_flags: 0, ss_size: STACK_BYTES };
+    // SAFETY: the stack is static, and nothing but the kernel uses it.
+    if unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) } != 0 {
+        return Err(last_error());
+    }
+    let action = libc::sigaction {
+        sa_sigaction: handler as libc::sighandler_t,
+        // SAFETY: an empty sigset_t is all zeroes on Linux.
+        sa_mask: unsafe { MaybeUninit::zeroed().assume_init() },
+        // One shot: behind the handler the instruction, or abort(3), raises the signal again, with its default effect.
+        sa_flags: libc::SA_RESETHAND | libc::SA_ONSTACK | libc::SA_NODEFER,
+        sa_restorer: None,
+    };
+    for signal in [libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS] {
+        // SAFETY: the handler takes one int, as a handler without SA_SIGINFO does, and the action outlives the call.
+        if unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } != 0 {
+            return Err(last_error());
+        }
+    }
+    Ok(())
+}
+
+fn last_error() -> Errno {
+    Errno::from_raw_os_error(errno())
+}

@@ -1,0 +1,162 @@
+//! Parses what stands in the attribute's parentheses.
+
+use crate::nearest::nearest;
+use crate::value;
+use proc_macro2::Span;
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::{Ident, LitInt, LitStr, Token, bracketed};
+
+const NAMES: [&str; 6] = ["id", "version", "description", "timeout", "method", "path"];
+
+const FORM: &str = "expected `#[fezz_function(id = \"todos\", version = \"v3\", description = \"the to-do list\", \
+                    timeout = \"30s\", method = \"GET\", path = \"/api/todos/{id}\")]`, each argument optional";
+
+/// The arguments, checked; `None` and empty where the author left them out.
+#[derive(Debug, Default)]
+pub(crate) struct Args {
+    pub(crate) id: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) timeout_ms: Option<u64>,
+    pub(crate) methods: Vec<String>,
+    pub(crate) paths: Vec<String>,
+}
+
+impl Parse for Args {
+    fn parse(input: ParseStream) -> syn::Result<Self> {
+        let mut args = Self::default();
+        let mut seen: Vec<Ident> = Vec::new();
+        while !input.is_empty() {
+            let name = parse_name(input)?;
+            if seen.contains(&name) {
+                return Err(error(name.span(), &format!("argument `{name}` stands twice")));
+            }
+            args.parse_value(&name, input)?;
+            seen.push(name);
+            if !input.is_empty() {
+                input.parse::<Token![,]>().map_err(|comma| error(comma.span(), "expected `,`"))?;
+            }
+        }
+        match seen.iter().find(|name| *name == "method") {
+            Some(method) if args.paths.is_empty() => Err(syn::Error::new(
+                method.span(),
+                "`method` needs `path`: expected `method = \"GET\", path = \"/api/todos\"`",
+            )),
+            _ => Ok(args),
+        }
+    }
+}
+
+impl Args {
+    fn parse_value(&mut self, name: &Ident, input: ParseStream) -> syn::Result<()> {
+        match name.to_string().as_str() {
+            "id" => self.id = Some(value::name(&parse_text(input, "id = \"todos\"")?, "id")?),
+            "version" => {
+                self.version = Some(value::name(&parse_text(input, "version = \"v3\"")?, "version")?)
+            }
+            "description" => {
+                self.description = Some(parse_text(input, "description = \"the to-do list\"")?.value());
+            }
+            "timeout" => self.timeout_ms = Some(parse_timeout(input)?),
+            "method" => {
+                self.methods = parse_list(input, "method = \"GET\"` or `[\"GET\", \"POST\"]", value::method)?
+            }
+            "path" => self.paths = parse_list(input, "path = \"/api/todos/{id}\"` or a list", value::path)?,
+            unknown => return Err(unknown_argument(name.span(), unknown)),
+        }
+        Ok(())
+    }
+}
+
+fn parse_name(input: ParseStream) -> syn::Result<Ident> {
+    let name = Ident::parse_any(input).map_err(|at| error(at.span(), "an argument begins with its name"))?;
+    if !NAMES.contains(&name.to_string().as_str()) {
+        return Err(unknown_argument(name.span(), &name.to_string()));
+    }
+    if !input.peek(Token![=]) {
+        return Err(error(name.span(), &format!("argument `{name}` has no value")));
+    }
+    input.parse::<Token![=]>()?;
+    Ok(name)
+}
+
+fn parse_text(input: ParseStream, form: &str) -> syn::Result<LitStr> {
+    input.parse().map_err(|at: syn::Error| syn::Error::new(at.span(), format!("expected `{form}`")))
+}
+
+fn parse_timeout(input: ParseStream) -> syn::Result<u64> {
+    if input.peek(LitInt) {
+        return value::timeout_number(&input.parse()?);
+    }
+    value::timeout_text(&parse_text(input, "timeout = \"30s\"`, `\"1500ms\"` or `1500")?)
+}
+
+/// One string, or a list of them in brackets.
+fn parse_list(
+    input: ParseStream,
+    form: &str,
+    check: fn(&LitStr) -> syn::Result<String>,
+) -> syn::Result<Vec<String>> {
+    if !input.peek(syn::token::Bracket) {
+        return Ok(vec![check(&parse_text(input, form)?)?]);
+    }
+    let content;
+    let bracket = bracketed!(content in input);
+    let mut checked = Vec::new();
+    while !content.is_empty() {
+        checked.push(check(&parse_text(&content, form)?)?);
+        if !content.is_empty() {
+            content.parse::<Token![,]>()?;
+        }
+    }
+    if checked.is_empty() {
+        return Err(syn::Error::new(bracket.span.join(), format!("list is empty: expected `{form}`")));
+    }
+    Ok(checked)
+}
+
+fn unknown_argument(span: Span, name: &str) -> syn::Error {
+    let hint = nearest(name, &NAMES).map(|known| format!(", did you mean `{known}`?")).unwrap_or_default();
+    let known = NAMES.map(|known| format!("`{known}`")).join(", ");
+    error(span, &format!("argument `{name}` is unknown{hint} (there are {known})"))
+}
+
+fn error(span: Span, what: &str) -> syn::Error {
+    syn::Error::new(span, format!("{what}\n{FORM}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Args;
+
+    fn check(tokens: &str, expected: &str) {
+        let error = syn::parse_str::<Args>(tokens).expect_err("the arguments are wrong").to_string();
+        assert!(error.contains(expected), "{tokens}: {error}");
+    }
+
+    #[test]
+    fn each_wrong_argument_is_named() {
+        check("\"todos\"", "an argument begins with its name");
+        check("id", "argument `id` has no value");
+        check("id(\"a\")", "argument `id` has no value");
+        check("id = 5", "expected `id = \"todos\"`");
+        check("id = \"a\" version = \"b\"", "expected `,`");
+        check("id = \"a\", id = \"b\"", "argument `id` stands twice");
+        check("pth = \"/a\"", "did you mean `path`?");
+        check("colour = \"/a\"", "argument `colour` is unknown (there are `id`");
+        check("path = []", "list is empty");
+        check("path = [1]", "or a list");
+        check("method = \"GET\"", "`method` needs `path`");
+        check("timeout = -5", "is no number above zero");
+        check("timeout = 1.5", "expected `timeout = \"30s\"`, `\"1500ms\"` or `1500`");
+    }
+
+    #[test]
+    fn the_order_of_arguments_and_a_final_comma_are_free() {
+        let args: Args = syn::parse_str("path = [\"/a\", \"/b\",], method = \"GET\", timeout = 5,").unwrap();
+        assert_eq!(args.paths, ["/a", "/b"]);
+        assert_eq!(args.methods, ["GET"]);
+        assert_eq!(args.timeout_ms, Some(5));
+    }
+}

@@ -1,0 +1,137 @@
+//! Parses what stands below the attribute, and refuses what can't be a function of Fezz.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::spanned::Spanned;
+use syn::{FnArg, Item, ReturnType, Safety, Signature, Type};
+
+const FORM: &str = "expected `fn name(request: Request) -> Response`, or `async fn`, or with a second parameter \
+                    `context: Context`; any return type that implements `fezz::IntoResponse`";
+
+/// What the shim has to know of the author's function.
+pub(crate) struct Function {
+    pub(crate) name: Ident,
+    pub(crate) is_async: bool,
+    /// Request, then context if it is taken.
+    pub(crate) parameters: Vec<Type>,
+    /// Where the return type stands, or the name where it is left out: the place for an error about it.
+    pub(crate) output: Span,
+}
+
+impl Function {
+    pub(crate) fn parse(item: TokenStream) -> syn::Result<Self> {
+        let item: Item = syn::parse2(item)?;
+        let Item::Fn(function) = item else {
+            return Err(refuse(&item, "`#[fezz_function]` stands on something that is no function"));
+        };
+        let signature = function.sig;
+        refuse_qualifiers(&signature)?;
+        refuse_generics(&signature)?;
+        Ok(Self {
+            parameters: parameters(&signature)?,
+            is_async: signature.asyncness.is_some(),
+            output: match &signature.output {
+                ReturnType::Default => signature.ident.span(),
+                ReturnType::Type(_, output) => output.span(),
+            },
+            name: signature.ident,
+        })
+    }
+}
+
+fn refuse_qualifiers(signature: &Signature) -> syn::Result<()> {
+    if let Some(constness) = &signature.constness {
+        return Err(refuse(constness, "function is `const`, but answers at run time"));
+    }
+    if let Safety::Unsafe(unsafety) = &signature.safety {
+        return Err(refuse(unsafety, "function is `unsafe`, but its caller has no condition to meet"));
+    }
+    match &signature.abi {
+        Some(abi) => {
+            Err(refuse(abi, "function is `extern`, but the C functions around it are the macro's to print"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn refuse_generics(signature: &Signature) -> syn::Result<()> {
+    let generics = &signature.generics;
+    if !generics.params.is_empty() {
+        return Err(refuse(
+            &generics.params,
+            "function is generic, but has one caller, which can't choose a type",
+        ));
+    }
+    match &generics.where_clause {
+        Some(clause) => Err(refuse(clause, "function has a `where` clause, but no generics to bound")),
+        None => Ok(()),
+    }
+}
+
+fn parameters(signature: &Signature) -> syn::Result<Vec<Type>> {
+    let count = signature.inputs.len();
+    if !(1..=2).contains(&count) {
+        let wrong = format!("function takes {count} parameters");
+        return Err(if count == 0 {
+            refuse(&signature.ident, &wrong)
+        } else {
+            refuse(&signature.inputs, &wrong)
+        });
+    }
+    signature.inputs.iter().map(parameter).collect()
+}
+
+fn parameter(input: &FnArg) -> syn::Result<Type> {
+    let typed = match input {
+        FnArg::Receiver(receiver) => {
+            return Err(refuse(receiver, "function takes `self`, but there is no object"));
+        }
+        FnArg::Typed(typed) => typed,
+    };
+    match &*typed.ty {
+        Type::ImplTrait(_) => Err(refuse(&typed.ty, "parameter is `impl Trait`, but has one caller")),
+        Type::Reference(_) => {
+            Err(refuse(&typed.ty, "parameter is a reference, but the function owns its request"))
+        }
+        named => Ok(named.clone()),
+    }
+}
+
+fn refuse(at: &impl Spanned, wrong: &str) -> syn::Error {
+    syn::Error::new(at.span(), format!("{wrong}\n{FORM}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Function;
+
+    fn check(item: &str, expected: &str) {
+        let error = Function::parse(item.parse().unwrap()).err().expect("the item is wrong").to_string();
+        assert!(error.contains(expected), "{item}: {error}");
+    }
+
+    #[test]
+    fn what_cannot_be_a_function_is_refused_by_name() {
+        check("struct Todos;", "no function");
+        check("fn f() {}", "takes 0 parameters");
+        check("fn f(a: Request, b: Context, c: u8) {}", "takes 3 parameters");
+        check("fn f(&self) {}", "takes `self`");
+        check("fn f(self, r: Request) {}", "takes `self`");
+        check("fn f<T>(r: T) {}", "is generic");
+        check("fn f<'a>(r: Request) -> &'a str {}", "is generic");
+        check("fn f(r: Request) where Request: Copy {}", "`where` clause");
+        check("fn f(r: impl Into<Request>) {}", "`impl Trait`");
+        check("fn f(r: &Request) {}", "is a reference");
+        check("const fn f(r: Request) {}", "is `const`");
+        check("unsafe fn f(r: Request) {}", "is `unsafe`");
+        check("extern \"C\" fn f(r: Request) {}", "is `extern`");
+    }
+
+    #[test]
+    fn an_async_function_with_a_context_is_seen_as_one() {
+        let item = "pub async fn todos(r: Request, _: Context) -> u8 { 1 }".parse().unwrap();
+        let function = Function::parse(item).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(function.name, "todos");
+        assert_eq!(function.parameters.len(), 2);
+        assert!(function.is_async);
+    }
+}

@@ -1,0 +1,66 @@
+//! The attribute macro of the crate `fezz`. Depend on that one: what the macro prints names `::fezz`.
+//!
+//! A pipeline, in the order that tokens pass it:
+//!
+//! - `args`: what stands in the attribute's parentheses, each value checked (`value`) and each unknown name answered
+//!   with the nearest known one (`nearest`).
+//! - `item`: what stands below the attribute; refuses what can't be a function of Fezz.
+//! - `manifest`: the arguments as the JSON that a module carries.
+//! - `expand`: prints the item as it was written, and behind it the C functions and the manifest.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod value;
+
+mod nearest;
+
+mod item;
+
+mod manifest;
+
+mod expand;
+
+use args::Args;
+use item::Function;
+use proc_macro2::TokenStream;
+
+/// Makes a function the one that its module serves.
+///
+/// ```text
+/// #[fezz_function(
+///     id = "todos",                     // [A-Za-z0-9_.-], begins with a letter or digit, at most 64 characters
+///     version = "v3",                   // the same
+///     description = "the to-do list",
+///     timeout = "30s",                  // or "1500ms", or an integer of milliseconds
+///     method = ["GET", "HEAD"],         // or one, "GET"; left out, any. Needs `path`
+///     path = "/api/todos/{id}",         // or a list
+/// )]
+/// fn todos(request: Request, context: Context) -> Result<Response, fezz::Error>
+/// ```
+///
+/// Each argument is optional, and so is the parameter `context`. The function may be `async`; it returns anything
+/// that is `fezz::IntoResponse`. It stays as written and can be called by unit tests. A crate has one such function.
+///
+/// Beside it the macro prints `fezz_handle_v2` and `fezz_free_v2`, the two C functions that a runner looks up, and the
+/// arguments as JSON in the section `.fezz.manifest`, which the host and the tools read without running any code.
+/// They are no part of the crate's Rust names. A crate with `#![forbid(unsafe_code)]` may use the macro.
+#[proc_macro_attribute]
+pub fn fezz_function(
+    args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    let item = TokenStream::from(item);
+    match expand_function(args.into(), item.clone()) {
+        Ok(expansion) => expansion,
+        // The item is kept, so that its callers aren't reported as well.
+        Err(error) => item.into_iter().chain(error.to_compile_error()).collect(),
+    }
+    .into()
+}
+
+fn expand_function(args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
+    let args: Args = syn::parse2(args)?;
+    let function = Function::parse(item.clone())?;
+    Ok(expand::print(&item, &function, &manifest::json(&args)))
+}

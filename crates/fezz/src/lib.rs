@@ -1,0 +1,135 @@
+//! Fezz runs a native function for an HTTP request, in a process of its own. This crate is what its author writes
+//! it with.
+//!
+//! # Quick start
+//!
+//! A function is a shared library:
+//!
+//! ```toml
+//! [package]
+//! name = "todos"
+//! version = "0.1.0"
+//! edition = "2024"
+//!
+//! [lib]
+//! crate-type = ["cdylib"]
+//!
+//! [dependencies]
+//! fezz = "0.1"
+//! serde = { version = "1", features = ["derive"] }
+//! ```
+//!
+//! `src/lib.rs` has one function with the attribute [`#[fezz_function]`](fezz_function):
+//!
+//! ```
+//! # #[cfg(feature = "json")]
+//! # mod quick_start {
+//! // curl localhost:3000/api/todos/7
+//! use fezz::prelude::*;
+//!
+//! #[derive(serde::Serialize)]
+//! struct Todo {
+//!     id: u32,
+//!     title: String,
+//! }
+//!
+//! #[fezz_function(method = "GET", path = "/api/todos/{id}", timeout = "5s")]
+//! fn todo(request: Request, context: Context) -> Result<Json<Todo>, fezz::Error> {
+//!     eprintln!("request {}: stderr is the log", context.request_id());
+//!     let not_found = || Response::text("no such todo\n").with_status(404);
+//!     let id = request.param("id").and_then(|id| id.parse().ok()).ok_or_else(not_found)?;
+//!     Ok(Json(Todo { id, title: title(id)? }))
+//! }
+//!
+//! fn title(id: u32) -> std::io::Result<String> {
+//!     Ok(format!("todo {id}"))
+//! }
+//!
+//! // The function stays a function, for unit tests to call.
+//! # pub // so that this example is run
+//! fn a_todo_is_found_by_its_id() {
+//!     let request = Request::new("GET", "/api/todos/7").with_param("id", "7");
+//!     let response = todo(request, Context::new()).into_response();
+//!     assert_eq!(response.body(), br#"{"id":7,"title":"todo 7"}"#);
+//! }
+//! # }
+//! # #[cfg(feature = "json")]
+//! # quick_start::a_todo_is_found_by_its_id();
+//! ```
+//!
+//! `cargo build --release` makes `libtodos.so`. It goes, with a `fezz.json` that names it, into the host's
+//! `functions/todos@v1/`:
+//!
+//! ```json
+//! { "id": "todos", "version": "v1", "entry": "libtodos.so",
+//!   "routes": [{ "path": "/api/todos/{id}", "method": "GET" }] }
+//! ```
+//!
+//! # What happens to errors
+//!
+//! - An error that is returned, and a panic, become a 500 that tells the client nothing. The host's log has the
+//!   message with all its sources, or the panic's text and place ([`Error`] has the exceptions).
+//! - With `panic = "abort"` in the crate's profile, a panic can't be caught: the process crashes, the client is told
+//!   502 `function_crashed`, and the log has only what the panic printed.
+//! - A crash, an endless loop or a leak ends one process. Other requests never notice.
+//!
+//! # Async
+//!
+//! An `async fn` runs alone on its thread, to its end. With the feature `tokio` it runs on a current-thread tokio
+//! runtime, with timers and sockets as far as the author's own dependency on tokio enables them.
+//!
+//! # Features
+//!
+//! - `json`, on by default: `Request::json`, `Response::json` and `Json`.
+//! - `tokio`: the runtime above.
+//!
+//! # Modules
+//!
+//! In the order that a request meets them: `shim` (decodes it, calls the function and encodes the answer; `panic` if
+//! that goes wrong), [`Request`], [`Context`], then the function, then [`IntoResponse`], `Json`, [`Error`] and
+//! [`Response`]. `body_error` and `headers` are what they share.
+
+mod shim;
+
+mod panic;
+
+mod request;
+
+mod context;
+
+mod into_response;
+
+#[cfg(feature = "json")]
+mod json;
+
+mod error;
+
+mod body_error;
+
+mod response;
+
+mod headers;
+
+pub use body_error::BodyError;
+pub use context::Context;
+pub use error::{Error, IntoError};
+pub use fezz_macro::fezz_function;
+pub use into_response::IntoResponse;
+#[cfg(feature = "json")]
+pub use json::Json;
+pub use request::Request;
+pub use response::Response;
+
+/// What the macro prints names these; nobody else should.
+#[doc(hidden)]
+pub mod __shim {
+    pub use crate::shim::{FezzOwned, FezzSlice, block_on, free, handle};
+}
+
+/// All that most functions need: `use fezz::prelude::*`. [`Error`] isn't among them, for `fezz::Error` says better
+/// whose it is.
+pub mod prelude {
+    #[cfg(feature = "json")]
+    pub use crate::Json;
+    pub use crate::{Context, IntoResponse, Request, Response, fezz_function};
+}

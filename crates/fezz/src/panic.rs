@@ -1,0 +1,46 @@
+//! Where a panic happened, and what it said.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::PanicHookInfo;
+use std::sync::Once;
+
+thread_local! {
+    /// `file:line:column` of the last panic on this thread: the payload that is caught doesn't have it.
+    static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Forgets the last location, and has the next remembered. What was called before, by default what prints to stderr,
+/// still is: stderr is the function's log.
+pub(crate) fn watch() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            remember(panic);
+            previous(panic);
+        }));
+    });
+    LOCATION.set(None);
+}
+
+fn remember(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    // A thread that is ending has no such variable any more, and nobody who would read it.
+    let _ = LOCATION.try_with(|last| last.replace(location));
+}
+
+/// `<payload>, at <file>:<line>:<column>`, as far as either is known.
+pub(crate) fn describe(payload: &(dyn Any + Send)) -> String {
+    let text = if let Some(text) = payload.downcast_ref::<&str>() {
+        text
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text
+    } else {
+        "panic with a payload that is no text"
+    };
+    match LOCATION.take() {
+        Some(location) => format!("{text}, at {location}"),
+        None => text.to_owned(),
+    }
+}

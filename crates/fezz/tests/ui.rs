@@ -1,0 +1,15 @@
+//! What the macro accepts, and in which words it refuses. A `.stderr` is recorded again, under the pinned toolchain,
+//! with `TRYBUILD=overwrite cargo test -p fezz --test ui`.
+
+// The compiler lists what implements a trait, and without the feature that is one type less.
+#![cfg(feature = "json")]
+
+#[test]
+fn each_mistake_is_answered_with_the_expected_form() {
+    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+}
+
+#[test]
+fn each_form_is_accepted() {
+    trybuild::TestCases::new().pass("tests/ui/pass/*.rs");
+}

@@ -1,0 +1,10 @@
+use fezz::prelude::*;
+
+struct Broken;
+
+#[fezz_function]
+fn todos(_: Request) -> Result<Response, Broken> {
+    Err(Broken)
+}
+
+fn main() {}

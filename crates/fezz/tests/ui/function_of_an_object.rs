@@ -1,0 +1,12 @@
+use fezz::prelude::*;
+
+struct Todos;
+
+impl Todos {
+    #[fezz_function]
+    fn list(&self, _: Request) -> &'static str {
+        "todos"
+    }
+}
+
+fn main() {}

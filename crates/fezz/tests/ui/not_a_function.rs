@@ -1,0 +1,6 @@
+use fezz::prelude::*;
+
+#[fezz_function]
+struct Todos;
+
+fn main() {}

@@ -1,0 +1,15 @@
+use fezz::prelude::*;
+
+#[fezz_function(
+    id = "todos",
+    version = "v3",
+    description = "the \"to-do\" list",
+    timeout = "30s",
+    method = "GET",
+    path = "/api/todos/{id}",
+)]
+pub fn todos(request: Request, context: Context) -> impl IntoResponse {
+    format!("{} {}", request.uri(), context.request_id())
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use fezz::prelude::*;
+
+#[fezz_function]
+fn call(request: Request) -> Response {
+    let _ = request;
+    self::MANIFEST.into_response()
+}
+
+const MANIFEST: &str = "the author's";
+
+fn main() {}

@@ -1,0 +1,6 @@
+use fezz::prelude::*;
+
+#[fezz_function]
+fn todos(_: Request) {}
+
+fn main() {}

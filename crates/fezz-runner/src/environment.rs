@@ -11,7 +11,9 @@ pub const PREFIX: &str = "FEZZ_ENV_";
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvironmentError {
     /// It was announced by `--env` and isn't there.
-    #[error("the variable `{PREFIX}{name}` is missing: let the wrapper pass on variables that begin with {PREFIX}")]
+    #[error(
+        "the variable `{PREFIX}{name}` is missing: let the wrapper pass on variables that begin with {PREFIX}"
+    )]
     Missing {
         /// The variable's name in the manifest.
         name: String,

@@ -71,7 +71,11 @@ impl Module {
         unsafe { library.get::<abi::FreeFn>(abi::FREE) }.map_err(missing(abi::FREE))?;
         // SAFETY: likewise; it is optional.
         let on_load = unsafe { library.get::<OnLoadFn>(abi::ON_LOAD) }.ok();
-        Ok(Self { handle: *handle, on_load: on_load.map(|on_load| *on_load), _library: ManuallyDrop::new(library) })
+        Ok(Self {
+            handle: *handle,
+            on_load: on_load.map(|on_load| *on_load),
+            _library: ManuallyDrop::new(library),
+        })
     }
 
     /// Calls `fezz_on_load_v2`, if the module has it, with the context of [`abi::encode_load_context`].

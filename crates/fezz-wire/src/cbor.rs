@@ -35,7 +35,7 @@ pub(crate) fn read_header(input: &[u8], at: usize) -> Result<Option<(Header, usi
         LibraryHeader::Bytes(Some(bytes)) => Header::Bytes(bytes),
         LibraryHeader::Text(Some(bytes)) => Header::Text(bytes),
         LibraryHeader::Bytes(None) | LibraryHeader::Text(None) => {
-            return Err(WireError::IndefiniteString { at })
+            return Err(WireError::IndefiniteString { at });
         }
         LibraryHeader::Array(items) => Header::Array(items),
         LibraryHeader::Map(pairs) => Header::Map(pairs),
@@ -56,7 +56,9 @@ impl<'a> Reader<'a> {
     /// Walks `input` once, so that every later read finds what the message announces; then stands at its start.
     pub(crate) fn new(input: &'a [u8]) -> Result<Self, WireError> {
         match Framer::default().advance(input)? {
-            Progress::Complete { bytes } if bytes < input.len() => Err(WireError::TrailingBytes { at: bytes }),
+            Progress::Complete { bytes } if bytes < input.len() => {
+                Err(WireError::TrailingBytes { at: bytes })
+            }
             Progress::Complete { .. } => Ok(Self { input, at: 0 }),
             Progress::Partial { .. } => Err(WireError::Truncated { bytes: input.len() }),
         }
@@ -100,9 +102,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn text(&mut self) -> Result<&'a str, WireError> {
         let at = self.at;
         match self.header()? {
-            Header::Text(bytes) => {
-                str::from_utf8(self.string(bytes)?).map_err(|_| WireError::NotUtf8 { at })
-            }
+            Header::Text(bytes) => str::from_utf8(self.string(bytes)?).map_err(|_| WireError::NotUtf8 { at }),
             _ => Err(WireError::WrongType { expected: "text", at }),
         }
     }

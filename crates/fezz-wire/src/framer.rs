@@ -66,10 +66,7 @@ enum Open {
     /// So many items are still to come, one or more.
     Counted(usize),
     /// Items follow up to a break, which in a map may only stand before a key.
-    UntilBreak {
-        is_map: bool,
-        at_value: bool,
-    },
+    UntilBreak { is_map: bool, at_value: bool },
 }
 
 impl From<usize> for Walk {

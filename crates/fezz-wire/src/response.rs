@@ -52,7 +52,8 @@ impl<'a> FezzWireResponse<'a> {
     /// Encodes the whole message, in the shortest form and with `body` last.
     pub fn encode(&self) -> Vec<u8> {
         const KEYS_AND_LENGTHS_BYTES: usize = 64;
-        let headers_bytes: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 16).sum();
+        let headers_bytes: usize =
+            self.headers.iter().map(|(name, value)| name.len() + value.len() + 16).sum();
         let mut writer = Writer::with_capacity(KEYS_AND_LENGTHS_BYTES + headers_bytes + self.body.len());
         writer.map(3 + usize::from(self.error.is_some()));
         writer.text("status");

@@ -9,8 +9,18 @@ use std::process::Command;
 fn the_c_header_has_the_layout_and_the_functions_of_the_rust_types() {
     let mut program = String::from("#include <stddef.h>\n#include \"fezz.h\"\n");
     for (c_type, size, align, len_offset) in [
-        ("FezzSlice", size_of::<abi::FezzSlice>(), align_of::<abi::FezzSlice>(), offset_of!(abi::FezzSlice, len)),
-        ("FezzOwned", size_of::<abi::FezzOwned>(), align_of::<abi::FezzOwned>(), offset_of!(abi::FezzOwned, len)),
+        (
+            "FezzSlice",
+            size_of::<abi::FezzSlice>(),
+            align_of::<abi::FezzSlice>(),
+            offset_of!(abi::FezzSlice, len),
+        ),
+        (
+            "FezzOwned",
+            size_of::<abi::FezzOwned>(),
+            align_of::<abi::FezzOwned>(),
+            offset_of!(abi::FezzOwned, len),
+        ),
     ] {
         writeln!(program, "_Static_assert(sizeof({c_type}) == {size}, \"size\");").unwrap();
         writeln!(program, "_Static_assert(_Alignof({c_type}) == {align}, \"align\");").unwrap();

@@ -1,8 +1,8 @@
 //! The wire's rules: round trips of everything, and a named error for each way to break them.
 
 use fezz_wire::{
-    ErrorKind, FezzWireError, FezzWireRequest, FezzWireResponse, Framer, Meta, NESTING_MAX, PAIRS_MAX, Progress,
-    WireError,
+    ErrorKind, FezzWireError, FezzWireRequest, FezzWireResponse, Framer, Meta, NESTING_MAX, PAIRS_MAX,
+    Progress, WireError,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -137,7 +137,9 @@ fn each_broken_rule_has_its_error() {
 
 #[test]
 fn a_status_that_is_no_answer_is_refused() {
-    for (status, bytes) in [(99_u64, &b"\x18\x63"[..]), (101, b"\x18\x65"), (199, b"\x18\xc7"), (600, b"\x19\x02\x58")] {
+    for (status, bytes) in
+        [(99_u64, &b"\x18\x63"[..]), (101, b"\x18\x65"), (199, b"\x18\xc7"), (600, b"\x19\x02\x58")]
+    {
         let message = [b"\xa1\x66status", bytes].concat();
         check(&message, WireError::OutOfRange { key: "status", value: status, allowed: "200 to 599" });
     }
@@ -146,7 +148,10 @@ fn a_status_that_is_no_answer_is_refused() {
 #[test]
 fn a_length_is_not_believed() {
     // 4 GiB and more announced in a few bytes: each is refused for what isn't there.
-    for announced in [&b"\x67headers\x9b\xff\xff\xff\xff\xff\xff\xff\xff"[..], b"\x64body\x5b\x7f\xff\xff\xff\xff\xff\xff\xff"] {
+    for announced in [
+        &b"\x67headers\x9b\xff\xff\xff\xff\xff\xff\xff\xff"[..],
+        b"\x64body\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
+    ] {
         let message = response_with(1, announced);
         check(&message, WireError::Truncated { bytes: message.len() });
     }

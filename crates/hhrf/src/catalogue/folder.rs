@@ -1,0 +1,114 @@
+//! One folder, `functions/<id>@<version>`, made into a function.
+
+use super::manifest::{Manifest, ManifestError, Route, TIMEOUT_MS_DEFAULT};
+use super::module_file::{ModuleFile, ModuleFileError};
+use super::owned_file::{self, OwnedFileError};
+use super::pattern::{PatternError, RoutePattern};
+use crate::function::{Edition, Function};
+use serde::Deserialize;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The manifest's name in its folder.
+pub const MANIFEST_FILE: &str = "fezz.json";
+
+/// A manifest is a page of JSON; what is larger is something else.
+const MANIFEST_BYTES_MAX: u64 = 1 << 20;
+
+/// What is wrong with a folder.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// The manifest's file.
+    #[error("the manifest should be {0}")]
+    ManifestFile(OwnedFileError),
+    /// What it says.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The module that it names.
+    #[error(transparent)]
+    Module(#[from] ModuleFileError),
+    /// A route.
+    #[error("key `routes[{index}]`: {source}")]
+    Route {
+        /// Counted from 0.
+        index: usize,
+        /// What is wrong with it.
+        source: PatternError,
+    },
+    /// A route in the module's own metadata.
+    #[error("the module's metadata holds a bad route: {0}; or write `routes` into the manifest")]
+    MetadataRoute(PatternError),
+    /// The module's metadata.
+    #[error("the module's section {section} can't be read ({message}): build it with the current fezz", section = fezz_wire::abi::MANIFEST_SECTION)]
+    Metadata {
+        /// What the parser says.
+        message: String,
+    },
+}
+
+/// What a module says about itself; the manifest's own words win. Keys unknown here are a newer macro's.
+#[derive(Debug, Default, Deserialize)]
+struct Metadata {
+    timeout_ms: Option<u64>,
+    routes: Option<Vec<Route>>,
+}
+
+/// Makes a function of a folder, or finds that it is what it was `before`.
+pub(super) fn read(
+    folder: &Path,
+    name: &str,
+    before: Option<&Arc<Function>>,
+) -> Result<Arc<Function>, FolderError> {
+    let json = owned_file::read(&folder.join(MANIFEST_FILE), MANIFEST_BYTES_MAX);
+    let json = json.map_err(FolderError::ManifestFile)?;
+    let manifest = Manifest::parse(&json, name)?;
+    let module = ModuleFile::check(folder, &manifest.entry)?;
+    let edition = Edition { manifest: json, module: identity(&module.path) };
+    if let Some(before) = before.filter(|before| before.edition == edition) {
+        return Ok(Arc::clone(before));
+    }
+    let metadata = match &module.metadata {
+        Some(json) => read_metadata(json)?,
+        None => Metadata::default(),
+    };
+    let timeout_ms = manifest.timeout_ms.or(metadata.timeout_ms).unwrap_or(TIMEOUT_MS_DEFAULT);
+    Ok(Arc::new(Function {
+        routes: routes(manifest.routes.as_deref(), metadata.routes.as_deref())?,
+        id: manifest.id,
+        version: manifest.version,
+        module: module.path,
+        env: manifest.env.into_iter().collect(),
+        gate: super::gate_for(&manifest.limits, before),
+        limits: manifest.limits,
+        execution: manifest.execution,
+        timeout: Duration::from_millis(timeout_ms),
+        edition,
+    }))
+}
+
+fn read_metadata(json: &[u8]) -> Result<Metadata, FolderError> {
+    serde_json::from_slice(json).map_err(|error| FolderError::Metadata { message: error.to_string() })
+}
+
+fn routes(own: Option<&[Route]>, metadata: Option<&[Route]>) -> Result<Vec<RoutePattern>, FolderError> {
+    let Some(own) = own else {
+        let routes = metadata.unwrap_or_default().iter();
+        return routes.map(RoutePattern::new).collect::<Result<_, _>>().map_err(FolderError::MetadataRoute);
+    };
+    let pattern =
+        |(index, route)| RoutePattern::new(route).map_err(|source| FolderError::Route { index, source });
+    own.iter().enumerate().map(pattern).collect()
+}
+
+/// Device, inode, size and last change; all zero where the file is gone, which the next look will say.
+fn identity(path: &Path) -> (u64, u64, u64, i128) {
+    match std::fs::metadata(path) {
+        Ok(found) => {
+            let changed_ns = i128::from(found.ctime()) * 1_000_000_000 + i128::from(found.ctime_nsec());
+            (found.dev(), found.ino(), found.len(), changed_ns)
+        }
+        Err(_) => (0, 0, 0, 0),
+    }
+}

@@ -1,0 +1,376 @@
+//! `fezz.json`: what it may say, and one sentence for each way to say it wrongly.
+
+use schemars::JsonSchema;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The manifest of one version of a function: `functions/<id>@<version>/fezz.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "fezz.json")]
+pub struct Manifest {
+    /// The function's name: letters, digits, `_`, `.` and `-`, beginning with a letter or digit, up to 64.
+    pub id: String,
+    /// Its version, in the same characters. `latest` is served where a caller names no version.
+    pub version: String,
+    /// The module's file name, in the same folder. `.dylib` finds the `.so` of the same stem on Linux.
+    pub entry: String,
+    /// What the function is for, in a line.
+    pub description: Option<String>,
+    /// The paths that lead to the function. Left out: those in the module's own metadata.
+    pub routes: Option<Vec<Route>>,
+    /// How requests are executed. Left out: as the host's settings say.
+    pub execution: Option<Execution>,
+    /// From admission to the end of the process, in milliseconds: 1 to 3600000. Left out: 30000.
+    pub timeout_ms: Option<u64>,
+    /// What one request, and all of them together, may take.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The function's environment variables. It sees no others.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// The network that the function may use. Left out: none, once modules are confined.
+    pub network: Option<Network>,
+}
+
+/// One path that leads to a function.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// `/api/todos/{id}`, `/files/{*rest}`; as an older notation `/api/todos/:id` and a final `*`.
+    pub path: String,
+    /// One method, or several. Left out: any.
+    #[serde(default)]
+    pub method: Methods,
+    /// The hosts for which the route holds: `api.example.com`, `*.example.com`. Left out: any.
+    #[serde(default)]
+    pub domains: Vec<String>,
+}
+
+/// One method or several; none stands for any.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Methods(pub Vec<String>);
+
+impl JsonSchema for Methods {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Methods".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
+        })
+    }
+}
+
+/// How requests are executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Execution {
+    /// A new process for each request, loading the module anew.
+    Spawn,
+}
+
+/// What one request, and all of them together, may take. Each has a default.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Private memory of one process, in bytes. The default leaves room for a runtime and some large bodies.
+    pub memory_bytes: u64,
+    /// Processor time of one process, in milliseconds, rounded up to seconds: stops what burns a core to its deadline.
+    pub cpu_ms: u64,
+    /// Threads of one process. In force once modules are confined.
+    pub threads: u64,
+    /// The request's body, in bytes.
+    pub request_body_bytes: u64,
+    /// The response's body, in bytes.
+    pub response_body_bytes: u64,
+    /// Processes at a time.
+    pub concurrency: u32,
+    /// Requests that wait for one of them; those beyond are refused.
+    pub queue: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: u64 = 1 << 20;
+        Self {
+            memory_bytes: 128 * MIB,
+            cpu_ms: 10_000,
+            threads: 64,
+            request_body_bytes: 10 * MIB,
+            response_body_bytes: 10 * MIB,
+            concurrency: 64,
+            queue: 256,
+        }
+    }
+}
+
+/// The network that a function may use.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// TCP ports to which it may connect.
+    #[serde(default)]
+    pub connect: Vec<u16>,
+}
+
+/// Where a manifest leaves the time out.
+pub const TIMEOUT_MS_DEFAULT: u64 = 30_000;
+
+/// An hour: beyond it, a request is a job, and a restart of the host would have to wait for it.
+pub const TIMEOUT_MS_MAX: u64 = 3_600_000;
+
+/// Long enough for a name, short enough for a log line and a metric's label.
+pub const NAME_CHARS_MAX: usize = 64;
+
+/// What is wrong with a manifest. One sentence each, naming the key and the mend.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// Not JSON at all.
+    #[error("line {line}, column {column} is not JSON: {message}")]
+    Syntax {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+        /// What the parser says.
+        message: String,
+    },
+    /// A required key is absent.
+    #[error("key `{key}` is missing: add it")]
+    MissingKey {
+        /// With a dot before each inner key.
+        key: String,
+    },
+    /// A key that no manifest has.
+    #[error("key `{key}` is unknown{}", nearest.as_ref().map(|near| format!(": did you mean `{near}`?")).unwrap_or_else(|| format!(": remove it, or use one of {known}")))]
+    UnknownKey {
+        /// The key, with the path to it.
+        key: String,
+        /// The known key nearest to it, where one is near.
+        nearest: Option<String>,
+        /// All known keys there.
+        known: String,
+    },
+    /// A key stands twice.
+    #[error("key `{key}` stands twice: remove one")]
+    DuplicateKey {
+        /// The key, with the path to it.
+        key: String,
+    },
+    /// A value has the wrong type.
+    #[error("key `{key}` has the wrong type, {message}: write it as fezz.schema.json says")]
+    WrongType {
+        /// The key, with the path to it.
+        key: String,
+        /// What the parser says: what stands there and what it expected.
+        message: String,
+    },
+    /// A name has characters or a length that it may not have.
+    #[error(
+        "key `{key}` is `{value}`: use letters, digits, `_`, `.` and `-`, beginning with a letter or digit, \
+         up to {NAME_CHARS_MAX}"
+    )]
+    BadName {
+        /// `id` or `version`.
+        key: &'static str,
+        /// What stands there.
+        value: String,
+    },
+    /// The folder is another function's.
+    #[error("the folder is named `{folder}`: rename it to `{expected}`, or change `id` and `version`")]
+    FolderDisagrees {
+        /// The folder's name.
+        folder: String,
+        /// `<id>@<version>`.
+        expected: String,
+    },
+    /// A number is out of range.
+    #[error("key `{key}` is {value}: it must be {allowed}")]
+    OutOfRange {
+        /// The key, with the path to it.
+        key: &'static str,
+        /// What stands there.
+        value: u64,
+        /// The range in words.
+        allowed: &'static str,
+    },
+    /// An environment variable can't be set.
+    #[error("key `env` holds the name `{name}`: use letters, digits and `_`, not beginning with a digit")]
+    BadVariable {
+        /// The variable's name.
+        name: String,
+    },
+    /// A variable's value can't be set.
+    #[error("key `env.{name}` holds a NUL character: remove it")]
+    NulInVariable {
+        /// The variable's name.
+        name: String,
+    },
+}
+
+impl Manifest {
+    /// Reads and checks a manifest; `folder` is the name of the folder that it lies in.
+    ///
+    /// # Errors
+    ///
+    /// The first thing wrong with it. What it names, the module and the routes, is checked later.
+    pub fn parse(json: &[u8], folder: &str) -> Result<Self, ManifestError> {
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let manifest: Self = serde_path_to_error::deserialize(&mut reader)
+            .map_err(|error| explain(&error.path().to_string(), error.inner()))?;
+        reader.end().map_err(|error| explain("", &error))?;
+        manifest.check(folder)?;
+        Ok(manifest)
+    }
+
+    fn check(&self, folder: &str) -> Result<(), ManifestError> {
+        for (key, value) in [("id", &self.id), ("version", &self.version)] {
+            if !is_name(value) {
+                return Err(ManifestError::BadName { key, value: value.clone() });
+            }
+        }
+        let expected = format!("{}@{}", self.id, self.version);
+        if folder != expected {
+            return Err(ManifestError::FolderDisagrees { folder: folder.to_owned(), expected });
+        }
+        let timeout_ms = self.timeout_ms.unwrap_or(TIMEOUT_MS_DEFAULT);
+        in_range("timeout_ms", timeout_ms, 1, TIMEOUT_MS_MAX, "1 to 3600000, an hour")?;
+        self.limits.check()?;
+        for (name, value) in &self.env {
+            if !is_variable(name) {
+                return Err(ManifestError::BadVariable { name: name.clone() });
+            }
+            if value.contains('\0') {
+                return Err(ManifestError::NulInVariable { name: name.clone() });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Limits {
+    /// What a process needs for itself before the function gets anything.
+    const MEMORY_BYTES_MIN: u64 = 8 << 20;
+    /// Bodies are held in memory whole.
+    const BODY_BYTES_MAX: u64 = 1 << 30;
+
+    fn check(&self) -> Result<(), ManifestError> {
+        in_range(
+            "limits.memory_bytes",
+            self.memory_bytes,
+            Self::MEMORY_BYTES_MIN,
+            u64::MAX,
+            "8388608, 8 MiB, or more",
+        )?;
+        in_range("limits.cpu_ms", self.cpu_ms, 1, TIMEOUT_MS_MAX, "1 to 3600000, an hour")?;
+        in_range("limits.threads", self.threads, 1, 10_000, "1 to 10000")?;
+        for (key, bytes) in [
+            ("limits.request_body_bytes", self.request_body_bytes),
+            ("limits.response_body_bytes", self.response_body_bytes),
+        ] {
+            in_range(key, bytes, 0, Self::BODY_BYTES_MAX, "up to 1073741824, 1 GiB")?;
+        }
+        in_range("limits.concurrency", self.concurrency.into(), 1, 10_000, "1 to 10000")?;
+        in_range("limits.queue", self.queue.into(), 0, 1_000_000, "up to 1000000")
+    }
+}
+
+fn in_range(
+    key: &'static str,
+    value: u64,
+    least: u64,
+    most: u64,
+    allowed: &'static str,
+) -> Result<(), ManifestError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(ManifestError::OutOfRange { key, value, allowed })
+}
+
+/// Whether a text may be an id or a version: safe in a path, a URL, a log line and a metric's label.
+fn is_name(text: &str) -> bool {
+    text.len() <= NAME_CHARS_MAX
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.chars().all(|char| char.is_ascii_alphanumeric() || "_.-".contains(char))
+}
+
+/// Whether a text may name an environment variable (POSIX.1-2017, section 8.1, with lower case).
+fn is_variable(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && text.chars().all(|char| char.is_ascii_alphanumeric() || char == '_')
+}
+
+/// Turns serde's error into ours. serde names keys in its text alone, between backticks; the tests hold that text.
+fn explain(path: &str, error: &serde_json::Error) -> ManifestError {
+    let text = error.to_string();
+    let mut names = text.split('`').skip(1).step_by(2).map(str::to_owned);
+    let at = |last: String| match path.rsplit_once('.') {
+        // The path ends in the key itself, or in the map that lacks it: both are the same to the reader.
+        Some((parent, own)) if own == last => format!("{parent}.{last}"),
+        _ if path == last || path == "." || path.is_empty() => last,
+        _ => format!("{path}.{last}"),
+    };
+    if error.is_syntax() || error.is_eof() {
+        return ManifestError::Syntax { line: error.line(), column: error.column(), message: text };
+    }
+    if text.starts_with("missing field") {
+        return ManifestError::MissingKey { key: at(names.next().unwrap_or_default()) };
+    }
+    if text.starts_with("duplicate field") {
+        return ManifestError::DuplicateKey { key: at(names.next().unwrap_or_default()) };
+    }
+    if text.starts_with("unknown field") {
+        let unknown = names.next().unwrap_or_default();
+        let known: Vec<String> = names.collect();
+        return ManifestError::UnknownKey {
+            nearest: nearest(&unknown, &known),
+            key: at(unknown),
+            known: known.join(", "),
+        };
+    }
+    ManifestError::WrongType { key: path.to_owned(), message: text }
+}
+
+/// The known key that a typing error most likely meant.
+fn nearest(unknown: &str, known: &[String]) -> Option<String> {
+    // Above it lie transposed, missing and doubled letters; below it, other words.
+    const SIMILAR: f64 = 0.75;
+    let similarity = |key: &String| strsim::jaro_winkler(unknown, key);
+    let best = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
+    (similarity(best) >= SIMILAR).then(|| best.clone())
+}
+
+impl<'de> Deserialize<'de> for Methods {
+    /// A string or an array of strings; serde's untagged enums would say only that nothing matched.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMore;
+        impl<'de> Visitor<'de> for OneOrMore {
+            type Value = Methods;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a method or an array of methods")
+            }
+
+            fn visit_str<E: de::Error>(self, method: &str) -> Result<Methods, E> {
+                Ok(Methods(vec![method.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut methods: A) -> Result<Methods, A::Error> {
+                let mut found = Vec::new();
+                while let Some(method) = methods.next_element()? {
+                    found.push(method);
+                }
+                if found.is_empty() {
+                    return Err(de::Error::invalid_length(0, &"a method, or no key at all for any"));
+                }
+                Ok(Methods(found))
+            }
+        }
+        deserializer.deserialize_any(OneOrMore)
+    }
+}

@@ -1,0 +1,132 @@
+//! The module's file, read as data: none of its code runs here.
+
+use super::owned_file::{self, OwnedFileError};
+use fezz_wire::abi;
+use object::read::elf::{ElfFile64, FileHeader};
+use object::{Endianness, Object, ObjectSection, ObjectSymbol, elf};
+use std::path::{Component, Path, PathBuf};
+
+/// A module that may be served.
+#[derive(Debug)]
+pub struct ModuleFile {
+    /// Where it lies, absolute if the folder was.
+    pub path: PathBuf,
+    /// The JSON of its section [`abi::MANIFEST_SECTION`], if it has one.
+    pub metadata: Option<Vec<u8>>,
+}
+
+/// What is wrong with a manifest's `entry`. One sentence each, naming the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum ModuleFileError {
+    /// It could lead out of the folder.
+    #[error("key `entry` is `{entry}`: name a file in the manifest's own folder, without a path")]
+    NotAFileName {
+        /// What stands there.
+        entry: String,
+    },
+    /// The file itself.
+    #[error("key `entry` names {0}")]
+    File(#[from] OwnedFileError),
+    /// It isn't for this system.
+    #[error("`{}` is no ELF file of 64 bits: build the module as a cdylib for Linux", path.display())]
+    NotElf {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// It is for another processor.
+    #[error(
+        "`{}` is built for {found}, this host is {expected}: build it for the target {expected}-unknown-linux-gnu",
+        path.display()
+    )]
+    OtherArchitecture {
+        /// Where it is.
+        path: PathBuf,
+        /// The processor that its header names.
+        found: String,
+        /// This host's.
+        expected: &'static str,
+    },
+    /// It is a program or an object file.
+    #[error("`{}` is no shared library: set crate-type = [\"cdylib\"], or link with -shared", path.display())]
+    NotShared {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// It isn't a module.
+    #[error("`{}` doesn't export `{symbol}`: put #[fezz_function] on a function, or define it as fezz.h says", path.display())]
+    MissingSymbol {
+        /// Where it is.
+        path: PathBuf,
+        /// The symbol.
+        symbol: &'static str,
+    },
+}
+
+/// Modules are a few MiB; a file beyond this is something else, and would be read whole at each reload.
+pub const MODULE_BYTES_MAX: u64 = 256 << 20;
+
+impl ModuleFile {
+    /// Checks the file that `entry` names in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// The first reason not to serve it.
+    pub fn check(folder: &Path, entry: &str) -> Result<Self, ModuleFileError> {
+        let path = find(folder, entry)?;
+        let bytes = owned_file::read(&path, MODULE_BYTES_MAX)?;
+        let not_elf = || ModuleFileError::NotElf { path: path.clone() };
+        let elf = ElfFile64::<Endianness>::parse(&*bytes).map_err(|_| not_elf())?;
+        check_header(&elf, &path)?;
+        for symbol in [abi::HANDLE, abi::FREE].map(|name| name.to_str().unwrap_or("?")) {
+            let exported =
+                elf.dynamic_symbols().any(|found| found.is_definition() && found.name() == Ok(symbol));
+            if !exported {
+                return Err(ModuleFileError::MissingSymbol { path, symbol });
+            }
+        }
+        let section = elf.section_by_name(abi::MANIFEST_SECTION);
+        let metadata = section.and_then(|section| Some(section.data().ok()?.to_vec()));
+        Ok(Self { path, metadata })
+    }
+}
+
+/// Where the module lies. An entry that ends in `.dylib`, as on macOS, finds the `.so` of the same stem.
+fn find(folder: &Path, entry: &str) -> Result<PathBuf, ModuleFileError> {
+    let mut names = Path::new(entry).components();
+    let plain =
+        matches!((names.next(), names.next()), (Some(Component::Normal(name)), None) if name == entry);
+    if !plain || entry.contains('\0') {
+        return Err(ModuleFileError::NotAFileName { entry: entry.to_owned() });
+    }
+    let name = match entry.strip_suffix(".dylib") {
+        Some(stem) => format!("{stem}.so"),
+        None => entry.to_owned(),
+    };
+    Ok(folder.join(name))
+}
+
+fn check_header(elf: &ElfFile64<'_, Endianness>, path: &Path) -> Result<(), ModuleFileError> {
+    let endian = elf.endian();
+    let machine = elf.elf_header().e_machine(endian);
+    let (expected_machine, expected) = HOST_MACHINE;
+    if machine != expected_machine || elf.is_little_endian() != cfg!(target_endian = "little") {
+        let found = match machine {
+            elf::EM_X86_64 => "x86_64".to_owned(),
+            elf::EM_AARCH64 => "aarch64".to_owned(),
+            elf::EM_RISCV => "riscv64".to_owned(),
+            other => format!("ELF machine {}", other.0),
+        };
+        return Err(ModuleFileError::OtherArchitecture { path: path.to_owned(), found, expected });
+    }
+    if elf.elf_header().e_type(endian) != elf::ET_DYN {
+        return Err(ModuleFileError::NotShared { path: path.to_owned() });
+    }
+    Ok(())
+}
+
+#[cfg(target_arch = "x86_64")]
+const HOST_MACHINE: (elf::Machine, &str) = (elf::EM_X86_64, "x86_64");
+#[cfg(target_arch = "aarch64")]
+const HOST_MACHINE: (elf::Machine, &str) = (elf::EM_AARCH64, "aarch64");
+#[cfg(target_arch = "riscv64")]
+const HOST_MACHINE: (elf::Machine, &str) = (elf::EM_RISCV, "riscv64");

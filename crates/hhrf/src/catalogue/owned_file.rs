@@ -1,0 +1,92 @@
+//! Reads files that nobody but the host's user and root can have written.
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Why a file isn't read. Begins with the file's name, ends with the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnedFileError {
+    /// There is no such file.
+    #[error("`{}`, which doesn't exist: put the file there", path.display())]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// It is a link, which could lead anywhere, at any later time.
+    #[error("`{}`, which is a link: put the file itself there", path.display())]
+    Link {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// It is a folder, a device, a pipe.
+    #[error("`{}`, which is no regular file: put a file there", path.display())]
+    NotRegular {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// Somebody else could change it.
+    #[error("`{}`, which belongs to user {owner}, while the host runs as user {host}: give it to user {host} or root", path.display())]
+    OtherOwner {
+        /// Where it is.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// The host's effective user id.
+        host: u32,
+    },
+    /// It can't be read.
+    #[error("`{}`, which can't be read: let the host's user read it", path.display())]
+    Unreadable {
+        /// Where it is.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// It is too large.
+    #[error("`{}`, which is {bytes} bytes, while the limit is {bytes_max}: make it smaller", path.display())]
+    TooLarge {
+        /// Where it is.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        bytes_max: u64,
+    },
+}
+
+/// Reads a regular file that this user or root owns. It is opened without following a link, and asked about by its
+/// descriptor, so that it can't be exchanged in between.
+pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, OwnedFileError> {
+    let path = path.to_owned();
+    // NONBLOCK: opening a pipe would wait for its writer.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let mut file = match rustix::fs::open(&path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return Err(OwnedFileError::Missing { path }),
+        Err(Errno::LOOP) => return Err(OwnedFileError::Link { path }),
+        Err(errno) => return Err(OwnedFileError::Unreadable { path, source: errno.into() }),
+    };
+    let metadata = match file.metadata() {
+        Ok(metadata) => metadata,
+        Err(source) => return Err(OwnedFileError::Unreadable { path, source }),
+    };
+    if !metadata.is_file() {
+        return Err(OwnedFileError::NotRegular { path });
+    }
+    let (owner, host) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner != host && owner != 0 {
+        return Err(OwnedFileError::OtherOwner { path, owner, host });
+    }
+    if metadata.len() > bytes_max {
+        return Err(OwnedFileError::TooLarge { path, bytes: metadata.len(), bytes_max });
+    }
+    let mut bytes = Vec::new();
+    match file.by_ref().take(bytes_max).read_to_end(&mut bytes) {
+        Ok(_) => Ok(bytes),
+        Err(source) => Err(OwnedFileError::Unreadable { path, source }),
+    }
+}

@@ -1,0 +1,176 @@
+//! From host, method and path to a function.
+
+use super::pattern::{Domain, RoutePattern};
+use crate::function::Function;
+use http::Method;
+use matchit::InsertError;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// The routes of all functions. A route for the very host goes before one for `*.` of it (the longest first), and
+/// that before one for any host; within each, a route for the very method goes before one for any.
+#[derive(Debug, Default)]
+pub struct Router {
+    exact: HashMap<String, Table>,
+    /// Suffixes, longest first.
+    below: Vec<(String, Table)>,
+    any: Table,
+}
+
+/// The routes of one host. A trie for each method: so a path that one pattern has for GET and a wider one for POST
+/// finds each.
+#[derive(Debug, Default)]
+struct Table {
+    methods: HashMap<Method, Paths>,
+    any_method: Paths,
+}
+
+#[derive(Debug, Default)]
+struct Paths {
+    trie: matchit::Router<Arc<Function>>,
+    /// Who owns which pattern: a conflict names the pattern alone.
+    owners: HashMap<String, String>,
+}
+
+/// Two functions claim one route.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the route `{route}` of `{refused}` is already `{path}` of `{owner}`: change one of them, or its method or domains"
+)]
+pub struct Conflict {
+    /// Method and path of the second.
+    pub route: String,
+    /// The second: `<id>@<version>`.
+    pub refused: String,
+    /// The first one's path.
+    pub path: String,
+    /// The first: `<id>@<version>`.
+    pub owner: String,
+}
+
+/// What a path leads to.
+#[derive(Debug)]
+pub enum Found<'a> {
+    /// A function, with the parameters as they stand in the path, still percent-encoded.
+    Function(&'a Arc<Function>, Vec<(String, String)>),
+    /// The path is there, for other methods.
+    OtherMethods(BTreeSet<String>),
+    /// Nothing.
+    Nothing,
+}
+
+impl Router {
+    /// Routes to all `functions`, in their order.
+    ///
+    /// # Errors
+    ///
+    /// The first route that an earlier function has already.
+    pub fn new<'a>(functions: impl Iterator<Item = &'a Arc<Function>>) -> Result<Self, Conflict> {
+        let mut router = Self::default();
+        for function in functions {
+            for route in &function.routes {
+                router.insert(route, function)?;
+            }
+        }
+        router.below.sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
+        Ok(router)
+    }
+
+    /// Finds the function for a request. `host` is in lower case and without a port.
+    pub fn find<'a>(&'a self, host: Option<&'a str>, method: &Method, path: &str) -> Found<'a> {
+        let mut allowed = BTreeSet::new();
+        for table in self.tables(host) {
+            if let Some(found) = table.find(method, path) {
+                return found;
+            }
+            table.collect_methods(path, &mut allowed);
+        }
+        if allowed.is_empty() { Found::Nothing } else { Found::OtherMethods(allowed) }
+    }
+
+    fn tables<'a>(&'a self, host: Option<&'a str>) -> impl Iterator<Item = &'a Table> {
+        let exact = host.and_then(|host| self.exact.get(host));
+        let below = self.below.iter().filter(move |(suffix, _)| {
+            host.is_some_and(|host| host.len() > suffix.len() && host.ends_with(suffix.as_str()))
+        });
+        exact.into_iter().chain(below.map(|(_, table)| table)).chain([&self.any])
+    }
+
+    fn insert(&mut self, route: &RoutePattern, function: &Arc<Function>) -> Result<(), Conflict> {
+        if route.domains.is_empty() {
+            return self.any.insert(route, function);
+        }
+        for domain in &route.domains {
+            let table = match domain {
+                Domain::Exact(host) => self.exact.entry(host.clone()).or_default(),
+                Domain::Below(suffix) => {
+                    let index = self.below.iter().position(|(known, _)| known == suffix);
+                    let index = index.unwrap_or_else(|| {
+                        self.below.push((suffix.clone(), Table::default()));
+                        self.below.len() - 1
+                    });
+                    &mut self.below[index].1
+                }
+            };
+            table.insert(route, function)?;
+        }
+        Ok(())
+    }
+}
+
+impl Table {
+    fn insert(&mut self, route: &RoutePattern, function: &Arc<Function>) -> Result<(), Conflict> {
+        if route.methods.is_empty() {
+            return self.any_method.insert("", &route.path, function);
+        }
+        for method in &route.methods {
+            let paths = self.methods.entry(method.clone()).or_default();
+            paths.insert(method.as_str(), &route.path, function)?;
+        }
+        Ok(())
+    }
+
+    fn find(&self, method: &Method, path: &str) -> Option<Found<'_>> {
+        let own = self.methods.get(method).and_then(|paths| paths.find(path));
+        let any = || self.any_method.find(path);
+        // HEAD is GET without the body (RFC 9110, section 9.3.2), which hyper leaves out.
+        let get = || if method == Method::HEAD { self.methods.get(&Method::GET)?.find(path) } else { None };
+        own.or_else(get).or_else(any)
+    }
+
+    fn collect_methods(&self, path: &str, allowed: &mut BTreeSet<String>) {
+        for (method, paths) in &self.methods {
+            if paths.find(path).is_some() {
+                allowed.insert(method.to_string());
+                if method == Method::GET {
+                    allowed.insert(Method::HEAD.to_string());
+                }
+            }
+        }
+    }
+}
+
+impl Paths {
+    fn insert(&mut self, method: &str, path: &str, function: &Arc<Function>) -> Result<(), Conflict> {
+        let route = || format!("{method} {path}").trim_start().to_owned();
+        match self.trie.insert(path, Arc::clone(function)) {
+            Ok(()) => {
+                self.owners.insert(path.to_owned(), function.name());
+                Ok(())
+            }
+            Err(InsertError::Conflict { with }) => Err(Conflict {
+                route: route(),
+                refused: function.name(),
+                owner: self.owners.get(&with).cloned().unwrap_or_default(),
+                path: with,
+            }),
+            Err(malformed) => unreachable!("a RoutePattern is one that matchit takes: {malformed}"),
+        }
+    }
+
+    fn find(&self, path: &str) -> Option<Found<'_>> {
+        let found = self.trie.at(path).ok()?;
+        let params = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Some(Found::Function(found.value, params.collect()))
+    }
+}

@@ -1,0 +1,99 @@
+//! One request and its response as the outside sees them: whatever happens, one line in the log and one count.
+
+use crate::function::Function;
+use crate::host::Host;
+use crate::identity::Identity;
+use crate::log;
+use crate::problem::Problem;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Response};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A request under way. Dropped before its end, it was given up by the client, and says so.
+#[derive(Debug)]
+pub struct Exchange {
+    host: Arc<Host>,
+    /// What the request is called.
+    pub identity: Identity,
+    /// Set once it is known.
+    pub function: Option<Arc<Function>>,
+    method: Method,
+    path: String,
+    begun: Instant,
+    is_over: bool,
+}
+
+/// What the log and the metrics show where there was nobody left to answer; nginx's number for it.
+const CLIENT_GONE: (u16, &str) = (499, "client_gone");
+
+impl Exchange {
+    /// Begins with a request's head.
+    pub fn begin(host: &Arc<Host>, head: &Parts) -> Self {
+        host.metrics.in_flight.inc();
+        Self {
+            host: Arc::clone(host),
+            identity: Identity::of(&head.headers),
+            function: None,
+            method: head.method.clone(),
+            path: head.uri.path().to_owned(),
+            begun: Instant::now(),
+            is_over: false,
+        }
+    }
+
+    /// Ends with a response, which it gives its names.
+    pub fn finish(mut self, result: Result<Response<Bytes>, Problem>) -> Response<Bytes> {
+        let mut response = match result {
+            Ok(response) => {
+                self.record(response.status().as_u16(), "", None);
+                response
+            }
+            Err(problem) => {
+                let kind = problem.kind();
+                self.record(kind.status.as_u16(), kind.word, Some(&problem));
+                problem.into_response(&self.identity.request_id)
+            }
+        };
+        self.identity.write(response.headers_mut());
+        response
+    }
+
+    fn record(&mut self, status: u16, kind: &'static str, problem: Option<&Problem>) {
+        self.is_over = true;
+        let duration = self.begun.elapsed();
+        let function = self.function.as_ref().map(|function| function.name()).unwrap_or_default();
+        self.host.metrics.record(&function, status, kind, duration);
+        let reason = problem.map(|problem| log::chain(problem));
+        let error = reason.as_deref().map(|reason| log::harmless(reason.as_bytes()));
+        let is_broken = matches!(problem, Some(Problem::Failed(_)));
+        // tracing fixes the level at compile time; the fields are the same.
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    function,
+                    request_id = self.identity.request_id,
+                    method = %self.method,
+                    path = %log::harmless(self.path.as_bytes()),
+                    status,
+                    kind = (!kind.is_empty()).then_some(kind),
+                    error,
+                    duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+                    "request"
+                )
+            };
+        }
+        if is_broken { line!(warn) } else { line!(info) }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.host.metrics.in_flight.dec();
+        if !self.is_over {
+            let (status, kind) = CLIENT_GONE;
+            self.record(status, kind, None);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Why a function has no answer. The text is for the log; what the client is told stands in `problem.rs`.
+
+use fezz_wire::{ExitCode, WireError};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+/// A request that has a function but no response of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The runner, or the wrapper, couldn't be started.
+    #[error("failed to start the runner")]
+    NotStarted(#[source] std::io::Error),
+    /// The runner left before the module ran.
+    #[error("the runner gave up ({0:?}): its reason stands in the function's log")]
+    RunnerGaveUp(ExitCode),
+    /// The module can't be loaded, or its `on_load` failed.
+    #[error("the module can't be loaded ({0:?}): the reason stands in the function's log")]
+    Module(ExitCode),
+    /// The function panicked; the text is its message.
+    #[error("panicked: {0}")]
+    Panicked(String),
+    /// The function returned an error; the text is its message.
+    #[error("returned an error: {0}")]
+    Returned(String),
+    /// The process ended, by a signal or an exit, without a response.
+    #[error("{}", describe(*.0))]
+    Crashed(ExitStatus),
+    /// The process was at its memory limit.
+    #[error("out of memory: its limit is {limit_bytes} bytes")]
+    OutOfMemory {
+        /// The manifest's `limits.memory_bytes`.
+        limit_bytes: u64,
+    },
+    /// What it wrote is no response.
+    #[error("the response is invalid: {0}")]
+    InvalidResponse(InvalidResponse),
+    /// The deadline passed.
+    #[error("the deadline passed, the process was killed")]
+    DeadlineExceeded,
+    /// The process is gone and left no status.
+    #[error("failed to reap the process")]
+    NotReaped(#[source] std::io::Error),
+    /// The host itself failed: a bug.
+    #[error("the host's own task failed")]
+    Host,
+}
+
+/// What is wrong with a response.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidResponse {
+    /// It breaks the wire's rules.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The module returned an empty buffer.
+    #[error("the module returned an empty buffer")]
+    Empty,
+    /// It ends in the middle.
+    #[error("the process ended behind {bytes} bytes of an incomplete response")]
+    Incomplete {
+        /// How many bytes came.
+        bytes: usize,
+    },
+    /// It is too large.
+    #[error("it is {bytes} bytes or more, the limit is {bytes_max}")]
+    TooLarge {
+        /// What came, or was announced.
+        bytes: usize,
+        /// The function's limit for the body, and room for headers.
+        bytes_max: usize,
+    },
+    /// Its body is too large.
+    #[error("its body is {bytes} bytes, the limit is {bytes_max}")]
+    BodyTooLarge {
+        /// The body's length.
+        bytes: usize,
+        /// The function's limit.
+        bytes_max: u64,
+    },
+    /// A header that HTTP doesn't allow.
+    #[error("the header `{name}` has a name or value that HTTP doesn't allow")]
+    Header {
+        /// The name, with control characters escaped.
+        name: String,
+    },
+    /// Too much in headers.
+    #[error("its headers are {bytes} bytes, the limit is {bytes_max}")]
+    HeadersTooLarge {
+        /// Names and values together.
+        bytes: usize,
+        /// The host's limit.
+        bytes_max: usize,
+    },
+}
+
+impl Failure {
+    /// What the end of a process without a response means.
+    pub fn of_exit(status: ExitStatus, memory_limit_bytes: u64) -> Self {
+        let Some(code) = status.code().and_then(ExitCode::from_status) else { return Self::Crashed(status) };
+        match code {
+            ExitCode::Usage
+            | ExitCode::BadRequest
+            | ExitCode::Io
+            | ExitCode::NotConfined
+            | ExitCode::EnvironmentIncomplete => Self::RunnerGaveUp(code),
+            ExitCode::ModuleNotLoaded | ExitCode::MissingSymbol | ExitCode::OnLoadFailed => {
+                Self::Module(code)
+            }
+            ExitCode::AbiViolation => Self::InvalidResponse(InvalidResponse::Empty),
+            ExitCode::OutOfMemory => Self::OutOfMemory { limit_bytes: memory_limit_bytes },
+        }
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("killed by signal {signal} before it answered"),
+        (_, Some(code)) => format!("exited with status {code} before it answered"),
+        _ => format!("ended with {status} before it answered"),
+    }
+}

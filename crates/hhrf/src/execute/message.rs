@@ -1,0 +1,50 @@
+//! The message to a function, made of an admitted request.
+
+use crate::admit::AdmittedRequest;
+use crate::headers::HopByHop;
+use crate::identity::{REQUEST_ID, TRACEPARENT};
+use crate::route::authority;
+use bytes::Bytes;
+use fezz_wire::{FezzWireRequest, Meta};
+use http::HeaderName;
+use tokio::time::Instant;
+
+/// What the proxy in front says of the connection that it has taken.
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Encodes all of the message but the body's bytes, which follow it.
+pub fn encode_head(request: &AdmittedRequest) -> Bytes {
+    let head = &request.head;
+    let hop_by_hop = HopByHop::of_request(&head.headers);
+    let own = |name: &HeaderName| name == REQUEST_ID || name == TRACEPARENT;
+    let passed = head.headers.iter().filter(|(name, _)| !hop_by_hop.holds(name) && !own(name));
+    let made = [(&REQUEST_ID, &request.identity.request_id), (&TRACEPARENT, &request.identity.traceparent)];
+    let passed = passed.map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let headers = passed.chain(made.map(|(name, text)| (name.as_str(), text.as_bytes()))).collect();
+
+    let authority = authority(head);
+    let client_ip = request.client_ip.map(|ip| ip.to_string());
+    let left = request.deadline.saturating_duration_since(Instant::now());
+    let message = FezzWireRequest {
+        method: head.method.as_str(),
+        uri: head.uri.path_and_query().map_or("/", |target| target.as_str()),
+        authority: authority.as_deref(),
+        scheme: Some(scheme(request)),
+        headers,
+        params: request.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        body: &[],
+        meta: Meta {
+            request_id: &request.identity.request_id,
+            function: &request.function.id,
+            version: &request.function.version,
+            deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+            client_ip: client_ip.as_deref(),
+        },
+    };
+    message.encode_head(request.body.bytes.len()).into()
+}
+
+fn scheme(request: &AdmittedRequest) -> &str {
+    let forwarded = request.head.headers.get(FORWARDED_PROTO).and_then(|value| value.to_str().ok());
+    forwarded.filter(|scheme| ["http", "https"].contains(scheme)).unwrap_or("http")
+}

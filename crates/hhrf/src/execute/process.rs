@@ -1,0 +1,115 @@
+//! The process of one request: started, watched, and with all that it started killed and reaped.
+
+use crate::function::Function;
+use rustix::fd::OwnedFd;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::time::timeout;
+
+/// A runner, not yet reaped: until then nothing else can have its process id or its group's.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    pid: Pid,
+    exit: AsyncFd<OwnedFd>,
+}
+
+/// The host's ends of a process's standard streams.
+#[derive(Debug)]
+pub struct Streams {
+    /// The request's way.
+    pub stdin: PipeWriter,
+    /// The response's way.
+    pub stdout: PipeReader,
+    /// The log's way.
+    pub stderr: PipeReader,
+}
+
+/// How long a process that has to go may take to go by itself: wrappers use it to remove what they made (nsjail its
+/// cgroups). A runner that isn't wrapped dies of the first signal at once.
+const TERM_GRACE: Duration = Duration::from_millis(100);
+
+impl Process {
+    /// Starts `runner` with the function's module.
+    ///
+    /// # Errors
+    ///
+    /// What pipe(2), the exec or pidfd_open(2) says.
+    pub fn start(runner: &Path, function: &Function) -> io::Result<(Self, Streams)> {
+        let (child_stdin, stdin) = io::pipe()?;
+        let (stdout, child_stdout) = io::pipe()?;
+        let (stderr, child_stderr) = io::pipe()?;
+        let mut command = Command::new(runner);
+        command
+            .args(["--function", &function.id, "--function-version", &function.version])
+            .args(["--memory-bytes", &function.limits.memory_bytes.to_string()])
+            .args(["--cpu-ms", &function.limits.cpu_ms.to_string()])
+            .env_clear();
+        for (name, value) in &function.env {
+            // By name on the command line, which all can read; by value in the environment, which only this user can.
+            command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);
+        }
+        let child = command
+            .arg(&function.module)
+            .stdin(Stdio::from(child_stdin))
+            .stdout(Stdio::from(child_stdout))
+            .stderr(Stdio::from(child_stderr))
+            // A group of its own, to be killed as one. Neither this nor the folder needs code between fork and exec,
+            // so that std can spawn by vfork, whose price doesn't grow with this process.
+            .process_group(0)
+            .current_dir("/")
+            .spawn()?;
+        Ok((Self::watch(child)?, Streams { stdin, stdout, stderr }))
+    }
+
+    #[expect(
+        deprecated,
+        reason = "its unsafe successor asks for a descriptor that stays open and the same, as an OwnedFd's does"
+    )]
+    fn watch(mut child: Child) -> io::Result<Self> {
+        let pid = Pid::from_child(&child);
+        let open = || AsyncFd::with_interest(pidfd_open(pid, PidfdFlags::NONBLOCK)?, Interest::READABLE);
+        match open() {
+            Ok(exit) => Ok(Self { child, pid, exit }),
+            // Without descriptors to watch it (EMFILE), it can't be let run.
+            Err(error) => {
+                kill_process_group(pid, Signal::KILL).ok();
+                child.wait()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits for the end of the process itself; whatever it started may live on.
+    pub async fn exited(&self) {
+        // An error would be one of epoll's own; then, as at the exit, the next step is to kill and reap.
+        self.exit.readable().await.map(drop).unwrap_or_default();
+    }
+
+    /// Gives the process a moment to end by itself, if `grace` says so, then asks it, then kills it and its group;
+    /// reaps it.
+    ///
+    /// # Errors
+    ///
+    /// What waitpid(2) says, which with a child of our own is a bug.
+    pub async fn end(mut self, grace: Option<Duration>) -> io::Result<ExitStatus> {
+        let by_itself = match grace {
+            Some(grace) => timeout(grace, self.exited()).await.is_ok(),
+            None => false,
+        };
+        // Signals to a process that is gone already fail, and need not arrive.
+        if !by_itself {
+            pidfd_send_signal(self.exit.get_ref(), Signal::TERM).ok();
+            timeout(TERM_GRACE, self.exited()).await.ok();
+        }
+        kill_process_group(self.pid, Signal::KILL).ok();
+        self.exited().await;
+        self.child.wait()
+    }
+}

@@ -1,0 +1,164 @@
+//! The `spawn` executor: each request gets a process that is started for it and ends with it.
+
+use super::failure::{Failure, InvalidResponse};
+use super::process::{Process, Streams};
+use super::response_reader::ResponseReader;
+use super::stderr_log::StderrLog;
+use super::{Outcome, message};
+use crate::admit::AdmittedRequest;
+use crate::strays::Strays;
+use bytes::Buf;
+use std::convert::Infallible;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::unix::pipe::Sender;
+use tokio::sync::oneshot;
+use tokio::time::sleep_until;
+
+/// Starts processes; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Spawn {
+    runner: Arc<PathBuf>,
+    stderr_bytes_max: usize,
+    strays: Option<Arc<Strays>>,
+}
+
+/// How a request's process came to be done with.
+enum Ending {
+    /// Its response is complete, or can't become one.
+    Answered(Result<(), InvalidResponse>),
+    /// It ended first.
+    Exited,
+    DeadlineExceeded,
+    ClientGone,
+}
+
+/// A process that has answered has nothing left to do but to exit, and a wrapper to tidy up behind it.
+const EXIT_GRACE: Duration = Duration::from_millis(500);
+
+impl Spawn {
+    /// Starts `runner` for each request; logs up to `stderr_bytes_max` of what it writes to stderr.
+    pub fn new(runner: PathBuf, stderr_bytes_max: usize, strays: Option<Strays>) -> Self {
+        Self { runner: Arc::new(runner), stderr_bytes_max, strays: strays.map(Arc::new) }
+    }
+
+    /// Executes the request in a task of its own, which outlives the caller: when the caller is dropped, because the
+    /// client went away, the process is killed at once; and in any case the places are given back when the process
+    /// and all that it started are gone, not before.
+    pub async fn execute(&self, request: AdmittedRequest) -> Outcome {
+        let (reply, outcome) = oneshot::channel();
+        tokio::spawn(self.clone().run(request, reply));
+        outcome.await.unwrap_or(Err(Failure::Host))
+    }
+
+    async fn run(self, request: AdmittedRequest, mut reply: oneshot::Sender<Outcome>) {
+        let (process, streams) = match Process::start(&self.runner, &request.function) {
+            Ok(started) => started,
+            Err(error) => return answer(reply, Err(Failure::NotStarted(error))),
+        };
+        let (stdin, mut response, mut stderr) = match self.open(streams, &request) {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.clean_up(process, None).await.ok();
+                return answer(reply, Err(Failure::NotStarted(error)));
+            }
+        };
+        let ending = tokio::select! {
+            biased;
+            answered = response.complete() => Ending::Answered(answered),
+            () = process.exited() => Ending::Exited,
+            () = sleep_until(request.deadline) => Ending::DeadlineExceeded,
+            () = reply.closed() => Ending::ClientGone,
+            never = send(stdin, &request) => match never {},
+            never = stderr.follow() => match never {},
+        };
+        // Whoever can be answered is answered first; what is left to do needs nobody's patience but this task's.
+        match ending {
+            Ending::Answered(Ok(())) => {
+                answer(reply, Ok(response.into_message().into()));
+                self.clean_up(process, Some(EXIT_GRACE)).await.ok();
+            }
+            Ending::Answered(Err(invalid)) => {
+                answer(reply, Err(Failure::InvalidResponse(invalid)));
+                self.clean_up(process, None).await.ok();
+            }
+            Ending::DeadlineExceeded => {
+                answer(reply, Err(Failure::DeadlineExceeded));
+                self.clean_up(process, None).await.ok();
+            }
+            Ending::ClientGone => {
+                self.clean_up(process, None).await.ok();
+            }
+            Ending::Exited => {
+                let status = self.clean_up(process, None).await;
+                // In the log, a function's last words stand before what the host says of it.
+                stderr.take_rest();
+                answer(reply, after_exit(response, status, &request));
+            }
+        }
+        stderr.finish();
+        // The last thing: whoever gets these places finds the process and all that it started gone.
+        drop(request.places);
+    }
+
+    fn open(
+        &self,
+        streams: Streams,
+        request: &AdmittedRequest,
+    ) -> io::Result<(Sender, ResponseReader, StderrLog)> {
+        let function = &request.function;
+        let request_id = request.identity.request_id.clone();
+        Ok((
+            Sender::from_owned_fd(streams.stdin.into())?,
+            ResponseReader::new(streams.stdout, function.limits.response_body_bytes)?,
+            StderrLog::new(streams.stderr, Arc::clone(function), request_id, self.stderr_bytes_max)?,
+        ))
+    }
+
+    /// Ends the process, and what it left behind.
+    async fn clean_up(&self, process: Process, grace: Option<Duration>) -> io::Result<ExitStatus> {
+        let status = process.end(grace).await;
+        if let Some(strays) = &self.strays {
+            strays.sweep().await;
+        }
+        status
+    }
+}
+
+/// A client that is gone takes no answer; its end is logged where it was served.
+fn answer(reply: oneshot::Sender<Outcome>, outcome: Outcome) {
+    reply.send(outcome).ok();
+}
+
+/// Writes the request and closes the pipe, then waits for ever: a process that doesn't read is judged by what it
+/// answers and how it ends.
+async fn send(mut stdin: Sender, request: &AdmittedRequest) -> Infallible {
+    let head = message::encode_head(request);
+    stdin.write_all_buf(&mut head.chain(request.body.bytes.clone())).await.ok();
+    drop(stdin);
+    std::future::pending().await
+}
+
+/// What it means that the process ended before its response was complete: as far as the host had read.
+fn after_exit(
+    mut response: ResponseReader,
+    status: io::Result<ExitStatus>,
+    request: &AdmittedRequest,
+) -> Outcome {
+    if response.take_available().map_err(Failure::InvalidResponse)? {
+        return Ok(response.into_message().into());
+    }
+    let status = status.map_err(Failure::NotReaped)?;
+    let failure = Failure::of_exit(status, request.function.limits.memory_bytes);
+    match response.received_bytes() {
+        // Exit status 0 says that the runner wrote all that the module gave it.
+        bytes @ 1.. if status.success() => {
+            Err(Failure::InvalidResponse(InvalidResponse::Incomplete { bytes }))
+        }
+        _ => Err(failure),
+    }
+}

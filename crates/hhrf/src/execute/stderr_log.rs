@@ -1,0 +1,121 @@
+//! Brings what a function writes on stderr into the log, line by line, tagged and bounded, and never lets it wait.
+
+use crate::function::Function;
+use crate::log::harmless;
+use std::io::{self, PipeReader};
+use std::sync::Arc;
+use tokio::net::unix::pipe::Receiver;
+
+/// A function's stderr, for one request.
+#[derive(Debug)]
+pub struct StderrLog {
+    pipe: Receiver,
+    function: Arc<Function>,
+    request_id: String,
+    line: Vec<u8>,
+    bytes_left: usize,
+    dropped_bytes: u64,
+}
+
+/// A longer line is logged in pieces.
+const LINE_BYTES_MAX: usize = 4 * 1024;
+
+/// At the end, what is still in the pipe; more than its buffer holds (pipe(7)) can't be there.
+const PIPE_BYTES: usize = 64 * 1024;
+
+impl StderrLog {
+    /// Reads from `pipe`; logs up to `bytes_max`, counts the rest.
+    ///
+    /// # Errors
+    ///
+    /// Those of registering a descriptor with the runtime.
+    pub fn new(
+        pipe: PipeReader,
+        function: Arc<Function>,
+        request_id: String,
+        bytes_max: usize,
+    ) -> io::Result<Self> {
+        let pipe = Receiver::from_owned_fd(pipe.into())?;
+        Ok(Self { pipe, function, request_id, line: Vec::new(), bytes_left: bytes_max, dropped_bytes: 0 })
+    }
+
+    /// Takes what comes, for ever: so that the function never waits for the log.
+    pub async fn follow(&mut self) -> std::convert::Infallible {
+        while self.pipe.readable().await.is_ok() {
+            if self.take_available(usize::MAX) == Pipe::Ended {
+                break;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Takes what an ended process left in the pipe.
+    pub fn take_rest(&mut self) {
+        self.take_available(PIPE_BYTES);
+        if !self.line.is_empty() {
+            self.log_line();
+        }
+    }
+
+    /// Takes the rest, and says how much of all wasn't logged.
+    pub fn finish(mut self) {
+        self.take_rest();
+        if self.dropped_bytes > 0 {
+            tracing::warn!(
+                function = self.function.id,
+                version = self.function.version,
+                request_id = self.request_id,
+                dropped_bytes = self.dropped_bytes,
+                "the function wrote more to stderr than is logged for one request"
+            );
+        }
+    }
+
+    fn take_available(&mut self, bytes_max: usize) -> Pipe {
+        let mut buffer = [0; LINE_BYTES_MAX];
+        let mut taken = 0;
+        while taken < bytes_max {
+            match self.pipe.try_read(&mut buffer) {
+                Ok(0) => return Pipe::Ended,
+                Ok(read) => {
+                    self.take(&buffer[..read]);
+                    taken += read;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Pipe::Empty,
+                Err(_) => return Pipe::Ended,
+            }
+        }
+        Pipe::Empty
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        let logged = bytes.len().min(self.bytes_left);
+        self.bytes_left -= logged;
+        self.dropped_bytes += (bytes.len() - logged) as u64;
+        for piece in bytes[..logged].split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || self.line.len() >= LINE_BYTES_MAX {
+                self.log_line();
+            }
+        }
+    }
+
+    fn log_line(&mut self) {
+        let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+        tracing::info!(
+            function = self.function.id,
+            version = self.function.version,
+            request_id = self.request_id,
+            stream = "stderr",
+            "{}",
+            harmless(line)
+        );
+        self.line.clear();
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Pipe {
+    Empty,
+    Ended,
+}

@@ -1,0 +1,49 @@
+//! One version of a function, ready to serve.
+
+use crate::catalogue::{Execution, Limits, RoutePattern};
+use crate::gate::Gate;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a request needs to know of the function that it goes to.
+#[derive(Debug)]
+pub struct Function {
+    /// The id in its manifest.
+    pub id: String,
+    /// The version in its manifest.
+    pub version: String,
+    /// The module's file, absolute.
+    pub module: PathBuf,
+    /// Its environment variables.
+    pub env: Vec<(String, String)>,
+    /// What a request may take.
+    pub limits: Limits,
+    /// How a request is executed; `None` leaves it to the host's settings.
+    pub execution: Option<Execution>,
+    /// From admission to the end of the process.
+    pub timeout: Duration,
+    /// The paths that lead to it.
+    pub routes: Vec<RoutePattern>,
+    /// Its places: processes at a time, and requests that wait. Shared with a newer edition of the same version that
+    /// has the same limits.
+    pub gate: Arc<Gate>,
+    /// What it was read from: the same again means that nothing changed.
+    pub edition: Edition,
+}
+
+/// The bytes of a manifest and the identity of a module's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edition {
+    /// The manifest's bytes.
+    pub manifest: Vec<u8>,
+    /// Device, inode, size, and the time of the last change in nanoseconds.
+    pub module: (u64, u64, u64, i128),
+}
+
+impl Function {
+    /// `<id>@<version>`: the folder's name, and the function's in logs.
+    pub fn name(&self) -> String {
+        format!("{}@{}", self.id, self.version)
+    }
+}

@@ -1,0 +1,50 @@
+//! HHRF, the Fezz host: HTTP requests in, answered by functions that run as native modules, one process per request.
+//!
+//! Before it listens: [`settings`], and the [`catalogue`] of [`function`]s, which [`reload`] exchanges later.
+//!
+//! Then, in the order that a request meets them:
+//!
+//! 1. [`serve`]: a connection, HTTP/1.1 or HTTP/2.
+//! 2. [`walk`]: the stages, one after the other. [`own`] is what the host answers itself; [`exchange`] is the one line
+//!    that each request leaves in the log, under its [`identity`].
+//! 3. [`route`](mod@route): which function.
+//! 4. [`admit`](mod@admit): the body, and a place at the function's [`gate`]; or a [`refusal`].
+//! 5. [`execute`]: a process; or a failure. [`strays`] is what such a process leaves behind.
+//! 6. [`respond`](mod@respond): its bytes as an HTTP response, [`headers`] checked; or a [`problem`].
+//!
+//! [`host`] is what all requests share, [`metrics`] what is counted, [`log`] where it is told, and [`run`](mod@run)
+//! brings it up and down.
+#![forbid(unsafe_code)]
+
+pub mod settings;
+
+pub mod catalogue;
+pub mod function;
+pub mod reload;
+
+pub mod serve;
+
+pub mod exchange;
+pub mod identity;
+pub mod own;
+pub mod walk;
+
+pub mod route;
+
+pub mod admit;
+pub mod gate;
+pub mod refusal;
+
+pub mod execute;
+pub mod strays;
+
+pub mod headers;
+pub mod problem;
+pub mod respond;
+
+pub mod host;
+pub mod log;
+pub mod metrics;
+mod run;
+
+pub use run::{Ended, Listeners, run};

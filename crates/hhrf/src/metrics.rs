@@ -1,0 +1,108 @@
+//! What is counted, in the OpenMetrics text format (which Prometheus reads).
+
+use crate::catalogue::Catalogue;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use std::time::Duration;
+
+/// The counters of one host.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<FunctionLabels, Histogram, fn() -> Histogram>,
+    /// Requests between their head and their end.
+    pub in_flight: Gauge,
+    /// Catalogues swapped in since the start.
+    pub reloads: Counter,
+    processes: Family<FunctionLabels, Gauge>,
+    queued: Family<FunctionLabels, Gauge>,
+    functions: Gauge,
+    refused: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    function: String,
+    status: u16,
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FunctionLabels {
+    function: String,
+}
+
+/// What `/_metrics` answers with, as its content type.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("fezz"),
+            requests: Family::default(),
+            // 0.25 ms to 16 s: from a forked process that does nothing to the usual deadlines.
+            durations: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.00025, 2.0, 17))),
+            in_flight: Gauge::default(),
+            reloads: Counter::default(),
+            processes: Family::default(),
+            queued: Family::default(),
+            functions: Gauge::default(),
+            refused: Gauge::default(),
+        };
+        let registry = &mut metrics.registry;
+        registry.register(
+            "requests",
+            "Requests ended, by their status and problem",
+            metrics.requests.clone(),
+        );
+        registry.register("request_duration_seconds", "From head to response", metrics.durations.clone());
+        registry.register("requests_in_flight", "Requests not ended", metrics.in_flight.clone());
+        registry.register("reloads", "Catalogues swapped in", metrics.reloads.clone());
+        registry.register("processes", "Processes that run or are being ended", metrics.processes.clone());
+        registry.register("queued", "Requests that wait for a process", metrics.queued.clone());
+        registry.register("functions", "Functions served", metrics.functions.clone());
+        registry.register("functions_refused", "Folders not served as they stand", metrics.refused.clone());
+        metrics
+    }
+
+    /// Counts one request; `function` is empty where there was none, `kind` where there was no problem.
+    pub fn record(&self, function: &str, status: u16, kind: &'static str, duration: Duration) {
+        let labels = RequestLabels { function: function.to_owned(), status, kind };
+        self.requests.get_or_create(&labels).inc();
+        let labels = FunctionLabels { function: labels.function };
+        self.durations.get_or_create(&labels).observe(duration.as_secs_f64());
+    }
+
+    /// All of it as text; what belongs to the catalogue is looked up now.
+    pub fn text(&self, catalogue: &Catalogue) -> String {
+        self.processes.clear();
+        self.queued.clear();
+        for function in catalogue.functions() {
+            let labels = FunctionLabels { function: function.name() };
+            self.processes.get_or_create(&labels).set(count(function.gate.taken()));
+            self.queued.get_or_create(&labels).set(count(function.gate.waiting()));
+        }
+        self.functions.set(count(catalogue.functions().count()));
+        self.refused.set(count(catalogue.refusals().len()));
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("a string takes every write");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

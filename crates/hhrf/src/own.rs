@@ -1,0 +1,34 @@
+//! What the host answers itself: how it is.
+
+use crate::host::Host;
+use crate::metrics;
+use crate::serve::Entrance;
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode};
+
+/// The answer, if the path is one of the host's own at this entrance.
+pub fn answer(host: &Host, entrance: Entrance, head: &Parts) -> Option<Response<Bytes>> {
+    let shows_metrics = entrance == Entrance::Admin || host.settings.admin.is_none();
+    let (status, content_type, body) = match head.uri.path() {
+        "/_health" | "/_ready" if host.is_leaving() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n".to_owned())
+        }
+        "/_health" | "/_ready" => (StatusCode::OK, "text/plain", "OK\n".to_owned()),
+        "/_metrics" if shows_metrics => {
+            (StatusCode::OK, metrics::CONTENT_TYPE, host.metrics.text(&host.catalogue.load()))
+        }
+        _ => return None,
+    };
+    if ![Method::GET, Method::HEAD].contains(&head.method) {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return Some(response);
+    }
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    Some(response)
+}

@@ -1,0 +1,138 @@
+//! What the client is told when there is no response: the one place where causes become statuses.
+
+use crate::execute::Failure;
+use crate::refusal::Refusal;
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+/// Says on every problem which kind it is; a function can't set it.
+pub const FEZZ_ERROR: HeaderName = HeaderName::from_static("fezz-error");
+
+/// When to try again where only load is in the way, in seconds.
+const RETRY_AFTER_S: &str = "1";
+
+/// Why the client gets no response of a function.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// The host said no.
+    #[error("refused: {0}")]
+    Refused(#[from] Refusal),
+    /// The function broke, or never ran.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+/// What the client is told: nothing of the function's own text, which is for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The word for programs.
+    pub word: &'static str,
+    /// The sentence for people.
+    pub title: &'static str,
+}
+
+const fn kind(status: StatusCode, word: &'static str, title: &'static str) -> Kind {
+    Kind { status, word, title }
+}
+
+impl Problem {
+    /// Every cause, with its status and kind.
+    pub fn kind(&self) -> Kind {
+        use StatusCode as S;
+        match self {
+            Self::Refused(refusal) => match refusal {
+                Refusal::NotFound => kind(S::NOT_FOUND, "not_found", "No function here"),
+                Refusal::MethodNotAllowed { .. } => {
+                    kind(S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
+                }
+                Refusal::BadRequest { .. } | Refusal::BodyBroken => {
+                    kind(S::BAD_REQUEST, "bad_request", "Bad request")
+                }
+                Refusal::BodyTooLarge { .. } => {
+                    kind(S::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large")
+                }
+                Refusal::BodyTimeout { .. } => kind(S::REQUEST_TIMEOUT, "body_timeout", "Body too slow"),
+                Refusal::HeadersTooLarge { .. } | Refusal::TooManyHeaders { .. } => {
+                    kind(S::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "Headers too large")
+                }
+                Refusal::Overloaded { .. } => kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
+                Refusal::Draining => kind(S::SERVICE_UNAVAILABLE, "draining", "Shutting down"),
+                Refusal::QueuedTooLong => kind(S::GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded"),
+            },
+            Self::Failed(failure) => match failure {
+                Failure::NotStarted(_) | Failure::RunnerGaveUp(_) | Failure::Host => {
+                    kind(S::SERVICE_UNAVAILABLE, "runner_failed", "The function didn't start")
+                }
+                Failure::Module(_) => {
+                    kind(S::SERVICE_UNAVAILABLE, "module_failed", "The function didn't load")
+                }
+                Failure::Panicked(_) => {
+                    kind(S::INTERNAL_SERVER_ERROR, "function_panicked", "The function panicked")
+                }
+                Failure::Returned(_) => {
+                    kind(S::INTERNAL_SERVER_ERROR, "function_error", "The function failed")
+                }
+                Failure::Crashed(_) | Failure::NotReaped(_) => {
+                    kind(S::BAD_GATEWAY, "function_crashed", "The function crashed")
+                }
+                Failure::OutOfMemory { .. } => {
+                    kind(S::BAD_GATEWAY, "out_of_memory", "The function ran out of memory")
+                }
+                Failure::InvalidResponse(_) => {
+                    kind(S::BAD_GATEWAY, "invalid_response", "The function's response is invalid")
+                }
+                Failure::DeadlineExceeded => {
+                    kind(S::GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded")
+                }
+            },
+        }
+    }
+
+    /// The response: `application/problem+json` (RFC 9457).
+    pub fn into_response(self, request_id: &str) -> Response<Bytes> {
+        let kind = self.kind();
+        let detail = match &self {
+            // A refusal tells of the client's own request.
+            Self::Refused(refusal) => Some(refusal.to_string()),
+            Self::Failed(_) => None,
+        };
+        let body = ProblemBody {
+            r#type: format!("urn:fezz:problem:{}", kind.word),
+            title: kind.title,
+            status: kind.status.as_u16(),
+            detail: detail.as_deref().unwrap_or("the reason stands in the host's log, under the request id"),
+            request_id,
+        };
+        let json = serde_json::to_vec(&body).expect("text and numbers are always JSON");
+        let mut response = Response::new(Bytes::from(json));
+        *response.status_mut() = kind.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(FEZZ_ERROR, HeaderValue::from_static(kind.word));
+        match self {
+            Self::Refused(Refusal::MethodNotAllowed { allowed }) => {
+                let allowed = allowed.into_iter().collect::<Vec<_>>().join(", ");
+                let value = HeaderValue::from_str(&allowed).expect("methods are tokens");
+                headers.insert(ALLOW, value);
+            }
+            Self::Refused(Refusal::Overloaded { .. } | Refusal::Draining) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct ProblemBody<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    request_id: &'a str,
+}

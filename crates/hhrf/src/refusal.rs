@@ -1,0 +1,65 @@
+//! Why the host says no before a function runs.
+
+use std::collections::BTreeSet;
+
+/// A request that no function sees. Its text is for the client too: it tells nothing but the client's own request
+/// and the limits that it met.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No function, no route.
+    #[error("no function answers this path")]
+    NotFound,
+    /// The path exists for other methods.
+    #[error("this path doesn't take this method")]
+    MethodNotAllowed {
+        /// For the `Allow` header.
+        allowed: BTreeSet<String>,
+    },
+    /// The request makes no sense.
+    #[error("{detail}")]
+    BadRequest {
+        /// What is wrong.
+        detail: String,
+    },
+    /// The client stopped in the middle of its body.
+    #[error("the body ended early")]
+    BodyBroken,
+    /// The body is over the function's limit.
+    #[error("the body is over {bytes_max} bytes")]
+    BodyTooLarge {
+        /// The function's limit.
+        bytes_max: u64,
+    },
+    /// The body takes too long.
+    #[error("the body took over {ms_max} ms")]
+    BodyTimeout {
+        /// The host's limit.
+        ms_max: u128,
+    },
+    /// The headers are over the host's limit.
+    #[error("the headers are {bytes} bytes, the limit is {bytes_max}")]
+    HeadersTooLarge {
+        /// Names and values together.
+        bytes: usize,
+        /// The host's limit.
+        bytes_max: usize,
+    },
+    /// More headers than a message to a function holds.
+    #[error("there are {headers} headers, the limit is {max}", max = fezz_wire::PAIRS_MAX)]
+    TooManyHeaders {
+        /// How many.
+        headers: usize,
+    },
+    /// No place is free and the queue is full, or there is no memory for the body.
+    #[error("{what} is full, try again later")]
+    Overloaded {
+        /// What is full.
+        what: &'static str,
+    },
+    /// The host is about to end.
+    #[error("this host is shutting down, try another")]
+    Draining,
+    /// The deadline passed in the queue.
+    #[error("the request waited to its deadline")]
+    QueuedTooLong,
+}

@@ -1,0 +1,104 @@
+//! A new catalogue, whenever somebody asks for it or changes `functions/`.
+
+use crate::catalogue::Catalogue;
+use crate::host::Host;
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+/// A deployment is several changes: the catalogue is read when there were none for this long ...
+const QUIET: Duration = Duration::from_millis(100);
+/// ... or when they went on for this long.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Reloads on SIGHUP and on changes, for ever. What can't be watched is said once; SIGHUP works all the same.
+pub async fn follow(host: Arc<Host>) {
+    let (sender, mut changes) = mpsc::channel(1);
+    let watcher = watch(&host.settings.root.join("functions"), sender.clone());
+    let _watcher = watcher.map_err(|error| {
+        tracing::warn!(%error, "changes under functions/ can't be watched: send SIGHUP after each");
+    });
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => return tracing::error!(%error, "SIGHUP can't be received: restart to reload"),
+    };
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {}
+            _ = changes.recv() => settle(&mut changes).await,
+        }
+        reload(&host).await;
+    }
+}
+
+fn watch(functions: &Path, sender: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        let is_change = !matches!(event, Ok(Event { kind: EventKind::Access(_), .. }));
+        if is_change {
+            // A full channel says the same already.
+            sender.try_send(()).ok();
+        }
+    })?;
+    watcher.watch(functions, RecursiveMode::Recursive)?;
+    Ok(watcher)
+}
+
+async fn settle(changes: &mut mpsc::Receiver<()>) {
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        let quiet = Instant::now() + QUIET;
+        match timeout_at(quiet.min(patience), changes.recv()).await {
+            Ok(Some(())) => {}
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+async fn reload(host: &Arc<Host>) {
+    let (root, previous) = (host.settings.root.clone(), host.catalogue.load_full());
+    let before = Arc::clone(&previous);
+    let loaded = tokio::task::spawn_blocking(move || Catalogue::load(&root, &before)).await;
+    match loaded {
+        Ok(Ok(catalogue)) => {
+            report(&catalogue, &previous);
+            host.catalogue.store(Arc::new(catalogue));
+            host.metrics.reloads.inc();
+        }
+        Ok(Err(error)) => {
+            tracing::error!(error = crate::log::chain(&error), "not reloaded, all is served as before");
+        }
+        Err(error) => tracing::error!(%error, "not reloaded, all is served as before"),
+    }
+}
+
+/// Logs what is served and, of what isn't, all that wasn't said about `previous`.
+pub fn report(catalogue: &Catalogue, previous: &Catalogue) {
+    let known: Vec<String> = previous.refusals().iter().map(ToString::to_string).collect();
+    for refusal in catalogue.refusals() {
+        let sentence = refusal.to_string();
+        if !known.contains(&sentence) {
+            tracing::error!("not served: {}", crate::log::harmless(sentence.as_bytes()));
+        }
+    }
+    let names: Vec<String> = catalogue.functions().map(|function| function.name()).collect();
+    tracing::info!(
+        functions = names.len(),
+        refused = catalogue.refusals().len(),
+        "serving {}",
+        shorten(&names)
+    );
+}
+
+/// The first few of many names.
+fn shorten(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    match names {
+        [] => "no function".to_owned(),
+        [..] if names.len() <= SHOWN => names.join(", "),
+        [..] => format!("{} and {} more", names[..SHOWN].join(", "), names.len() - SHOWN),
+    }
+}

@@ -1,0 +1,74 @@
+//! First stage: which function a request is for.
+
+use crate::catalogue::{Catalogue, Found};
+use crate::function::Function;
+use crate::refusal::Refusal;
+use http::Uri;
+use http::request::Parts;
+use percent_encoding::percent_decode_str;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A request that has a function.
+#[derive(Debug)]
+pub struct RoutedRequest {
+    /// Which one.
+    pub function: Arc<Function>,
+    /// The route's parameters, percent-decoded.
+    pub params: BTreeMap<String, String>,
+    /// Method, target and headers.
+    pub head: Parts,
+}
+
+/// The path below which functions are called by name.
+pub const RPC: &str = "/rpc/";
+
+/// Finds the function: by name below [`RPC`], where that answers, else by its routes.
+///
+/// # Errors
+///
+/// [`Refusal::NotFound`], [`Refusal::MethodNotAllowed`], and [`Refusal::BadRequest`] for a parameter that is not
+/// UTF-8 behind its percent-encoding.
+pub fn route(catalogue: &Catalogue, head: Parts, with_rpc: bool) -> Result<RoutedRequest, Refusal> {
+    if let Some(target) = head.uri.path().strip_prefix(RPC) {
+        let name = target.split('/').next().unwrap_or_default();
+        let function = catalogue.by_name(name).filter(|_| with_rpc).ok_or(Refusal::NotFound)?;
+        return Ok(RoutedRequest { function: Arc::clone(function), params: BTreeMap::new(), head });
+    }
+    let authority = authority(&head);
+    let host = authority.as_deref().map(host_of);
+    match catalogue.router().find(host.as_deref(), &head.method, head.uri.path()) {
+        Found::Function(function, params) => {
+            Ok(RoutedRequest { function: Arc::clone(function), params: decode(params)?, head })
+        }
+        Found::OtherMethods(allowed) => Err(Refusal::MethodNotAllowed { allowed }),
+        Found::Nothing => Err(Refusal::NotFound),
+    }
+}
+
+/// `:authority`, or `Host`, as received.
+pub fn authority(head: &Parts) -> Option<String> {
+    let in_target = Uri::authority(&head.uri).map(ToString::to_string);
+    in_target.or_else(|| head.headers.get(http::header::HOST)?.to_str().ok().map(str::to_owned))
+}
+
+/// The host of an authority: in lower case, without the port, without the dot at its end.
+fn host_of(authority: &str) -> String {
+    let without_port = match authority.rsplit_once(':') {
+        // The colons of an IPv6 address stand in brackets (RFC 3986, section 3.2.2).
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    without_port.trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn decode(params: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Refusal> {
+    let decoded = params.into_iter().map(|(name, value)| {
+        let text = percent_decode_str(&value).decode_utf8();
+        let text = text.map_err(|_| Refusal::BadRequest {
+            detail: format!("the path parameter `{name}` is not UTF-8 once percent-decoded"),
+        });
+        Ok((name, text?.into_owned()))
+    });
+    decoded.collect()
+}

@@ -1,0 +1,296 @@
+//! The host's settings: a flag goes over an environment variable, that over the file, that over the default.
+
+use crate::catalogue::Execution;
+use clap::{Parser, ValueEnum};
+use serde::Deserialize;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What is in force.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The folder that holds `functions/`.
+    pub root: PathBuf,
+    /// Where HTTP is answered.
+    pub listen: SocketAddr,
+    /// A second address, for what operators ask.
+    pub admin: Option<SocketAddr>,
+    /// Where `/rpc` answers.
+    pub rpc: Rpc,
+    /// The runner, or the wrapper that ends in it; absolute.
+    pub runner: PathBuf,
+    /// How functions are executed that don't say it themselves.
+    pub execution: Execution,
+    /// The form of the log.
+    pub log_format: LogFormat,
+    /// Whether the peer is a proxy whose word on the client's address counts.
+    pub trust_proxy: bool,
+    /// Limits of the host as a whole.
+    pub limits: HostLimits,
+}
+
+/// Limits of the host as a whole, beside those of each function.
+#[derive(Debug, Clone)]
+pub struct HostLimits {
+    /// Open connections; a further one waits to be accepted.
+    pub connections: usize,
+    /// Processes at a time, of all functions together.
+    pub processes: u32,
+    /// Memory for request bodies, of all requests together.
+    pub body_memory_bytes: usize,
+    /// Headers of one request, names and values together.
+    pub header_bytes: usize,
+    /// From the end of the headers to the end of the body.
+    pub body_timeout: Duration,
+    /// What one request's function may write into the log; the rest is counted.
+    pub stderr_bytes: usize,
+    /// From "not ready" to the end of accepting, so that a balancer can notice.
+    pub drain_wait: Duration,
+}
+
+/// Where `/rpc` answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rpc {
+    /// On the main address.
+    On,
+    /// On the admin address.
+    Admin,
+    /// Nowhere.
+    Off,
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A line a person reads.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// HHRF, the Fezz host: answers HTTP requests by functions, native modules that each run in a process of their own.
+///
+/// It serves what lies in ROOT/functions/<id>@<version>/: a fezz.json and the module that it names. SIGHUP, or a
+/// change there, swaps the new set in. SIGTERM drains: not ready at once, then no new connection, then what runs is
+/// finished or meets its deadline, then exit 0. A second SIGTERM ends at once.
+///
+/// GET /_health, /_ready and /_metrics tell operators how it is.
+#[derive(Debug, Default, Parser, Deserialize)]
+#[command(name = "hhrf", version, max_term_width = 100)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// A TOML file with any of these settings: `listen = "0.0.0.0:3000"`, `body_timeout_ms = 5000`
+    #[arg(long, env = "HHRF_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+
+    /// The folder that holds functions/ [default: .]
+    #[arg(long, env = "HHRF_ROOT", value_name = "FOLDER")]
+    root: Option<PathBuf>,
+
+    /// Where HTTP/1.1 and HTTP/2 (cleartext) are answered [default: 127.0.0.1:3000]
+    #[arg(long, env = "HHRF_LISTEN", value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+
+    /// A second address, for operators: /_metrics moves there; /_health and /_ready answer on both
+    #[arg(long, env = "HHRF_ADMIN", value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+
+    /// Where /rpc/<id>@<version> answers: main address, admin address, nowhere [default: on]
+    #[arg(long, env = "HHRF_RPC", value_enum)]
+    rpc: Option<Rpc>,
+
+    /// The runner, or a wrapper that jails it and ends in `exec fezz-runner "$@"`
+    /// [default: the fezz-runner beside this program, else on PATH]
+    #[arg(long, env = "FEZZ_RUNNER", value_name = "PROGRAM")]
+    runner: Option<PathBuf>,
+
+    /// How functions are executed whose manifest doesn't say [default: spawn]
+    #[arg(long, env = "HHRF_EXECUTION", value_enum)]
+    execution: Option<Execution>,
+
+    /// The log on stderr, as lines or as JSON objects [default: text]
+    #[arg(long, env = "HHRF_LOG_FORMAT", value_enum)]
+    log_format: Option<LogFormat>,
+
+    /// Take the client's address from the proxy's x-envoy-external-address: set it only where every peer is a proxy
+    /// of yours [default: false]
+    #[arg(long, env = "HHRF_TRUST_PROXY", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    trust_proxy: Option<bool>,
+
+    /// Open connections; a further one waits [default: 4096, below the usual 1024 * 4 descriptors of a service]
+    #[arg(long, env = "HHRF_CONNECTIONS", value_name = "N")]
+    connections: Option<usize>,
+
+    /// Processes at a time, of all functions together [default: 256, which at 128 MiB each is 32 GiB at the worst]
+    #[arg(long, env = "HHRF_PROCESSES", value_name = "N")]
+    processes: Option<u32>,
+
+    /// Memory for request bodies, of all requests together [default: 268435456, 25 bodies of 10 MiB]
+    #[arg(long, env = "HHRF_BODY_MEMORY_BYTES", value_name = "BYTES")]
+    body_memory_bytes: Option<usize>,
+
+    /// Headers of one request [default: 65536, what Envoy lets through by default is 60 KiB]
+    #[arg(long, env = "HHRF_HEADER_BYTES", value_name = "BYTES")]
+    header_bytes: Option<usize>,
+
+    /// From the end of a request's headers to the end of its body [default: 30000]
+    #[arg(long, env = "HHRF_BODY_TIMEOUT_MS", value_name = "MS")]
+    body_timeout_ms: Option<u64>,
+
+    /// What one request's function may write into the log [default: 65536, the rest is counted]
+    #[arg(long, env = "HHRF_STDERR_BYTES", value_name = "BYTES")]
+    stderr_bytes: Option<usize>,
+
+    /// From "not ready" to the end of accepting [default: 1000, one health check of a balancer]
+    #[arg(long, env = "HHRF_DRAIN_WAIT_MS", value_name = "MS")]
+    drain_wait_ms: Option<u64>,
+}
+
+/// Why the settings are refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file can't be read.
+    #[error("failed to read the settings file `{}`", path.display())]
+    Unreadable {
+        /// As given.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The file says something wrong.
+    #[error("the settings file `{}` is wrong: see hhrf --help for its keys", path.display())]
+    Malformed {
+        /// As given.
+        path: PathBuf,
+        /// The place and what was expected.
+        source: Box<toml::de::Error>,
+    },
+    /// No runner was found.
+    #[error(
+        "failed to find `fezz-runner` beside this program or on PATH: build it with `cargo build --release -p fezz-runner`, or set FEZZ_RUNNER"
+    )]
+    NoRunner,
+    /// The runner that was named isn't there.
+    #[error("the runner `{}` is no executable file: correct FEZZ_RUNNER or --runner", path.display())]
+    BadRunner {
+        /// As given.
+        path: PathBuf,
+    },
+    /// The runner's or the root's path can't be made absolute.
+    #[error("failed to find the folder that `{}` is relative to", path.display())]
+    NoWorkingFolder {
+        /// As given.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A limit that would refuse everything.
+    #[error("`{name}` is 0, which would refuse every request: give it 1 or more")]
+    Zero {
+        /// The setting.
+        name: &'static str,
+    },
+    /// `/rpc` has no address to answer on.
+    #[error("`rpc` is `admin`, but there is no admin address: set --admin too")]
+    RpcWithoutAdmin,
+}
+
+impl Settings {
+    /// Puts the layers together: `flags`, which clap has filled from the command line and the environment, over the
+    /// file that they name, over the defaults.
+    ///
+    /// # Errors
+    ///
+    /// See [`SettingsError`].
+    pub fn new(flags: Layer) -> Result<Self, SettingsError> {
+        let file = match &flags.config {
+            Some(path) => read_file(path)?,
+            None => Layer::default(),
+        };
+        let root = flags.root.or(file.root).unwrap_or_else(|| PathBuf::from("."));
+        // An empty FEZZ_RUNNER is how a shell unsets it for one command.
+        let runner = flags.runner.or(file.runner).filter(|path| !path.as_os_str().is_empty());
+        let body_timeout_ms = flags.body_timeout_ms.or(file.body_timeout_ms).unwrap_or(30_000);
+        let drain_wait_ms = flags.drain_wait_ms.or(file.drain_wait_ms).unwrap_or(1_000);
+        let settings = Self {
+            root: absolute(&root)?,
+            listen: flags.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
+            admin: flags.admin.or(file.admin),
+            rpc: flags.rpc.or(file.rpc).unwrap_or(Rpc::On),
+            runner: find_runner(runner)?,
+            execution: flags.execution.or(file.execution).unwrap_or(Execution::Spawn),
+            log_format: flags.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
+            trust_proxy: flags.trust_proxy.or(file.trust_proxy).unwrap_or(false),
+            limits: HostLimits {
+                connections: flags.connections.or(file.connections).unwrap_or(4096),
+                processes: flags.processes.or(file.processes).unwrap_or(256),
+                body_memory_bytes: flags.body_memory_bytes.or(file.body_memory_bytes).unwrap_or(256 << 20),
+                header_bytes: flags.header_bytes.or(file.header_bytes).unwrap_or(64 << 10),
+                body_timeout: Duration::from_millis(body_timeout_ms),
+                stderr_bytes: flags.stderr_bytes.or(file.stderr_bytes).unwrap_or(64 << 10),
+                drain_wait: Duration::from_millis(drain_wait_ms),
+            },
+        };
+        settings.check()
+    }
+
+    fn check(self) -> Result<Self, SettingsError> {
+        let limits = &self.limits;
+        for (name, is_zero) in [
+            ("connections", limits.connections == 0),
+            ("processes", limits.processes == 0),
+            ("header_bytes", limits.header_bytes == 0),
+            ("body_timeout_ms", limits.body_timeout.is_zero()),
+        ] {
+            if is_zero {
+                return Err(SettingsError::Zero { name });
+            }
+        }
+        if self.rpc == Rpc::Admin && self.admin.is_none() {
+            return Err(SettingsError::RpcWithoutAdmin);
+        }
+        Ok(self)
+    }
+}
+
+fn read_file(path: &Path) -> Result<Layer, SettingsError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+    toml::from_str(&text)
+        .map_err(|source| SettingsError::Malformed { path: path.to_owned(), source: Box::new(source) })
+}
+
+/// The runner that was named, else the one beside this program, else the one on PATH.
+fn find_runner(named: Option<PathBuf>) -> Result<PathBuf, SettingsError> {
+    const RUNNER: &str = "fezz-runner";
+    if let Some(path) = named {
+        // A bare name is looked up like a command; anything with a slash is a path.
+        let found =
+            if path.components().count() > 1 { Some(path.clone()) } else { on_path(path.as_os_str()) };
+        let found = absolute(&found.unwrap_or_else(|| path.clone()))?;
+        return if is_executable(&found) { Ok(found) } else { Err(SettingsError::BadRunner { path }) };
+    }
+    let beside = std::env::current_exe().ok().map(|program| program.with_file_name(RUNNER));
+    let found = beside.filter(|path| is_executable(path)).or_else(|| on_path(RUNNER.as_ref()));
+    absolute(&found.ok_or(SettingsError::NoRunner)?)
+}
+
+fn on_path(name: &std::ffi::OsStr) -> Option<PathBuf> {
+    let path: OsString = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| is_executable(path))
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+/// Processes are started in `/`, so that a path has to say where it is.
+fn absolute(path: &Path) -> Result<PathBuf, SettingsError> {
+    std::path::absolute(path)
+        .map_err(|source| SettingsError::NoWorkingFolder { path: path.to_owned(), source })
+}

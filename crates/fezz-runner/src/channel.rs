@@ -4,6 +4,7 @@ use crate::syscalls;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::{io, stdio};
+use std::mem::ManuallyDrop;
 
 /// Why request or response can't be moved.
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +23,10 @@ pub enum ChannelError {
     Write(#[source] Errno),
 }
 
-/// What was stdout, under another number, closed on exec.
+/// What was stdout, under another number, closed on exec. Never closed here: a module may have done it, and the process
+/// is about to end.
 #[derive(Debug)]
-pub struct ResponseChannel(OwnedFd);
+pub struct ResponseChannel(ManuallyDrop<OwnedFd>);
 
 /// Closes all but the standard descriptors, moves stdout to a private one, and points descriptor 1 at stderr.
 ///
@@ -37,7 +39,7 @@ pub fn take() -> Result<ResponseChannel, ChannelError> {
     let response = io::fcntl_dupfd_cloexec(stdio::stdout(), FIRST_BEYOND_STANDARD as i32)
         .map_err(ChannelError::MoveStdout)?;
     stdio::dup2_stdout(stdio::stderr()).map_err(ChannelError::MoveStdout)?;
-    Ok(ResponseChannel(response))
+    Ok(ResponseChannel(ManuallyDrop::new(response)))
 }
 
 /// Reads stdin up to its end. Whoever started this process bounds what it sends.
@@ -68,7 +70,7 @@ pub fn read_request() -> Result<Vec<u8>, ChannelError> {
 /// What write(2) says; a reader that is gone kills this process by SIGPIPE instead.
 pub fn write_response(channel: &ResponseChannel, mut response: &[u8]) -> Result<(), ChannelError> {
     while !response.is_empty() {
-        match io::write(&channel.0, response) {
+        match io::write(&*channel.0, response) {
             Ok(written) => response = &response[written..],
             Err(Errno::INTR) => {}
             Err(errno) => return Err(ChannelError::Write(errno)),

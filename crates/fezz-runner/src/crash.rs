@@ -1,4 +1,6 @@
-//! Tells a crash at the memory limit from any other crash.
+//! Tells one end of the process from another, as far as the process itself can.
+//!
+//! # Out of memory
 //!
 //! An allocation that fails leaves `ENOMEM` in the thread's errno. What follows is an abort (Rust, C++) or the use of
 //! a null pointer (C), on the same thread and with errno as it was. So the signal's handler reads errno: `ENOMEM` ends
@@ -9,13 +11,30 @@ use crate::limits::LimitError;
 use crate::{channel, syscalls};
 use fezz_wire::ExitCode;
 
-/// Installs the handler.
+/// Installs the handler that tells a crash at the memory limit from any other.
 ///
 /// # Errors
 ///
 /// What sigaction(2) or sigaltstack(2) says.
 pub fn watch_for_memory() -> Result<(), LimitError> {
     syscalls::on_fatal_signal(exit_if_out_of_memory).map_err(LimitError::CrashHandler)
+}
+
+/// Has a module that calls `exit(3)` by one of the runner's own codes end by status 1: else "the function never ran"
+/// would be said, and believed, of one that did.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+pub fn keep_exit_codes_apart() -> Result<(), LimitError> {
+    syscalls::on_exit(exit_by_another_code).map_err(LimitError::ExitHandler)
+}
+
+extern "C" fn exit_by_another_code(status: libc::c_int, _: *mut libc::c_void) {
+    if ExitCode::from_status(status).is_some() {
+        channel::log(b"fezz-runner: the module exited by a code of the runner, status 1 is given instead\n");
+        syscalls::exit_now(1);
+    }
 }
 
 /// Async-signal-safe (signal-safety(7)): reads a thread-local integer, writes, exits.

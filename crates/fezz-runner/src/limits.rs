@@ -18,6 +18,9 @@ pub enum LimitError {
     /// The handler that notices the memory limit can't be installed.
     #[error("failed to install the handler of crashes")]
     CrashHandler(#[source] rustix::io::Errno),
+    /// The handler of a module's exit can't be installed.
+    #[error("failed to install the handler of exits")]
+    ExitHandler(#[source] rustix::io::Errno),
 }
 
 /// Addresses beyond the memory limit: the program, its libraries, and what allocators reserve without using it

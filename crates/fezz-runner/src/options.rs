@@ -25,8 +25,8 @@ options:
 exit status: 0 and a response, or
   64 wrong command line      65 stdin holds no request      66 the module can't be loaded
   69 fezz_on_load_v2 failed  70 the module broke the ABI    71 out of memory
-  72 a symbol is missing     74 input or output failed      77 a limit can't be put in force
-  78 a variable named by --env is missing
+  72 a symbol is missing     73 the response isn't written  74 the request can't be read
+  77 a limit isn't in force  78 a variable named by --env is missing
 ";
 
 /// What the command line asks for.

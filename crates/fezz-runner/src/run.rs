@@ -35,6 +35,7 @@ impl Failure {
     /// What the process exits with.
     pub fn exit_code(&self) -> ExitCode {
         match self {
+            Self::Channel(ChannelError::Write(_)) => ExitCode::ResponseNotWritten,
             Self::Channel(_) => ExitCode::Io,
             Self::Environment(_) => ExitCode::EnvironmentIncomplete,
             Self::Limit(_) | Self::DieWithParent(_) => ExitCode::NotConfined,
@@ -63,6 +64,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let env = environment::replace(&options.env)?;
     limits::apply(options.memory_bytes, options.cpu_ms)?;
     crash::watch_for_memory()?;
+    crash::keep_exit_codes_apart()?;
 
     // Before the module is loaded, so that a bad request is never taken for a bad module.
     let request = channel::read_request()?;

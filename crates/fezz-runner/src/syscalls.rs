@@ -1,6 +1,6 @@
 //! What rustix and std offer no safe way to do, one system call a function.
 
-use libc::c_int;
+use libc::{c_int, c_void};
 use rustix::io::Errno;
 use std::mem::MaybeUninit;
 
@@ -78,6 +78,23 @@ pub fn on_fatal_signal(handler: extern "C" fn(c_int)) -> Result<(), Errno> {
         }
     }
     Ok(())
+}
+
+/// Calls `handler` with the status when the process ends by `exit(3)`; registered first, it is called last, behind the
+/// module's own handlers (on_exit(3), glibc).
+///
+/// # Errors
+///
+/// `ENOMEM`: no place for another handler.
+pub fn on_exit(handler: extern "C" fn(c_int, *mut c_void)) -> Result<(), Errno> {
+    unsafe extern "C" {
+        // Missing in the libc crate.
+        #[link_name = "on_exit"]
+        fn register(handler: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+    }
+    // SAFETY: the handler has the type that on_exit(3) calls, and functions live for ever.
+    let result = unsafe { register(handler, std::ptr::null_mut()) };
+    if result == 0 { Ok(()) } else { Err(Errno::NOMEM) }
 }
 
 fn last_error() -> Errno {

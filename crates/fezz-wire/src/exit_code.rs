@@ -1,8 +1,8 @@
 //! What the runner's exit status says where it leaves without a response.
 
 /// The runner's exit codes, in the range of `sysexits.h`, so that neither a shell's codes (126, 127) nor the usual
-/// `exit(1)` of a module is taken for one. They tell what happened; they prove nothing, for a module can exit by
-/// any number.
+/// `exit(1)` of a module is taken for one. A module that calls `exit(3)` by one of them ends
+/// by status 1 instead; one that calls `_exit(2)` lies, and hurts its own requests alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
@@ -20,7 +20,9 @@ pub enum ExitCode {
     OutOfMemory = 71,
     /// The module lacks a required symbol (`EX_OSFILE`).
     MissingSymbol = 72,
-    /// The request can't be read or the response not written (`EX_IOERR`).
+    /// The response can't be written: what the module did can't be undone (`EX_CANTCREAT`).
+    ResponseNotWritten = 73,
+    /// The request can't be read, before any module code ran (`EX_IOERR`).
     Io = 74,
     /// A restriction can't be put in force (`EX_NOPERM`).
     NotConfined = 77,
@@ -29,7 +31,7 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Usage,
         Self::BadRequest,
         Self::ModuleNotLoaded,
@@ -37,6 +39,7 @@ impl ExitCode {
         Self::AbiViolation,
         Self::OutOfMemory,
         Self::MissingSymbol,
+        Self::ResponseNotWritten,
         Self::Io,
         Self::NotConfined,
         Self::EnvironmentIncomplete,

@@ -1,5 +1,7 @@
 //! `include/fezz.h` against the Rust definitions: C's compiler is asked, not a reader.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets an error should stop there")]
+
 use fezz_wire::abi;
 use std::fmt::Write;
 use std::mem::{align_of, offset_of, size_of};

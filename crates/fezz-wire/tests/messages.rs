@@ -1,5 +1,7 @@
 //! The wire's rules: round trips of everything, and a named error for each way to break them.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets an error should stop there")]
+
 use fezz_wire::{
     ErrorKind, FezzWireError, FezzWireRequest, FezzWireResponse, Framer, Meta, NESTING_MAX, PAIRS_MAX,
     Progress, WireError,

@@ -139,6 +139,9 @@ pub enum ManifestError {
         /// What the parser says.
         message: String,
     },
+    /// JSON, but no object.
+    #[error("the manifest is no JSON object: write {{\"id\": ..., \"version\": ..., \"entry\": ...}}")]
+    NotAnObject,
     /// A required key is absent.
     #[error("key `{key}` is missing: add it")]
     MissingKey {
@@ -219,6 +222,10 @@ impl Manifest {
     ///
     /// The first thing wrong with it. What it names, the module and the routes, is checked later.
     pub fn parse(json: &[u8], folder: &str) -> Result<Self, ManifestError> {
+        // serde would read an array, too, as the keys' values in their order.
+        if json.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+            return Err(ManifestError::NotAnObject);
+        }
         let mut reader = serde_json::Deserializer::from_slice(json);
         let manifest: Self = serde_path_to_error::deserialize(&mut reader)
             .map_err(|error| explain(&error.path().to_string(), error.inner()))?;

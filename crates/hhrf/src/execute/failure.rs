@@ -54,6 +54,9 @@ pub enum InvalidResponse {
     /// The module returned an empty buffer.
     #[error("the module returned an empty buffer")]
     Empty,
+    /// The runner couldn't write it: the module closed its way.
+    #[error("the runner couldn't write it: the reason stands in the function's log")]
+    NotWritten,
     /// It ends in the middle.
     #[error("the process ended behind {bytes} bytes of an incomplete response")]
     Incomplete {
@@ -105,6 +108,7 @@ impl Failure {
             ExitCode::ModuleNotLoaded | ExitCode::MissingSymbol | ExitCode::OnLoadFailed => {
                 Self::Module(code)
             }
+            ExitCode::ResponseNotWritten => Self::InvalidResponse(InvalidResponse::NotWritten),
             ExitCode::AbiViolation => Self::InvalidResponse(InvalidResponse::Empty),
             ExitCode::OutOfMemory => Self::OutOfMemory { limit_bytes: memory_limit_bytes },
         }

@@ -14,6 +14,17 @@ pub struct ResponseReader {
     bytes_max: usize,
 }
 
+/// How far a response has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// To its end.
+    Complete,
+    /// As far as it was written.
+    NotYet,
+    /// As far as it ever will: whoever could write has closed the pipe.
+    Ended,
+}
+
 /// What a message holds beside its body: headers up to the limit in `respond.rs`, keys and lengths, an error's text.
 const BESIDE_BODY_BYTES: usize = 256 * 1024;
 
@@ -44,30 +55,27 @@ impl ResponseReader {
     /// What can't become a response, as soon as that is certain.
     pub async fn complete(&mut self) -> Result<(), InvalidResponse> {
         loop {
-            if self.take_available()? {
-                return Ok(());
-            }
-            if self.pipe.readable().await.is_err() {
-                std::future::pending().await
+            match self.take_available()? {
+                Taken::Complete => return Ok(()),
+                Taken::Ended => std::future::pending().await,
+                Taken::NotYet => drop(self.pipe.readable().await),
             }
         }
     }
 
-    /// Takes what is in the pipe now, and says whether the response is complete.
+    /// Takes what is in the pipe now.
     ///
     /// # Errors
     ///
     /// As [`Self::complete`].
-    pub fn take_available(&mut self) -> Result<bool, InvalidResponse> {
+    pub fn take_available(&mut self) -> Result<Taken, InvalidResponse> {
         loop {
             match self.pipe.try_read_buf(&mut self.received) {
-                Ok(0) => return Ok(false),
-                Ok(_) => {
-                    if self.check()? {
-                        return Ok(true);
-                    }
-                }
-                Err(_) => return Ok(false),
+                Ok(0) => return Ok(Taken::Ended),
+                Ok(_) if self.is_complete()? => return Ok(Taken::Complete),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Taken::NotYet),
+                Err(_) => return Ok(Taken::Ended),
             }
         }
     }
@@ -82,7 +90,7 @@ impl ResponseReader {
         self.received
     }
 
-    fn check(&mut self) -> Result<bool, InvalidResponse> {
+    fn is_complete(&mut self) -> Result<bool, InvalidResponse> {
         let bytes_max = self.bytes_max;
         match self.framer.advance(&self.received)? {
             // What follows the message is an error, too, which decoding names.

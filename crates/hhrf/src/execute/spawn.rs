@@ -2,10 +2,10 @@
 
 use super::failure::{Failure, InvalidResponse};
 use super::process::{Process, Streams};
-use super::response_reader::ResponseReader;
+use super::response_reader::{ResponseReader, Taken};
 use super::stderr_log::StderrLog;
 use super::{Outcome, message};
-use crate::admit::AdmittedRequest;
+use crate::admit::{AdmittedRequest, RequestBody};
 use crate::strays::Strays;
 use bytes::Buf;
 use std::convert::Infallible;
@@ -55,7 +55,7 @@ impl Spawn {
         outcome.await.unwrap_or(Err(Failure::Host))
     }
 
-    async fn run(self, request: AdmittedRequest, mut reply: oneshot::Sender<Outcome>) {
+    async fn run(self, mut request: AdmittedRequest, mut reply: oneshot::Sender<Outcome>) {
         let (process, streams) = match Process::start(&self.runner, &request.function) {
             Ok(started) => started,
             Err(error) => return answer(reply, Err(Failure::NotStarted(error))),
@@ -76,6 +76,8 @@ impl Spawn {
             never = send(stdin, &request) => match never {},
             never = stderr.follow() => match never {},
         };
+        // Whatever came of it, the body has done its work.
+        request.body = RequestBody::default();
         // Whoever can be answered is answered first; what is left to do needs nobody's patience but this task's.
         match ending {
             Ending::Answered(Ok(())) => {
@@ -149,7 +151,7 @@ fn after_exit(
     status: io::Result<ExitStatus>,
     request: &AdmittedRequest,
 ) -> Outcome {
-    if response.take_available().map_err(Failure::InvalidResponse)? {
+    if response.take_available().map_err(Failure::InvalidResponse)? == Taken::Complete {
         return Ok(response.into_message().into());
     }
     let status = status.map_err(Failure::NotReaped)?;

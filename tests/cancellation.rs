@@ -1,0 +1,82 @@
+//! Clients that go away, and clients that take their time.
+
+use crate::harness::{AUTHOR, Census, Client, Host, Site, connect, wait_for};
+use serde_json::json;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+
+fn busy(host: &Host) -> bool {
+    Census::of(host).processes > 0
+}
+
+#[test]
+fn a_client_that_goes_away_has_its_process_killed_at_once() {
+    let site = Site::new();
+    site.harm("sleeps_for_ever", json!({"timeout_ms": 600_000}));
+    let host = Host::start(site);
+    let stream = host.client("GET", "/rpc/sleeps_for_ever").begin();
+    wait_for("the process", || busy(&host).then_some(()));
+    stream.shutdown(Shutdown::Both).unwrap();
+    drop(stream);
+    // Far below the deadline of ten minutes.
+    wait_for("the process's end", || Some(Census::of(&host)).filter(Census::is_quiet));
+    let line = host.logged("a line of its own", |line| line["kind"] == "client_gone");
+    assert_eq!((line["status"].as_u64(), line["function"].as_str()), (Some(499), Some("sleeps_for_ever@v1")));
+}
+
+#[test]
+fn a_client_that_goes_away_in_the_queue_leaves_it() {
+    let site = Site::new();
+    let limits = json!({"concurrency": 1, "queue": 1});
+    site.harm("sleeps_for_ever", json!({"timeout_ms": 600_000, "limits": limits}));
+    let host = Host::start(site);
+    let _running = host.client("GET", "/rpc/sleeps_for_ever").begin();
+    wait_for("the process", || busy(&host).then_some(()));
+    let waiting = host.client("GET", "/rpc/sleeps_for_ever").begin();
+    let queued = r#"fezz_queued{function="sleeps_for_ever@v1"}"#;
+    wait_for("the queue", || (host.metric(queued) == 1.0).then_some(()));
+    assert_eq!(host.get("/rpc/sleeps_for_ever").outcome(), (503, "overloaded"));
+    drop(waiting);
+    wait_for("the queue's end", || (host.metric(queued) == 0.0).then_some(()));
+}
+
+#[test]
+fn a_slow_body_holds_no_place_and_ends_by_its_timeout() {
+    let site = Site::new();
+    site.install("author@v1", AUTHOR, json!({"limits": {"concurrency": 1, "queue": 0}}));
+    let host = Host::with_flags(site, &["--body-timeout-ms", "700"]);
+    let mut slow = connect(host.address);
+    slow.write_all(b"POST /rpc/author HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf").unwrap();
+    wait_for("the slow request", || (host.metric("fezz_requests_in_flight ") == 1.0).then_some(()));
+    // While its body is awaited, the only place is free.
+    assert_eq!(host.get("/rpc/author/pid").status, 200);
+    assert_eq!(host.metric(r#"fezz_processes{function="author@v1"}"#), 0.0);
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("fezz-error: body_timeout"), "{answer}");
+}
+
+#[test]
+fn a_client_that_does_not_read_its_response_holds_no_place() {
+    let site = Site::new();
+    site.install("author@v1", AUTHOR, json!({"limits": {"concurrency": 1, "queue": 0}}));
+    let host = Host::start(site);
+    let body = vec![b'x'; 8 << 20];
+    let unread = Client::new(host.address, "POST", "/rpc/author").body(body).begin();
+    host.logged("the response", |line| line["status"] == 200);
+    wait_for("the place", || (host.get("/rpc/author/pid").status == 200).then_some(()));
+    drop(unread);
+}
+
+#[test]
+fn a_connection_that_says_nothing_or_half_a_preface_is_closed() {
+    let host = Host::start(Site::new());
+    for beginning in [&b""[..], b"PRI * HT"] {
+        let mut silent = connect(host.address);
+        silent.write_all(beginning).unwrap();
+        let closed = silent.read(&mut [0; 100]);
+        // Reset, where the host leaves unread what was sent.
+        let reset = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionReset;
+        assert!(matches!(closed, Ok(0)) || closed.as_ref().is_err_and(reset), "{closed:?}");
+    }
+}

@@ -1,0 +1,101 @@
+//! Reloading: the new set whole, nothing in flight lost, nothing good taken down by something bad.
+
+use crate::harness::{AUTHOR, HARMFUL, Host, Site, wait_for};
+use rustix::process::Signal;
+use serde_json::json;
+use std::time::Instant;
+
+#[test]
+fn a_new_function_is_served_and_a_removed_one_is_not() {
+    let site = Site::new();
+    site.install("first@v1", AUTHOR, json!({}));
+    let host = Host::start(site);
+    host.site.install("second@v1", AUTHOR, json!({"routes": [{"path": "/second"}]}));
+    wait_for("the new function", || (host.get("/second").status == 200).then_some(()));
+    std::fs::remove_dir_all(host.site.function("first@v1")).unwrap();
+    wait_for("the old one's end", || (host.get("/rpc/first").status == 404).then_some(()));
+    assert_eq!(host.get("/second").status, 200);
+}
+
+#[test]
+fn sighup_reloads() {
+    let host = Host::start(Site::new());
+    let before = host.metric("fezz_reloads_total");
+    host.signal(Signal::HUP);
+    wait_for("the reload", || (host.metric("fezz_reloads_total") > before).then_some(()));
+}
+
+#[test]
+fn what_is_in_flight_during_a_reload_ends_as_it_began() {
+    let site = Site::new();
+    site.install("author@v1", AUTHOR, json!({}));
+    let host = Host::start(site);
+    let running = host.client("GET", "/rpc/author/sleep?ms=1200").begin();
+    host.logged("the function's start", |line| line["message"] == "sleeping");
+    std::fs::remove_dir_all(host.site.function("author@v1")).unwrap();
+    wait_for("the function's end", || (host.get("/rpc/author").status == 404).then_some(()));
+    assert_eq!(crate::harness::Answer::read(running, Instant::now()).text(), "slept");
+}
+
+#[test]
+fn a_broken_manifest_takes_down_neither_itself_nor_others() {
+    let site = Site::new();
+    site.install("good@v1", AUTHOR, json!({})).install("other@v1", AUTHOR, json!({}));
+    let host = Host::start(site);
+    host.site.write("good@v1", AUTHOR, "{\"id\": ");
+    host.logged("the refusal", |line| {
+        let text = line["message"].as_str().unwrap_or_default();
+        text.contains("good@v1")
+            && text.contains("is not JSON")
+            && text.contains("previous edition is served on")
+    });
+    assert_eq!((host.get("/rpc/good/pid").status, host.get("/rpc/other/pid").status), (200, 200));
+    // Mended, it is the new edition that answers.
+    host.site.install("good@v1", HARMFUL, json!({"env": {"HARM": "answers_well"}}));
+    wait_for("the new edition", || (host.get("/rpc/good").text() == "well").then_some(()));
+}
+
+#[test]
+fn a_newcomer_does_not_take_a_route_from_who_has_it() {
+    let site = Site::new();
+    let routes = json!({"routes": [{"path": "/mine/{id}", "method": "GET"}]});
+    site.install("zebra@v1", AUTHOR, routes);
+    let host = Host::start(site);
+    let theirs = json!({"routes": [{"path": "/free"}, {"path": "/mine/{name}", "method": ["PUT", "GET"]}]});
+    host.site.install("ape@v1", AUTHOR, theirs);
+    let refusal = host.logged("the refusal", |line| {
+        line["message"].as_str().is_some_and(|text| text.contains("is already"))
+    });
+    let text = refusal["message"].as_str().unwrap();
+    assert!(text.contains("`GET /mine/{name}` of `ape@v1` is already `/mine/{id}` of `zebra@v1`"), "{text}");
+    assert!(host.get("/mine/request").text().contains("function zebra@v1"));
+    assert_eq!((host.get("/free").status, host.get("/rpc/ape").status), (404, 404), "it is refused whole");
+    std::fs::remove_dir_all(host.site.function("zebra@v1")).unwrap();
+    wait_for("the route for the other", || host.get("/mine/request").text().contains("ape@v1").then_some(()));
+}
+
+#[test]
+fn the_latest_version_of_a_function_has_its_routes() {
+    let site = Site::new();
+    let routes = json!({"routes": [{"path": "/x/request"}]});
+    site.install("f@v1", AUTHOR, routes.clone()).install("f@v2", AUTHOR, routes.clone());
+    let host = Host::start(site);
+    assert!(host.get("/x/request").text().contains("function f@v2"));
+    assert!(host.get("/rpc/f@v1/request").text().contains("function f@v1"));
+    host.site.install("f@v3", AUTHOR, routes);
+    wait_for("the newest", || host.get("/x/request").text().contains("function f@v3").then_some(()));
+}
+
+#[test]
+fn what_a_manifest_leaves_out_comes_from_the_module() {
+    let site = Site::new();
+    let bare = json!({"id": "author", "version": "v1", "entry": AUTHOR}).to_string();
+    site.write("author@v1", AUTHOR, &bare);
+    let host = Host::start(site);
+    assert_eq!(host.get("/from-metadata").status, 200);
+    assert_eq!(host.client("POST", "/from-metadata").send().status, 405);
+    let text = host.get("/rpc/author/request").text();
+    let left_ms: u64 =
+        text.lines().find_map(|line| line.strip_prefix("time_left_ms ")).unwrap().parse().unwrap();
+    assert!(left_ms <= 5000, "{left_ms}: the module says 5 s");
+}

@@ -1,0 +1,107 @@
+//! Every harm: its status and kind, in time, and nothing of it left behind.
+
+use crate::harness::{AUTHOR, Census, Host, Site, alone, wait_for};
+use serde_json::json;
+use std::time::Duration;
+
+/// Long enough for a process to start on a busy machine, short enough to wait for.
+const TIMEOUT_MS: u64 = 1500;
+/// What a killed request may take beyond its deadline.
+const LATE_MAX: Duration = Duration::from_millis(250);
+
+fn check(harm: &str, status: u16, kind: &str) {
+    let _machine = alone();
+    let site = Site::new();
+    let limits = json!({"memory_bytes": 64 << 20, "response_body_bytes": 1 << 20, "cpu_ms": 60_000});
+    site.harm(harm, json!({"timeout_ms": TIMEOUT_MS, "limits": limits}));
+    site.harm("answers_well", json!({}));
+    let host = Host::without_machine(site, |_| {});
+    host.get("/rpc/answers_well");
+    let before = settled(&host);
+
+    for _ in 0..2 {
+        let answer = host.get(&format!("/rpc/{harm}"));
+        assert_eq!(answer.outcome(), (status, kind), "{}", answer.text());
+        let took_max = Duration::from_millis(TIMEOUT_MS) + LATE_MAX;
+        assert!(answer.took < took_max, "{:?}", answer.took);
+        assert_eq!(host.get("/rpc/answers_well").text(), "well");
+    }
+    // Connections that are just closing aren't leaks; what stays beyond all patience is.
+    wait_for("what was there before, and no more", || (Census::of(&host) == before).then_some(()));
+}
+
+/// What the host holds when it has tidied up.
+fn settled(host: &Host) -> Census {
+    wait_for("the end of every process", || Some(Census::of(host)).filter(Census::is_quiet))
+}
+
+macro_rules! harms {
+    ($($name:ident: $harm:literal, $status:literal, $kind:literal;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check($harm, $status, $kind);
+            }
+        )*
+    };
+}
+
+harms! {
+    a_segfault_is_a_crash: "segfaults", 502, "function_crashed";
+    an_abort_is_a_crash: "aborts", 502, "function_crashed";
+    a_stack_overflow_is_a_crash: "overflows_its_stack", 502, "function_crashed";
+    exit_0_without_an_answer_is_a_crash: "exits_0_without_answering", 502, "function_crashed";
+    exit_7_without_an_answer_is_a_crash: "exits_7_without_answering", 502, "function_crashed";
+    an_exit_by_one_of_the_runners_codes_is_a_crash: "exits_66_without_answering", 502, "function_crashed";
+    exhausted_memory_is_told_apart: "exhausts_memory", 502, "out_of_memory";
+    exhausted_memory_is_told_apart_in_c: "uses_a_null_pointer_of_malloc", 502, "out_of_memory";
+    an_endless_loop_is_killed_at_its_deadline: "loops_for_ever", 504, "deadline_exceeded";
+    an_endless_sleep_is_killed_at_its_deadline: "sleeps_for_ever", 504, "deadline_exceeded";
+    ignoring_sigterm_does_not_help_at_the_deadline: "ignores_sigterm", 504, "deadline_exceeded";
+    a_stopped_process_is_killed_at_its_deadline: "raises_sigstop", 504, "deadline_exceeded";
+    a_closed_stdout_is_no_answer: "closes_stdout_and_sleeps", 504, "deadline_exceeded";
+    a_null_buffer_is_invalid: "returns_a_null_buffer", 502, "invalid_response";
+    garbage_is_invalid: "returns_garbage", 502, "invalid_response";
+    half_a_response_is_invalid: "returns_half_a_response", 502, "invalid_response";
+    a_trailing_byte_is_invalid: "returns_a_trailing_byte", 502, "invalid_response";
+    a_giant_response_is_invalid: "returns_a_giant_response", 502, "invalid_response";
+    a_giant_response_is_invalid_once_announced: "announces_a_giant_response", 502, "invalid_response";
+    a_header_with_crlf_is_invalid: "sets_a_header_with_crlf", 502, "invalid_response";
+    status_99_is_invalid: "sets_status_99", 502, "invalid_response";
+    scribbling_on_the_responses_way_is_invalid: "scribbles_on_every_descriptor", 502, "invalid_response";
+    closing_the_responses_way_is_invalid: "closes_every_descriptor", 502, "invalid_response";
+    printing_on_stdout_does_no_harm: "prints_on_stdout", 200, "";
+    flooding_stderr_does_no_harm: "floods_stderr", 200, "";
+    leaking_descriptors_does_no_harm: "leaks_descriptors", 200, "";
+    a_child_that_keeps_stdout_open_does_no_harm: "forks_a_child_that_keeps_stdout_open", 200, "";
+    a_daemon_left_behind_does_no_harm: "leaves_a_daemon_behind", 200, "";
+    a_daemon_left_behind_by_a_crash_does_no_harm: "leaves_a_daemon_behind_and_crashes", 502, "function_crashed";
+    refusing_to_load_fails_the_module: "refuses_to_load", 503, "module_failed";
+}
+
+#[test]
+fn a_panic_and_a_returned_error_tell_the_log_and_not_the_client() {
+    let site = Site::new();
+    site.install("author@v1", AUTHOR, json!({}));
+    let host = Host::start(site);
+    for (path, kind, secret) in [
+        ("panic", "function_panicked", "the secret is 12345"),
+        ("error", "function_error", "the secret is 67890"),
+        ("io-error", "function_error", "No such file"),
+    ] {
+        let answer = host.get(&format!("/rpc/author/{path}"));
+        assert_eq!(answer.outcome(), (500, kind));
+        assert!(!answer.text().contains(secret), "{}", answer.text());
+        host.logged("the message in the log", |line| {
+            line["kind"] == kind && line["error"].as_str().is_some_and(|error| error.contains(secret))
+        });
+    }
+}
+
+#[test]
+fn processor_time_beyond_the_limit_is_a_crash_before_the_deadline() {
+    let site = Site::new();
+    site.harm("loops_for_ever", json!({"timeout_ms": 20_000, "limits": {"cpu_ms": 1}}));
+    let host = Host::start(site);
+    assert_eq!(host.get("/rpc/loops_for_ever").outcome(), (502, "function_crashed"));
+}

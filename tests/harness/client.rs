@@ -1,0 +1,124 @@
+//! HTTP/1.1 by hand, so that a test can do what no client library does.
+
+use super::PATIENCE;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// A request to be sent on a connection of its own.
+pub(crate) struct Client<'a> {
+    address: SocketAddr,
+    method: &'a str,
+    path: &'a str,
+    headers: String,
+    body: Vec<u8>,
+}
+
+/// A response.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) took: Duration,
+}
+
+/// A connection on which nothing takes longer than a test is patient.
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+impl<'a> Client<'a> {
+    pub(crate) fn new(address: SocketAddr, method: &'a str, path: &'a str) -> Self {
+        Self {
+            address,
+            method,
+            path,
+            headers: "host: localhost\r\nconnection: close\r\n".to_owned(),
+            body: Vec::new(),
+        }
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push_str(&format!("{name}: {value}\r\n"));
+        self
+    }
+
+    /// Replaces the host that the request names.
+    pub(crate) fn host(mut self, host: &str) -> Self {
+        self.headers = self.headers.replace("host: localhost", &format!("host: {host}"));
+        self
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self.headers.push_str(&format!("content-length: {}\r\n", self.body.len()));
+        self
+    }
+
+    /// Sends the request and leaves the connection to the caller.
+    pub(crate) fn begin(self) -> TcpStream {
+        let mut stream = connect(self.address);
+        let head = format!("{} {} HTTP/1.1\r\n{}\r\n", self.method, self.path, self.headers);
+        stream.write_all(head.as_bytes()).unwrap();
+        // A host that refuses may close before the body is out; its answer is there all the same.
+        stream.write_all(&self.body).ok();
+        stream
+    }
+
+    /// Sends the request and reads the response.
+    pub(crate) fn send(self) -> Answer {
+        let begun = Instant::now();
+        Answer::read(self.begin(), begun)
+    }
+}
+
+impl Answer {
+    /// Reads a response up to the connection's end, or to the end that it names.
+    pub(crate) fn read(mut stream: TcpStream, begun: Instant) -> Self {
+        let mut bytes = Vec::new();
+        let mut piece = [0; 64 * 1024];
+        loop {
+            match stream.read(&mut piece) {
+                Ok(0) => break,
+                Ok(read) => bytes.extend_from_slice(&piece[..read]),
+                Err(error) if Self::parse(&bytes, Duration::ZERO).is_some() => {
+                    eprintln!("the connection ended with {error} behind a whole response");
+                    break;
+                }
+                Err(error) => panic!("no response: {error}, after {:?}", String::from_utf8_lossy(&bytes)),
+            }
+        }
+        let took = begun.elapsed();
+        Self::parse(&bytes, took)
+            .unwrap_or_else(|| panic!("no response: {:?}", String::from_utf8_lossy(&bytes)))
+    }
+
+    fn parse(bytes: &[u8], took: Duration) -> Option<Self> {
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+        let mut lines = head.split("\r\n");
+        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+        let headers: Vec<(String, String)> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+            .collect();
+        Some(Self { status, headers, body: bytes[end + 4..].to_vec(), took })
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Status and kind of problem; the kind is empty where there is none.
+    pub(crate) fn outcome(&self) -> (u16, &str) {
+        (self.status, self.header("fezz-error").unwrap_or_default())
+    }
+}

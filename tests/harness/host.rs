@@ -1,0 +1,139 @@
+//! The host's program, started for one test.
+
+use super::machine::together;
+use super::{Answer, Client, PATIENCE, Site, binary, wait_for};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, RwLockReadGuard};
+
+/// A running host. Dropped, it is killed.
+pub(crate) struct Host {
+    child: Child,
+    log: Arc<Mutex<Vec<Value>>>,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
+    pub(crate) site: Site,
+    _machine: Option<RwLockReadGuard<'static, ()>>,
+}
+
+impl Host {
+    /// Serves `site` beside other tests.
+    pub(crate) fn start(site: Site) -> Self {
+        Self::with(site, |_| {})
+    }
+
+    /// The same with more flags.
+    pub(crate) fn with_flags(site: Site, flags: &[&str]) -> Self {
+        Self::with(site, |command| {
+            command.args(flags);
+        })
+    }
+
+    /// The same with whatever else the command can be told.
+    pub(crate) fn with(site: Site, more: impl FnOnce(&mut Command)) -> Self {
+        let machine = together();
+        let mut host = Self::without_machine(site, more);
+        host._machine = Some(machine);
+        host
+    }
+
+    /// For a test that has the machine for itself, or holds it already.
+    pub(crate) fn without_machine(site: Site, more: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Self::command(&site);
+        more(&mut command);
+        let mut child = command.spawn().unwrap();
+        let log = follow(child.stderr.take().unwrap());
+        let listening = wait_for("listening", || {
+            let log = log.lock().unwrap();
+            log.iter().find(|line| line["listen"].is_string()).cloned()
+        });
+        let address = |key: &str| listening[key].as_str().map(|text| text.parse().unwrap());
+        let (main, admin) = (address("listen").unwrap(), address("admin"));
+        Self { child, log, address: main, admin, site, _machine: None }
+    }
+
+    /// How the host is started.
+    pub(crate) fn command(site: &Site) -> Command {
+        let mut command = Command::new(binary("hhrf"));
+        command
+            .env_clear()
+            .env("HHRF_DRAIN_WAIT_MS", "0")
+            .env("A_SECRET_OF_THE_HOST", "never to be seen")
+            .args(["--listen", "127.0.0.1:0", "--log-format", "json", "--root"])
+            .arg(site.root())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.client("GET", path).send()
+    }
+
+    pub(crate) fn client<'a>(&self, method: &'a str, path: &'a str) -> Client<'a> {
+        Client::new(self.address, method, path)
+    }
+
+    /// Waits for a line in the log for which `wanted` holds.
+    pub(crate) fn logged(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        wait_for(what, || self.log().into_iter().find(|line| wanted(line)))
+    }
+
+    /// All that has been logged.
+    pub(crate) fn log(&self) -> Vec<Value> {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// The value of a metric's line that begins with `name`; 0 where there is none.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let text = self.get("/_metrics").text();
+        let line = text.lines().find(|line| line.starts_with(name));
+        line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+    }
+
+    /// Waits for the host to end by itself.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        wait_for("the host's end", || child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if std::thread::panicking() {
+            let log = self.log();
+            for line in log.iter().rev().take(30).rev() {
+                eprintln!("host: {line}");
+            }
+        }
+    }
+}
+
+/// Collects the log's lines, in a thread that ends with the host.
+fn follow(stderr: ChildStderr) -> Arc<Mutex<Vec<Value>>> {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let lines = Arc::clone(&log);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
+            lines.lock().unwrap().push(line);
+        }
+    });
+    log
+}
+
+const _: () = assert!(PATIENCE.as_secs() > 5, "a host needs a moment to start");

@@ -1,0 +1,31 @@
+//! A host in a folder of its own, a client, and a look at the processes behind it.
+
+mod client;
+mod host;
+mod machine;
+mod processes;
+mod site;
+
+pub(crate) use client::{Answer, Client, connect};
+pub(crate) use host::Host;
+pub(crate) use machine::alone;
+pub(crate) use processes::{Census, resident_kib};
+pub(crate) use site::{AUTHOR, HARMFUL, Site, binary};
+
+use std::time::{Duration, Instant};
+
+/// Whatever a test waits for comes well within this, or not at all.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Looks again and again until `probe` finds something; fails by `what` when it doesn't within [`PATIENCE`].
+pub(crate) fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    const PAUSE: Duration = Duration::from_millis(2);
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if let Some(found) = probe() {
+            return found;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    panic!("{what} didn't happen within {PATIENCE:?}");
+}

@@ -1,0 +1,68 @@
+//! What is left of a host's requests: processes, descriptors, memory.
+
+use super::Host;
+use std::fs;
+use std::path::PathBuf;
+
+/// A count of what a host holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Census {
+    /// Processes whose command line names the host's root, but for the host itself: runners, and what they forked.
+    pub(crate) processes: usize,
+    /// Children of the host, zombies among them.
+    pub(crate) children: usize,
+    /// Open descriptors of the host.
+    pub(crate) descriptors: usize,
+}
+
+impl Census {
+    pub(crate) fn of(host: &Host) -> Self {
+        let own = host.pid().as_raw_nonzero().get().to_string();
+        let root = host.site.root().to_str().unwrap().to_owned();
+        let others = processes().filter(|pid| *pid != own);
+        let of_root = others.filter(|pid| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(&root)
+        });
+        let tasks = fs::read_dir(format!("/proc/{own}/task")).unwrap().flatten();
+        let children = |task: PathBuf| {
+            fs::read_to_string(task.join("children")).unwrap_or_default().split_whitespace().count()
+        };
+        Self {
+            processes: of_root.count(),
+            children: tasks.map(|task| children(task.path())).sum(),
+            descriptors: fs::read_dir(format!("/proc/{own}/fd")).unwrap().count(),
+        }
+    }
+
+    /// Nothing runs and nothing is to be reaped.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.processes == 0 && self.children == 0
+    }
+}
+
+fn processes() -> impl Iterator<Item = String> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Resident memory of a host, in KiB.
+pub(crate) fn resident_kib(host: &Host) -> usize {
+    let status = fs::read_to_string(format!("/proc/{}/status", host.pid().as_raw_nonzero())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+impl Census {
+    /// Processes left of a host that has ended.
+    pub(crate) fn of_dead(host: &Host) -> usize {
+        let root = host.site.root().to_str().unwrap().to_owned();
+        let of_root = processes().filter(|pid| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(&root)
+        });
+        of_root.count()
+    }
+}

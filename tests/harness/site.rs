@@ -1,0 +1,94 @@
+//! A root for a host: `functions/` with what a test puts there.
+
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+/// The module that does harm: `tests/fixtures/harmful`.
+pub(crate) const HARMFUL: &str = "libfixture_harmful.so";
+/// The module that an author might have written: `tests/fixtures/author`.
+pub(crate) const AUTHOR: &str = "libfixture_author.so";
+
+/// A folder that is gone when the test is over.
+pub(crate) struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("fezz-test-").tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("functions")).unwrap();
+        Self { folder }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Installs a module under `name`, which is `<id>@<version>`, with `more` in its manifest.
+    pub(crate) fn install(&self, name: &str, module: &str, more: Value) -> &Self {
+        let (id, version) = name.split_once('@').unwrap();
+        let mut manifest = json!({"id": id, "version": version, "entry": module, "routes": []});
+        for (key, value) in more.as_object().unwrap() {
+            manifest[key] = value.clone();
+        }
+        self.write(name, module, &manifest.to_string())
+    }
+
+    /// Installs a harm, under its own name and version `v1`.
+    pub(crate) fn harm(&self, harm: &str, more: Value) -> &Self {
+        let mut more = more;
+        more["env"] = json!({"HARM": harm});
+        self.install(&format!("{harm}@v1"), HARMFUL, more)
+    }
+
+    /// Installs a module with a manifest in the text. Each file appears whole, as a careful deployment does it.
+    pub(crate) fn write(&self, name: &str, module: &str, manifest: &str) -> &Self {
+        let folder = self.function(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let copied = folder.join(".module");
+        std::fs::copy(binary(module), &copied).unwrap();
+        std::fs::rename(copied, folder.join(module)).unwrap();
+        std::fs::write(folder.join(".manifest"), manifest).unwrap();
+        std::fs::rename(folder.join(".manifest"), folder.join("fezz.json")).unwrap();
+        self
+    }
+
+    /// Where the function of that name lies.
+    pub(crate) fn function(&self, name: &str) -> PathBuf {
+        self.root().join("functions").join(name)
+    }
+
+    /// Writes an executable shell script, to be a runner's wrapper.
+    pub(crate) fn script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.root().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        path
+    }
+}
+
+/// A file that the workspace builds: a program, or a module. All are built before the first is used, in the profile of
+/// this test, so that no test meets an old one.
+pub(crate) fn binary(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let folder = test.parent().unwrap().parent().unwrap().to_owned();
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--workspace"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success(), "the workspace doesn't build");
+        let out = format!("OUT={}", folder.display());
+        let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/hello-c");
+        let make = Command::new("make").args(["--silent", "-C", examples, &out]).status();
+        assert!(make.unwrap().success(), "examples/hello-c doesn't build");
+        folder
+    });
+    folder.join(name)
+}

@@ -1,0 +1,18 @@
+//! The real host, the real runner, real modules: one binary, one harness.
+#![allow(clippy::unwrap_used, reason = "a test that meets an error should stop there")]
+
+mod harness;
+
+mod admission;
+mod cancellation;
+mod catalogue;
+mod environment;
+mod harm;
+mod life;
+mod logs;
+mod manifests;
+mod messages;
+mod routing;
+mod runner;
+mod soak;
+mod wrapper;

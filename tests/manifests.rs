@@ -1,0 +1,190 @@
+//! Bad manifests: one sentence each, that names the file, the key and the mend; and the host starts without them.
+
+use crate::harness::{AUTHOR, Host, Site, binary};
+use serde_json::json;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+/// A manifest's text, with `{"id": "f", "version": "v1", "entry": <author's module>}` behind what is given.
+fn with(beginning: &str) -> String {
+    format!(r#"{{{beginning}, "id": "f", "version": "v1", "entry": "{AUTHOR}"}}"#)
+}
+
+/// What the manifest `text` of `f@v1` is refused for must hold all of `parts`.
+fn check(text: impl AsRef<str>, parts: &[&str]) {
+    let site = Site::new();
+    site.write("f@v1", AUTHOR, text.as_ref());
+    refused(site, "f@v1", parts);
+}
+
+fn refused(site: Site, name: &str, parts: &[&str]) {
+    site.install("healthy@v1", AUTHOR, json!({}));
+    let file = site.function(name).join("fezz.json");
+    let host = Host::start(site);
+    let refusals: Vec<String> = host.log().iter().filter_map(refusal).collect();
+    let [sentence] = &refusals[..] else { panic!("not one refusal but {refusals:#?}") };
+    for part in parts.iter().copied().chain([file.to_str().unwrap()]) {
+        assert!(sentence.contains(part), "`{part}` is not in: {sentence}");
+    }
+    assert!(!sentence.contains('\n') && !sentence.contains("\\n"), "not one sentence: {sentence}");
+    assert_eq!(host.get("/rpc/healthy/pid").status, 200);
+    assert_eq!(host.get("/rpc/f").status, 404);
+    assert_eq!(host.metric("fezz_functions_refused "), 1.0);
+}
+
+fn refusal(line: &serde_json::Value) -> Option<String> {
+    line["message"].as_str()?.strip_prefix("not served: ").map(str::to_owned)
+}
+
+/// Rows of a name, the beginning of a manifest, and what the sentence must say.
+macro_rules! manifests {
+    ($($name:ident: $text:expr => $($part:literal),+;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check($text, &[$($part),+]);
+            }
+        )*
+    };
+}
+
+manifests! {
+    nothing_is_not_json: "" => "is not JSON";
+    half_an_object_is_not_json: "{\"id\": \"f\"," => "is not JSON", "line 1";
+    two_objects_are_not_json: with(r#""env": {}"#) + "{}" => "is not JSON";
+    an_array_is_no_manifest: "[]" => "is no JSON object", "write {";
+    a_missing_id_is_named: format!(r#"{{"version": "v1", "entry": "{AUTHOR}"}}"#) => "key `id` is missing: add it";
+    a_missing_version_is_named: format!(r#"{{"id": "f", "entry": "{AUTHOR}"}}"#) => "key `version` is missing";
+    a_missing_entry_is_named: r#"{"id": "f", "version": "v1"}"# => "key `entry` is missing";
+    a_misspelt_key_gets_the_nearest: with(r#""tiemout_ms": 5"#) => "key `tiemout_ms` is unknown", "did you mean `timeout_ms`?";
+    an_unknown_key_gets_all_known: with(r#""zzz": 5"#) => "key `zzz` is unknown", "entry", "limits";
+    a_misspelt_limit_gets_the_nearest: with(r#""limits": {"memory_byte": 5}"#) => "key `limits.memory_byte` is unknown", "did you mean `memory_bytes`?";
+    a_misspelt_key_of_a_route_gets_the_nearest: with(r#""routes": [{"path": "/a", "methods": "GET"}]"#) => "key `routes[0].methods` is unknown", "did you mean `method`?";
+    a_route_without_a_path_is_named: with(r#""routes": [{"path": "/a"}, {"method": "GET"}]"#) => "key `routes[1].path` is missing";
+    a_key_twice_is_named: with(r#""timeout_ms": 5, "timeout_ms": 6"#) => "key `timeout_ms` stands twice: remove one";
+    a_text_for_a_number_is_named: with(r#""timeout_ms": "30s""#) => "key `timeout_ms` has the wrong type", "expected u64", "fezz.schema.json";
+    a_negative_number_is_named: with(r#""limits": {"queue": -1}"#) => "key `limits.queue` has the wrong type";
+    a_number_for_a_variable_is_named: with(r#""env": {"LOG": 1}"#) => "key `env.LOG` has the wrong type", "expected a string";
+    an_empty_list_of_methods_is_named: with(r#""routes": [{"path": "/a", "method": []}]"#) => "key `routes[0].method`", "no key at all for any";
+    an_execution_of_later_is_named: with(r#""execution": "fork""#) => "key `execution`", "`fork`", "`spawn`";
+    a_timeout_of_zero_is_out_of_range: with(r#""timeout_ms": 0"#) => "key `timeout_ms` is 0", "1 to 3600000";
+    a_timeout_of_a_day_is_out_of_range: with(r#""timeout_ms": 86400000"#) => "key `timeout_ms` is 86400000";
+    no_concurrency_is_out_of_range: with(r#""limits": {"concurrency": 0}"#) => "key `limits.concurrency` is 0", "1 to 10000";
+    too_little_memory_is_out_of_range: with(r#""limits": {"memory_bytes": 1000}"#) => "key `limits.memory_bytes` is 1000", "8 MiB";
+    a_bad_variable_is_named: with(r#""env": {"A-B": "x"}"#) => "key `env` holds the name `A-B`", "letters, digits and `_`";
+    a_variable_with_nul_is_named: with(r#""env": {"A": "x\u0000y"}"#) => "key `env.A` holds a NUL";
+    a_relative_route_is_named: with(r#""routes": [{"path": "hello"}]"#) => "key `routes[0]`", "write `/hello`";
+    a_malformed_route_is_named: with(r#""routes": [{"path": "/a"}, {"path": "/a/{id"}]"#) => "key `routes[1]`", "malformed";
+    a_reserved_route_is_named: with(r#""routes": [{"path": "/_metrics"}]"#) => "belongs to the host", "choose another";
+    a_bad_method_is_named: with(r#""routes": [{"path": "/a", "method": "get"}]"#) => "the method `get`", "in capitals";
+    a_bad_domain_is_named: with(r#""routes": [{"path": "/a", "domains": ["http://a"]}]"#) => "the domain `http://a`", "without scheme";
+    a_route_twice_is_named: with(r#""routes": [{"path": "/a/{x}"}, {"path": "/a/{y}"}]"#) => "is already", "of `f@v1`";
+    an_id_of_another_folder_is_named: with(r#""env": {}"#).replace(r#""f""#, r#""g""#) => "the folder is named `f@v1`", "rename it to `g@v1`";
+    a_version_of_another_folder_is_named: with(r#""env": {}"#).replace(r#""v1""#, r#""v2""#) => "rename it to `f@v2`";
+    an_id_with_a_slash_is_named: with(r#""env": {}"#).replace(r#""f""#, r#""../f""#) => "key `id` is `../f`", "use letters";
+    an_entry_that_leaves_the_folder_is_named: with(r#""env": {}"#).replace(AUTHOR, "../f@v1/lib.so") => "key `entry` is `../f@v1/lib.so`", "without a path";
+    an_absolute_entry_is_named: with(r#""env": {}"#).replace(AUTHOR, "/lib/libc.so") => "key `entry` is `/lib/libc.so`";
+    an_entry_of_two_dots_is_named: with(r#""env": {}"#).replace(AUTHOR, "..") => "key `entry` is `..`";
+    an_absent_module_is_named: with(r#""env": {}"#).replace(AUTHOR, "libabsent.dylib") => "key `entry`", "libabsent.so", "doesn't exist";
+}
+
+/// What the module that `make` puts in place is refused for must hold all of `parts`.
+fn check_module(make: impl FnOnce(&Path), parts: &[&str]) {
+    let site = Site::new();
+    site.write("f@v1", AUTHOR, &with(r#""env": {}"#));
+    let module = site.function("f@v1").join(AUTHOR);
+    std::fs::remove_file(&module).unwrap();
+    make(&module);
+    refused(site, "f@v1", parts);
+}
+
+fn module_bytes() -> Vec<u8> {
+    std::fs::read(binary(AUTHOR)).unwrap()
+}
+
+#[test]
+fn a_module_that_is_a_link_is_refused() {
+    check_module(
+        |module| symlink(binary(AUTHOR), module).unwrap(),
+        &["is a link", "put the file itself there"],
+    );
+}
+
+#[test]
+fn a_module_that_is_a_folder_is_refused() {
+    check_module(|module| std::fs::create_dir(module).unwrap(), &["no regular file"]);
+}
+
+#[test]
+fn a_module_that_is_a_pipe_is_refused_and_does_not_hang() {
+    let make = |module: &Path| {
+        assert!(std::process::Command::new("mkfifo").arg(module).status().unwrap().success());
+    };
+    check_module(make, &["no regular file"]);
+}
+
+#[test]
+fn a_module_that_is_no_elf_is_refused() {
+    check_module(|module| std::fs::write(module, "#!/bin/sh\n").unwrap(), &["no ELF file", "cdylib"]);
+}
+
+#[test]
+fn a_module_that_is_cut_off_is_refused() {
+    check_module(|module| std::fs::write(module, &module_bytes()[..500]).unwrap(), &["ELF"]);
+}
+
+#[test]
+fn a_module_for_another_processor_is_refused() {
+    let make = |module: &Path| {
+        let mut bytes = module_bytes();
+        const E_MACHINE: usize = 18; // its offset: elf(5)
+        bytes[E_MACHINE] = 183; // EM_AARCH64
+        std::fs::write(module, bytes).unwrap();
+    };
+    check_module(make, &["built for aarch64", "this host is x86_64", "build it for the target"]);
+}
+
+#[test]
+fn a_library_that_is_no_module_is_refused() {
+    let make = |module: &Path| {
+        std::fs::copy("/lib/x86_64-linux-gnu/libc.so.6", module).unwrap();
+    };
+    check_module(make, &["doesn't export `fezz_handle_v2`", "#[fezz_function]"]);
+}
+
+#[test]
+fn a_module_of_another_owner_is_refused() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("skipped: only root can give a file away");
+    }
+    let make = |module: &Path| {
+        std::fs::write(module, module_bytes()).unwrap();
+        std::os::unix::fs::chown(module, Some(12345), None).unwrap();
+    };
+    check_module(make, &["belongs to user 12345", "give it to user 0"]);
+}
+
+#[test]
+fn a_folder_without_a_manifest_is_refused() {
+    let site = Site::new();
+    std::fs::create_dir(site.function("f@v1")).unwrap();
+    refused(site, "f@v1", &["the manifest should be", "doesn't exist"]);
+}
+
+#[test]
+fn a_route_of_two_functions_is_refused_to_the_second_with_both_names() {
+    let site = Site::new();
+    let routes = json!({"routes": [{"path": "/same/{id}", "method": "GET"}]});
+    site.install("e@v1", AUTHOR, routes.clone()).install("f@v1", AUTHOR, routes);
+    refused(site, "f@v1", &["`GET /same/{id}` of `f@v1` is already `/same/{id}` of `e@v1`"]);
+}
+
+#[test]
+fn the_manifest_of_the_readme_is_served_though_it_names_a_dylib() {
+    let site = Site::new();
+    let manifest = r#"{"id": "todos", "version": "latest", "entry": "libfixture_author.dylib",
+        "routes": [{"path": "/hello", "method": "GET"}]}"#;
+    site.write("todos@latest", AUTHOR, manifest);
+    let host = Host::start(site);
+    assert_eq!((host.get("/hello").status, host.get("/rpc/todos@latest").status), (200, 200));
+}

@@ -1,0 +1,107 @@
+//! The runner alone, on files.
+
+use crate::harness::{AUTHOR, HARMFUL, binary};
+use fezz_wire::{ExitCode, FezzWireRequest, FezzWireResponse, Meta};
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+fn request(uri: &str) -> Vec<u8> {
+    let meta = Meta { request_id: "r", function: "f", version: "v1", deadline_ms: 1000, client_ip: None };
+    let headers = vec![("x-name", &b"Ada"[..])];
+    let params = Default::default();
+    FezzWireRequest { method: "GET", uri, authority: None, scheme: None, headers, params, body: b"", meta }
+        .encode()
+}
+
+fn run(arguments: &[&str], stdin: &[u8]) -> Output {
+    let mut command = Command::new(binary("fezz-runner"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.env("A_SECRET", "1").env("FEZZ_ENV_GIVEN", "2").spawn().unwrap();
+    // A runner that has no use for the request may be gone already.
+    child.stdin.take().unwrap().write_all(stdin).ok();
+    child.wait_with_output().unwrap()
+}
+
+fn module(name: &str) -> String {
+    binary(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_request_from_a_file_gets_its_response_on_stdout() {
+    for (file, body) in [("libhello_c.so", "Hello, Ada, from C!\n"), ("libexample_hello.so", "Hello, Ada!")] {
+        let output = run(&[&module(file)], &request("/hello"));
+        assert!(output.status.success(), "{output:?}");
+        let response = FezzWireResponse::decode(&output.stdout).unwrap();
+        assert_eq!((response.status, response.body), (200, body.as_bytes()));
+    }
+}
+
+#[test]
+fn the_environment_is_what_was_asked_for() {
+    let output = run(&["--env", "GIVEN", "--env", "SAID=3", &module(AUTHOR)], &request("/env"));
+    let response = FezzWireResponse::decode(&output.stdout).unwrap();
+    assert_eq!(String::from_utf8_lossy(response.body), "GIVEN=2\nSAID=3");
+}
+
+#[test]
+fn each_failure_has_its_exit_code_and_its_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text.so");
+    std::fs::write(&text, "not a library").unwrap();
+    let text = text.to_str().unwrap();
+    let (author, harmful, libc) = (module(AUTHOR), module(HARMFUL), "/lib/x86_64-linux-gnu/libc.so.6");
+    let well = request("/");
+    for (arguments, stdin, code, words) in [
+        (vec![], &well, ExitCode::Usage, "no MODULE is given"),
+        (vec!["--what", &author], &well, ExitCode::Usage, "unknown option `--what`"),
+        (vec![author.as_str()], &b"garbage".to_vec(), ExitCode::BadRequest, "stdin holds no request"),
+        (vec![author.as_str()], &well[..20].to_vec(), ExitCode::BadRequest, "ends after 20 bytes"),
+        (vec!["/no/such.so"], &well, ExitCode::ModuleNotLoaded, "cannot open shared object"),
+        (vec![text], &well, ExitCode::ModuleNotLoaded, "failed to load the module"),
+        (vec![libc], &well, ExitCode::MissingSymbol, "has no `fezz_handle_v2`"),
+        (
+            vec!["--env", "HARM=refuses_to_load", &harmful],
+            &well,
+            ExitCode::OnLoadFailed,
+            "no license for this",
+        ),
+        (
+            vec!["--env", "HARM=returns_a_null_buffer", &harmful],
+            &well,
+            ExitCode::AbiViolation,
+            "empty buffer",
+        ),
+        (vec!["--env", "ABSENT", &author], &well, ExitCode::EnvironmentIncomplete, "FEZZ_ENV_ABSENT"),
+    ] {
+        let output = run(&arguments, stdin);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code.as_u8().into()), "{arguments:?}: {said}");
+        assert!(said.contains(words) && said.lines().count() == 1, "{arguments:?}: {said}");
+        assert_eq!(output.stdout, b"", "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_module_that_writes_to_stdout_writes_to_the_log() {
+    let output = run(&["--env", "HARM=prints_on_stdout", &module(HARMFUL)], &request("/"));
+    assert_eq!(FezzWireResponse::decode(&output.stdout).unwrap().body, b"well");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "printed on stdout\n");
+}
+
+#[test]
+fn a_module_inherits_no_descriptor_but_the_three() {
+    // The shell leaves a descriptor open behind the standard ones; the scribbler would write to it.
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("kept");
+    let script = format!(
+        "exec 9>{}; exec {} --env HARM=scribbles_on_every_descriptor {}",
+        kept.display(),
+        module("fezz-runner"),
+        module(HARMFUL)
+    );
+    let mut child =
+        Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(&request("/")).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(std::fs::read(kept).unwrap(), b"");
+}

@@ -155,7 +155,7 @@ fn a_library_that_is_no_module_is_refused() {
 #[test]
 fn a_module_of_another_owner_is_refused() {
     if !rustix::process::geteuid().is_root() {
-        return eprintln!("skipped: only root can give a file away");
+        return crate::harness::skip("only root can give a file away");
     }
     let make = |module: &Path| {
         std::fs::write(module, module_bytes()).unwrap();
@@ -182,7 +182,7 @@ fn a_route_of_two_functions_is_refused_to_the_second_with_both_names() {
 #[test]
 fn the_manifest_of_the_readme_is_served_though_it_names_a_dylib() {
     let site = Site::new();
-    let manifest = r#"{"id": "todos", "version": "latest", "entry": "libfixture_author.dylib",
+    let manifest = r#"{"$schema": "../../fezz.schema.json", "id": "todos", "version": "latest", "entry": "libfixture_author.dylib",
         "routes": [{"path": "/hello", "method": "GET"}]}"#;
     site.write("todos@latest", AUTHOR, manifest);
     let host = Host::start(site);

@@ -12,7 +12,7 @@
 //! 5. [`execute`]: a process; or a failure. [`strays`] is what such a process leaves behind.
 //! 6. [`respond`](mod@respond): its bytes as an HTTP response, [`headers`] checked; or a [`problem`].
 //!
-//! [`host`] is what all requests share, [`metrics`] what is counted, [`log`] where it is told, and [`run`](mod@run)
+//! [`host`] is what all requests share, [`metrics`] what is counted, [`log`] where it is told, and [`run`](fn@run)
 //! brings it up and down.
 #![forbid(unsafe_code)]
 

@@ -74,7 +74,7 @@ pub enum LogFormat {
 
 /// HHRF, the Fezz host: answers HTTP requests by functions, native modules that each run in a process of their own.
 ///
-/// It serves what lies in ROOT/functions/<id>@<version>/: a fezz.json and the module that it names. SIGHUP, or a
+/// It serves what lies in ROOT/functions/ID@VERSION/: a fezz.json and the module that it names. SIGHUP, or a
 /// change there, swaps the new set in. SIGTERM drains: not ready at once, then no new connection, then what runs is
 /// finished or meets its deadline, then exit 0. A second SIGTERM ends at once.
 ///
@@ -100,7 +100,7 @@ pub struct Layer {
     #[arg(long, env = "HHRF_ADMIN", value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
 
-    /// Where /rpc/<id>@<version> answers: main address, admin address, nowhere [default: on]
+    /// Where /rpc/ID@VERSION answers: main address, admin address, nowhere [default: on]
     #[arg(long, env = "HHRF_RPC", value_enum)]
     rpc: Option<Rpc>,
 

@@ -1,6 +1,7 @@
 //! One folder, `functions/<id>@<version>`, made into a function.
 
-use super::manifest::{Manifest, ManifestError, Route, TIMEOUT_MS_DEFAULT};
+use super::manifest::{Manifest, Route, TIMEOUT_MS_DEFAULT};
+use super::manifest_error::ManifestError;
 use super::module_file::{ModuleFile, ModuleFileError};
 use super::owned_file::{self, OwnedFileError};
 use super::pattern::{PatternError, RoutePattern};

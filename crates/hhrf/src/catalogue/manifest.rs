@@ -1,5 +1,6 @@
 //! `fezz.json`: what it may say, and one sentence for each way to say it wrongly.
 
+use super::manifest_error::{ManifestError, explain};
 use schemars::JsonSchema;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,9 @@ use std::fmt;
 #[serde(deny_unknown_fields)]
 #[schemars(title = "fezz.json")]
 pub struct Manifest {
+    /// Where editors find the schema; the host doesn't read it.
+    #[serde(rename = "$schema")]
+    pub schema: Option<String>,
     /// The function's name: letters, digits, `_`, `.` and `-`, beginning with a letter or digit, up to 64.
     pub id: String,
     /// Its version, in the same characters. `latest` is served where a caller names no version.
@@ -126,93 +130,9 @@ pub const TIMEOUT_MS_MAX: u64 = 3_600_000;
 /// Long enough for a name, short enough for a log line and a metric's label.
 pub const NAME_CHARS_MAX: usize = 64;
 
-/// What is wrong with a manifest. One sentence each, naming the key and the mend.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ManifestError {
-    /// Not JSON at all.
-    #[error("line {line}, column {column} is not JSON: {message}")]
-    Syntax {
-        /// Counted from 1.
-        line: usize,
-        /// Counted from 1.
-        column: usize,
-        /// What the parser says.
-        message: String,
-    },
-    /// JSON, but no object.
-    #[error("the manifest is no JSON object: write {{\"id\": ..., \"version\": ..., \"entry\": ...}}")]
-    NotAnObject,
-    /// A required key is absent.
-    #[error("key `{key}` is missing: add it")]
-    MissingKey {
-        /// With a dot before each inner key.
-        key: String,
-    },
-    /// A key that no manifest has.
-    #[error("key `{key}` is unknown{}", nearest.as_ref().map(|near| format!(": did you mean `{near}`?")).unwrap_or_else(|| format!(": remove it, or use one of {known}")))]
-    UnknownKey {
-        /// The key, with the path to it.
-        key: String,
-        /// The known key nearest to it, where one is near.
-        nearest: Option<String>,
-        /// All known keys there.
-        known: String,
-    },
-    /// A key stands twice.
-    #[error("key `{key}` stands twice: remove one")]
-    DuplicateKey {
-        /// The key, with the path to it.
-        key: String,
-    },
-    /// A value has the wrong type.
-    #[error("key `{key}` has the wrong type, {message}: write it as fezz.schema.json says")]
-    WrongType {
-        /// The key, with the path to it.
-        key: String,
-        /// What the parser says: what stands there and what it expected.
-        message: String,
-    },
-    /// A name has characters or a length that it may not have.
-    #[error(
-        "key `{key}` is `{value}`: use letters, digits, `_`, `.` and `-`, beginning with a letter or digit, \
-         up to {NAME_CHARS_MAX}"
-    )]
-    BadName {
-        /// `id` or `version`.
-        key: &'static str,
-        /// What stands there.
-        value: String,
-    },
-    /// The folder is another function's.
-    #[error("the folder is named `{folder}`: rename it to `{expected}`, or change `id` and `version`")]
-    FolderDisagrees {
-        /// The folder's name.
-        folder: String,
-        /// `<id>@<version>`.
-        expected: String,
-    },
-    /// A number is out of range.
-    #[error("key `{key}` is {value}: it must be {allowed}")]
-    OutOfRange {
-        /// The key, with the path to it.
-        key: &'static str,
-        /// What stands there.
-        value: u64,
-        /// The range in words.
-        allowed: &'static str,
-    },
-    /// An environment variable can't be set.
-    #[error("key `env` holds the name `{name}`: use letters, digits and `_`, not beginning with a digit")]
-    BadVariable {
-        /// The variable's name.
-        name: String,
-    },
-    /// A variable's value can't be set.
-    #[error("key `env.{name}` holds a NUL character: remove it")]
-    NulInVariable {
-        /// The variable's name.
-        name: String,
-    },
+/// The JSON Schema of a manifest, for editors: `fezz.schema.json` at the root of the repository is its copy.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Manifest).into()
 }
 
 impl Manifest {
@@ -312,46 +232,6 @@ fn is_variable(text: &str) -> bool {
         && text.chars().all(|char| char.is_ascii_alphanumeric() || char == '_')
 }
 
-/// Turns serde's error into ours. serde names keys in its text alone, between backticks; the tests hold that text.
-fn explain(path: &str, error: &serde_json::Error) -> ManifestError {
-    let text = error.to_string();
-    let mut names = text.split('`').skip(1).step_by(2).map(str::to_owned);
-    let at = |last: String| match path.rsplit_once('.') {
-        // The path ends in the key itself, or in the map that lacks it: both are the same to the reader.
-        Some((parent, own)) if own == last => format!("{parent}.{last}"),
-        _ if path == last || path == "." || path.is_empty() => last,
-        _ => format!("{path}.{last}"),
-    };
-    if error.is_syntax() || error.is_eof() {
-        return ManifestError::Syntax { line: error.line(), column: error.column(), message: text };
-    }
-    if text.starts_with("missing field") {
-        return ManifestError::MissingKey { key: at(names.next().unwrap_or_default()) };
-    }
-    if text.starts_with("duplicate field") {
-        return ManifestError::DuplicateKey { key: at(names.next().unwrap_or_default()) };
-    }
-    if text.starts_with("unknown field") {
-        let unknown = names.next().unwrap_or_default();
-        let known: Vec<String> = names.collect();
-        return ManifestError::UnknownKey {
-            nearest: nearest(&unknown, &known),
-            key: at(unknown),
-            known: known.join(", "),
-        };
-    }
-    ManifestError::WrongType { key: path.to_owned(), message: text }
-}
-
-/// The known key that a typing error most likely meant.
-fn nearest(unknown: &str, known: &[String]) -> Option<String> {
-    // Above it lie transposed, missing and doubled letters; below it, other words.
-    const SIMILAR: f64 = 0.75;
-    let similarity = |key: &String| strsim::jaro_winkler(unknown, key);
-    let best = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
-    (similarity(best) >= SIMILAR).then(|| best.clone())
-}
-
 impl<'de> Deserialize<'de> for Methods {
     /// A string or an array of strings; serde's untagged enums would say only that nothing matched.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -379,5 +259,20 @@ impl<'de> Deserialize<'de> for Methods {
             }
         }
         deserializer.deserialize_any(OneOrMore)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_that_is_shipped_is_the_one_of_these_types() {
+        let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fezz.schema.json");
+        let text = format!("{:#}\n", schema());
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(shipped, &text).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(shipped).unwrap(), text, "run `make schema`");
     }
 }

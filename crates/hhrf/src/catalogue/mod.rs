@@ -1,11 +1,12 @@
 //! What the host serves: everything under `functions/`, checked as a whole and swapped in as a whole.
 //!
-//! [`manifest`] reads a `fezz.json`, [`module_file`] looks at the module without running it, [`pattern`] brings
+//! [`manifest`] reads a `fezz.json` ([`manifest_error`] is all that can be wrong with it), [`module_file`] looks at the module without running it, [`pattern`] brings
 //! routes into one notation, [`folder`] makes a [`Function`] of the three, [`router`] finds the function for a path,
 //! and this file decides who is served.
 
 pub mod folder;
 pub mod manifest;
+pub mod manifest_error;
 pub mod module_file;
 pub mod owned_file;
 pub mod pattern;

@@ -1,0 +1,45 @@
+# Every target has its line in `make help`.
+CARGO ?= cargo
+# The address of `make demo` and `make serve`.
+LISTEN ?= 127.0.0.1:3000
+
+.PHONY: help demo serve build install test check bench schema sizes clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: install ## build all, install the examples, start the host, show requests answered
+	@scripts/demo $(LISTEN)
+
+serve: install ## the same, but leave the host running in the foreground
+	@target/release/hhrf --root . --listen $(LISTEN)
+
+build: ## build host, runner and examples for release
+	$(CARGO) build --release -p hhrf -p fezz-runner -p example_hello -p example_todosapi -p example_echo
+	$(MAKE) --silent -C examples/hello-c
+
+install: build ## put the examples under functions/
+	@scripts/install-examples
+	@$(MAKE) --silent sizes
+
+test: ## run every test: the real host, the real runner, real modules
+	$(CARGO) test --workspace --no-fail-fast
+	$(CARGO) test -p fezz --features tokio
+
+check: ## formatting, clippy and rustdoc, warnings denied
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+bench: build ## measure the host against a bare process start, side by side
+	$(CARGO) run --release -p fezz-bench --bin spawn
+
+schema: ## write fezz.schema.json anew from the types that read manifests
+	UPDATE_SCHEMA=1 $(CARGO) test -p hhrf --lib the_schema
+
+sizes: ## print the sizes of the example modules, each within 3 MB
+	@scripts/module-sizes
+
+clean: ## remove what was built and the installed examples
+	$(CARGO) clean
+	rm -rf functions/*@*

@@ -17,7 +17,7 @@ const RETRY_AFTER_S: &str = "1";
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// The host said no.
-    #[error("refused: {0}")]
+    #[error(transparent)]
     Refused(#[from] Refusal),
     /// The function broke, or never ran.
     #[error(transparent)]

@@ -39,7 +39,7 @@ pub enum OwnedFileError {
         host: u32,
     },
     /// It can't be read.
-    #[error("`{}`, which can't be read: let the host's user read it", path.display())]
+    #[error("`{}`, which can't be read ({source}): let the host's user read it", path.display())]
     Unreadable {
         /// Where it is.
         path: PathBuf,

@@ -12,6 +12,7 @@ pub struct ResponseReader {
     received: Vec<u8>,
     framer: Framer,
     bytes_max: usize,
+    is_at_end: bool,
 }
 
 /// What a message holds beside its body: headers up to the limit in `respond.rs`, keys and lengths, an error's text.
@@ -33,6 +34,7 @@ impl ResponseReader {
             received: Vec::with_capacity(FIRST_BYTES),
             framer: Framer::default(),
             bytes_max: body_bytes_max.saturating_add(BESIDE_BODY_BYTES),
+            is_at_end: false,
         })
     }
 
@@ -47,7 +49,8 @@ impl ResponseReader {
             if self.take_available()? {
                 return Ok(());
             }
-            if self.pipe.readable().await.is_err() {
+            // At its end a pipe is readable for ever: to wait for that would spin, and starve the deadline.
+            if self.is_at_end || self.pipe.readable().await.is_err() {
                 std::future::pending().await
             }
         }
@@ -61,7 +64,10 @@ impl ResponseReader {
     pub fn take_available(&mut self) -> Result<bool, InvalidResponse> {
         loop {
             match self.pipe.try_read_buf(&mut self.received) {
-                Ok(0) => return Ok(false),
+                Ok(0) => {
+                    self.is_at_end = true;
+                    return Ok(false);
+                }
                 Ok(_) => {
                     if self.check()? {
                         return Ok(true);

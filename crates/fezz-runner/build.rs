@@ -1,5 +1,5 @@
-//! Links libgcc's unwinder into the runner, in place of the shared libgcc_s that std asks for: one library less to find,
-//! map and relocate in each process, which is an eighth of a bare start (README of `bench/`).
+//! Links libgcc's unwinder into the runner, in place of the shared libgcc_s that std asks for: one library less to
+//! find, map and relocate in each process, which is an eighth of a bare start (README of `bench/`).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

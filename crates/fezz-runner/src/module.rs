@@ -97,8 +97,8 @@ impl Module {
     }
 }
 
-/// The address of a function that a module may leave out. Not by libloading, which has dlerror(3) put its complaint into
-/// words for nobody to read: formatting and translation are four more pages of libc to map for each request.
+/// The address of a function that a module may leave out. Not by libloading, which has dlerror(3) put its complaint
+/// into words for nobody to read: formatting and translation are four more pages of libc to map for each request.
 fn optional(library: Library, name: &CStr) -> Option<OnLoadFn> {
     // SAFETY: into_raw leaves the library open for good, and the name ends in NUL.
     let address = unsafe { libc::dlsym(library.into_raw(), name.as_ptr()) };

@@ -18,9 +18,9 @@ pub struct RequestWriter {
 type Message = bytes::buf::Chain<Bytes, Bytes>;
 
 impl RequestWriter {
-    /// Writes what the pipe takes now, which for nearly every request is all of it: an empty one holds 64 KiB (pipe(7)).
-    /// Such a request needs no registration with the runtime, and no worker is woken only to learn that an empty pipe
-    /// can be written to.
+    /// Writes what the pipe takes now, which for nearly every request is all of it: an empty one holds 64 KiB
+    /// (pipe(7)). Such a request needs no registration with the runtime, and no worker is woken only to learn
+    /// that an empty pipe can be written to.
     ///
     /// # Errors
     ///

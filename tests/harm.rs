@@ -1,6 +1,6 @@
 //! Every harm: its status and kind, in time, and nothing of it left behind.
 
-use crate::harness::{AUTHOR, Census, Host, Site, alone, wait_for};
+use crate::harness::{AUTHOR, Census, Host, Site, alone};
 use serde_json::json;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn check(harm: &str, status: u16, kind: &str) {
     site.harm("answers_well", json!({}));
     let host = Host::without_machine(site, |_| {});
     host.get("/rpc/answers_well");
-    let before = settled(&host);
+    let before = Census::settled(&host);
 
     for _ in 0..2 {
         let answer = host.get(&format!("/rpc/{harm}"));
@@ -26,13 +26,7 @@ fn check(harm: &str, status: u16, kind: &str) {
         assert!(answer.took < took_max, "{:?}", answer.took);
         assert_eq!(host.get("/rpc/answers_well").text(), "well");
     }
-    // Connections that are just closing aren't leaks; what stays beyond all patience is.
-    wait_for("what was there before, and no more", || (Census::of(&host) == before).then_some(()));
-}
-
-/// What the host holds when it has tidied up.
-fn settled(host: &Host) -> Census {
-    wait_for("the end of every process", || Some(Census::of(host)).filter(Census::is_quiet))
+    Census::wait_for_no_more_than(&before, &host);
 }
 
 macro_rules! harms {

@@ -1,6 +1,6 @@
 //! A thousand requests, harmful and healthy, and nothing of them left.
 
-use crate::harness::{Census, Client, Host, Site, alone, resident_kib, wait_for};
+use crate::harness::{Census, Client, Host, Site, alone, resident_kib};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -35,9 +35,9 @@ fn a_thousand_mixed_requests_leave_no_process_no_descriptor_no_place_and_no_memo
     let host = Host::without_machine(site, |_| {});
     // Once before counting: allocators and pools take what they keep.
     round(&host, REQUESTS / 4);
-    let (before, before_kib) = (settled(&host), resident_kib(&host));
+    let (before, before_kib) = (Census::settled(&host), resident_kib(&host));
     round(&host, REQUESTS);
-    wait_for("what was there before, and no more", || (Census::of(&host) == before).then_some(()));
+    Census::wait_for_no_more_than(&before, &host);
 
     for (harm, ..) in MIX {
         assert_eq!(host.metric(&format!("fezz_processes{{function=\"{harm}@v1\"}}")), 0.0, "{harm}");
@@ -65,13 +65,4 @@ fn round(host: &Host, requests: usize) {
             });
         }
     });
-}
-
-fn settled(host: &Host) -> Census {
-    wait_for("the end of every process and connection", || {
-        let census = Some(Census::of(host)).filter(Census::is_quiet)?;
-        // A descriptor of a connection that is just closing isn't a leak.
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        Some(Census::of(host)).filter(|again| *again == census)
-    })
 }

@@ -1,8 +1,9 @@
 //! What is left of a host's requests: processes, descriptors, memory.
 
-use super::Host;
+use super::{Host, wait_for};
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A count of what a host holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,24 @@ impl Census {
             children: tasks.map(|task| children(task.path())).sum(),
             descriptors: fs::read_dir(format!("/proc/{own}/fd")).unwrap().count(),
         }
+    }
+
+    /// What a host holds when it has tidied up, connections that were just closing included.
+    pub(crate) fn settled(host: &Host) -> Self {
+        const A_MOMENT: Duration = Duration::from_millis(100);
+        wait_for("the end of every process and connection", || {
+            let census = Some(Self::of(host)).filter(Self::is_quiet)?;
+            std::thread::sleep(A_MOMENT);
+            Some(Self::of(host)).filter(|again| *again == census)
+        })
+    }
+
+    /// Waits until the host holds no more than it did; what stays beyond all patience is a leak.
+    pub(crate) fn wait_for_no_more_than(before: &Self, host: &Host) {
+        wait_for("what was there before, and no more", || {
+            let now = Some(Self::of(host)).filter(Self::is_quiet)?;
+            (now.descriptors <= before.descriptors).then_some(())
+        });
     }
 
     /// Nothing runs and nothing is to be reaped.

@@ -12,6 +12,8 @@
 //! The host starts it, or a wrapper named by `FEZZ_RUNNER` does; it also works alone, for instance under a debugger:
 //! `fezz-runner module.so < request.cbor > response.cbor`.
 
+use fezz_unwind as _;
+
 pub mod options;
 
 mod run;

@@ -3,8 +3,7 @@
 
 use fezz_wire::abi::{self, FezzOwned, FezzSlice, HandleFn, OnLoadFn};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-use std::ffi::CStr;
-use std::mem::ManuallyDrop;
+use std::ffi::{CStr, c_void};
 use std::path::{Path, PathBuf};
 
 /// What is wrong with a module.
@@ -43,7 +42,6 @@ pub enum ModuleError {
 /// stay), and this process ends with it.
 #[derive(Debug)]
 pub struct Module {
-    _library: ManuallyDrop<Library>,
     handle: HandleFn,
     on_load: Option<OnLoadFn>,
 }
@@ -69,13 +67,7 @@ impl Module {
         let handle = unsafe { library.get::<HandleFn>(abi::HANDLE) }.map_err(missing(abi::HANDLE))?;
         // SAFETY: likewise. It isn't called, for this process is about to exit; a module without it is incomplete.
         unsafe { library.get::<abi::FreeFn>(abi::FREE) }.map_err(missing(abi::FREE))?;
-        // SAFETY: likewise; it is optional.
-        let on_load = unsafe { library.get::<OnLoadFn>(abi::ON_LOAD) }.ok();
-        Ok(Self {
-            handle: *handle,
-            on_load: on_load.map(|on_load| *on_load),
-            _library: ManuallyDrop::new(library),
-        })
+        Ok(Self { handle: *handle, on_load: optional(library, abi::ON_LOAD) })
     }
 
     /// Calls `fezz_on_load_v2`, if the module has it, with the context of [`abi::encode_load_context`].
@@ -103,6 +95,15 @@ impl Module {
         let response = unsafe { (self.handle)(borrowed(request)) };
         owned(&response).ok_or(ModuleError::EmptyBuffer)
     }
+}
+
+/// The address of a function that a module may leave out. Not by libloading, which has dlerror(3) put its complaint
+/// into words for nobody to read: formatting and translation are four more pages of libc to map for each request.
+fn optional(library: Library, name: &CStr) -> Option<OnLoadFn> {
+    // SAFETY: into_raw leaves the library open for good, and the name ends in NUL.
+    let address = unsafe { libc::dlsym(library.into_raw(), name.as_ptr()) };
+    // SAFETY: null is None; else the ABI, version 2, gives this symbol this type.
+    unsafe { std::mem::transmute::<*mut c_void, Option<OnLoadFn>>(address) }
 }
 
 fn borrowed(bytes: &[u8]) -> FezzSlice {

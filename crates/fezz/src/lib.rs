@@ -89,6 +89,8 @@
 //! that goes wrong), [`Request`], [`Context`], then the function, then [`IntoResponse`], `Json`, [`Error`] and
 //! [`Response`]. `body_error` and `headers` are what they share.
 
+use fezz_unwind as _;
+
 mod shim;
 
 mod panic;

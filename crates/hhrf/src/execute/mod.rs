@@ -1,11 +1,13 @@
 //! Third stage: a process answers, or doesn't.
 //!
-//! [`spawn`] walks through one request: [`message`] is what it sends; [`process`] is its process, killed and reaped on every way out;
-//! [`response_reader`] takes what it answers and [`stderr_log`] what it logs; [`failure`] is what can go wrong.
+//! [`spawn`] walks through one request: [`message`] is what it sends, [`request_writer`] sends it; [`process`] is its
+//! process, killed and reaped on every way out; [`response_reader`] takes what it answers and [`stderr_log`] what it
+//! logs; [`failure`] is what can go wrong.
 
 pub mod failure;
 pub mod message;
 pub mod process;
+pub mod request_writer;
 pub mod response_reader;
 pub mod spawn;
 pub mod stderr_log;

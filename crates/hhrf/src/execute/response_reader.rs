@@ -63,14 +63,29 @@ impl ResponseReader {
         }
     }
 
-    /// Takes what is in the pipe now.
+    /// Takes what an ended process left in the pipe. Asks the kernel itself: the runtime may have heard of the end
+    /// before it hears of the last bytes.
     ///
     /// # Errors
     ///
     /// As [`Self::complete`].
-    pub fn take_available(&mut self) -> Result<Taken, InvalidResponse> {
+    pub fn take_rest(&mut self) -> Result<Taken, InvalidResponse> {
+        self.take(|pipe, received| {
+            received.reserve(FIRST_BYTES);
+            Ok(rustix::io::read(pipe, rustix::buffer::spare_capacity(received))?)
+        })
+    }
+
+    fn take_available(&mut self) -> Result<Taken, InvalidResponse> {
+        self.take(|pipe, received| pipe.try_read_buf(received))
+    }
+
+    fn take(
+        &mut self,
+        read: impl Fn(&Receiver, &mut Vec<u8>) -> io::Result<usize>,
+    ) -> Result<Taken, InvalidResponse> {
         loop {
-            match self.pipe.try_read_buf(&mut self.received) {
+            match read(&self.pipe, &mut self.received) {
                 Ok(0) => return Ok(Taken::Ended),
                 Ok(_) if self.is_complete()? => return Ok(Taken::Complete),
                 Ok(_) => {}

@@ -1,21 +1,18 @@
 //! The `spawn` executor: each request gets a process that is started for it and ends with it.
 
+use super::Outcome;
 use super::failure::{Failure, InvalidResponse};
 use super::process::{Process, Streams};
+use super::request_writer::RequestWriter;
 use super::response_reader::{ResponseReader, Taken};
 use super::stderr_log::StderrLog;
-use super::{Outcome, message};
 use crate::admit::{AdmittedRequest, RequestBody};
 use crate::strays::Strays;
-use bytes::Buf;
-use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
-use tokio::net::unix::pipe::Sender;
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
@@ -60,7 +57,7 @@ impl Spawn {
             Ok(started) => started,
             Err(error) => return answer(reply, Err(Failure::NotStarted(error))),
         };
-        let (stdin, mut response, mut stderr) = match self.open(streams, &request) {
+        let (message, mut response, mut stderr) = match self.open(streams, &request) {
             Ok(opened) => opened,
             Err(error) => {
                 self.clean_up(process, None).await.ok();
@@ -73,7 +70,7 @@ impl Spawn {
             () = process.exited() => Ending::Exited,
             () = sleep_until(request.deadline) => Ending::DeadlineExceeded,
             () = reply.closed() => Ending::ClientGone,
-            never = send(stdin, &request) => match never {},
+            never = message.finish() => match never {},
             never = stderr.follow() => match never {},
         };
         // Whatever came of it, the body has done its work.
@@ -111,11 +108,11 @@ impl Spawn {
         &self,
         streams: Streams,
         request: &AdmittedRequest,
-    ) -> io::Result<(Sender, ResponseReader, StderrLog)> {
+    ) -> io::Result<(RequestWriter, ResponseReader, StderrLog)> {
         let function = &request.function;
         let request_id = request.identity.request_id.clone();
         Ok((
-            Sender::from_owned_fd(streams.stdin.into())?,
+            RequestWriter::begin(streams.stdin, request)?,
             ResponseReader::new(streams.stdout, function.limits.response_body_bytes)?,
             StderrLog::new(streams.stderr, Arc::clone(function), request_id, self.stderr_bytes_max)?,
         ))
@@ -136,22 +133,13 @@ fn answer(reply: oneshot::Sender<Outcome>, outcome: Outcome) {
     reply.send(outcome).ok();
 }
 
-/// Writes the request and closes the pipe, then waits for ever: a process that doesn't read is judged by what it
-/// answers and how it ends.
-async fn send(mut stdin: Sender, request: &AdmittedRequest) -> Infallible {
-    let head = message::encode_head(request);
-    stdin.write_all_buf(&mut head.chain(request.body.bytes.clone())).await.ok();
-    drop(stdin);
-    std::future::pending().await
-}
-
 /// What it means that the process ended before its response was complete: as far as the host had read.
 fn after_exit(
     mut response: ResponseReader,
     status: io::Result<ExitStatus>,
     request: &AdmittedRequest,
 ) -> Outcome {
-    if response.take_available().map_err(Failure::InvalidResponse)? == Taken::Complete {
+    if response.take_rest().map_err(Failure::InvalidResponse)? == Taken::Complete {
         return Ok(response.into_message().into());
     }
     let status = status.map_err(Failure::NotReaped)?;

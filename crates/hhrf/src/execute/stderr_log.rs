@@ -42,16 +42,23 @@ impl StderrLog {
     /// Takes what comes, for ever: so that the function never waits for the log.
     pub async fn follow(&mut self) -> std::convert::Infallible {
         while self.pipe.readable().await.is_ok() {
-            if self.take_available(usize::MAX) == Pipe::Ended {
+            if self.take_available() == Pipe::Ended {
                 break;
             }
         }
         std::future::pending().await
     }
 
-    /// Takes what an ended process left in the pipe.
+    /// Takes what an ended process left in the pipe. Asks the kernel itself: the runtime may have heard of the end
+    /// before it hears of the last bytes.
     pub fn take_rest(&mut self) {
-        self.take_available(PIPE_BYTES);
+        let mut buffer = [0; LINE_BYTES_MAX];
+        for _ in 0..PIPE_BYTES / LINE_BYTES_MAX {
+            match rustix::io::read(&self.pipe, &mut buffer) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => self.take(&buffer[..read]),
+            }
+        }
         if !self.line.is_empty() {
             self.log_line();
         }
@@ -71,21 +78,16 @@ impl StderrLog {
         }
     }
 
-    fn take_available(&mut self, bytes_max: usize) -> Pipe {
+    fn take_available(&mut self) -> Pipe {
         let mut buffer = [0; LINE_BYTES_MAX];
-        let mut taken = 0;
-        while taken < bytes_max {
+        loop {
             match self.pipe.try_read(&mut buffer) {
                 Ok(0) => return Pipe::Ended,
-                Ok(read) => {
-                    self.take(&buffer[..read]);
-                    taken += read;
-                }
+                Ok(read) => self.take(&buffer[..read]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Pipe::Empty,
                 Err(_) => return Pipe::Ended,
             }
         }
-        Pipe::Empty
     }
 
     fn take(&mut self, bytes: &[u8]) {

@@ -1,0 +1,115 @@
+//! `cargo run --release -p fezz-bench --bin spawn`: what the host adds to a plain spawn of its runner.
+
+use clap::{Parser, ValueEnum};
+use fezz_bench::bare::Bare;
+use fezz_bench::build::{Build, BuildError};
+use fezz_bench::chain;
+use fezz_bench::contender::{Contender, ContenderError};
+use fezz_bench::function::Function;
+use fezz_bench::host::{Host, HostError};
+use fezz_bench::rounds::{Plan, measure};
+use fezz_bench::table::{self, Row};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Measures the `spawn` executor against a bare spawn of the runner, alternating between them, and prints a table.
+/// Everything must be built for release before; what is missing is named with the command that builds it.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// How long the whole run measures
+    #[arg(long, default_value_t = 45)]
+    seconds: u64,
+
+    /// How often each contender has its turn
+    #[arg(long, default_value_t = 12)]
+    rounds: usize,
+
+    /// Clients at a time
+    #[arg(long, value_delimiter = ',', default_value = "1,16")]
+    concurrency: Vec<usize>,
+
+    /// Which functions [default: all]
+    #[arg(long = "function", value_enum, value_delimiter = ',')]
+    functions: Vec<Function>,
+
+    /// A folder with hhrf, fezz-runner and the modules, to compare editions of them; may be repeated
+    /// [default: release/ in CARGO_TARGET_DIR or target/]
+    #[arg(long = "build", value_name = "NAME=FOLDER")]
+    builds: Vec<Build>,
+
+    /// Measure these alone: `bare` compares runners and modules, `host` compares hosts
+    #[arg(long, value_enum)]
+    only: Option<Kind>,
+
+    /// Print the table in Markdown
+    #[arg(long)]
+    markdown: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Bare,
+    Host,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum BenchError {
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error(transparent)]
+    Host(#[from] HostError),
+    #[error(transparent)]
+    Contender(#[from] ContenderError),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let print = if arguments.markdown { table::markdown } else { table::text };
+    match run(arguments) {
+        Ok(rows) => {
+            print!("{}", print(&rows));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("bench: {}", chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(mut arguments: Arguments) -> Result<Vec<Row>, BenchError> {
+    if arguments.functions.is_empty() {
+        arguments.functions = Function::ALL.to_vec();
+    }
+    if arguments.builds.is_empty() {
+        arguments.builds = Build::default_builds();
+    }
+    let functions = &arguments.functions;
+    let check = |build: Build| build.check(functions);
+    let builds = arguments.builds.into_iter().map(check).collect::<Result<Vec<_>, _>>()?;
+    let start = |build: &Build| Host::start(build, functions);
+    let hosts = builds.iter().map(start).collect::<Result<Vec<_>, _>>()?;
+
+    let a_build = if arguments.only.is_some() { 1 } else { 2 };
+    let turns = arguments.rounds * functions.len() * arguments.concurrency.len() * builds.len() * a_build;
+    let turn = Duration::from_secs(arguments.seconds) / u32::try_from(turns.max(1)).unwrap_or(u32::MAX);
+    let mut rows = Vec::new();
+    for &function in functions {
+        for &concurrency in &arguments.concurrency {
+            let mut contenders: Vec<Box<dyn Contender>> = Vec::new();
+            for (build, host) in builds.iter().zip(&hosts) {
+                if arguments.only != Some(Kind::Host) {
+                    contenders.push(Box::new(Bare::new(build, host.module(function), function)));
+                }
+                if arguments.only != Some(Kind::Bare) {
+                    contenders.push(Box::new(host.contender(function)));
+                }
+            }
+            let contenders: Vec<&dyn Contender> = contenders.iter().map(|contender| &**contender).collect();
+            let names: Vec<&str> = contenders.iter().map(|contender| contender.name()).collect();
+            let slices = measure(Plan { rounds: arguments.rounds, turn, concurrency }, &contenders)?;
+            rows.extend(table::rows(function.id(), concurrency, &names, &slices));
+        }
+    }
+    Ok(rows)
+}

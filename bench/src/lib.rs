@@ -1,0 +1,30 @@
+//! Measures what the host adds to the price of its runner. In the order of a run:
+//!
+//! - [`function`]: what is called.
+//! - [`build`]: a folder of binaries to be measured; two of them are a before and an after.
+//! - [`contender`]: a way to have a function answer, as often as it can.
+//! - [`bare`]: the contender that is a plain spawn of the runner.
+//! - [`host`]: the contender that is the host, over HTTP.
+//! - [`rounds`]: alternates them, so that what else the machine does meets all of them alike.
+//! - [`table`]: medians, tails, ratios.
+//!
+//! README.md says how to read the table.
+
+pub mod function;
+
+pub mod build;
+
+pub mod contender;
+
+pub mod bare;
+pub mod host;
+
+pub mod rounds;
+
+pub mod table;
+
+/// An error with its causes, as one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

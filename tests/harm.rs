@@ -98,4 +98,7 @@ fn processor_time_beyond_the_limit_is_a_crash_before_the_deadline() {
     site.harm("loops_for_ever", json!({"timeout_ms": 20_000, "limits": {"cpu_ms": 1}}));
     let host = Host::start(site);
     assert_eq!(host.get("/rpc/loops_for_ever").outcome(), (502, "function_crashed"));
+    host.logged("the limit's name", |line| {
+        line["error"].as_str().is_some_and(|error| error.contains("limits.cpu_ms"))
+    });
 }

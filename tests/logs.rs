@@ -19,7 +19,10 @@ fn what_a_function_writes_is_logged_by_line_with_its_name_and_request() {
     // The escape that would colour a terminal is shown, not obeyed.
     assert_eq!(messages, ["first line", "second \\u{1b}[31mred\\u{1b}[0m line", "no newline"]);
     for line in &lines {
-        assert_eq!((line["function"].as_str(), line["request_id"].as_str()), (Some("author"), Some("r-7")));
+        assert_eq!(
+            (line["function"].as_str(), line["request_id"].as_str()),
+            (Some("author@v1"), Some("r-7"))
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::harness::{AUTHOR, Host, Site, binary};
 use serde_json::json;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 /// A manifest's text, with `{"id": "f", "version": "v1", "entry": <author's module>}` behind what is given.
@@ -125,12 +125,12 @@ fn a_module_that_is_a_pipe_is_refused_and_does_not_hang() {
 
 #[test]
 fn a_module_that_is_no_elf_is_refused() {
-    check_module(|module| std::fs::write(module, "#!/bin/sh\n").unwrap(), &["no ELF file", "cdylib"]);
+    check_module(|module| std::fs::write(module, "#!/bin/sh\n").unwrap(), &["no whole ELF file", "cdylib"]);
 }
 
 #[test]
 fn a_module_that_is_cut_off_is_refused() {
-    check_module(|module| std::fs::write(module, &module_bytes()[..500]).unwrap(), &["ELF"]);
+    check_module(|module| std::fs::write(module, &module_bytes()[..500]).unwrap(), &["copy all of it"]);
 }
 
 #[test]
@@ -162,6 +162,22 @@ fn a_module_of_another_owner_is_refused() {
         std::os::unix::fs::chown(module, Some(12345), None).unwrap();
     };
     check_module(make, &["belongs to user 12345", "give it to user 0"]);
+}
+
+#[test]
+fn a_module_that_everybody_can_write_is_refused() {
+    let make = |module: &Path| {
+        std::fs::write(module, module_bytes()).unwrap();
+        std::fs::set_permissions(module, PermissionsExt::from_mode(0o757)).unwrap();
+    };
+    check_module(make, &["which every user can write", "chmod o-w"]);
+}
+
+#[test]
+fn a_folder_that_names_no_version_is_refused() {
+    let site = Site::new();
+    std::fs::create_dir(site.function("f")).unwrap();
+    refused(site, "f", &["the folder is named `f`", "<id>@<version>"]);
 }
 
 #[test]

@@ -53,6 +53,17 @@ fn a_wrapper_that_fails_is_a_crash_with_its_words_in_the_log() {
 }
 
 #[test]
+fn a_wrapper_that_cannot_execute_the_runner_is_the_runners_failure() {
+    let site = Site::new();
+    site.install("author@v1", AUTHOR, json!({}));
+    let host = wrapped(site, "#!/bin/sh\nexec /no/such/fezz-runner \"$@\"\n");
+    assert_eq!(host.get("/rpc/author").outcome(), (503, "runner_failed"));
+    host.logged("the hint", |line| {
+        line["error"].as_str().is_some_and(|error| error.contains("can't execute the runner"))
+    });
+}
+
+#[test]
 fn a_wrapper_that_drops_the_environment_fails_with_the_mend() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({"env": {"LOG": "info"}}));

@@ -20,8 +20,8 @@ pub fn watch_for_memory() -> Result<(), LimitError> {
     syscalls::on_fatal_signal(exit_if_out_of_memory).map_err(LimitError::CrashHandler)
 }
 
-/// Has a module that calls `exit(3)` by one of the runner's own codes end by status 1: else "the function never ran"
-/// would be said, and believed, of one that did.
+/// Has a module that calls `exit(3)` by a code that says "the function never ran" end by status 1: those are the
+/// runner's own, and a shell's for what it can't execute. Else that would be said, and believed, of one that did run.
 ///
 /// # Errors
 ///
@@ -31,8 +31,10 @@ pub fn keep_exit_codes_apart() -> Result<(), LimitError> {
 }
 
 extern "C" fn exit_by_another_code(status: libc::c_int, _: *mut libc::c_void) {
-    if ExitCode::from_status(status).is_some() {
-        channel::log(b"fezz-runner: the module exited by a code of the runner, status 1 is given instead\n");
+    if ExitCode::from_status(status).is_some() || [126, 127].contains(&status) {
+        channel::log(
+            b"fezz-runner: the module called exit by a reserved number (64 to 78, 126, 127): it becomes 1\n",
+        );
         syscalls::exit_now(1);
     }
 }

@@ -42,7 +42,15 @@ pub fn apply(memory_bytes: Option<u64>, cpu_ms: Option<u64>) -> Result<(), Limit
         lower("addresses", Resource::As, memory_bytes.saturating_add(ADDRESSES_BEYOND_MEMORY_BYTES))?;
     }
     if let Some(cpu_ms) = cpu_ms {
-        lower("processor seconds", Resource::Cpu, cpu_ms.div_ceil(1000))?;
+        // A second apart, so that the signal which tells the cause (SIGXCPU) comes before the one that doesn't.
+        let seconds = cpu_ms.div_ceil(1000);
+        lower("processor seconds", Resource::Cpu, seconds.saturating_add(1))?;
+        let limit = Rlimit { current: Some(seconds), ..getrlimit(Resource::Cpu) };
+        setrlimit(Resource::Cpu, limit).map_err(|source| LimitError::Resource {
+            what: "processor seconds",
+            value: seconds,
+            source,
+        })?;
     }
     Ok(())
 }

@@ -30,6 +30,24 @@ pub enum ExitCode {
     EnvironmentIncomplete = 78,
 }
 
+impl std::fmt::Display for ExitCode {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Usage => "the runner doesn't understand its command line",
+            Self::BadRequest => "the runner got no request",
+            Self::ModuleNotLoaded => "the module can't be loaded",
+            Self::OnLoadFailed => "the module's fezz_on_load_v2 failed",
+            Self::AbiViolation => "the module broke the ABI",
+            Self::OutOfMemory => "the process was out of memory",
+            Self::MissingSymbol => "the module lacks a symbol",
+            Self::ResponseNotWritten => "the response can't be written",
+            Self::Io => "the runner can't read the request",
+            Self::NotConfined => "the runner can't put a limit in force",
+            Self::EnvironmentIncomplete => "a variable of the manifest didn't arrive",
+        })
+    }
+}
+
 impl ExitCode {
     const ALL: [Self; 11] = [
         Self::Usage,

@@ -72,7 +72,7 @@ impl Exchange {
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
-                    function,
+                    function = (!function.is_empty()).then_some(function),
                     request_id = self.identity.request_id,
                     method = %self.method,
                     path = %log::harmless(self.path.as_bytes()),

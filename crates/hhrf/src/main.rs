@@ -47,15 +47,28 @@ fn start(flags: Layer) -> Result<Ended, StartError> {
     let strays = Strays::adopt()?;
     let catalogue = Catalogue::load(&settings.root, &Catalogue::default())?;
     reload::report(&catalogue, &Catalogue::default());
-    tracing::warn!(
-        "modules run unconfined: a process of its own for each request, but with all rights of this user; \
-         let FEZZ_RUNNER name a jailing wrapper for code that you don't trust"
-    );
+    warn_of_rights(&settings);
     let runtime = tokio::runtime::Runtime::new().map_err(StartError::Runtime)?;
     // Processes are started by the runtime's workers, never by this thread: strays are told by that.
     let ended = runtime.block_on(serve(settings, catalogue, strays));
     runtime.shutdown_background();
     ended
+}
+
+fn warn_of_rights(settings: &Settings) {
+    if settings.runner_is_named {
+        tracing::warn!(
+            runner = %settings.runner.display(),
+            "modules run confined only as far as this runner is a wrapper that does it; \
+             `network` and `limits.threads` of manifests are not in force"
+        );
+    } else {
+        tracing::warn!(
+            "modules run unconfined: a process of its own for each request, but with all rights of this user; \
+             `network` and `limits.threads` of manifests are not in force; let FEZZ_RUNNER name a jailing wrapper \
+             for code that you don't trust"
+        );
+    }
 }
 
 async fn serve(settings: Settings, catalogue: Catalogue, strays: Strays) -> Result<Ended, StartError> {

@@ -64,9 +64,10 @@ impl Problem {
                 Refusal::QueuedTooLong => kind(S::GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded"),
             },
             Self::Failed(failure) => match failure {
-                Failure::NotStarted(_) | Failure::RunnerGaveUp(_) | Failure::Host => {
-                    kind(S::SERVICE_UNAVAILABLE, "runner_failed", "The function didn't start")
-                }
+                Failure::NotStarted(_)
+                | Failure::RunnerGaveUp(_)
+                | Failure::RunnerNotExecuted { .. }
+                | Failure::Host => kind(S::SERVICE_UNAVAILABLE, "runner_failed", "The function didn't start"),
                 Failure::Module(_) => {
                     kind(S::SERVICE_UNAVAILABLE, "module_failed", "The function didn't load")
                 }
@@ -98,6 +99,9 @@ impl Problem {
         let detail = match &self {
             // A refusal tells of the client's own request.
             Self::Refused(refusal) => Some(refusal.to_string()),
+            Self::Failed(Failure::DeadlineExceeded) => {
+                Some("the function didn't answer in its time".to_owned())
+            }
             Self::Failed(_) => None,
         };
         let body = ProblemBody {

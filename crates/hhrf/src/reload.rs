@@ -28,10 +28,13 @@ pub async fn follow(host: Arc<Host>) {
     };
     loop {
         tokio::select! {
-            _ = hangup.recv() => {}
-            _ = changes.recv() => settle(&mut changes).await,
+            // Who asks wants to hear everything that is wrong, again.
+            _ = hangup.recv() => reload(&host, &Catalogue::default()).await,
+            _ = changes.recv() => {
+                settle(&mut changes).await;
+                reload(&host, &host.catalogue.load_full()).await;
+            }
         }
-        reload(&host).await;
     }
 }
 
@@ -58,26 +61,29 @@ async fn settle(changes: &mut mpsc::Receiver<()>) {
     }
 }
 
-async fn reload(host: &Arc<Host>) {
+/// Swaps a new catalogue in, and reports what is wrong with it beyond what is wrong with `known`.
+async fn reload(host: &Arc<Host>, known: &Catalogue) {
     let (root, previous) = (host.settings.root.clone(), host.catalogue.load_full());
-    let before = Arc::clone(&previous);
-    let loaded = tokio::task::spawn_blocking(move || Catalogue::load(&root, &before)).await;
+    let loaded = tokio::task::spawn_blocking(move || Catalogue::load(&root, &previous)).await;
     match loaded {
         Ok(Ok(catalogue)) => {
-            report(&catalogue, &previous);
+            report(&catalogue, known);
             host.catalogue.store(Arc::new(catalogue));
             host.metrics.reloads.inc();
         }
         Ok(Err(error)) => {
-            tracing::error!(error = crate::log::chain(&error), "not reloaded, all is served as before");
+            tracing::error!(
+                error = crate::log::chain(&error),
+                "not reloaded, the functions stay as they were read"
+            );
         }
-        Err(error) => tracing::error!(%error, "not reloaded, all is served as before"),
+        Err(error) => tracing::error!(%error, "not reloaded, the functions stay as they were read"),
     }
 }
 
-/// Logs what is served and, of what isn't, all that wasn't said about `previous`.
-pub fn report(catalogue: &Catalogue, previous: &Catalogue) {
-    let known: Vec<String> = previous.refusals().iter().map(ToString::to_string).collect();
+/// Logs what is served and, of what isn't, all that isn't wrong with `known` too.
+pub fn report(catalogue: &Catalogue, known: &Catalogue) {
+    let known: Vec<String> = known.refusals().iter().map(ToString::to_string).collect();
     for refusal in catalogue.refusals() {
         let sentence = refusal.to_string();
         if !known.contains(&sentence) {

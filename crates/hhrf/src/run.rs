@@ -50,7 +50,8 @@ pub async fn run(
     let reloads = tokio::spawn(reload::follow(Arc::clone(&host)));
 
     shutdown.await;
-    tracing::info!(wait_ms = host.settings.limits.drain_wait.as_millis(), "shutting down: not ready");
+    let wait_ms = u64::try_from(host.settings.limits.drain_wait.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(wait_ms, "shutting down: not ready");
     host.leave();
     let drained = async {
         sleep(host.settings.limits.drain_wait).await;
@@ -64,10 +65,12 @@ pub async fn run(
             tracing::warn!("shutting down: clients that took too long were cut off");
         }
     };
-    tokio::select! {
+    let ended = tokio::select! {
         () = drained => Ended::Drained,
         () = now => Ended::Forced,
-    }
+    };
+    tracing::info!(in_flight = host.metrics.in_flight.get(), "stopped: {ended:?}");
+    ended
 }
 
 /// Waits until every connection has ended, and every process.

@@ -21,6 +21,8 @@ pub struct Settings {
     pub rpc: Rpc,
     /// The runner, or the wrapper that ends in it; absolute.
     pub runner: PathBuf,
+    /// Whether it was named, and so may be a wrapper that confines it.
+    pub runner_is_named: bool,
     /// How functions are executed that don't say it themselves.
     pub execution: Execution,
     /// The form of the log.
@@ -93,11 +95,11 @@ pub struct Layer {
     root: Option<PathBuf>,
 
     /// Where HTTP/1.1 and HTTP/2 (cleartext) are answered [default: 127.0.0.1:3000]
-    #[arg(long, env = "HHRF_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, env = "HHRF_LISTEN", value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
 
     /// A second address, for operators: /_metrics moves there; /_health and /_ready answer on both
-    #[arg(long, env = "HHRF_ADMIN", value_name = "ADDRESS")]
+    #[arg(long, env = "HHRF_ADMIN", value_name = "IP:PORT")]
     admin: Option<SocketAddr>,
 
     /// Where /rpc/ID@VERSION answers: main address, admin address, nowhere [default: on]
@@ -163,7 +165,7 @@ pub enum SettingsError {
         source: std::io::Error,
     },
     /// The file says something wrong.
-    #[error("the settings file `{}` is wrong: see hhrf --help for its keys", path.display())]
+    #[error("the settings file `{}` is wrong: its keys are the flags of hhrf --help with `_` for `-`", path.display())]
     Malformed {
         /// As given.
         path: PathBuf,
@@ -222,6 +224,7 @@ impl Settings {
             listen: flags.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
             admin: flags.admin.or(file.admin),
             rpc: flags.rpc.or(file.rpc).unwrap_or(Rpc::On),
+            runner_is_named: runner.is_some(),
             runner: find_runner(runner)?,
             execution: flags.execution.or(file.execution).unwrap_or(Execution::Spawn),
             log_format: flags.log_format.or(file.log_format).unwrap_or(LogFormat::Text),

@@ -8,6 +8,7 @@
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use std::collections::HashSet;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
@@ -49,24 +50,27 @@ impl Strays {
         Ok(Self { children })
     }
 
-    /// Kills and reaps all strays there are. A process that forks faster than it is killed is met again by the next
-    /// sweep, which comes with the next request's end.
-    pub async fn sweep(&self) {
+    /// Reaps all strays there are, and kills those that don't end by themselves within a moment, as a wrapper's
+    /// helpers do. Returns how many were killed. A process that forks faster than it is killed is met again by the
+    /// next sweep, which comes with the next request's end.
+    pub async fn sweep(&self) -> usize {
         const ROUNDS_MAX: u32 = 100;
         const PAUSE: Duration = Duration::from_millis(1);
+        let (mut seen, mut killed) = (Vec::new(), HashSet::new());
         for _ in 0..ROUNDS_MAX {
-            let strays = self.list();
-            if strays.is_empty() {
-                return;
+            let alive: Vec<Pid> = self.list().into_iter().filter(|pid| !reap(*pid)).collect();
+            if alive.is_empty() {
+                break;
             }
-            tracing::warn!(processes = strays.len(), "a function left processes behind: killed");
-            for pid in strays {
-                // Either fails only where the process is gone or reaped, by another request's sweep.
-                rustix::process::kill_process(pid, Signal::KILL).ok();
-                rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG).ok();
+            for pid in &alive {
+                if seen.contains(pid) && rustix::process::kill_process(*pid, Signal::KILL).is_ok() {
+                    killed.insert(*pid);
+                }
             }
+            seen = alive;
             tokio::time::sleep(PAUSE).await;
         }
+        killed.len()
     }
 
     fn list(&self) -> Vec<Pid> {
@@ -77,4 +81,10 @@ impl Strays {
         let whole = text.rsplit_once(' ').map_or("", |(whole, _)| whole);
         whole.split(' ').filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
     }
+}
+
+/// Reaps a process that has ended; false while it lives. One that another request's sweep has reaped has ended, too.
+fn reap(pid: Pid) -> bool {
+    let status = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+    !matches!(status, Ok(None))
 }

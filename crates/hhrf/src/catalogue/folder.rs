@@ -21,6 +21,12 @@ const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 /// What is wrong with a folder.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
+    /// The folder's name.
+    #[error("the folder is named `{name}`: name it <id>@<version>, as `id` and `version` in its manifest")]
+    Name {
+        /// As it is.
+        name: String,
+    },
     /// The manifest's file.
     #[error("the manifest should be {0}")]
     ManifestFile(OwnedFileError),
@@ -62,6 +68,9 @@ pub(super) fn read(
     name: &str,
     before: Option<&Arc<Function>>,
 ) -> Result<Arc<Function>, FolderError> {
+    if !name.contains('@') {
+        return Err(FolderError::Name { name: name.to_owned() });
+    }
     let json = owned_file::read(&folder.join(MANIFEST_FILE), MANIFEST_BYTES_MAX);
     let json = json.map_err(FolderError::ManifestFile)?;
     let manifest = Manifest::parse(&json, name)?;

@@ -35,7 +35,7 @@ pub struct Catalogue {
 
 /// A folder that isn't served as it stands.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}`: {cause}{}", manifest.display(), if *keeps_previous { "; its previous edition is served on" } else { "" })]
+#[error("`{}`: {cause}{}", manifest.display(), self.consequence())]
 pub struct Refusal {
     /// The manifest's file.
     pub manifest: PathBuf,
@@ -62,6 +62,19 @@ pub enum RefusalCause {
 pub struct CatalogueError {
     path: PathBuf,
     source: std::io::Error,
+}
+
+impl Refusal {
+    fn consequence(&self) -> &'static str {
+        match &self.cause {
+            _ if !self.keeps_previous => "",
+            // Manifests are kept in memory, modules aren't: each process loads the file that is there.
+            RefusalCause::Folder(FolderError::Module(_)) => {
+                "; its previous manifest is kept, but its requests fail until the module is whole again"
+            }
+            _ => "; its previous edition is served on",
+        }
+    }
 }
 
 impl Catalogue {

@@ -28,7 +28,7 @@ pub enum ModuleFileError {
     #[error("key `entry` names {0}")]
     File(#[from] OwnedFileError),
     /// It isn't for this system.
-    #[error("`{}` is no ELF file of 64 bits: build the module as a cdylib for Linux", path.display())]
+    #[error("`{}` is no whole ELF file of 64 bits: build the module as a cdylib for Linux, and copy all of it", path.display())]
     NotElf {
         /// Where it is.
         path: PathBuf,

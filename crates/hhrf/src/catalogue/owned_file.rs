@@ -38,6 +38,12 @@ pub enum OwnedFileError {
         /// The host's effective user id.
         host: u32,
     },
+    /// Everybody could change it.
+    #[error("`{}`, which every user can write: `chmod o-w` it", path.display())]
+    WritableByAll {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// It can't be read.
     #[error("`{}`, which can't be read ({source}): let the host's user read it", path.display())]
     Unreadable {
@@ -80,6 +86,9 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, OwnedFileErro
     let (owner, host) = (metadata.uid(), rustix::process::geteuid().as_raw());
     if owner != host && owner != 0 {
         return Err(OwnedFileError::OtherOwner { path, owner, host });
+    }
+    if metadata.mode() & 0o002 != 0 {
+        return Err(OwnedFileError::WritableByAll { path });
     }
     if metadata.len() > bytes_max {
         return Err(OwnedFileError::TooLarge { path, bytes: metadata.len(), bytes_max });

@@ -1,6 +1,7 @@
 //! Why a function has no answer. The text is for the log; what the client is told stands in `problem.rs`.
 
 use fezz_wire::{ExitCode, WireError};
+use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
@@ -11,10 +12,18 @@ pub enum Failure {
     #[error("failed to start the runner")]
     NotStarted(#[source] std::io::Error),
     /// The runner left before the module ran.
-    #[error("the runner gave up ({0:?}): its reason stands in the function's log")]
+    #[error("{0}: its words stand in the function's log")]
     RunnerGaveUp(ExitCode),
+    /// A wrapper couldn't run the runner: it exits as a shell does then.
+    #[error(
+        "exited with status {code}, as a wrapper does that can't execute the runner: its words stand in the function's log"
+    )]
+    RunnerNotExecuted {
+        /// 126 or 127.
+        code: i32,
+    },
     /// The module can't be loaded, or its `on_load` failed.
-    #[error("the module can't be loaded ({0:?}): the reason stands in the function's log")]
+    #[error("{0}: the runner's words stand in the function's log")]
     Module(ExitCode),
     /// The function panicked; the text is its message.
     #[error("panicked: {0}")]
@@ -64,15 +73,20 @@ pub enum InvalidResponse {
         bytes: usize,
     },
     /// It is too large.
-    #[error("it is {bytes} bytes or more, the limit is {bytes_max}")]
+    #[error(
+        "it is {bytes} bytes or more, the limit is {body_bytes_max} for its body (limits.response_body_bytes) and \
+         {beside_bytes_max} beside that"
+    )]
     TooLarge {
         /// What came, or was announced.
         bytes: usize,
-        /// The function's limit for the body, and room for headers.
-        bytes_max: usize,
+        /// The function's limit for the body.
+        body_bytes_max: usize,
+        /// Room for headers and keys.
+        beside_bytes_max: usize,
     },
     /// Its body is too large.
-    #[error("its body is {bytes} bytes, the limit is {bytes_max}")]
+    #[error("its body is {bytes} bytes, the limit is {bytes_max} (limits.response_body_bytes)")]
     BodyTooLarge {
         /// The body's length.
         bytes: usize,
@@ -98,6 +112,10 @@ pub enum InvalidResponse {
 impl Failure {
     /// What the end of a process without a response means.
     pub fn of_exit(status: ExitStatus, memory_limit_bytes: u64) -> Self {
+        // sh(1): "not executable" and "not found". A module's exit(3) by them is turned into another by the runner.
+        if let Some(code @ (126 | 127)) = status.code() {
+            return Self::RunnerNotExecuted { code };
+        }
         let Some(code) = status.code().and_then(ExitCode::from_status) else { return Self::Crashed(status) };
         match code {
             ExitCode::Usage
@@ -116,9 +134,35 @@ impl Failure {
 }
 
 fn describe(status: ExitStatus) -> String {
+    // A shell, and jailers after its example, exit by this and the signal's number where their child was killed by it.
+    const KILLED_INSIDE: i32 = 128;
     match (status.signal(), status.code()) {
-        (Some(signal), _) => format!("killed by signal {signal} before it answered"),
+        (Some(signal), _) => format!("killed by {} before it answered", signal_name(signal)),
+        (_, Some(code)) if code > KILLED_INSIDE && code < KILLED_INSIDE + 64 => {
+            format!(
+                "exited with status {code} before it answered: {} inside a wrapper",
+                signal_name(code - KILLED_INSIDE)
+            )
+        }
         (_, Some(code)) => format!("exited with status {code} before it answered"),
         _ => format!("ended with {status} before it answered"),
     }
+}
+
+/// What a person looks for in the manual (signal(7)), and the number.
+fn signal_name(signal: i32) -> String {
+    let name = match Signal::from_named_raw(signal) {
+        Some(Signal::ILL) => "SIGILL, an illegal instruction",
+        Some(Signal::ABORT) => "SIGABRT, an abort",
+        Some(Signal::BUS) => "SIGBUS, a mapped file that was cut short",
+        Some(Signal::FPE) => "SIGFPE, an arithmetic error",
+        Some(Signal::KILL) => "SIGKILL, by somebody else than the host",
+        Some(Signal::SEGV) => "SIGSEGV, an access to memory that isn't there, or a stack overflow",
+        Some(Signal::PIPE) => "SIGPIPE",
+        Some(Signal::TERM) => "SIGTERM",
+        Some(Signal::XCPU) => "SIGXCPU, its processor time (limits.cpu_ms) was used up",
+        Some(Signal::SYS) => "SIGSYS, a forbidden system call",
+        _ => return format!("signal {signal}"),
+    };
+    format!("signal {signal} ({name})")
 }

@@ -11,7 +11,7 @@ pub struct ResponseReader {
     pipe: Receiver,
     received: Vec<u8>,
     framer: Framer,
-    bytes_max: usize,
+    body_bytes_max: usize,
 }
 
 /// How far a response has come.
@@ -43,7 +43,7 @@ impl ResponseReader {
             pipe: Receiver::from_owned_fd(pipe.into())?,
             received: Vec::with_capacity(FIRST_BYTES),
             framer: Framer::default(),
-            bytes_max: body_bytes_max.saturating_add(BESIDE_BODY_BYTES),
+            body_bytes_max,
         })
     }
 
@@ -106,12 +106,12 @@ impl ResponseReader {
     }
 
     fn is_complete(&mut self) -> Result<bool, InvalidResponse> {
-        let bytes_max = self.bytes_max;
+        let (body_bytes_max, beside_bytes_max) = (self.body_bytes_max, BESIDE_BODY_BYTES);
         match self.framer.advance(&self.received)? {
             // What follows the message is an error, too, which decoding names.
             Progress::Complete { .. } => Ok(true),
-            Progress::Partial { at_least } if at_least > bytes_max => {
-                Err(InvalidResponse::TooLarge { bytes: at_least, bytes_max })
+            Progress::Partial { at_least } if at_least > body_bytes_max.saturating_add(beside_bytes_max) => {
+                Err(InvalidResponse::TooLarge { bytes: at_least, body_bytes_max, beside_bytes_max })
             }
             Progress::Partial { .. } => Ok(false),
         }

@@ -60,7 +60,7 @@ impl Spawn {
         let (message, mut response, mut stderr) = match self.open(streams, &request) {
             Ok(opened) => opened,
             Err(error) => {
-                self.clean_up(process, None).await.ok();
+                self.clean_up(process, None, &request).await.ok();
                 return answer(reply, Err(Failure::NotStarted(error)));
             }
         };
@@ -79,21 +79,21 @@ impl Spawn {
         match ending {
             Ending::Answered(Ok(())) => {
                 answer(reply, Ok(response.into_message().into()));
-                self.clean_up(process, Some(EXIT_GRACE)).await.ok();
+                self.clean_up(process, Some(EXIT_GRACE), &request).await.ok();
             }
             Ending::Answered(Err(invalid)) => {
                 answer(reply, Err(Failure::InvalidResponse(invalid)));
-                self.clean_up(process, None).await.ok();
+                self.clean_up(process, None, &request).await.ok();
             }
             Ending::DeadlineExceeded => {
                 answer(reply, Err(Failure::DeadlineExceeded));
-                self.clean_up(process, None).await.ok();
+                self.clean_up(process, None, &request).await.ok();
             }
             Ending::ClientGone => {
-                self.clean_up(process, None).await.ok();
+                self.clean_up(process, None, &request).await.ok();
             }
             Ending::Exited => {
-                let status = self.clean_up(process, None).await;
+                let status = self.clean_up(process, None, &request).await;
                 // In the log, a function's last words stand before what the host says of it.
                 stderr.take_rest();
                 answer(reply, after_exit(response, status, &request));
@@ -114,15 +114,27 @@ impl Spawn {
         Ok((
             RequestWriter::begin(streams.stdin, request)?,
             ResponseReader::new(streams.stdout, function.limits.response_body_bytes)?,
-            StderrLog::new(streams.stderr, Arc::clone(function), request_id, self.stderr_bytes_max)?,
+            StderrLog::new(streams.stderr, function, request_id, self.stderr_bytes_max)?,
         ))
     }
 
     /// Ends the process, and what it left behind.
-    async fn clean_up(&self, process: Process, grace: Option<Duration>) -> io::Result<ExitStatus> {
+    async fn clean_up(
+        &self,
+        process: Process,
+        grace: Option<Duration>,
+        request: &AdmittedRequest,
+    ) -> io::Result<ExitStatus> {
         let status = process.end(grace).await;
-        if let Some(strays) = &self.strays {
-            strays.sweep().await;
+        let Some(strays) = &self.strays else { return status };
+        let killed = strays.sweep().await;
+        if killed > 0 {
+            tracing::warn!(
+                function = request.function.name(),
+                request_id = request.identity.request_id,
+                processes = killed,
+                "processes that were left behind are killed"
+            );
         }
         status
     }

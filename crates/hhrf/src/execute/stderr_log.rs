@@ -3,14 +3,14 @@
 use crate::function::Function;
 use crate::log::harmless;
 use std::io::{self, PipeReader};
-use std::sync::Arc;
 use tokio::net::unix::pipe::Receiver;
 
 /// A function's stderr, for one request.
 #[derive(Debug)]
 pub struct StderrLog {
     pipe: Receiver,
-    function: Arc<Function>,
+    /// `<id>@<version>`.
+    function: String,
     request_id: String,
     line: Vec<u8>,
     bytes_left: usize,
@@ -31,12 +31,19 @@ impl StderrLog {
     /// Those of registering a descriptor with the runtime.
     pub fn new(
         pipe: PipeReader,
-        function: Arc<Function>,
+        function: &Function,
         request_id: String,
         bytes_max: usize,
     ) -> io::Result<Self> {
         let pipe = Receiver::from_owned_fd(pipe.into())?;
-        Ok(Self { pipe, function, request_id, line: Vec::new(), bytes_left: bytes_max, dropped_bytes: 0 })
+        Ok(Self {
+            pipe,
+            function: function.name(),
+            request_id,
+            line: Vec::new(),
+            bytes_left: bytes_max,
+            dropped_bytes: 0,
+        })
     }
 
     /// Takes what comes, for ever: so that the function never waits for the log.
@@ -69,8 +76,7 @@ impl StderrLog {
         self.take_rest();
         if self.dropped_bytes > 0 {
             tracing::warn!(
-                function = self.function.id,
-                version = self.function.version,
+                function = self.function,
                 request_id = self.request_id,
                 dropped_bytes = self.dropped_bytes,
                 "the function wrote more to stderr than is logged for one request"
@@ -105,8 +111,7 @@ impl StderrLog {
     fn log_line(&mut self) {
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
         tracing::info!(
-            function = self.function.id,
-            version = self.function.version,
+            function = self.function,
             request_id = self.request_id,
             stream = "stderr",
             "{}",

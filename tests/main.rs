@@ -8,6 +8,7 @@ mod cancellation;
 mod catalogue;
 mod environment;
 mod harm;
+mod jail;
 mod life;
 mod logs;
 mod manifests;

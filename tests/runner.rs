@@ -82,6 +82,13 @@ fn each_failure_has_its_exit_code_and_its_words() {
 }
 
 #[test]
+fn a_timeout_ends_the_runner_though_nobody_watches_it() {
+    use std::os::unix::process::ExitStatusExt;
+    let arguments = ["--timeout-ms", "300", "--env", "HARM=ignores_sigterm", &module(HARMFUL)];
+    assert_eq!(run(&arguments, &request("/")).status.signal(), Some(9));
+}
+
+#[test]
 fn a_module_that_writes_to_stdout_writes_to_the_log() {
     let output = run(&["--env", "HARM=prints_on_stdout", &module(HARMFUL)], &request("/"));
     assert_eq!(FezzWireResponse::decode(&output.stdout).unwrap().body, b"well");

@@ -20,6 +20,8 @@ pub(crate) struct Site {
 impl Site {
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("fezz-test-").tempdir().unwrap();
+        // A jailed process is another user's, if the host is root's.
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
         std::fs::create_dir(folder.path().join("functions")).unwrap();
         Self { folder }
     }

@@ -20,6 +20,7 @@ options:
                         taken from this process's FEZZ_ENV_NAME, so that no secret stands on a command line
   --memory-bytes N      the most private memory, in bytes (default: no limit)
   --cpu-ms N            the most processor time, in milliseconds, rounded up to seconds (default: no limit)
+  --timeout-ms N        kill this process after N milliseconds, whatever it does (default: never)
   --help, --version     print this, or the version
 
 exit status: 0 and a response, or
@@ -55,6 +56,8 @@ pub struct Options {
     pub memory_bytes: Option<u64>,
     /// The most processor time, in milliseconds.
     pub cpu_ms: Option<u64>,
+    /// The most time at all, in milliseconds.
+    pub timeout_ms: Option<u64>,
 }
 
 /// Why a command line is refused.
@@ -71,7 +74,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     let mut arguments = arguments;
     let mut module = None;
     let (mut function, mut version, mut env) = (None, None, Vec::new());
-    let (mut memory_bytes, mut cpu_ms) = (None, None);
+    let (mut memory_bytes, mut cpu_ms, mut timeout_ms) = (None, None, None);
     while let Some(argument) = arguments.next() {
         let mut value = || text_after(&argument, arguments.next());
         match argument.to_str() {
@@ -82,6 +85,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             Some("--env") => env.push(variable(value()?)?),
             Some("--memory-bytes") => memory_bytes = Some(number("--memory-bytes", &value()?)?),
             Some("--cpu-ms") => cpu_ms = Some(number("--cpu-ms", &value()?)?),
+            Some("--timeout-ms") => timeout_ms = Some(number("--timeout-ms", &value()?)?),
             Some(unknown) if unknown.starts_with("--") => {
                 return Err(UsageError(format!("unknown option `{unknown}`")));
             }
@@ -98,6 +102,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         env,
         memory_bytes,
         cpu_ms,
+        timeout_ms,
     }))
 }
 
@@ -140,6 +145,7 @@ mod tests {
             env: vec![("A".to_owned(), None), ("B".to_owned(), Some("c=d".to_owned()))],
             memory_bytes: Some(1024),
             cpu_ms: None,
+            timeout_ms: None,
         };
         check(
             "--function f --env A /m/libm.so --function-version v1 --memory-bytes 1024 --env B=c=d",

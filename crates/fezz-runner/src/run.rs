@@ -7,6 +7,7 @@ use crate::module::{Module, ModuleError};
 use crate::options::Options;
 use crate::{crash, syscalls};
 use fezz_wire::{ExitCode, FezzWireRequest, WireError, abi};
+use std::time::Duration;
 
 /// Why there is no response.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,9 @@ pub enum Failure {
     /// The system refuses to tie this process to its parent.
     #[error("failed to ask for a signal at the parent's end")]
     DieWithParent(#[source] rustix::io::Errno),
+    /// The system refuses a timer.
+    #[error("failed to set the timer that ends this process")]
+    Timeout(#[source] rustix::io::Errno),
     /// Stdin holds something else than a request.
     #[error("stdin holds no request")]
     Request(#[source] WireError),
@@ -38,7 +42,7 @@ impl Failure {
             Self::Channel(ChannelError::Write(_)) => ExitCode::ResponseNotWritten,
             Self::Channel(_) => ExitCode::Io,
             Self::Environment(_) => ExitCode::EnvironmentIncomplete,
-            Self::Limit(_) | Self::DieWithParent(_) => ExitCode::NotConfined,
+            Self::Limit(_) | Self::DieWithParent(_) | Self::Timeout(_) => ExitCode::NotConfined,
             Self::Request(_) => ExitCode::BadRequest,
             Self::Module(ModuleError::NotLoaded { .. }) => ExitCode::ModuleNotLoaded,
             Self::Module(ModuleError::MissingSymbol { .. }) => ExitCode::MissingSymbol,
@@ -58,6 +62,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     // First of all, so that a host killed by SIGKILL leaves nothing behind. The signal follows the thread that
     // started this process (prctl(2)); the host's workers live as long as it does.
     syscalls::die_with_parent().map_err(Failure::DieWithParent)?;
+
+    // For the host that is gone before the step above, and for a jailer between the two: nothing outlives its deadline
+    // for long, whoever is left to see to it.
+    if let Some(timeout_ms) = options.timeout_ms {
+        syscalls::kill_after(Duration::from_millis(timeout_ms)).map_err(Failure::Timeout)?;
+    }
 
     // Before any module code: from here on neither printf nor a guess at descriptor 1 reaches the response.
     let response = channel::take()?;

@@ -3,6 +3,7 @@
 use libc::{c_int, c_void};
 use rustix::io::Errno;
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 /// Ends the process at once: no destructors, no atexit handlers, no flushing (`_exit(2)`).
 pub fn exit_now(status: u8) -> ! {
@@ -17,6 +18,34 @@ pub fn exit_now(status: u8) -> ! {
 /// What prctl(2) says.
 pub fn die_with_parent() -> Result<(), Errno> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+}
+
+/// Has the kernel kill this process by SIGKILL when `time` has passed (timer_create(2)).
+///
+/// # Errors
+///
+/// What timer_create(2) or timer_settime(2) says.
+pub fn kill_after(time: Duration) -> Result<(), Errno> {
+    // SAFETY: all zeroes is a sigevent: integers, and a union of integers and a pointer that isn't used.
+    let mut event: libc::sigevent = unsafe { MaybeUninit::zeroed().assume_init() };
+    event.sigev_notify = libc::SIGEV_SIGNAL;
+    event.sigev_signo = libc::SIGKILL;
+    let mut timer = std::ptr::null_mut();
+    // SAFETY: both pointers are to locals that outlive the call.
+    if unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) } != 0 {
+        return Err(last_error());
+    }
+    let once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let value = libc::timespec {
+        tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    };
+    let setting = libc::itimerspec { it_interval: once, it_value: value };
+    // SAFETY: the timer was created above, and the setting outlives the call.
+    if unsafe { libc::timer_settime(timer, 0, &raw const setting, std::ptr::null_mut()) } != 0 {
+        return Err(last_error());
+    }
+    Ok(())
 }
 
 /// Closes every descriptor from `first` on (close_range(2)).

@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// A runner, not yet reaped: until then nothing else can have its process id or its group's.
 #[derive(Debug)]
@@ -35,21 +35,27 @@ pub struct Streams {
 /// cgroups). A runner that isn't wrapped dies of the first signal at once.
 const TERM_GRACE: Duration = Duration::from_millis(100);
 
+/// Well behind the host's own killing, which can tell a deadline from a crash.
+const OWN_TIMEOUT_BEYOND_DEADLINE: Duration = Duration::from_secs(2);
+
 impl Process {
-    /// Starts `runner` with the function's module.
+    /// Starts `runner` with the function's module; it ends itself some time after the deadline, should this host be
+    /// gone by then.
     ///
     /// # Errors
     ///
     /// What pipe(2), the exec or pidfd_open(2) says.
-    pub fn start(runner: &Path, function: &Function) -> io::Result<(Self, Streams)> {
+    pub fn start(runner: &Path, function: &Function, deadline: Instant) -> io::Result<(Self, Streams)> {
         let (child_stdin, stdin) = io::pipe()?;
         let (stdout, child_stdout) = io::pipe()?;
         let (stderr, child_stderr) = io::pipe()?;
+        let own_timeout = deadline.saturating_duration_since(Instant::now()) + OWN_TIMEOUT_BEYOND_DEADLINE;
         let mut command = Command::new(runner);
         command
             .args(["--function", &function.id, "--function-version", &function.version])
             .args(["--memory-bytes", &function.limits.memory_bytes.to_string()])
             .args(["--cpu-ms", &function.limits.cpu_ms.to_string()])
+            .args(["--timeout-ms", &own_timeout.as_millis().to_string()])
             .env_clear();
         for (name, value) in &function.env {
             // By name on the command line, which all can read; by value in the environment, which only this user can.

@@ -53,7 +53,7 @@ impl Spawn {
     }
 
     async fn run(self, mut request: AdmittedRequest, mut reply: oneshot::Sender<Outcome>) {
-        let (process, streams) = match Process::start(&self.runner, &request.function) {
+        let (process, streams) = match Process::start(&self.runner, &request.function, request.deadline) {
             Ok(started) => started,
             Err(error) => return answer(reply, Err(Failure::NotStarted(error))),
         };

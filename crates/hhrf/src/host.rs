@@ -1,11 +1,11 @@
 //! What all requests share.
 
 use crate::catalogue::Catalogue;
+use crate::children::Children;
 use crate::execute::Spawn;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
-use crate::strays::Strays;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -30,13 +30,13 @@ pub struct Host {
 
 impl Host {
     /// A host that serves `catalogue`.
-    pub fn new(settings: Settings, catalogue: Catalogue, strays: Option<Strays>) -> Self {
+    pub fn new(settings: Settings, catalogue: Catalogue, children: Children) -> Self {
         let limits = &settings.limits;
         Self {
             // Who has a place at its function waits here without a limit of its own: the functions' places bound it.
             processes: Gate::new(limits.processes, u32::MAX),
             body_memory: Arc::new(Semaphore::new(limits.body_memory_bytes.min(Semaphore::MAX_PERMITS))),
-            spawn: Spawn::new(settings.runner.clone(), limits.stderr_bytes, strays),
+            spawn: Spawn::new(settings.runner.clone(), limits.stderr_bytes, children),
             metrics: Metrics::new(),
             catalogue: ArcSwap::from_pointee(catalogue),
             state: AtomicU8::new(SERVING),

@@ -9,7 +9,8 @@
 //!    that each request leaves in the log, under its [`identity`].
 //! 3. [`route`](mod@route): which function.
 //! 4. [`admit`](mod@admit): the body, and a place at the function's [`gate`]; or a [`refusal`].
-//! 5. [`execute`]: a process; or a failure. [`strays`] is what such a process leaves behind.
+//! 5. [`execute`]: a process; or a failure. [`children`] keeps count of them, and ends what they leave
+//!    behind.
 //! 6. [`respond`](mod@respond): its bytes as an HTTP response, [`headers`] checked; or a [`problem`].
 //!
 //! [`host`] is what all requests share, [`metrics`] what is counted, [`log`] where it is told, and [`run`](fn@run)
@@ -35,8 +36,8 @@ pub mod admit;
 pub mod gate;
 pub mod refusal;
 
+pub mod children;
 pub mod execute;
-pub mod strays;
 
 pub mod headers;
 pub mod problem;

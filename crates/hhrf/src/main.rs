@@ -3,9 +3,9 @@
 
 use clap::Parser;
 use hhrf::catalogue::Catalogue;
+use hhrf::children::{AdoptError, Children};
 use hhrf::host::Host;
 use hhrf::settings::{Layer, Settings, SettingsError};
-use hhrf::strays::{Strays, StraysError};
 use hhrf::{Ended, Listeners, log, reload, run};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ enum StartError {
     #[error(transparent)]
     Catalogue(#[from] hhrf::catalogue::CatalogueError),
     #[error(transparent)]
-    Strays(#[from] StraysError),
+    Children(#[from] AdoptError),
     #[error("failed to start the runtime")]
     Runtime(#[source] std::io::Error),
     #[error("failed to receive signals")]
@@ -44,13 +44,14 @@ fn main() -> ExitCode {
 fn start(flags: Layer) -> Result<Ended, StartError> {
     let settings = Settings::new(flags)?;
     let _log = log::start(settings.log_format);
-    let strays = Strays::adopt()?;
+    let children = Children::adopt()?;
     let catalogue = Catalogue::load(&settings.root, &Catalogue::default())?;
     reload::report(&catalogue, &Catalogue::default());
     warn_of_rights(&settings);
     let runtime = tokio::runtime::Runtime::new().map_err(StartError::Runtime)?;
-    // Processes are started by the runtime's workers, never by this thread: strays are told by that.
-    let ended = runtime.block_on(serve(settings, catalogue, strays));
+    // Processes are started by the runtime's workers, which end with it: so do the processes (prctl(2),
+    // PR_SET_PDEATHSIG).
+    let ended = runtime.block_on(serve(settings, catalogue, children));
     runtime.shutdown_background();
     ended
 }
@@ -71,7 +72,7 @@ fn warn_of_rights(settings: &Settings) {
     }
 }
 
-async fn serve(settings: Settings, catalogue: Catalogue, strays: Strays) -> Result<Ended, StartError> {
+async fn serve(settings: Settings, catalogue: Catalogue, children: Children) -> Result<Ended, StartError> {
     let main = bind(settings.listen).await?;
     let admin = match settings.admin {
         Some(address) => Some(bind(address).await?),
@@ -88,7 +89,7 @@ async fn serve(settings: Settings, catalogue: Catalogue, strays: Strays) -> Resu
         runner = %settings.runner.display(),
         "listening on http://{listen}"
     );
-    let host = Arc::new(Host::new(settings, catalogue, Some(strays)));
+    let host = Arc::new(Host::new(settings, catalogue, children));
     let (mut again_terminate, mut again_interrupt) = (
         signal(SignalKind::terminate()).map_err(StartError::Signals)?,
         signal(SignalKind::interrupt()).map_err(StartError::Signals)?,

@@ -69,14 +69,24 @@ pub async fn run(
         () = drained => Ended::Drained,
         () = now => Ended::Forced,
     };
+    if ended == Ended::Forced {
+        host.spawn.kill_all().await;
+        if timeout(LAST_WORDS_MAX, no_process(&host)).await.is_err() {
+            tracing::error!(processes = host.processes.taken(), "processes are left that can't be ended");
+        }
+    }
     tracing::info!(in_flight = host.metrics.in_flight.get(), "stopped: {ended:?}");
     ended
 }
 
 /// Waits until every connection has ended, and every process.
 async fn finish(host: &Host, servers: &mut tokio::task::JoinSet<()>) {
-    const PAUSE: Duration = Duration::from_millis(5);
     while servers.join_next().await.is_some() {}
+    no_process(host).await;
+}
+
+async fn no_process(host: &Host) {
+    const PAUSE: Duration = Duration::from_millis(5);
     while host.processes.taken() > 0 {
         sleep(PAUSE).await;
     }

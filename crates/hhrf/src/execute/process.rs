@@ -1,5 +1,6 @@
 //! The process of one request: started, watched, and with all that it started killed and reaped.
 
+use crate::children::Children;
 use crate::function::Function;
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
@@ -7,10 +8,11 @@ use std::io::{self, PipeReader, PipeWriter};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// A runner, not yet reaped: until then nothing else can have its process id or its group's.
 #[derive(Debug)]
@@ -18,6 +20,16 @@ pub struct Process {
     child: Child,
     pid: Pid,
     exit: AsyncFd<OwnedFd>,
+    children: Arc<Children>,
+}
+
+/// A process that is gone, and all that it had started.
+#[derive(Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Processes that it had left behind and that had to be killed.
+    pub strays: usize,
 }
 
 /// The host's ends of a process's standard streams.
@@ -45,7 +57,12 @@ impl Process {
     /// # Errors
     ///
     /// What pipe(2), the exec or pidfd_open(2) says.
-    pub fn start(runner: &Path, function: &Function, deadline: Instant) -> io::Result<(Self, Streams)> {
+    pub fn start(
+        children: &Arc<Children>,
+        runner: &Path,
+        function: &Function,
+        deadline: Instant,
+    ) -> io::Result<(Self, Streams)> {
         let (child_stdin, stdin) = io::pipe()?;
         let (stdout, child_stdout) = io::pipe()?;
         let (stderr, child_stderr) = io::pipe()?;
@@ -61,7 +78,7 @@ impl Process {
             // By name on the command line, which all can read; by value in the environment, which only this user can.
             command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);
         }
-        let child = command
+        command
             .arg(&function.module)
             .stdin(Stdio::from(child_stdin))
             .stdout(Stdio::from(child_stdout))
@@ -69,24 +86,25 @@ impl Process {
             // A group of its own, to be killed as one. Neither this nor the folder needs code between fork and exec,
             // so that std can spawn by vfork, whose price doesn't grow with this process.
             .process_group(0)
-            .current_dir("/")
-            .spawn()?;
-        Ok((Self::watch(child)?, Streams { stdin, stdout, stderr }))
+            .current_dir("/");
+        let child = children.start(&mut command)?;
+        Ok((Self::watch(child, children)?, Streams { stdin, stdout, stderr }))
     }
 
     #[expect(
         deprecated,
         reason = "its unsafe successor asks for a descriptor that stays open and the same, as an OwnedFd's does"
     )]
-    fn watch(mut child: Child) -> io::Result<Self> {
+    fn watch(child: Child, children: &Arc<Children>) -> io::Result<Self> {
         let pid = Pid::from_child(&child);
+        let children = Arc::clone(children);
         let open = || AsyncFd::with_interest(pidfd_open(pid, PidfdFlags::NONBLOCK)?, Interest::READABLE);
         match open() {
-            Ok(exit) => Ok(Self { child, pid, exit }),
+            Ok(exit) => Ok(Self { child, pid, exit, children }),
             // Without descriptors to watch it (EMFILE), it can't be let run.
             Err(error) => {
                 kill_process_group(pid, Signal::KILL).ok();
-                child.wait()?;
+                tokio::spawn(async move { reap(child, pid, &children).await });
                 Err(error)
             }
         }
@@ -99,12 +117,12 @@ impl Process {
     }
 
     /// Gives the process a moment to end by itself, if `grace` says so, then asks it, then kills it and its group;
-    /// reaps it.
+    /// then reaps it, and whatever it left behind.
     ///
     /// # Errors
     ///
     /// What waitpid(2) says, which with a child of our own is a bug.
-    pub async fn end(mut self, grace: Option<Duration>) -> io::Result<ExitStatus> {
+    pub async fn end(self, grace: Option<Duration>) -> io::Result<Ended> {
         let by_itself = match grace {
             Some(grace) => timeout(grace, self.exited()).await.is_ok(),
             None => false,
@@ -116,6 +134,27 @@ impl Process {
         }
         kill_process_group(self.pid, Signal::KILL).ok();
         self.exited().await;
-        self.child.wait()
+        reap(self.child, self.pid, &self.children).await
     }
+}
+
+/// Reaps a process that has ended or soon will. Never by a wait that blocks: while it is traced (ptrace(2)) it can't be
+/// reaped, and its tracer may be a process that it has left behind, which the sweep ends.
+async fn reap(mut child: Child, pid: Pid, children: &Children) -> io::Result<Ended> {
+    const PAUSE_MAX: Duration = Duration::from_millis(100);
+    let mut pause = Duration::from_millis(1);
+    let mut strays = 0;
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break Ok(status),
+            Ok(None) => {}
+            Err(error) => break Err(error),
+        }
+        strays += children.sweep().await;
+        sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    };
+    children.forget(pid);
+    strays += children.sweep().await;
+    Ok(Ended { status: status?, strays })
 }

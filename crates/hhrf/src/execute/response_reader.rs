@@ -19,6 +19,8 @@ pub struct ResponseReader {
 pub enum Taken {
     /// To its end.
     Complete,
+    /// As far as one turn goes; there is more.
+    InPart,
     /// As far as it was written.
     NotYet,
     /// As far as it ever will: whoever could write has closed the pipe.
@@ -27,6 +29,9 @@ pub enum Taken {
 
 /// What a message holds beside its body: headers up to the limit in `respond.rs`, keys and lengths, an error's text.
 const BESIDE_BODY_BYTES: usize = 256 * 1024;
+
+/// What is taken in one turn, before others have theirs.
+const TURN_BYTES: usize = 1024 * 1024;
 
 /// Most responses fit; a larger one grows by doubling.
 const FIRST_BYTES: usize = 8 * 1024;
@@ -58,6 +63,7 @@ impl ResponseReader {
             match self.take_available()? {
                 Taken::Complete => return Ok(()),
                 Taken::Ended => std::future::pending().await,
+                Taken::InPart => tokio::task::yield_now().await,
                 Taken::NotYet => drop(self.pipe.readable().await),
             }
         }
@@ -70,10 +76,15 @@ impl ResponseReader {
     ///
     /// As [`Self::complete`].
     pub fn take_rest(&mut self) -> Result<Taken, InvalidResponse> {
-        self.take(|pipe, received| {
-            received.reserve(FIRST_BYTES);
-            Ok(rustix::io::read(pipe, rustix::buffer::spare_capacity(received))?)
-        })
+        loop {
+            let taken = self.take(|pipe, received| {
+                received.reserve(FIRST_BYTES);
+                Ok(rustix::io::read(pipe, rustix::buffer::spare_capacity(received))?)
+            })?;
+            if taken != Taken::InPart {
+                return Ok(taken);
+            }
+        }
     }
 
     fn take_available(&mut self) -> Result<Taken, InvalidResponse> {
@@ -84,7 +95,8 @@ impl ResponseReader {
         &mut self,
         read: impl Fn(&Receiver, &mut Vec<u8>) -> io::Result<usize>,
     ) -> Result<Taken, InvalidResponse> {
-        loop {
+        let turn_ends = self.received.len().saturating_add(TURN_BYTES);
+        while self.received.len() < turn_ends {
             match read(&self.pipe, &mut self.received) {
                 Ok(0) => return Ok(Taken::Ended),
                 Ok(_) if self.is_complete()? => return Ok(Taken::Complete),
@@ -93,6 +105,7 @@ impl ResponseReader {
                 Err(_) => return Ok(Taken::Ended),
             }
         }
+        Ok(Taken::InPart)
     }
 
     /// How much of a response has come.

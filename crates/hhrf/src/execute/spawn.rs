@@ -7,7 +7,7 @@ use super::request_writer::RequestWriter;
 use super::response_reader::{ResponseReader, Taken};
 use super::stderr_log::StderrLog;
 use crate::admit::{AdmittedRequest, RequestBody};
-use crate::strays::Strays;
+use crate::children::Children;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -21,7 +21,7 @@ use tokio::time::sleep_until;
 pub struct Spawn {
     runner: Arc<PathBuf>,
     stderr_bytes_max: usize,
-    strays: Option<Arc<Strays>>,
+    children: Arc<Children>,
 }
 
 /// How a request's process came to be done with.
@@ -39,8 +39,8 @@ const EXIT_GRACE: Duration = Duration::from_millis(500);
 
 impl Spawn {
     /// Starts `runner` for each request; logs up to `stderr_bytes_max` of what it writes to stderr.
-    pub fn new(runner: PathBuf, stderr_bytes_max: usize, strays: Option<Strays>) -> Self {
-        Self { runner: Arc::new(runner), stderr_bytes_max, strays: strays.map(Arc::new) }
+    pub fn new(runner: PathBuf, stderr_bytes_max: usize, children: Children) -> Self {
+        Self { runner: Arc::new(runner), stderr_bytes_max, children: Arc::new(children) }
     }
 
     /// Executes the request in a task of its own, which outlives the caller: when the caller is dropped, because the
@@ -53,14 +53,15 @@ impl Spawn {
     }
 
     async fn run(self, mut request: AdmittedRequest, mut reply: oneshot::Sender<Outcome>) {
-        let (process, streams) = match Process::start(&self.runner, &request.function, request.deadline) {
+        let started = Process::start(&self.children, &self.runner, &request.function, request.deadline);
+        let (process, streams) = match started {
             Ok(started) => started,
             Err(error) => return answer(reply, Err(Failure::NotStarted(error))),
         };
         let (message, mut response, mut stderr) = match self.open(streams, &request) {
             Ok(opened) => opened,
             Err(error) => {
-                self.clean_up(process, None, &request).await.ok();
+                clean_up(process, None, &request).await.ok();
                 return answer(reply, Err(Failure::NotStarted(error)));
             }
         };
@@ -79,21 +80,21 @@ impl Spawn {
         match ending {
             Ending::Answered(Ok(())) => {
                 answer(reply, Ok(response.into_message().into()));
-                self.clean_up(process, Some(EXIT_GRACE), &request).await.ok();
+                clean_up(process, Some(EXIT_GRACE), &request).await.ok();
             }
             Ending::Answered(Err(invalid)) => {
                 answer(reply, Err(Failure::InvalidResponse(invalid)));
-                self.clean_up(process, None, &request).await.ok();
+                clean_up(process, None, &request).await.ok();
             }
             Ending::DeadlineExceeded => {
                 answer(reply, Err(Failure::DeadlineExceeded));
-                self.clean_up(process, None, &request).await.ok();
+                clean_up(process, None, &request).await.ok();
             }
             Ending::ClientGone => {
-                self.clean_up(process, None, &request).await.ok();
+                clean_up(process, None, &request).await.ok();
             }
             Ending::Exited => {
-                let status = self.clean_up(process, None, &request).await;
+                let status = clean_up(process, None, &request).await;
                 // In the log, a function's last words stand before what the host says of it.
                 stderr.take_rest();
                 answer(reply, after_exit(response, status, &request));
@@ -118,26 +119,28 @@ impl Spawn {
         ))
     }
 
-    /// Ends the process, and what it left behind.
-    async fn clean_up(
-        &self,
-        process: Process,
-        grace: Option<Duration>,
-        request: &AdmittedRequest,
-    ) -> io::Result<ExitStatus> {
-        let status = process.end(grace).await;
-        let Some(strays) = &self.strays else { return status };
-        let killed = strays.sweep().await;
-        if killed > 0 {
-            tracing::warn!(
-                function = request.function.name(),
-                request_id = request.identity.request_id,
-                processes = killed,
-                "processes that were left behind are killed"
-            );
-        }
-        status
+    /// Kills every process at once; those who wait for them go on as after any other end.
+    pub async fn kill_all(&self) {
+        self.children.kill_all().await;
     }
+}
+
+/// Ends the process, and what it left behind.
+async fn clean_up(
+    process: Process,
+    grace: Option<Duration>,
+    request: &AdmittedRequest,
+) -> io::Result<ExitStatus> {
+    let ended = process.end(grace).await?;
+    if ended.strays > 0 {
+        tracing::warn!(
+            function = request.function.name(),
+            request_id = request.identity.request_id,
+            processes = ended.strays,
+            "processes that were left behind are killed"
+        );
+    }
+    Ok(ended.status)
 }
 
 /// A client that is gone takes no answer; its end is logged where it was served.

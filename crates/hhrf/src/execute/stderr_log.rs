@@ -20,8 +20,12 @@ pub struct StderrLog {
 /// A longer line is logged in pieces.
 const LINE_BYTES_MAX: usize = 4 * 1024;
 
-/// At the end, what is still in the pipe; more than its buffer holds (pipe(7)) can't be there.
-const PIPE_BYTES: usize = 64 * 1024;
+/// What is taken in one turn, before others have theirs: what a pipe holds unless somebody makes it larger (pipe(7)).
+const TURN_BYTES: usize = 64 * 1024;
+
+/// What is taken at the end, when nobody writes any more: the largest buffer that an ordinary user can give a pipe
+/// (/proc/sys/fs/pipe-max-size).
+const REST_BYTES_MAX: usize = 1024 * 1024;
 
 impl StderrLog {
     /// Reads from `pipe`; logs up to `bytes_max`, counts the rest.
@@ -46,21 +50,27 @@ impl StderrLog {
         })
     }
 
-    /// Takes what comes, for ever: so that the function never waits for the log.
+    /// Takes what comes, for ever: so that the function never waits for the log. In turns, so that a function which
+    /// writes faster than this reads is still met by its deadline.
     pub async fn follow(&mut self) -> std::convert::Infallible {
-        while self.pipe.readable().await.is_ok() {
-            if self.take_available() == Pipe::Ended {
-                break;
+        loop {
+            match self.take_turn() {
+                Pipe::Ended => std::future::pending().await,
+                Pipe::HasMore => tokio::task::yield_now().await,
+                // An error would be the runtime's own; then there is nothing more to hear of this pipe.
+                Pipe::Empty => match self.pipe.readable().await {
+                    Ok(()) => {}
+                    Err(_) => std::future::pending().await,
+                },
             }
         }
-        std::future::pending().await
     }
 
     /// Takes what an ended process left in the pipe. Asks the kernel itself: the runtime may have heard of the end
     /// before it hears of the last bytes.
     pub fn take_rest(&mut self) {
         let mut buffer = [0; LINE_BYTES_MAX];
-        for _ in 0..PIPE_BYTES / LINE_BYTES_MAX {
+        for _ in 0..REST_BYTES_MAX / LINE_BYTES_MAX {
             match rustix::io::read(&self.pipe, &mut buffer) {
                 Ok(0) | Err(_) => break,
                 Ok(read) => self.take(&buffer[..read]),
@@ -84,9 +94,9 @@ impl StderrLog {
         }
     }
 
-    fn take_available(&mut self) -> Pipe {
+    fn take_turn(&mut self) -> Pipe {
         let mut buffer = [0; LINE_BYTES_MAX];
-        loop {
+        for _ in 0..TURN_BYTES / LINE_BYTES_MAX {
             match self.pipe.try_read(&mut buffer) {
                 Ok(0) => return Pipe::Ended,
                 Ok(read) => self.take(&buffer[..read]),
@@ -94,6 +104,7 @@ impl StderrLog {
                 Err(_) => return Pipe::Ended,
             }
         }
+        Pipe::HasMore
     }
 
     fn take(&mut self, bytes: &[u8]) {
@@ -121,8 +132,8 @@ impl StderrLog {
     }
 }
 
-#[derive(PartialEq, Eq)]
 enum Pipe {
     Empty,
+    HasMore,
     Ended,
 }

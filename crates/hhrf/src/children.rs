@@ -1,0 +1,183 @@
+//! The host's child processes: the runners that it starts, and the strays that functions leave behind.
+//!
+//! A runner's own group is killed with it. What has left the group (setsid(2)) is found by its parent: when the parent
+//! dies, the kernel hands it to the nearest ancestor that is a subreaper (prctl(2), `PR_SET_CHILD_SUBREAPER`), which is
+//! this host; and what a runner makes with `CLONE_PARENT` (clone(2)) is the host's child from the beginning. So
+//! whatever is a child of the host and no runner is a stray. A PID namespace does all of this better; this is for
+//! modules that run without one.
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::process::{Child, Command};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+/// The processes of one host.
+#[derive(Debug, Default)]
+pub struct Children {
+    /// How often each process id stands for a runner: an id is given away again as soon as its process is reaped,
+    /// which is a moment before it is forgotten here.
+    runners: Mutex<HashMap<Pid, usize>>,
+    /// Held shared while a runner is started and not yet known; whoever holds it alone knows them all.
+    starting: RwLock<()>,
+    strays: Option<Strays>,
+}
+
+/// The right to kill whatever is this process's child and no runner.
+#[derive(Debug)]
+struct Strays {
+    /// The kernel keeps a list of children for each thread: those that it started, and for the first thread, the
+    /// adopted.
+    lists: Mutex<HashMap<Pid, File>>,
+    /// One sweep at a time reaps, so that no process id of a list is given away while it is looked at.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// Why strays would stay.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// prctl(2) refused.
+    #[error("failed to become the parent of orphaned processes")]
+    Subreaper(#[source] Errno),
+    /// The kernel lists no children (`CONFIG_PROC_CHILDREN`), or /proc isn't there.
+    #[error("failed to open the list of child processes in /proc: is it mounted?")]
+    List(#[source] io::Error),
+}
+
+impl Children {
+    /// Makes this process the parent of what its processes leave behind, which is then killed. For a program of which
+    /// this host is all: children that others start would be taken for strays.
+    ///
+    /// # Errors
+    ///
+    /// See [`AdoptError`].
+    pub fn adopt() -> Result<Self, AdoptError> {
+        let own = rustix::process::getpid();
+        rustix::process::set_child_subreaper(Some(own)).map_err(AdoptError::Subreaper)?;
+        let list = open_list(own).map_err(AdoptError::List)?;
+        let strays = Strays { lists: Mutex::new([(own, list)].into()), turn: tokio::sync::Mutex::default() };
+        Ok(Self { strays: Some(strays), ..Self::default() })
+    }
+
+    /// Starts a runner; it is to be forgotten when it has been reaped.
+    ///
+    /// # Errors
+    ///
+    /// What the spawn says.
+    pub fn start(&self, command: &mut Command) -> io::Result<Child> {
+        if let Some(strays) = &self.strays {
+            strays.know_this_thread()?;
+        }
+        let _starting = self.starting.read().unwrap_or_else(PoisonError::into_inner);
+        let child = command.spawn()?;
+        *lock(&self.runners).entry(Pid::from_child(&child)).or_default() += 1;
+        Ok(child)
+    }
+
+    /// A runner has been reaped.
+    pub fn forget(&self, runner: Pid) {
+        let mut runners = lock(&self.runners);
+        match runners.get_mut(&runner) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(runners.remove(&runner)),
+        }
+    }
+
+    /// Reaps all strays there are, and kills those that don't end by themselves within a moment, as a wrapper's
+    /// helpers do. Returns how many were killed. A process that forks faster than it is killed is met again by the
+    /// next sweep, which comes with the next request's end.
+    pub async fn sweep(&self) -> usize {
+        const ROUNDS_MAX: u32 = 100;
+        const PAUSE: Duration = Duration::from_millis(1);
+        let Some(strays) = &self.strays else { return 0 };
+        let mut killed = HashSet::new();
+        let mut seen = self.strangers(strays);
+        for _ in 0..ROUNDS_MAX {
+            if seen.is_empty() {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+            let _turn = strays.turn.lock().await;
+            // A runner that is just being started is a stranger, too; then the next round knows more.
+            let Ok(_nobody_starts) = self.starting.try_write() else { continue };
+            let alive: Vec<Pid> = self.strangers(strays).into_iter().filter(|pid| !reap(*pid)).collect();
+            for pid in alive.iter().filter(|pid| seen.contains(pid)) {
+                if kill_process(*pid, Signal::KILL).is_ok() {
+                    killed.insert(*pid);
+                }
+            }
+            seen = alive;
+        }
+        killed.len()
+    }
+
+    /// Kills every runner with its group, and the strays. Those who wait for them reap them.
+    pub async fn kill_all(&self) {
+        let runners: Vec<Pid> = lock(&self.runners).keys().copied().collect();
+        for runner in runners {
+            // Fails only where it is gone.
+            kill_process_group(runner, Signal::KILL).ok();
+        }
+        self.sweep().await;
+    }
+
+    fn strangers(&self, strays: &Strays) -> Vec<Pid> {
+        let children = strays.children();
+        let runners = lock(&self.runners);
+        children.into_iter().filter(|pid| !runners.contains_key(pid)).collect()
+    }
+}
+
+impl Strays {
+    /// Opens the lists of all threads, once a thread turns up whose list isn't open.
+    fn know_this_thread(&self) -> io::Result<()> {
+        let mut lists = lock(&self.lists);
+        if lists.contains_key(&rustix::thread::gettid()) {
+            return Ok(());
+        }
+        for entry in std::fs::read_dir("/proc/self/task")? {
+            let name = entry?.file_name();
+            let thread = name.to_str().and_then(|name| Pid::from_raw(name.parse().ok()?));
+            // One that can't be opened belongs to a thread that has just ended.
+            if let Some((thread, list)) = thread.and_then(|thread| Some((thread, open_list(thread).ok()?))) {
+                lists.insert(thread, list);
+            }
+        }
+        Ok(())
+    }
+
+    fn children(&self) -> Vec<Pid> {
+        // A thousand ids for each thread; more are met in the next round.
+        let mut text = [0; 8 * 1024];
+        let mut children = Vec::new();
+        lock(&self.lists).retain(|_, list| match list.read_at(&mut text, 0) {
+            Ok(read) => {
+                let text = String::from_utf8_lossy(&text[..read]);
+                let whole = text.rsplit_once(' ').map_or("", |(whole, _)| whole);
+                children.extend(whole.split(' ').filter_map(|pid| Pid::from_raw(pid.parse().ok()?)));
+                true
+            }
+            // The thread has ended, and what it had started is the first thread's.
+            Err(_) => false,
+        });
+        children
+    }
+}
+
+fn open_list(thread: Pid) -> io::Result<File> {
+    File::open(format!("/proc/self/task/{thread}/children"))
+}
+
+/// Reaps a process that has ended; false while it lives.
+fn reap(pid: Pid) -> bool {
+    !matches!(waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG), Ok(None))
+}
+
+/// Nothing that is done under these locks can panic halfway.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

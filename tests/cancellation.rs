@@ -25,6 +25,19 @@ fn a_client_that_goes_away_has_its_process_killed_at_once() {
 }
 
 #[test]
+fn a_client_that_goes_away_with_more_to_say_is_noticed_too() {
+    let site = Site::new();
+    site.harm("sleeps_for_ever", json!({"timeout_ms": 600_000}));
+    let host = Host::start(site);
+    let mut stream = connect(host.address);
+    let request = "GET /rpc/sleeps_for_ever HTTP/1.1\r\nhost: a\r\n\r\n";
+    stream.write_all(request.repeat(2).as_bytes()).unwrap();
+    wait_for("the process", || busy(&host).then_some(()));
+    drop(stream);
+    wait_for("the process's end", || Some(Census::of(&host)).filter(Census::is_quiet));
+}
+
+#[test]
 fn a_client_that_goes_away_in_the_queue_leaves_it() {
     let site = Site::new();
     let limits = json!({"concurrency": 1, "queue": 1});

@@ -31,7 +31,7 @@ fn what_is_in_flight_during_a_reload_ends_as_it_began() {
     site.install("author@v1", AUTHOR, json!({}));
     let host = Host::start(site);
     let running = host.client("GET", "/rpc/author/sleep?ms=1200").begin();
-    host.logged("the function's start", |line| line["message"] == "sleeping");
+    host.logged("the function's start", |line| line["line"] == "sleeping");
     std::fs::remove_dir_all(host.site.function("author@v1")).unwrap();
     wait_for("the function's end", || (host.get("/rpc/author").status == 404).then_some(()));
     assert_eq!(crate::harness::Answer::read(running, Instant::now()).text(), "slept");
@@ -53,6 +53,27 @@ fn a_broken_manifest_takes_down_neither_itself_nor_others() {
     // Mended, it is the new edition that answers.
     host.site.install("good@v1", HARMFUL, json!({"env": {"HARM": "answers_well"}}));
     wait_for("the new edition", || (host.get("/rpc/good").text() == "well").then_some(()));
+}
+
+#[test]
+fn a_broken_module_leaves_the_accepted_one_in_service() {
+    let site = Site::new();
+    site.install("f@v1", AUTHOR, json!({}));
+    let host = Host::start(site);
+    let module = host.site.function("f@v1").join(AUTHOR);
+    // In place, as cp does it: a process that mapped this very file would crash.
+    let whole = std::fs::read(&module).unwrap();
+    std::fs::write(&module, &whole[..whole.len() / 2]).unwrap();
+    host.logged("the refusal", |line| {
+        let text = line["message"].as_str().unwrap_or_default();
+        text.contains("no whole ELF file") && text.contains("previous edition is served on")
+    });
+    assert_eq!(host.get("/rpc/f/pid").status, 200);
+    std::fs::remove_file(&module).unwrap();
+    host.logged("the second refusal", |line| {
+        line["message"].as_str().is_some_and(|text| text.contains("doesn't exist"))
+    });
+    assert_eq!(host.get("/rpc/f/pid").status, 200);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The wrappers of `jail/`: each restriction is tried inside, where it must hold, and outside, where it must not.
 
-use crate::harness::{AUTHOR, Census, HARMFUL, Host, Site, skip, wait_for};
+use crate::harness::{AUTHOR, Census, HARMFUL, Host, Site, binary, skip, wait_for};
 use serde_json::json;
 use std::net::TcpListener;
 
@@ -22,12 +22,12 @@ fn jailed() -> Option<Host> {
         skip("bwrap isn't installed: apt-get install bubblewrap");
         return None;
     }
-    Some(Host::with(site(), |command| {
-        // The wrapper looks for the runner where the release build puts it; this test's may be another.
-        let folder = crate::harness::binary("");
-        std::fs::copy(BWRAP, folder.join("bwrap-fezz-runner")).unwrap();
-        command.arg("--runner").arg(folder.join("bwrap-fezz-runner"));
-    }))
+    // As it is installed: the wrapper and the runner beside each other.
+    let site = site();
+    let wrapper = site.root().join("bwrap-fezz-runner");
+    std::fs::copy(BWRAP, &wrapper).unwrap();
+    std::fs::copy(binary("fezz-runner"), site.root().join("fezz-runner")).unwrap();
+    Some(Host::with_flags(site, &["--runner", wrapper.to_str().unwrap()]))
 }
 
 /// `probe` answers 200 outside the jail, and a failure of the function itself inside.

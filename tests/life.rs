@@ -18,6 +18,8 @@ fn sigterm_finishes_what_runs_and_exits_0() {
     assert_eq!((answer.status, answer.text().as_str()), (200, "slept"));
     assert_eq!(host.ended().code(), Some(0));
     assert!(std::net::TcpStream::connect(host.address).is_err());
+    let kept = std::fs::read_dir(host.site.root().join(".modules")).unwrap().count();
+    assert_eq!(kept, 0, "the copies of modules go with the host");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::harness::{AUTHOR, Host, Site};
 use serde_json::{Value, json};
 
 fn is_stderr(line: &Value) -> bool {
-    line["stream"] == "stderr"
+    line["message"] == "stderr"
 }
 
 #[test]
@@ -13,9 +13,9 @@ fn what_a_function_writes_is_logged_by_line_with_its_name_and_request() {
     site.install("author@v1", AUTHOR, json!({}));
     let host = Host::start(site);
     host.client("GET", "/rpc/author/log").header("x-request-id", "r-7").send();
-    host.logged("the last line", |line| line["message"] == "no newline");
+    host.logged("the last line", |line| line["line"] == "no newline");
     let lines: Vec<Value> = host.log().into_iter().filter(is_stderr).collect();
-    let messages: Vec<&str> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    let messages: Vec<&str> = lines.iter().map(|line| line["line"].as_str().unwrap()).collect();
     // The escape that would colour a terminal is shown, not obeyed.
     assert_eq!(messages, ["first line", "second \\u{1b}[31mred\\u{1b}[0m line", "no newline"]);
     for line in &lines {
@@ -37,7 +37,7 @@ fn a_flood_is_logged_up_to_the_limit_and_counted_beyond() {
         .log()
         .iter()
         .filter(|line| is_stderr(line))
-        .map(|line| line["message"].as_str().unwrap().len() + 1)
+        .map(|line| line["line"].as_str().unwrap().len() + 1)
         .sum();
     assert_eq!(logged, 1000);
     const FLOOD_BYTES: u64 = (8 << 20) / 100 * 100;
@@ -50,7 +50,7 @@ fn what_is_printed_on_stdout_is_logged_too() {
     site.harm("prints_on_stdout", json!({}));
     let host = Host::start(site);
     assert_eq!(host.get("/rpc/prints_on_stdout").text(), "well");
-    host.logged("the print", |line| is_stderr(line) && line["message"] == "printed on stdout");
+    host.logged("the print", |line| is_stderr(line) && line["line"] == "printed on stdout");
 }
 
 #[test]

@@ -90,6 +90,29 @@ fn what_is_not_there_is_404_and_the_wrong_method_405_with_allow() {
 }
 
 #[test]
+fn what_names_two_hosts_or_none_is_refused() {
+    let site = Site::new();
+    site.install("author@v1", AUTHOR, json!({}));
+    let host = Host::start(site);
+    let status = |head: &str| {
+        use std::io::{Read, Write};
+        let mut stream = crate::harness::connect(host.address);
+        stream.write_all(format!("{head}\r\nconnection: close\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(status("GET /rpc/author HTTP/1.1\r\nhost: a"), "200");
+    assert_eq!(status("GET http://a/rpc/author HTTP/1.1\r\nhost: a"), "200");
+    assert_eq!(status("GET /rpc/author HTTP/1.0"), "200");
+    assert_eq!(status("GET /rpc/author HTTP/1.1"), "400");
+    assert_eq!(status("GET /rpc/author HTTP/1.1\r\nhost: a\r\nhost: b"), "400");
+    assert_eq!(status("GET /rpc/author HTTP/1.1\r\nhost: user@a"), "400");
+    assert_eq!(status("GET http://a/rpc/author HTTP/1.1\r\nhost: b"), "400");
+    assert_eq!(status("CONNECT a:80 HTTP/1.1\r\nhost: a:80"), "400");
+}
+
+#[test]
 fn rpc_answers_where_the_settings_say() {
     let site = || {
         let site = Site::new();

@@ -49,7 +49,7 @@ fn a_wrapper_that_fails_is_a_crash_with_its_words_in_the_log() {
     site.install("author@v1", AUTHOR, json!({}));
     let host = wrapped(site, "#!/bin/sh\necho no namespaces today >&2\nexit 3\n");
     assert_eq!(host.get("/rpc/author").outcome(), (502, "function_crashed"));
-    host.logged("its words", |line| line["message"] == "no namespaces today");
+    host.logged("its words", |line| line["line"] == "no namespaces today");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_wrapper_that_drops_the_environment_fails_with_the_mend() {
     let host = wrapped(site, "#!/bin/sh\nexec env -i RUNNER \"$@\"\n");
     assert_eq!(host.get("/rpc/author").outcome(), (503, "runner_failed"));
     host.logged("the mend", |line| {
-        line["message"].as_str().is_some_and(|text| text.contains("let the wrapper pass on variables"))
+        line["line"].as_str().is_some_and(|text| text.contains("let the wrapper pass on variables"))
     });
 }
 

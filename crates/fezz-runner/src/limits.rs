@@ -36,6 +36,8 @@ const ADDRESSES_BEYOND_MEMORY_BYTES: u64 = 1 << 30;
 pub fn apply(memory_bytes: Option<u64>, cpu_ms: Option<u64>) -> Result<(), LimitError> {
     // A core file holds the request, and lands in whatever folder this is.
     lower("the size of core files", Resource::Core, 0)?;
+    // What select(2) can name, and more than a function of one request needs; the host's own may be far higher.
+    lower("open files", Resource::Nofile, 1024)?;
     if let Some(memory_bytes) = memory_bytes {
         // Private writable memory, in whichever way it is mapped (since Linux 4.7: getrlimit(2)).
         lower("memory", Resource::Data, memory_bytes)?;

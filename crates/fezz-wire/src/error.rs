@@ -47,7 +47,7 @@ pub enum WireError {
     /// A key stands twice in one map.
     #[error("key `{key}` stands twice in one map, the second time at byte {at}")]
     DuplicateKey {
-        /// The key.
+        /// The key, or its beginning.
         key: String,
         /// Offset of the second.
         at: usize,
@@ -66,10 +66,10 @@ pub enum WireError {
         /// Offset of the text.
         at: usize,
     },
-    /// More than [`PAIRS_MAX`](crate::PAIRS_MAX) headers or parameters.
+    /// More than [`PAIRS_MAX`](crate::PAIRS_MAX) headers, or keys of one map.
     #[error("`{key}` holds more than {max} pairs")]
     TooManyPairs {
-        /// `headers` or `params`.
+        /// Whose: `headers`, `params`, `meta`, `error`, `the message`.
         key: &'static str,
         /// The limit.
         max: usize,

@@ -83,7 +83,7 @@ impl<'a> FezzWireRequest<'a> {
         let mut reader = Reader::new(message)?;
         let (mut method, mut uri, mut authority, mut scheme) = (None, None, None, None);
         let (mut headers, mut params, mut body, mut meta) = (None, None, None, None);
-        read_map(&mut reader, |reader, key| {
+        read_map(&mut reader, "the message", |reader, key| {
             match key {
                 "method" => method = Some(reader.text()?),
                 "uri" => uri = Some(reader.text()?),
@@ -124,7 +124,7 @@ impl<'a> Meta<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         let (mut request_id, mut function, mut version) = (None, None, None);
         let (mut deadline_ms, mut client_ip) = (None, None);
-        read_map(reader, |reader, key| {
+        read_map(reader, "meta", |reader, key| {
             match key {
                 "request_id" => request_id = Some(reader.text()?),
                 "function" => function = Some(reader.text()?),
@@ -145,9 +145,14 @@ impl<'a> Meta<'a> {
     }
 }
 
-/// Reads a map with text keys: calls `value` behind each key, and refuses a key that comes twice.
+/// Enough to find a key by; a longer one is an attempt to fill a log.
+const KEY_CHARS_SHOWN: usize = 64;
+
+/// Reads a map with text keys: calls `value` behind each key, and refuses a key that comes twice, and more than
+/// [`PAIRS_MAX`] of them. `name` is the map's own key.
 pub(crate) fn read_map<'a>(
     reader: &mut Reader<'a>,
+    name: &'static str,
     mut value: impl FnMut(&mut Reader<'a>, &'a str) -> Result<(), WireError>,
 ) -> Result<(), WireError> {
     let mut left = reader.map()?;
@@ -155,8 +160,11 @@ pub(crate) fn read_map<'a>(
     while reader.more(&mut left)? {
         let at = reader.at();
         let key = reader.text()?;
+        if seen.len() == PAIRS_MAX {
+            return Err(WireError::TooManyPairs { key: name, max: PAIRS_MAX });
+        }
         if !seen.insert(key) {
-            return Err(WireError::DuplicateKey { key: key.to_owned(), at });
+            return Err(WireError::DuplicateKey { key: key.chars().take(KEY_CHARS_SHOWN).collect(), at });
         }
         value(reader, key)?;
     }
@@ -211,10 +219,7 @@ fn read_header_pair<'a>(reader: &mut Reader<'a>) -> Result<(&'a str, &'a [u8]), 
 
 fn read_params<'a>(reader: &mut Reader<'a>) -> Result<BTreeMap<&'a str, &'a str>, WireError> {
     let mut params = BTreeMap::new();
-    read_map(reader, |reader, name| {
-        if params.len() == PAIRS_MAX {
-            return Err(WireError::TooManyPairs { key: "params", max: PAIRS_MAX });
-        }
+    read_map(reader, "params", |reader, name| {
         params.insert(name, reader.text()?);
         Ok(())
     })?;

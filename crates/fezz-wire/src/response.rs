@@ -78,7 +78,7 @@ impl<'a> FezzWireResponse<'a> {
     pub fn decode(message: &'a [u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(message)?;
         let (mut status, mut headers, mut body, mut error) = (None, None, None, None);
-        read_map(&mut reader, |reader, key| {
+        read_map(&mut reader, "the message", |reader, key| {
             match key {
                 "status" => status = Some(reader.unsigned()?),
                 "headers" => headers = Some(read_headers(reader)?),
@@ -105,7 +105,7 @@ impl<'a> FezzWireResponse<'a> {
 impl<'a> FezzWireError<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         let (mut kind, mut message) = (None, None);
-        read_map(reader, |reader, key| {
+        read_map(reader, "error", |reader, key| {
             match key {
                 "kind" => kind = Some(reader.text()?),
                 "message" => message = Some(reader.text()?),

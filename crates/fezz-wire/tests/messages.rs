@@ -167,6 +167,18 @@ fn more_headers_than_the_limit_are_refused() {
 }
 
 #[test]
+fn more_keys_than_the_limit_are_refused_though_nobody_reads_them() {
+    let mut message = b"\xbf\x66status\x18\xc8".to_vec();
+    for number in 0..PAIRS_MAX as u16 {
+        message.extend_from_slice(&[0x62, b'a' + (number >> 5) as u8 % 26, b'a' + (number & 31) as u8, 0x00]);
+    }
+    message.push(0xff);
+    let error = FezzWireResponse::decode(&message).unwrap_err();
+    let too_many = WireError::TooManyPairs { key: "the message", max: PAIRS_MAX };
+    assert!(error == too_many || matches!(error, WireError::DuplicateKey { .. }), "{error}");
+}
+
+#[test]
 fn indefinite_maps_and_unknown_keys_are_understood() {
     // {_ "later": [_ 1, {"x": null}], "status": 204, "tagged": 1(2), "headers": [_ ["a", h'62']]}
     let message = b"\xbf\x65later\x9f\x01\xa1\x61x\xf6\xff\x66status\x18\xcc\x66tagged\xc1\x02\x67headers\x9f\x82\x61a\x41b\xff\xff";

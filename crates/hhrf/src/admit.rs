@@ -44,7 +44,7 @@ pub struct AdmittedRequest {
 pub struct RequestBody {
     /// The whole body.
     pub bytes: Bytes,
-    _memory: Option<OwnedSemaphorePermit>,
+    _memory: Vec<OwnedSemaphorePermit>,
 }
 
 /// Envoy's own deadline for the request, in milliseconds.
@@ -112,7 +112,7 @@ async fn read_body(
     let timeout = host.settings.limits.body_timeout;
     let too_slow = Refusal::BodyTimeout { ms_max: timeout.as_millis() };
     let mut collected = Collected::default();
-    let mut memory: Option<OwnedSemaphorePermit> = None;
+    let mut memory = Vec::new();
     loop {
         let frame = timeout_at(arrival + timeout, body.frame()).await;
         let Some(frame) = frame.map_err(|_| too_slow.clone())? else {
@@ -120,14 +120,16 @@ async fn read_body(
         };
         // Trailers have no place in a message to a function.
         let Ok(piece) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else { continue };
-        if collected.len() + piece.len() as u64 > bytes_max {
+        let total = collected.len() + piece.len();
+        if total as u64 > bytes_max {
             return Err(Refusal::BodyTooLarge { bytes_max });
         }
-        let share = host.take_body_memory(piece.len());
+        let share = host.take_body_memory(piece.len(), total);
         let share = share.ok_or(Refusal::Overloaded { what: "the memory for bodies" })?;
-        match &mut memory {
-            Some(all) => all.merge(share),
-            None => memory = Some(share),
+        // One permit for the small beginning, one for the rest.
+        match memory.last_mut() {
+            Some(last) if Arc::ptr_eq(last.semaphore(), share.semaphore()) => last.merge(share),
+            _ => memory.push(share),
         }
         collected.push(piece);
     }
@@ -142,8 +144,8 @@ struct Collected {
 }
 
 impl Collected {
-    fn len(&self) -> u64 {
-        self.first.len().max(self.all.len()) as u64
+    fn len(&self) -> usize {
+        self.first.len().max(self.all.len())
     }
 
     fn push(&mut self, piece: Bytes) {

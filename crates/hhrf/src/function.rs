@@ -1,8 +1,8 @@
 //! One version of a function, ready to serve.
 
-use crate::catalogue::{Execution, Limits, RoutePattern};
+use crate::catalogue::module_file::FileIdentity;
+use crate::catalogue::{Execution, KeptModule, Limits, RoutePattern};
 use crate::gate::Gate;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ pub struct Function {
     pub id: String,
     /// The version in its manifest.
     pub version: String,
-    /// The module's file, absolute.
-    pub module: PathBuf,
+    /// The module, as it was when it was accepted.
+    pub module: KeptModule,
     /// Its environment variables.
     pub env: Vec<(String, String)>,
     /// What a request may take.
@@ -37,8 +37,8 @@ pub struct Function {
 pub struct Edition {
     /// The manifest's bytes.
     pub manifest: Vec<u8>,
-    /// Device, inode, size, and the time of the last change in nanoseconds.
-    pub module: (u64, u64, u64, i128),
+    /// Of the file that the module was read from.
+    pub module: FileIdentity,
 }
 
 impl Function {

@@ -14,18 +14,28 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     header::EXPECT,
 ];
 
+/// What `Connection` may not name, though the RFC leaves that to senders: a client could hide from a function what the
+/// proxy in front says of it, or who it is.
+const END_TO_END: [HeaderName; 5] =
+    [header::HOST, header::AUTHORIZATION, header::COOKIE, header::CONTENT_TYPE, header::CONTENT_LENGTH];
+const END_TO_END_PREFIXES: [&str; 2] = ["x-envoy-", "x-forwarded-"];
+
+/// More names than any client sends; the rest is left as it is.
+const NAMED_MAX: usize = 32;
+
 /// Tells whether a header stops here.
 #[derive(Debug)]
 pub struct HopByHop {
     /// What `Connection` names beside the well-known ones.
-    named: Vec<String>,
+    named: Vec<HeaderName>,
 }
 
 impl HopByHop {
     /// For a message with these `Connection` values.
     pub fn of<'a>(connection: impl Iterator<Item = &'a [u8]>) -> Self {
-        let values = connection.map(|value| String::from_utf8_lossy(value).to_ascii_lowercase());
-        Self { named: values.flat_map(|value| names(&value)).collect() }
+        let names = connection.flat_map(|value| value.split(|byte| *byte == b','));
+        let names = names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok());
+        Self { named: names.filter(|name| !is_end_to_end(name)).take(NAMED_MAX).collect() }
     }
 
     /// For a request.
@@ -35,10 +45,10 @@ impl HopByHop {
 
     /// Whether `name` goes no further.
     pub fn holds(&self, name: &HeaderName) -> bool {
-        HOP_BY_HOP.contains(name) || self.named.iter().any(|named| named == name.as_str())
+        HOP_BY_HOP.contains(name) || self.named.contains(name)
     }
 }
 
-fn names(value: &str) -> Vec<String> {
-    value.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+fn is_end_to_end(name: &HeaderName) -> bool {
+    END_TO_END.contains(name) || END_TO_END_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
 }

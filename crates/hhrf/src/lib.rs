@@ -4,7 +4,7 @@
 //!
 //! Then, in the order that a request meets them:
 //!
-//! 1. [`serve`]: a connection, HTTP/1.1 or HTTP/2.
+//! 1. [`serve`]: an address. [`connection`](mod@connection): HTTP/1.1 or HTTP/2; [`sending`] is what it owes its client.
 //! 2. [`walk`]: the stages, one after the other. [`own`] is what the host answers itself; [`exchange`] is the one line
 //!    that each request leaves in the log, under its [`identity`].
 //! 3. [`route`](mod@route): which function.
@@ -24,6 +24,9 @@ pub mod function;
 pub mod reload;
 
 pub mod serve;
+
+pub mod connection;
+pub mod sending;
 
 pub mod exchange;
 pub mod identity;

@@ -3,10 +3,16 @@
 use crate::settings::LogFormat;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
+/// Lines that wait to be written: at some KiB each, as much memory as a busy host can spare for a reader that stopped.
+const LINES_WAITING_MAX: usize = 4096;
+
 /// Starts logging for the whole process. What is logged is written by a thread of its own: when stderr is slower than
 /// the host, events are dropped rather than requests delayed. Dropping the guard writes what is left.
 pub fn start(format: LogFormat) -> WorkerGuard {
-    let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(std::io::stderr());
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LINES_WAITING_MAX)
+        .finish(std::io::stderr());
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let subscriber = tracing_subscriber::fmt().with_writer(writer).with_target(false).with_ansi(is_terminal);
     match format {
@@ -28,16 +34,42 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     line
 }
 
-/// Text from a function, safe to show: whatever a terminal would act upon is escaped.
+/// What of a text from outside is shown: a path, a reason, a name. Longer ones are attempts to fill the log.
+const SHOWN_BYTES_MAX: usize = 4 * 1024;
+
+/// Text from outside, safe to show: whatever a terminal or an editor would act upon is escaped, and a long one is cut.
 pub fn harmless(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    if !text.chars().any(char::is_control) {
-        return text.into_owned();
+    let shown = &bytes[..bytes.len().min(SHOWN_BYTES_MAX)];
+    let text = String::from_utf8_lossy(shown);
+    let mut safe = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '\t' => safe.push(char),
+            _ if char.is_control() || turns_text_around(char) => safe.extend(char.escape_default()),
+            _ => safe.push(char),
+        }
     }
-    let escape = |char: char| match char {
-        '\t' => "\t".to_owned(),
-        char if char.is_control() => char.escape_default().to_string(),
-        char => char.to_string(),
-    };
-    text.chars().map(escape).collect()
+    if shown.len() < bytes.len() {
+        safe.push_str(&format!(" ... ({} bytes in all)", bytes.len()));
+    }
+    safe
+}
+
+/// Line and paragraph separators, and what changes the direction of the text around it (Unicode, annex 9).
+fn turns_text_around(char: char) -> bool {
+    matches!(char, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped_and_the_rest_left() {
+        assert_eq!(harmless("plain \t caf\u{e9}".as_bytes()), "plain \t caf\u{e9}");
+        assert_eq!(harmless(b"\x1b[31m\r\n"), "\\u{1b}[31m\\r\\n");
+        assert_eq!(harmless("a\u{202e}b\u{2028}".as_bytes()), "a\\u{202e}b\\u{2028}");
+        let long = harmless(&[b'x'; 10_000]);
+        assert!(long.len() < 5000 && long.ends_with("(10000 bytes in all)"));
+    }
 }

@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use clap::Parser;
-use hhrf::catalogue::Catalogue;
+use hhrf::catalogue::store::StoreError;
+use hhrf::catalogue::{Catalogue, ModuleStore};
 use hhrf::children::{AdoptError, Children};
 use hhrf::host::Host;
 use hhrf::settings::{Layer, Settings, SettingsError};
@@ -21,6 +22,8 @@ enum StartError {
     Catalogue(#[from] hhrf::catalogue::CatalogueError),
     #[error(transparent)]
     Children(#[from] AdoptError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("failed to start the runtime")]
     Runtime(#[source] std::io::Error),
     #[error("failed to receive signals")]
@@ -45,15 +48,42 @@ fn start(flags: Layer) -> Result<Ended, StartError> {
     let settings = Settings::new(flags)?;
     let _log = log::start(settings.log_format);
     let children = Children::adopt()?;
-    let catalogue = Catalogue::load(&settings.root, &Catalogue::default())?;
+    let store = ModuleStore::open(&settings.modules)?;
+    let catalogue = Catalogue::load(&settings.root, &store, &Catalogue::default())?;
     reload::report(&catalogue, &Catalogue::default());
     warn_of_rights(&settings);
+    raise_descriptors(&settings);
     let runtime = tokio::runtime::Runtime::new().map_err(StartError::Runtime)?;
     // Processes are started by the runtime's workers, which end with it: so do the processes (prctl(2),
     // PR_SET_PDEATHSIG).
-    let ended = runtime.block_on(serve(settings, catalogue, children));
+    let ended = runtime.block_on(serve(settings, Arc::clone(&store), catalogue, children));
     runtime.shutdown_background();
+    store.remove();
     ended
+}
+
+/// Takes all descriptors that the system allows, and says where the settings ask for more. The runner lowers the limit
+/// again for functions.
+fn raise_descriptors(settings: &Settings) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const A_CONNECTION: u64 = 2;
+    const A_PROCESS: u64 = 4; // and six while it is started
+    const THE_HOST: u64 = 64;
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "failed to raise the limit of open files");
+    }
+    let connections = settings.limits.connections as u64 * A_CONNECTION;
+    let wanted = connections + u64::from(settings.limits.processes) * A_PROCESS + THE_HOST;
+    let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    if allowed < wanted {
+        tracing::warn!(
+            allowed,
+            wanted,
+            "connections and processes may ask for more open files than allowed: raise the limit (LimitNOFILE= in \
+             systemd), or lower --connections or --processes"
+        );
+    }
 }
 
 fn warn_of_rights(settings: &Settings) {
@@ -72,7 +102,12 @@ fn warn_of_rights(settings: &Settings) {
     }
 }
 
-async fn serve(settings: Settings, catalogue: Catalogue, children: Children) -> Result<Ended, StartError> {
+async fn serve(
+    settings: Settings,
+    store: Arc<ModuleStore>,
+    catalogue: Catalogue,
+    children: Children,
+) -> Result<Ended, StartError> {
     let main = bind(settings.listen).await?;
     let admin = match settings.admin {
         Some(address) => Some(bind(address).await?),
@@ -89,7 +124,7 @@ async fn serve(settings: Settings, catalogue: Catalogue, children: Children) -> 
         runner = %settings.runner.display(),
         "listening on http://{listen}"
     );
-    let host = Arc::new(Host::new(settings, catalogue, children));
+    let host = Arc::new(Host::new(settings, store, catalogue, children));
     let (mut again_terminate, mut again_interrupt) = (
         signal(SignalKind::terminate()).map_err(StartError::Signals)?,
         signal(SignalKind::interrupt()).map_err(StartError::Signals)?,

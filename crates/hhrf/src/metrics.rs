@@ -8,6 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// The counters of one host.
@@ -24,6 +25,9 @@ pub struct Metrics {
     queued: Family<FunctionLabels, Gauge>,
     functions: Gauge,
     refused: Gauge,
+    memory: Family<MemoryLabels, Gauge>,
+    /// Held while what belongs to the catalogue is looked up and printed.
+    printing: Mutex<()>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -36,6 +40,11 @@ struct RequestLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FunctionLabels {
     function: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MemoryLabels {
+    r#use: &'static str,
 }
 
 /// What `/_metrics` answers with, as its content type.
@@ -55,6 +64,8 @@ impl Metrics {
             queued: Family::default(),
             functions: Gauge::default(),
             refused: Gauge::default(),
+            memory: Family::default(),
+            printing: Mutex::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -68,6 +79,11 @@ impl Metrics {
         registry.register("processes", "Processes that run or are being ended", metrics.processes.clone());
         registry.register("queued", "Requests that wait for a process", metrics.queued.clone());
         registry.register("functions", "Functions served", metrics.functions.clone());
+        registry.register(
+            "memory_bytes",
+            "Memory for bodies that is taken, by its use",
+            metrics.memory.clone(),
+        );
         registry.register("functions_refused", "Folders not served as they stand", metrics.refused.clone());
         metrics
     }
@@ -80,14 +96,18 @@ impl Metrics {
         self.durations.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
-    /// All of it as text; what belongs to the catalogue is looked up now.
-    pub fn text(&self, catalogue: &Catalogue) -> String {
+    /// All of it as text. What belongs to the catalogue is looked up now; `memory_bytes` is what is taken, by its use.
+    pub fn text(&self, catalogue: &Catalogue, memory_bytes: &[(&'static str, usize)]) -> String {
+        let _printing = self.printing.lock().unwrap_or_else(PoisonError::into_inner);
         self.processes.clear();
         self.queued.clear();
         for function in catalogue.functions() {
             let labels = FunctionLabels { function: function.name() };
             self.processes.get_or_create(&labels).set(count(function.gate.taken()));
             self.queued.get_or_create(&labels).set(count(function.gate.waiting()));
+        }
+        for (r#use, bytes) in memory_bytes {
+            self.memory.get_or_create(&MemoryLabels { r#use }).set(count(*bytes));
         }
         self.functions.set(count(catalogue.functions().count()));
         self.refused.set(count(catalogue.refusals().len()));

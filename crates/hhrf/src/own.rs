@@ -16,9 +16,11 @@ pub fn answer(host: &Host, entrance: Entrance, head: &Parts) -> Option<Response<
             (StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n".to_owned())
         }
         "/_health" | "/_ready" => (StatusCode::OK, "text/plain", "OK\n".to_owned()),
-        "/_metrics" if shows_metrics => {
-            (StatusCode::OK, metrics::CONTENT_TYPE, host.metrics.text(&host.catalogue.load()))
-        }
+        "/_metrics" if shows_metrics => (
+            StatusCode::OK,
+            metrics::CONTENT_TYPE,
+            host.metrics.text(&host.catalogue.load(), &host.memory_taken_bytes()),
+        ),
         _ => return None,
     };
     if ![Method::GET, Method::HEAD].contains(&head.method) {

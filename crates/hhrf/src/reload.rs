@@ -63,8 +63,9 @@ async fn settle(changes: &mut mpsc::Receiver<()>) {
 
 /// Swaps a new catalogue in, and reports what is wrong with it beyond what is wrong with `known`.
 async fn reload(host: &Arc<Host>, known: &Catalogue) {
-    let (root, previous) = (host.settings.root.clone(), host.catalogue.load_full());
-    let loaded = tokio::task::spawn_blocking(move || Catalogue::load(&root, &previous)).await;
+    let (root, store) = (host.settings.root.clone(), Arc::clone(&host.store));
+    let previous = host.catalogue.load_full();
+    let loaded = tokio::task::spawn_blocking(move || Catalogue::load(&root, &store, &previous)).await;
     match loaded {
         Ok(Ok(catalogue)) => {
             report(&catalogue, known);

@@ -13,6 +13,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 /// What a response's headers may be, names and values together: what clients and proxies take at all.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 
+/// What is kept of an error's message.
+const MESSAGE_CHARS_MAX: usize = 8 * 1024;
+
 /// Decodes a message and checks all that HTTP asks of it.
 ///
 /// # Errors
@@ -22,7 +25,8 @@ pub fn respond(message: Bytes, body_bytes_max: u64) -> Result<Response<Bytes>, F
     let decoded =
         FezzWireResponse::decode(&message).map_err(|error| Failure::InvalidResponse(error.into()))?;
     if let Some(error) = decoded.error {
-        let text = error.message.to_owned();
+        // Escaped and cut where it is logged; here so that not all of it lives until then.
+        let text: String = error.message.chars().take(MESSAGE_CHARS_MAX).collect();
         return Err(match error.kind {
             ErrorKind::Panicked => Failure::Panicked(text),
             ErrorKind::Returned => Failure::Returned(text),
@@ -58,7 +62,7 @@ fn headers(raw: &[(&str, &[u8])]) -> Result<HeaderMap, InvalidResponse> {
     let hosts_own = [&CONTENT_LENGTH, &REQUEST_ID, &TRACEPARENT, &FEZZ_ERROR];
     let mut headers = HeaderMap::with_capacity(raw.len());
     for (name, value) in raw {
-        let bad = || InvalidResponse::Header { name: name.escape_default().to_string() };
+        let bad = || InvalidResponse::Header { name: name.escape_default().take(100).collect() };
         // Neither takes CR, LF or NUL.
         let (name, value) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value));
         let (Ok(name), Ok(value)) = (name, value) else { return Err(bad()) };

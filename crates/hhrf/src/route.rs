@@ -3,8 +3,10 @@
 use crate::catalogue::{Catalogue, Found};
 use crate::function::Function;
 use crate::refusal::Refusal;
-use http::Uri;
+use http::header::HOST;
 use http::request::Parts;
+use http::uri::Authority;
+use http::{Method, Uri, Version};
 use percent_encoding::percent_decode_str;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +32,7 @@ pub const RPC: &str = "/rpc/";
 /// [`Refusal::NotFound`], [`Refusal::MethodNotAllowed`], and [`Refusal::BadRequest`] for a parameter that is not
 /// UTF-8 behind its percent-encoding.
 pub fn route(catalogue: &Catalogue, head: Parts, with_rpc: bool) -> Result<RoutedRequest, Refusal> {
+    check_target(&head)?;
     if let Some(target) = head.uri.path().strip_prefix(RPC) {
         let name = target.split('/').next().unwrap_or_default();
         let function = catalogue.by_name(name).filter(|_| with_rpc).ok_or(Refusal::NotFound)?;
@@ -46,10 +49,42 @@ pub fn route(catalogue: &Catalogue, head: Parts, with_rpc: bool) -> Result<Route
     }
 }
 
+/// Refuses what could mean one host to a proxy and another to a function (RFC 9112, section 3.2), and tunnels.
+fn check_target(head: &Parts) -> Result<(), Refusal> {
+    let bad = |detail: &str| Err(Refusal::BadRequest { detail: detail.to_owned() });
+    if head.method == Method::CONNECT {
+        return bad("this is no proxy: CONNECT leads nowhere");
+    }
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let (host, second) = (hosts.next(), hosts.next());
+    if second.is_some() {
+        return bad("there is more than one Host header");
+    }
+    let named = head.uri.authority().map(Authority::as_str);
+    let host = match host.map(|host| host.to_str()) {
+        Some(Ok(host)) => Some(host),
+        Some(Err(_)) => return bad("the Host header is malformed"),
+        None => None,
+    };
+    match (named, host) {
+        (None, None) if head.version == Version::HTTP_11 => bad("the Host header is missing"),
+        (Some(named), Some(host)) if !named.eq_ignore_ascii_case(host) => {
+            bad("the request names one host in its target and another in its Host header")
+        }
+        (None, Some(host)) if !host.is_empty() && !is_host(host) => bad("the Host header is malformed"),
+        _ => Ok(()),
+    }
+}
+
+/// A host with or without a port, and nobody's name before it.
+fn is_host(host: &str) -> bool {
+    !host.contains('@') && host.parse::<Authority>().is_ok()
+}
+
 /// `:authority`, or `Host`, as received.
 pub fn authority(head: &Parts) -> Option<String> {
     let in_target = Uri::authority(&head.uri).map(ToString::to_string);
-    in_target.or_else(|| head.headers.get(http::header::HOST)?.to_str().ok().map(str::to_owned))
+    in_target.or_else(|| head.headers.get(HOST)?.to_str().ok().map(str::to_owned))
 }
 
 /// The host of an authority: in lower case, without the port, without the dot at its end.

@@ -1,21 +1,16 @@
-//! Connections: accepted, bounded, served over HTTP/1.1 or HTTP/2, and brought to an end.
+//! An address: connections are accepted, bounded in number and in what they may send, and brought to an end.
 
+use crate::connection::connection;
 use crate::host::Host;
-use crate::walk;
-use http_body_util::Full;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
-use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
-use tokio_io_timeout::TimeoutStream;
+use tokio::time::sleep;
 
 /// By which address a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +24,6 @@ pub enum Entrance {
 /// From the accept, or the last response, to the end of the next request's headers. Longer than proxies keep idle
 /// connections is of no use; shorter makes them meet closed ones.
 const HEADERS_WAIT_MAX: Duration = Duration::from_secs(90);
-
-/// From the accept to the first bytes that tell the version.
-const FIRST_BYTES_WAIT_MAX: Duration = Duration::from_secs(10);
-
-/// A client that takes nothing for so long gets nothing more.
-const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 
 /// Streams of one HTTP/2 connection: Envoy's own limit would be far above a host's processes.
 const STREAMS_MAX: u32 = 256;
@@ -64,7 +53,7 @@ pub async fn serve(
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors, or a connection that ended before it was accepted: the next may succeed.
-                const PAUSE: Duration = Duration::from_millis(10);
+                const PAUSE: Duration = Duration::from_millis(100);
                 tracing::warn!(%error, "failed to accept a connection");
                 sleep(PAUSE).await;
                 continue;
@@ -99,47 +88,4 @@ fn builder(header_bytes: usize) -> Builder<TokioExecutor> {
         .max_concurrent_streams(STREAMS_MAX)
         .keep_alive_interval(PING_INTERVAL);
     builder
-}
-
-async fn connection(
-    host: Arc<Host>,
-    builder: &Builder<TokioExecutor>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    entrance: Entrance,
-    watcher: hyper_util::server::graceful::Watcher,
-) {
-    // A client that never says anything would hold its place for ever while the version is awaited.
-    if !matches!(timeout(FIRST_BYTES_WAIT_MAX, first_bytes(&stream)).await, Ok(Ok(()))) {
-        return;
-    }
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "failed to turn off Nagle's delay");
-    }
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_STALL_MAX));
-    let service = service_fn(|request| {
-        let answer = walk::answer(Arc::clone(&host), entrance, peer, request);
-        async move { Ok::<_, Infallible>(answer.await.map(Full::new)) }
-    });
-    let connection = builder.serve_connection(TokioIo::new(Box::pin(stream)), service);
-    if let Err(error) = watcher.watch(connection).await {
-        // The client's doing, and each of its requests has its own line.
-        tracing::debug!(%error, %peer, "a connection ended early");
-    }
-}
-
-/// Waits until the bytes that tell the version are there, or differ from HTTP/2's (RFC 9113, section 3.4).
-async fn first_bytes(stream: &TcpStream) -> std::io::Result<()> {
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    const PAUSE: Duration = Duration::from_millis(5);
-    let mut bytes = [0; PREFACE.len()];
-    loop {
-        let peeked = stream.peek(&mut bytes).await?;
-        if peeked == 0 || peeked == PREFACE.len() || !PREFACE.starts_with(&bytes[..peeked]) {
-            return Ok(());
-        }
-        // What is peeked stays readable: only time tells whether more comes.
-        sleep(PAUSE).await;
-    }
 }

@@ -13,6 +13,8 @@ use std::time::Duration;
 pub struct Settings {
     /// The folder that holds `functions/`.
     pub root: PathBuf,
+    /// Where modules are kept while they are served.
+    pub modules: PathBuf,
     /// Where HTTP is answered.
     pub listen: SocketAddr,
     /// A second address, for what operators ask.
@@ -42,6 +44,8 @@ pub struct HostLimits {
     pub processes: u32,
     /// Memory for request bodies, of all requests together.
     pub body_memory_bytes: usize,
+    /// Memory for responses that are being sent, of all requests together.
+    pub response_memory_bytes: usize,
     /// Headers of one request, names and values together.
     pub header_bytes: usize,
     /// From the end of the headers to the end of the body.
@@ -94,6 +98,11 @@ pub struct Layer {
     #[arg(long, env = "HHRF_ROOT", value_name = "FOLDER")]
     root: Option<PathBuf>,
 
+    /// Where copies of the modules are kept while they are served, so that what was checked is what runs; not on a file
+    /// system that is mounted noexec [default: .modules in the root]
+    #[arg(long, env = "HHRF_MODULES", value_name = "FOLDER")]
+    modules: Option<PathBuf>,
+
     /// Where HTTP/1.1 and HTTP/2 (cleartext) are answered [default: 127.0.0.1:3000]
     #[arg(long, env = "HHRF_LISTEN", value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
@@ -124,7 +133,8 @@ pub struct Layer {
     #[arg(long, env = "HHRF_TRUST_PROXY", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     trust_proxy: Option<bool>,
 
-    /// Open connections; a further one waits [default: 4096, below the usual 1024 * 4 descriptors of a service]
+    /// Open connections; a further one waits [default: 4096; each takes two descriptors, and each process four: what is
+    /// over the limit of open files is said at the start]
     #[arg(long, env = "HHRF_CONNECTIONS", value_name = "N")]
     connections: Option<usize>,
 
@@ -132,9 +142,14 @@ pub struct Layer {
     #[arg(long, env = "HHRF_PROCESSES", value_name = "N")]
     processes: Option<u32>,
 
-    /// Memory for request bodies, of all requests together [default: 268435456, 25 bodies of 10 MiB]
+    /// Memory for request bodies, of all requests together [default: 268435456, 25 bodies of
+    /// 10 MiB; a quarter is for bodies up to 64 KiB alone]
     #[arg(long, env = "HHRF_BODY_MEMORY_BYTES", value_name = "BYTES")]
     body_memory_bytes: Option<usize>,
+
+    /// Memory for responses that clients haven't taken yet, of all together [default: 268435456, likewise]
+    #[arg(long, env = "HHRF_RESPONSE_MEMORY_BYTES", value_name = "BYTES")]
+    response_memory_bytes: Option<usize>,
 
     /// Headers of one request [default: 65536, what Envoy lets through by default is 60 KiB]
     #[arg(long, env = "HHRF_HEADER_BYTES", value_name = "BYTES")]
@@ -220,6 +235,7 @@ impl Settings {
         let body_timeout_ms = flags.body_timeout_ms.or(file.body_timeout_ms).unwrap_or(30_000);
         let drain_wait_ms = flags.drain_wait_ms.or(file.drain_wait_ms).unwrap_or(1_000);
         let settings = Self {
+            modules: absolute(&flags.modules.or(file.modules).unwrap_or_else(|| root.join(".modules")))?,
             root: absolute(&root)?,
             listen: flags.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
             admin: flags.admin.or(file.admin),
@@ -233,6 +249,10 @@ impl Settings {
                 connections: flags.connections.or(file.connections).unwrap_or(4096),
                 processes: flags.processes.or(file.processes).unwrap_or(256),
                 body_memory_bytes: flags.body_memory_bytes.or(file.body_memory_bytes).unwrap_or(256 << 20),
+                response_memory_bytes: flags
+                    .response_memory_bytes
+                    .or(file.response_memory_bytes)
+                    .unwrap_or(256 << 20),
                 header_bytes: flags.header_bytes.or(file.header_bytes).unwrap_or(64 << 10),
                 body_timeout: Duration::from_millis(body_timeout_ms),
                 stderr_bytes: flags.stderr_bytes.or(file.stderr_bytes).unwrap_or(64 << 10),

@@ -5,8 +5,10 @@ use crate::exchange::Exchange;
 use crate::host::Host;
 use crate::own;
 use crate::problem::Problem;
+use crate::refusal::Refusal;
 use crate::respond::respond;
 use crate::route::route;
+use crate::sending::Sending;
 use crate::serve::Entrance;
 use crate::settings::Rpc;
 use bytes::Bytes;
@@ -21,14 +23,17 @@ pub async fn answer(
     host: Arc<Host>,
     entrance: Entrance,
     peer: SocketAddr,
+    sending: Arc<Sending>,
     request: Request<Incoming>,
 ) -> Response<Bytes> {
+    let _request = sending.begin();
     let (head, body) = request.into_parts();
     if let Some(response) = own::answer(&host, entrance, &head) {
         return response;
     }
     let mut exchange = Exchange::begin(&host, &head);
     let result = walk(&host, entrance, peer, head, body, &mut exchange).await;
+    let result = result.and_then(|response| account(&host, &sending, response));
     exchange.finish(result)
 }
 
@@ -48,6 +53,20 @@ async fn walk(
     let admitted = admit(host, routed, body, exchange.identity.clone(), client_ip).await?;
     let message = host.spawn.execute(admitted).await?;
     Ok(respond(message, function.limits.response_body_bytes)?)
+}
+
+/// Gives the body its share of the memory for responses, which it keeps until its last byte is on its way.
+fn account(
+    host: &Host,
+    sending: &Arc<Sending>,
+    response: Response<Bytes>,
+) -> Result<Response<Bytes>, Problem> {
+    if response.body().is_empty() {
+        return Ok(response);
+    }
+    let memory = host.take_response_memory(response.body().len());
+    let memory = memory.ok_or(Refusal::Overloaded { what: "the memory for responses" })?;
+    Ok(response.map(|body| sending.owe(body, memory)))
 }
 
 fn has_rpc(host: &Host, entrance: Entrance) -> bool {

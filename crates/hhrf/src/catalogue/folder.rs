@@ -5,9 +5,9 @@ use super::manifest_error::ManifestError;
 use super::module_file::{ModuleFile, ModuleFileError};
 use super::owned_file::{self, OwnedFileError};
 use super::pattern::{PatternError, RoutePattern};
+use super::store::ModuleStore;
 use crate::function::{Edition, Function};
 use serde::Deserialize;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +36,9 @@ pub enum FolderError {
     /// The module that it names.
     #[error(transparent)]
     Module(#[from] ModuleFileError),
+    /// The module can't be copied.
+    #[error("the module can't be kept ({0}): is the disk full, or the folder of --modules gone?")]
+    NotKept(std::io::Error),
     /// A route.
     #[error("key `routes[{index}]`: {source}")]
     Route {
@@ -66,16 +69,17 @@ struct Metadata {
 pub(super) fn read(
     folder: &Path,
     name: &str,
+    store: &Arc<ModuleStore>,
     before: Option<&Arc<Function>>,
 ) -> Result<Arc<Function>, FolderError> {
     if !name.contains('@') {
         return Err(FolderError::Name { name: name.to_owned() });
     }
     let json = owned_file::read(&folder.join(MANIFEST_FILE), MANIFEST_BYTES_MAX);
-    let json = json.map_err(FolderError::ManifestFile)?;
+    let (json, _) = json.map_err(FolderError::ManifestFile)?;
     let manifest = Manifest::parse(&json, name)?;
     let module = ModuleFile::check(folder, &manifest.entry)?;
-    let edition = Edition { manifest: json, module: identity(&module.path) };
+    let edition = Edition { manifest: json, module: module.identity };
     if let Some(before) = before.filter(|before| before.edition == edition) {
         return Ok(Arc::clone(before));
     }
@@ -88,7 +92,7 @@ pub(super) fn read(
         routes: routes(manifest.routes.as_deref(), metadata.routes.as_deref())?,
         id: manifest.id,
         version: manifest.version,
-        module: module.path,
+        module: store.keep(name, &module.bytes).map_err(FolderError::NotKept)?,
         env: manifest.env.into_iter().collect(),
         gate: super::gate_for(&manifest.limits, before),
         limits: manifest.limits,
@@ -110,15 +114,4 @@ fn routes(own: Option<&[Route]>, metadata: Option<&[Route]>) -> Result<Vec<Route
     let pattern =
         |(index, route)| RoutePattern::new(route).map_err(|source| FolderError::Route { index, source });
     own.iter().enumerate().map(pattern).collect()
-}
-
-/// Device, inode, size and last change; all zero where the file is gone, which the next look will say.
-fn identity(path: &Path) -> (u64, u64, u64, i128) {
-    match std::fs::metadata(path) {
-        Ok(found) => {
-            let changed_ns = i128::from(found.ctime()) * 1_000_000_000 + i128::from(found.ctime_nsec());
-            (found.dev(), found.ino(), found.len(), changed_ns)
-        }
-        Err(_) => (0, 0, 0, 0),
-    }
 }

@@ -127,6 +127,9 @@ pub const TIMEOUT_MS_DEFAULT: u64 = 30_000;
 /// An hour: beyond it, a request is a job, and a restart of the host would have to wait for it.
 pub const TIMEOUT_MS_MAX: u64 = 3_600_000;
 
+/// The kernel takes 128 KiB for a variable with its name (execve(2), MAX_ARG_STRLEN).
+pub const VARIABLE_BYTES_MAX: usize = 100 * 1024;
+
 /// Long enough for a name, short enough for a log line and a metric's label.
 pub const NAME_CHARS_MAX: usize = 64;
 
@@ -170,6 +173,9 @@ impl Manifest {
         for (name, value) in &self.env {
             if !is_variable(name) {
                 return Err(ManifestError::BadVariable { name: name.clone() });
+            }
+            if value.len() > VARIABLE_BYTES_MAX {
+                return Err(ManifestError::LongVariable { name: name.clone(), bytes: value.len() });
             }
             if value.contains('\0') {
                 return Err(ManifestError::NulInVariable { name: name.clone() });

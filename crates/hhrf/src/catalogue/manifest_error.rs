@@ -1,6 +1,6 @@
 //! What can be wrong with a `fezz.json`: one sentence for each.
 
-use super::manifest::NAME_CHARS_MAX;
+use super::manifest::{NAME_CHARS_MAX, VARIABLE_BYTES_MAX};
 
 /// What is wrong with a manifest. One sentence each, naming the key and the mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +82,14 @@ pub enum ManifestError {
     BadVariable {
         /// The variable's name.
         name: String,
+    },
+    /// A variable's value is too long.
+    #[error("key `env.{name}` holds {bytes} bytes: it must be up to {VARIABLE_BYTES_MAX}")]
+    LongVariable {
+        /// The variable's name.
+        name: String,
+        /// The value's length.
+        bytes: usize,
     },
     /// A variable's value can't be set.
     #[error("key `env.{name}` holds a NUL character: remove it")]

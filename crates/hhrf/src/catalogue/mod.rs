@@ -1,8 +1,8 @@
 //! What the host serves: everything under `functions/`, checked as a whole and swapped in as a whole.
 //!
-//! [`manifest`] reads a `fezz.json` ([`manifest_error`] is all that can be wrong with it), [`module_file`] looks at the module without running it, [`pattern`] brings
-//! routes into one notation, [`folder`] makes a [`Function`] of the three, [`router`] finds the function for a path,
-//! and this file decides who is served.
+//! [`manifest`] reads a `fezz.json` ([`manifest_error`] is all that can be wrong with it), [`module_file`] looks at the
+//! module without running it, [`store`] keeps a copy, [`pattern`] brings routes into one notation, [`folder`] makes a
+//! [`Function`] of them, [`router`] finds the function for a path, and this file decides who is served.
 
 pub mod folder;
 pub mod manifest;
@@ -11,12 +11,14 @@ pub mod module_file;
 pub mod owned_file;
 pub mod pattern;
 pub mod router;
+pub mod store;
 mod version;
 
 pub use folder::FolderError;
 pub use manifest::{Execution, Limits, Manifest};
 pub use pattern::{Domain, RoutePattern};
 pub use router::{Conflict, Found, Router};
+pub use store::{KeptModule, ModuleStore};
 
 use crate::function::Function;
 use crate::gate::Gate;
@@ -35,7 +37,7 @@ pub struct Catalogue {
 
 /// A folder that isn't served as it stands.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}`: {cause}{}", manifest.display(), self.consequence())]
+#[error("`{}`: {cause}{}", manifest.display(), if *keeps_previous { "; its previous edition is served on" } else { "" })]
 pub struct Refusal {
     /// The manifest's file.
     pub manifest: PathBuf,
@@ -64,33 +66,20 @@ pub struct CatalogueError {
     source: std::io::Error,
 }
 
-impl Refusal {
-    fn consequence(&self) -> &'static str {
-        match &self.cause {
-            _ if !self.keeps_previous => "",
-            // Manifests are kept in memory, modules aren't: each process loads the file that is there.
-            RefusalCause::Folder(FolderError::Module(_)) => {
-                "; its previous manifest is kept, but its requests fail until the module is whole again"
-            }
-            _ => "; its previous edition is served on",
-        }
-    }
-}
-
 impl Catalogue {
-    /// Reads `<root>/functions`. What is as it was in `previous` is taken from there, with its places; what is broken
+    /// Reads `<root>/functions`, and keeps the modules in `store`. What is as it was in `previous` is taken from there, with its places; what is broken
     /// now and was served before is served on.
     ///
     /// # Errors
     ///
     /// Only that the folder can't be read: whatever is wrong in it is a [`Refusal`], and hinders no other function.
-    pub fn load(root: &Path, previous: &Self) -> Result<Self, CatalogueError> {
+    pub fn load(root: &Path, store: &Arc<ModuleStore>, previous: &Self) -> Result<Self, CatalogueError> {
         let path = root.join("functions");
         let mut catalogue = Self::default();
         for folder in folders(&path).map_err(|source| CatalogueError { path: path.clone(), source })? {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let before = previous.functions.get(&name);
-            match folder::read(&folder, &name, before) {
+            match folder::read(&folder, &name, store, before) {
                 Ok(function) => drop(catalogue.functions.insert(name, function)),
                 Err(cause) => {
                     catalogue.refuse(folder.join(folder::MANIFEST_FILE), name, cause.into(), before)

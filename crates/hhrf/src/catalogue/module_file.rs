@@ -2,18 +2,25 @@
 
 use super::owned_file::{self, OwnedFileError};
 use fezz_wire::abi;
+use object::read::elf::SectionHeader;
 use object::read::elf::{ElfFile64, FileHeader};
-use object::{Endianness, Object, ObjectSection, ObjectSymbol, elf};
+use object::{Endianness, Object, ObjectSection, elf};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 /// A module that may be served.
 #[derive(Debug)]
 pub struct ModuleFile {
-    /// Where it lies, absolute if the folder was.
-    pub path: PathBuf,
+    /// All of it.
+    pub bytes: Vec<u8>,
+    /// Of which file, as it was when it was read.
+    pub identity: FileIdentity,
     /// The JSON of its section [`abi::MANIFEST_SECTION`], if it has one.
     pub metadata: Option<Vec<u8>>,
 }
+
+/// Device, inode, size, and the last change in nanoseconds: other bytes have another.
+pub type FileIdentity = (u64, u64, u64, i128);
 
 /// What is wrong with a manifest's `entry`. One sentence each, naming the mend.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +59,17 @@ pub enum ModuleFileError {
         /// Where it is.
         path: PathBuf,
     },
+    /// Its metadata is no page of JSON.
+    #[error(
+        "`{}` has {bytes} bytes of metadata, the limit is {METADATA_BYTES_MAX}: say less in #[fezz_function]",
+        path.display()
+    )]
+    MetadataTooLarge {
+        /// Where it is.
+        path: PathBuf,
+        /// The section's size.
+        bytes: usize,
+    },
     /// It isn't a module.
     #[error("`{}` doesn't export `{symbol}`: put #[fezz_function] on a function, or define it as fezz.h says", path.display())]
     MissingSymbol {
@@ -65,6 +83,9 @@ pub enum ModuleFileError {
 /// Modules are a few MiB; a file beyond this is something else, and would be read whole at each reload.
 pub const MODULE_BYTES_MAX: u64 = 256 << 20;
 
+/// What a macro writes about one function is far below.
+pub const METADATA_BYTES_MAX: usize = 64 * 1024;
+
 impl ModuleFile {
     /// Checks the file that `entry` names in `folder`.
     ///
@@ -73,20 +94,23 @@ impl ModuleFile {
     /// The first reason not to serve it.
     pub fn check(folder: &Path, entry: &str) -> Result<Self, ModuleFileError> {
         let path = find(folder, entry)?;
-        let bytes = owned_file::read(&path, MODULE_BYTES_MAX)?;
+        let (bytes, file) = owned_file::read(&path, MODULE_BYTES_MAX)?;
         let not_elf = || ModuleFileError::NotElf { path: path.clone() };
         let elf = ElfFile64::<Endianness>::parse(&*bytes).map_err(|_| not_elf())?;
         check_header(&elf, &path)?;
-        for symbol in [abi::HANDLE, abi::FREE].map(|name| name.to_str().unwrap_or("?")) {
-            let exported =
-                elf.dynamic_symbols().any(|found| found.is_definition() && found.name() == Ok(symbol));
-            if !exported {
-                return Err(ModuleFileError::MissingSymbol { path, symbol });
+        for symbol in [abi::HANDLE, abi::FREE] {
+            if !exports(&elf, &bytes, symbol.to_bytes_with_nul()).ok_or_else(not_elf)? {
+                return Err(ModuleFileError::MissingSymbol { path, symbol: symbol.to_str().unwrap_or("?") });
             }
         }
         let section = elf.section_by_name(abi::MANIFEST_SECTION);
         let metadata = section.and_then(|section| Some(section.data().ok()?.to_vec()));
-        Ok(Self { path, metadata })
+        if let Some(bytes) = metadata.as_ref().map(Vec::len).filter(|bytes| *bytes > METADATA_BYTES_MAX) {
+            return Err(ModuleFileError::MetadataTooLarge { path, bytes });
+        }
+        let changed_ns = i128::from(file.ctime()) * 1_000_000_000 + i128::from(file.ctime_nsec());
+        let identity = (file.dev(), file.ino(), file.len(), changed_ns);
+        Ok(Self { bytes, identity, metadata })
     }
 }
 
@@ -103,6 +127,24 @@ fn find(folder: &Path, entry: &str) -> Result<PathBuf, ModuleFileError> {
         None => entry.to_owned(),
     };
     Ok(folder.join(name))
+}
+
+/// Whether the dynamic symbol table defines `name`, which ends in NUL; `None` where the table is malformed. Compares
+/// in place: a table may say of a million symbols that their name is one of megabytes.
+fn exports(elf: &ElfFile64<'_, Endianness>, bytes: &[u8], name: &[u8]) -> Option<bool> {
+    let endian = elf.endian();
+    let sections = elf.elf_section_table();
+    let symbols = sections.symbols(endian, bytes, elf::SHT_DYNSYM).ok()?;
+    if symbols.is_empty() {
+        return Some(false);
+    }
+    let strings = sections.section(symbols.string_section()).ok()?.data(endian, bytes).ok()?;
+    let is_it = |symbol: &elf::Sym64<Endianness>| {
+        let at = symbol.st_name.get(endian) as usize;
+        symbol.st_shndx.get(endian) != elf::SHN_UNDEF
+            && strings.get(at..).is_some_and(|found| found.starts_with(name))
+    };
+    Some(symbols.iter().any(is_it))
 }
 
 fn check_header(elf: &ElfFile64<'_, Endianness>, path: &Path) -> Result<(), ModuleFileError> {

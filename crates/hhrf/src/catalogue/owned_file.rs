@@ -2,7 +2,7 @@
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -66,7 +66,7 @@ pub enum OwnedFileError {
 
 /// Reads a regular file that this user or root owns. It is opened without following a link, and asked about by its
 /// descriptor, so that it can't be exchanged in between.
-pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, OwnedFileError> {
+pub(super) fn read(path: &Path, bytes_max: u64) -> Result<(Vec<u8>, Metadata), OwnedFileError> {
     let path = path.to_owned();
     // NONBLOCK: opening a pipe would wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -95,7 +95,7 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, OwnedFileErro
     }
     let mut bytes = Vec::new();
     match file.by_ref().take(bytes_max).read_to_end(&mut bytes) {
-        Ok(_) => Ok(bytes),
+        Ok(_) => Ok((bytes, metadata)),
         Err(source) => Err(OwnedFileError::Unreadable { path, source }),
     }
 }

@@ -79,7 +79,7 @@ impl Process {
             command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);
         }
         command
-            .arg(&function.module)
+            .arg(function.module.path())
             .stdin(Stdio::from(child_stdin))
             .stdout(Stdio::from(child_stdout))
             .stderr(Stdio::from(child_stderr))

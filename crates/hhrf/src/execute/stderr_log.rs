@@ -124,9 +124,8 @@ impl StderrLog {
         tracing::info!(
             function = self.function,
             request_id = self.request_id,
-            stream = "stderr",
-            "{}",
-            harmless(line)
+            line = harmless(line),
+            "stderr"
         );
         self.line.clear();
     }

@@ -31,7 +31,7 @@ check: ## formatting, clippy and rustdoc, warnings denied
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
-bench: build ## measure the host against a bare process start, side by side
+bench: build ## measure the host against bare process starts, side by side, in a minute
 	$(CARGO) run --release -p fezz-bench --bin spawn
 
 schema: ## write fezz.schema.json anew from the types that read manifests

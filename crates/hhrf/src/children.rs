@@ -14,7 +14,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The processes of one host.
 #[derive(Debug, Default)]
@@ -33,6 +33,8 @@ struct Strays {
     /// The kernel keeps a list of children for each thread: those that it started, and for the first thread, the
     /// adopted.
     lists: Mutex<HashMap<Pid, File>>,
+    /// When all lists were last looked at.
+    looked: Mutex<Instant>,
     /// One sweep at a time reaps, so that no process id of a list is given away while it is looked at.
     turn: tokio::sync::Mutex<()>,
 }
@@ -59,7 +61,11 @@ impl Children {
         let own = rustix::process::getpid();
         rustix::process::set_child_subreaper(Some(own)).map_err(AdoptError::Subreaper)?;
         let list = open_list(own).map_err(AdoptError::List)?;
-        let strays = Strays { lists: Mutex::new([(own, list)].into()), turn: tokio::sync::Mutex::default() };
+        let strays = Strays {
+            lists: Mutex::new([(own, list)].into()),
+            looked: Mutex::new(Instant::now()),
+            turn: tokio::sync::Mutex::default(),
+        };
         Ok(Self { strays: Some(strays), ..Self::default() })
     }
 
@@ -95,7 +101,7 @@ impl Children {
         const PAUSE: Duration = Duration::from_millis(1);
         let Some(strays) = &self.strays else { return 0 };
         let mut killed = HashSet::new();
-        let mut seen = self.strangers(strays);
+        let mut seen = if self.is_time_for_all(strays) { self.strangers(strays) } else { strays.adopted() };
         for _ in 0..ROUNDS_MAX {
             if seen.is_empty() {
                 break;
@@ -125,6 +131,19 @@ impl Children {
         self.sweep().await;
     }
 
+    /// The adopted are one thread's children, among which there is no runner: to look for them costs little. The lists
+    /// of all threads hold every runner, and the kernel locks out forks while it prints them: they are looked at when
+    /// no runner is left, as after the last of many requests, and now and then in between.
+    fn is_time_for_all(&self, strays: &Strays) -> bool {
+        const EVERY: Duration = Duration::from_millis(100);
+        let mut looked = lock(&strays.looked);
+        let is_time = looked.elapsed() > EVERY || lock(&self.runners).is_empty();
+        if is_time {
+            *looked = Instant::now();
+        }
+        is_time
+    }
+
     fn strangers(&self, strays: &Strays) -> Vec<Pid> {
         let children = strays.children();
         let runners = lock(&self.runners);
@@ -150,26 +169,34 @@ impl Strays {
         Ok(())
     }
 
+    /// What the kernel gave to the first thread.
+    fn adopted(&self) -> Vec<Pid> {
+        let lists = lock(&self.lists);
+        let first = lists.get(&rustix::process::getpid());
+        first.and_then(|list| children_in(list).ok()).unwrap_or_default()
+    }
+
+    /// What any thread started or was given.
     fn children(&self) -> Vec<Pid> {
-        // A thousand ids for each thread; more are met in the next round.
-        let mut text = [0; 8 * 1024];
         let mut children = Vec::new();
-        lock(&self.lists).retain(|_, list| match list.read_at(&mut text, 0) {
-            Ok(read) => {
-                let text = String::from_utf8_lossy(&text[..read]);
-                let whole = text.rsplit_once(' ').map_or("", |(whole, _)| whole);
-                children.extend(whole.split(' ').filter_map(|pid| Pid::from_raw(pid.parse().ok()?)));
-                true
-            }
-            // The thread has ended, and what it had started is the first thread's.
-            Err(_) => false,
-        });
+        // An error says that the thread has ended, and what it had started is the first thread's.
+        lock(&self.lists).retain(|_, list| children_in(list).map(|some| children.extend(some)).is_ok());
         children
     }
 }
 
 fn open_list(thread: Pid) -> io::Result<File> {
     File::open(format!("/proc/self/task/{thread}/children"))
+}
+
+/// The first thousand; more are met in the next round.
+fn children_in(list: &File) -> io::Result<Vec<Pid>> {
+    let mut text = [0; 8 * 1024];
+    let read = list.read_at(&mut text, 0)?;
+    let text = String::from_utf8_lossy(&text[..read]);
+    // Each id is followed by a space, so that one that is cut off is told.
+    let whole = text.rsplit_once(' ').map_or("", |(whole, _)| whole);
+    Ok(whole.split(' ').filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect())
 }
 
 /// Reaps a process that has ended; false while it lives.

@@ -59,7 +59,7 @@ impl Failure {
 ///
 /// The first step that failed; the steps behind it were not taken.
 pub fn run(options: &Options) -> Result<(), Failure> {
-    // First of all, so that a host killed by SIGKILL leaves nothing behind. The signal follows the thread that
+    // First of all, so that a host killed by SIGKILL leaves no runner behind. The signal follows the thread that
     // started this process (prctl(2)); the host's workers live as long as it does.
     syscalls::die_with_parent().map_err(Failure::DieWithParent)?;
 

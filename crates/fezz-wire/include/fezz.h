@@ -1,8 +1,26 @@
 /* The ABI of a Fezz module, version 2.
  *
  * A module is a shared library that exports the two required functions. The runner loads it in a process of its own
- * per request, calls fezz_handle_v2 once and exits. Request and response are CBOR maps (RFC 8949); their keys are in
- * the documentation of the crate fezz-wire.
+ * per request, calls fezz_handle_v2 once and exits. Request and response are CBOR maps (RFC 8949) with text keys.
+ *
+ * Request:
+ *   method     text                    "GET"
+ *   uri        text                    path and query exactly as received
+ *   authority  text, optional          Host, or :authority
+ *   scheme     text, optional          "http", or what the proxy forwarded
+ *   headers    array of [text, bytes]  names in lower case; order and duplicates kept
+ *   params     map of text to text     the route's path parameters, percent-decoded
+ *   meta       map                     request_id, function, version: text; deadline_ms: unsigned, the time left;
+ *                                      client_ip: text, optional
+ *   body       bytes                   may be empty
+ *
+ * Response:
+ *   status     unsigned                200 to 599
+ *   headers    array of [text, bytes]  optional
+ *   body       bytes                   optional
+ *   error      map, optional           kind, message: text; the host then answers 500, and logs the message
+ *
+ * Unknown keys are ignored in both. Strings have definite lengths; maps and arrays nest three deep at most.
  */
 #ifndef FEZZ_H
 #define FEZZ_H

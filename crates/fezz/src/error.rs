@@ -41,6 +41,15 @@ impl Error {
         Self(Response::failed(ErrorKind::Returned, message.into()))
     }
 
+    /// The message for the log; `None` where the error stands for a response that was chosen.
+    ///
+    /// ```
+    /// assert_eq!(fezz::Error::new("id is 0").message(), Some("id is 0"));
+    /// ```
+    pub fn message(&self) -> Option<&str> {
+        self.0.error()
+    }
+
     /// With the sources, or the answer that the error stands for.
     fn from_std(error: &(dyn StdError + 'static)) -> Self {
         if let Some(error) = error.downcast_ref::<BodyError>() {

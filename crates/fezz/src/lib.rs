@@ -15,7 +15,7 @@
 //! crate-type = ["cdylib"]
 //!
 //! [dependencies]
-//! fezz = "0.1"
+//! fezz = { path = "../fezz/crates/fezz" } # wherever the repository lies; it isn't on crates.io
 //! serde = { version = "1", features = ["derive"] }
 //! ```
 //!

@@ -76,6 +76,7 @@ mod exit_code;
 
 mod cbor;
 mod error;
+mod reader;
 
 pub use error::WireError;
 pub use exit_code::ExitCode;

@@ -1,6 +1,7 @@
 //! The message to a function: encoded by the host, decoded in the module.
 
-use crate::cbor::{Reader, Writer};
+use crate::cbor::Writer;
+use crate::reader::Reader;
 use crate::{PAIRS_MAX, WireError};
 use std::collections::{BTreeMap, BTreeSet};
 

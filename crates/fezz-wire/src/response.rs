@@ -1,7 +1,8 @@
 //! The message from a function: encoded in the module, decoded by the host, which trusts none of it.
 
 use crate::WireError;
-use crate::cbor::{Reader, Writer};
+use crate::cbor::Writer;
+use crate::reader::Reader;
 use crate::request::{read_headers, read_map, write_headers, write_optional_text};
 
 /// One HTTP response, borrowed from whoever has it.

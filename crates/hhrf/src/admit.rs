@@ -1,6 +1,6 @@
 //! Second stage: the body is read, a place is taken. From here on the deadline runs.
 
-use crate::function::Function;
+use crate::catalogue::Function;
 use crate::gate::{NoPlace, Place};
 use crate::host::Host;
 use crate::identity::Identity;

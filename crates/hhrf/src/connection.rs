@@ -2,7 +2,7 @@
 
 use crate::host::Host;
 use crate::sending::Sending;
-use crate::serve::Entrance;
+use crate::settings::Entrance;
 use crate::walk;
 use http_body_util::Full;
 use hyper::service::service_fn;

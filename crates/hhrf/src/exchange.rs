@@ -1,6 +1,6 @@
 //! One request and its response as the outside sees them: whatever happens, one line in the log and one count.
 
-use crate::function::Function;
+use crate::catalogue::Function;
 use crate::host::Host;
 use crate::identity::Identity;
 use crate::log;

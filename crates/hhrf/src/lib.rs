@@ -1,6 +1,6 @@
 //! HHRF, the Fezz host: HTTP requests in, answered by functions that run as native modules, one process per request.
 //!
-//! Before it listens: [`settings`], and the [`catalogue`] of [`function`]s, which [`reload`] exchanges later.
+//! Before it listens: [`settings`], and the [`catalogue`] of functions, which [`reload`] exchanges later.
 //!
 //! Then, in the order that a request meets them:
 //!
@@ -20,7 +20,6 @@
 pub mod settings;
 
 pub mod catalogue;
-pub mod function;
 pub mod reload;
 
 pub mod serve;

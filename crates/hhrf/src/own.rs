@@ -2,7 +2,7 @@
 
 use crate::host::Host;
 use crate::metrics;
-use crate::serve::Entrance;
+use crate::settings::Entrance;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::request::Parts;

@@ -1,7 +1,7 @@
 //! First stage: which function a request is for.
 
+use crate::catalogue::Function;
 use crate::catalogue::{Catalogue, Found};
-use crate::function::Function;
 use crate::refusal::Refusal;
 use http::header::HOST;
 use http::request::Parts;

@@ -2,7 +2,8 @@
 
 use crate::host::Host;
 use crate::reload;
-use crate::serve::{Entrance, serve};
+use crate::serve::serve;
+use crate::settings::Entrance;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use crate::connection::connection;
 use crate::host::Host;
+use crate::settings::Entrance;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -11,15 +12,6 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
-
-/// By which address a request came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entrance {
-    /// `--listen`.
-    Main,
-    /// `--admin`.
-    Admin,
-}
 
 /// From the accept, or the last response, to the end of the next request's headers. Longer than proxies keep idle
 /// connections is of no use; shorter makes them meet closed ones.

@@ -68,6 +68,15 @@ pub enum Rpc {
     Off,
 }
 
+/// By which address a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entrance {
+    /// `--listen`.
+    Main,
+    /// `--admin`.
+    Admin,
+}
+
 /// The form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]

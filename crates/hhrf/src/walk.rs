@@ -1,6 +1,7 @@
 //! The walk of one request: `route -> admit -> execute -> respond`, each stage taking what the one before returns.
 
 use crate::admit::admit;
+use crate::catalogue::Execution;
 use crate::exchange::Exchange;
 use crate::host::Host;
 use crate::own;
@@ -9,7 +10,7 @@ use crate::refusal::Refusal;
 use crate::respond::respond;
 use crate::route::route;
 use crate::sending::Sending;
-use crate::serve::Entrance;
+use crate::settings::Entrance;
 use crate::settings::Rpc;
 use bytes::Bytes;
 use http::request::Parts;
@@ -51,7 +52,9 @@ async fn walk(
     let function = Arc::clone(&routed.function);
     exchange.function = Some(Arc::clone(&function));
     let admitted = admit(host, routed, body, exchange.identity.clone(), client_ip).await?;
-    let message = host.spawn.execute(admitted).await?;
+    let message = match function.execution.unwrap_or(host.settings.execution) {
+        Execution::Spawn => host.spawn.execute(admitted).await?,
+    };
     Ok(respond(message, function.limits.response_body_bytes)?)
 }
 

@@ -1,12 +1,12 @@
 //! One folder, `functions/<id>@<version>`, made into a function.
 
+use super::function::{Edition, Function};
 use super::manifest::{Manifest, Route, TIMEOUT_MS_DEFAULT};
 use super::manifest_error::ManifestError;
 use super::module_file::{ModuleFile, ModuleFileError};
 use super::owned_file::{self, OwnedFileError};
 use super::pattern::{PatternError, RoutePattern};
 use super::store::ModuleStore;
-use crate::function::{Edition, Function};
 use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;

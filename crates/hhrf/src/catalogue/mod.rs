@@ -5,6 +5,7 @@
 //! [`Function`] of them, [`router`] finds the function for a path, and this file decides who is served.
 
 pub mod folder;
+pub mod function;
 pub mod manifest;
 pub mod manifest_error;
 pub mod module_file;
@@ -15,12 +16,12 @@ pub mod store;
 mod version;
 
 pub use folder::FolderError;
+pub use function::Function;
 pub use manifest::{Execution, Limits, Manifest};
 pub use pattern::{Domain, RoutePattern};
 pub use router::{Conflict, Found, Router};
 pub use store::{KeptModule, ModuleStore};
 
-use crate::function::Function;
 use crate::gate::Gate;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};

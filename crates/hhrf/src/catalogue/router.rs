@@ -1,7 +1,7 @@
 //! From host, method and path to a function.
 
+use super::function::Function;
 use super::pattern::{Domain, RoutePattern};
-use crate::function::Function;
 use http::Method;
 use matchit::InsertError;
 use std::collections::{BTreeSet, HashMap};

@@ -1,7 +1,7 @@
 //! The process of one request: started, watched, and with all that it started killed and reaped.
 
+use crate::catalogue::Function;
 use crate::children::Children;
-use crate::function::Function;
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use std::io::{self, PipeReader, PipeWriter};

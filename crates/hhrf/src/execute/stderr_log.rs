@@ -1,6 +1,6 @@
 //! Brings what a function writes on stderr into the log, line by line, tagged and bounded, and never lets it wait.
 
-use crate::function::Function;
+use crate::catalogue::Function;
 use crate::log::harmless;
 use std::io::{self, PipeReader};
 use tokio::net::unix::pipe::Receiver;

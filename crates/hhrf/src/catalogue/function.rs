@@ -1,7 +1,7 @@
 //! One version of a function, ready to serve.
 
-use crate::catalogue::module_file::FileIdentity;
-use crate::catalogue::{Execution, KeptModule, Limits, RoutePattern};
+use super::module_file::FileIdentity;
+use super::{Execution, KeptModule, Limits, RoutePattern};
 use crate::gate::Gate;
 use std::sync::Arc;
 use std::time::Duration;

@@ -168,14 +168,16 @@ fn more_headers_than_the_limit_are_refused() {
 
 #[test]
 fn more_keys_than_the_limit_are_refused_though_nobody_reads_them() {
-    let mut message = b"\xbf\x66status\x18\xc8".to_vec();
-    for number in 0..PAIRS_MAX as u16 {
-        message.extend_from_slice(&[0x62, b'a' + (number >> 5) as u8 % 26, b'a' + (number & 31) as u8, 0x00]);
-    }
-    message.push(0xff);
-    let error = FezzWireResponse::decode(&message).unwrap_err();
-    let too_many = WireError::TooManyPairs { key: "the message", max: PAIRS_MAX };
-    assert!(error == too_many || matches!(error, WireError::DuplicateKey { .. }), "{error}");
+    let with_keys = |count: usize| {
+        let mut message = b"\xbf\x66status\x18\xc8".to_vec();
+        for number in 1..count {
+            message.extend_from_slice(format!("\x64{number:04}\x00").as_bytes());
+        }
+        message.push(0xff);
+        message
+    };
+    assert!(FezzWireResponse::decode(&with_keys(PAIRS_MAX)).is_ok());
+    check(&with_keys(PAIRS_MAX + 1), WireError::TooManyPairs { key: "the message", max: PAIRS_MAX });
 }
 
 #[test]

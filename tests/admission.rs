@@ -147,7 +147,7 @@ fn large_bodies_leave_memory_for_small_ones() {
 fn memory_for_responses_is_bounded_and_comes_back() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
-    let host = Host::with_flags(site, &["--response-memory-bytes", "1000"]);
+    let host = Host::with_flags(site, &["--response-memory-bytes", "4000"]);
     let send = |bytes: usize| host.client("POST", "/rpc/author").body(vec![b'x'; bytes]).send();
     assert_eq!(send(2000).outcome(), (503, "overloaded"));
     for _ in 0..3 {

@@ -70,6 +70,7 @@ harms! {
     a_child_that_keeps_stdout_open_does_no_harm: "forks_a_child_that_keeps_stdout_open", 200, "";
     a_daemon_left_behind_does_no_harm: "leaves_a_daemon_behind", 200, "";
     a_daemon_left_behind_by_a_crash_does_no_harm: "leaves_a_daemon_behind_and_crashes", 502, "function_crashed";
+    a_chain_of_forks_left_behind_does_no_harm: "leaves_a_chain_of_forks_behind", 200, "";
     a_tracer_left_behind_does_no_harm: "leaves_a_tracer_behind", 200, "";
     a_brother_left_behind_does_no_harm: "leaves_a_brother_behind", 200, "";
     a_flood_of_stderr_ends_at_its_deadline: "floods_stderr_by_several_processes", 504, "deadline_exceeded";

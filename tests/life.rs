@@ -48,6 +48,23 @@ fn a_draining_host_is_not_ready_and_still_serves_while_it_waits() {
 }
 
 #[test]
+fn clients_that_say_nothing_or_half_a_request_do_not_delay_the_end() {
+    use std::io::Write;
+    let mut host = Host::start(Site::new());
+    let silent = crate::harness::connect(host.address);
+    let mut half = crate::harness::connect(host.address);
+    half.write_all(b"GET /rpc/f HTTP/1.1\r\nho").unwrap();
+    let mut preface = crate::harness::connect(host.address);
+    preface.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    wait_for("the connections", || (Census::of(&host).descriptors > 20).then_some(()));
+    let begun = Instant::now();
+    host.signal(Signal::TERM);
+    assert_eq!(host.ended().code(), Some(0));
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    drop((silent, half, preface));
+}
+
+#[test]
 fn a_second_sigterm_ends_at_once_and_leaves_no_process() {
     let site = Site::new();
     site.harm("sleeps_for_ever", json!({"timeout_ms": 600_000}));

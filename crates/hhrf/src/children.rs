@@ -93,9 +93,9 @@ impl Children {
         }
     }
 
-    /// Reaps all strays there are, and kills those that don't end by themselves within a moment, as a wrapper's
-    /// helpers do. Returns how many were killed. A process that forks faster than it is killed is met again by the
-    /// next sweep, which comes with the next request's end.
+    /// Reaps the strays there are, and kills those that don't end by themselves within a moment, as a wrapper's helpers
+    /// do. Returns how many were killed. Those that appear meanwhile are the next sweep's: whoever makes new ones all
+    /// the time makes nobody else wait.
     pub async fn sweep(&self) -> usize {
         const ROUNDS_MAX: u32 = 100;
         const PAUSE: Duration = Duration::from_millis(1);
@@ -116,9 +116,19 @@ impl Children {
                     killed.insert(*pid);
                 }
             }
-            seen = alive;
+            seen.retain(|pid| alive.contains(pid));
         }
         killed.len()
+    }
+
+    /// Sweeps, again and again, for ever: strays are met though no request ends, or none can begin because they have
+    /// used up the processes that the system allows.
+    pub async fn keep_sweeping(&self) -> std::convert::Infallible {
+        const EVERY: Duration = Duration::from_millis(100);
+        loop {
+            tokio::time::sleep(EVERY).await;
+            self.sweep().await;
+        }
     }
 
     /// Kills every runner with its group, and the strays. Those who wait for them reap them.
@@ -189,14 +199,19 @@ fn open_list(thread: Pid) -> io::Result<File> {
     File::open(format!("/proc/self/task/{thread}/children"))
 }
 
-/// The first thousand; more are met in the next round.
+/// All ids of a list. The kernel gives it a page at a time.
 fn children_in(list: &File) -> io::Result<Vec<Pid>> {
-    let mut text = [0; 8 * 1024];
-    let read = list.read_at(&mut text, 0)?;
-    let text = String::from_utf8_lossy(&text[..read]);
-    // Each id is followed by a space, so that one that is cut off is told.
-    let whole = text.rsplit_once(' ').map_or("", |(whole, _)| whole);
-    Ok(whole.split(' ').filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect())
+    let mut text = Vec::new();
+    let mut page = [0; 4096];
+    loop {
+        let read = list.read_at(&mut page, text.len() as u64)?;
+        if read == 0 {
+            break;
+        }
+        text.extend_from_slice(&page[..read]);
+    }
+    let text = String::from_utf8_lossy(&text);
+    Ok(text.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect())
 }
 
 /// Reaps a process that has ended; false while it lives.

@@ -59,6 +59,7 @@ pub async fn connection(
         },
         () = gone => "the client closed it".to_owned(),
         why = sending.overdue() => why.to_owned(),
+        () = async { host.draining().await; sending.settled().await } => "the host is shutting down".to_owned(),
     };
     // Mostly the client's doing, and each of its requests has its own line.
     tracing::debug!(%peer, why, "a connection ended early");

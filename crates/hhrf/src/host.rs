@@ -27,6 +27,7 @@ pub struct Host {
     pub metrics: Metrics,
     small_body_memory: Arc<Semaphore>,
     body_memory: Arc<Semaphore>,
+    small_response_memory: Arc<Semaphore>,
     response_memory: Arc<Semaphore>,
     state: watch::Sender<State>,
 }
@@ -45,7 +46,8 @@ impl Host {
             processes: Gate::new(limits.processes, u32::MAX),
             small_body_memory: memory(limits.body_memory_bytes / 4),
             body_memory: memory(limits.body_memory_bytes - limits.body_memory_bytes / 4),
-            response_memory: memory(limits.response_memory_bytes),
+            small_response_memory: memory(limits.response_memory_bytes / 4),
+            response_memory: memory(limits.response_memory_bytes - limits.response_memory_bytes / 4),
             spawn: Spawn::new(settings.runner.clone(), limits.stderr_bytes, children),
             metrics: Metrics::new(),
             store,
@@ -58,27 +60,30 @@ impl Host {
     /// A share of the memory for request bodies, for `bytes` more of one that then has `total`; `None` when it is used
     /// up. A quarter of all is for small ones alone, so that a few clients with large ones can't refuse everybody's.
     pub fn take_body_memory(&self, bytes: usize, total: usize) -> Option<OwnedSemaphorePermit> {
-        const SMALL_BYTES: usize = 64 * 1024;
-        let memory = if total <= SMALL_BYTES { &self.small_body_memory } else { &self.body_memory };
+        let memory = if total <= SMALL_BODY_BYTES { &self.small_body_memory } else { &self.body_memory };
         let bytes = u32::try_from(bytes).ok()?;
         Arc::clone(memory).try_acquire_many_owned(bytes).ok()
     }
 
-    /// A share of the memory for responses that are being sent; `None` when it is used up.
+    /// A share of the memory for responses that are being sent; `None` when it is used up. A quarter is for small ones,
+    /// likewise.
     pub fn take_response_memory(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let memory =
+            if bytes <= SMALL_BODY_BYTES { &self.small_response_memory } else { &self.response_memory };
         let bytes = u32::try_from(bytes).ok()?;
-        Arc::clone(&self.response_memory).try_acquire_many_owned(bytes).ok()
+        Arc::clone(memory).try_acquire_many_owned(bytes).ok()
     }
 
     /// How much of each memory is taken, by its use.
-    pub fn memory_taken_bytes(&self) -> [(&'static str, usize); 3] {
+    pub fn memory_taken_bytes(&self) -> [(&'static str, usize); 4] {
         let limits = &self.settings.limits;
-        let small = limits.body_memory_bytes / 4;
+        let (small, small_response) = (limits.body_memory_bytes / 4, limits.response_memory_bytes / 4);
         let taken = |of: usize, memory: &Semaphore| of.saturating_sub(memory.available_permits());
         [
             ("small request bodies", taken(small, &self.small_body_memory)),
             ("request bodies", taken(limits.body_memory_bytes - small, &self.body_memory)),
-            ("responses", taken(limits.response_memory_bytes, &self.response_memory)),
+            ("small responses", taken(small_response, &self.small_response_memory)),
+            ("responses", taken(limits.response_memory_bytes - small_response, &self.response_memory)),
         ]
     }
 
@@ -109,6 +114,9 @@ impl Host {
         self.state.send_replace(State::Draining);
     }
 }
+
+/// What a small body is, either way: nearly all are, and a quarter of the memory is theirs alone.
+const SMALL_BODY_BYTES: usize = 64 * 1024;
 
 fn memory(bytes: usize) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)))

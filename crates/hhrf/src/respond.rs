@@ -43,7 +43,12 @@ pub fn respond(message: Bytes, body_bytes_max: u64) -> Result<Response<Bytes>, F
     let status = StatusCode::from_u16(decoded.status).expect("the wire takes 200 to 599");
     // These have no body, whatever the function says (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
     let has_body = !matches!(status.as_u16(), 204 | 205 | 304);
-    let body = if has_body { message.slice_ref(decoded.body) } else { Bytes::new() };
+    let body = match decoded.body {
+        body if !has_body || body.is_empty() => Bytes::new(),
+        // A slice keeps the whole message alive, of which the body may be the smallest part.
+        body if body.len() < message.len() / 2 => Bytes::copy_from_slice(body),
+        body => message.slice_ref(body),
+    };
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;

@@ -49,6 +49,8 @@ pub async fn run(
         servers.spawn(serve(Arc::clone(&host), listener, entrance, stop));
     }
     let reloads = tokio::spawn(reload::follow(Arc::clone(&host)));
+    let sweeping = Arc::clone(&host);
+    tokio::spawn(async move { sweeping.spawn.keep_sweeping().await });
 
     shutdown.await;
     let wait_ms = u64::try_from(host.settings.limits.drain_wait.as_millis()).unwrap_or(u64::MAX);

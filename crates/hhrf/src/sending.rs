@@ -71,6 +71,18 @@ impl Sending {
         }
     }
 
+    /// Waits until nothing is owed any more, for a moment at least: what has begun may still be on its way here.
+    pub async fn settled(&self) {
+        const A_MOMENT: Duration = Duration::from_millis(500);
+        loop {
+            tokio::time::sleep(A_MOMENT).await;
+            let state = self.lock();
+            if state.requests == 0 && state.unsent.is_empty() {
+                return;
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing that is done under the lock can panic halfway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

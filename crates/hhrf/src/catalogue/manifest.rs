@@ -234,7 +234,8 @@ fn is_name(text: &str) -> bool {
 
 /// Whether a text may name an environment variable (POSIX.1-2017, section 8.1, with lower case).
 fn is_variable(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+    text.len() <= NAME_CHARS_MAX
+        && text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && text.chars().all(|char| char.is_ascii_alphanumeric() || char == '_')
 }
 

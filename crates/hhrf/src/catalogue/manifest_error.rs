@@ -78,7 +78,9 @@ pub enum ManifestError {
         allowed: &'static str,
     },
     /// An environment variable can't be set.
-    #[error("key `env` holds the name `{name}`: use letters, digits and `_`, not beginning with a digit")]
+    #[error(
+        "key `env` holds the name `{name}`: use letters, digits and `_`, not beginning with a digit, up to {NAME_CHARS_MAX}"
+    )]
     BadVariable {
         /// The variable's name.
         name: String,

@@ -1,6 +1,6 @@
 //! Copies of the modules that were accepted: what was checked is what runs, whatever happens to the file it came from.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,15 @@ use tempfile::TempDir;
 pub struct ModuleStore {
     folder: TempDir,
     next: AtomicU64,
+    /// Says, as long as this process lives, that the folder is in use.
+    _lock: File,
 }
+
+/// How a host's folder begins: others' folders beside it are nobody's business here.
+const PREFIX: &str = "hhrf-modules-";
+
+/// The file in it that its host has locked.
+const LOCK: &str = ".lock";
 
 /// A copy, gone with the last function and the last request that use it.
 #[derive(Debug)]
@@ -40,11 +48,11 @@ impl ModuleStore {
         let failed = |source| StoreError { path: parent.to_owned(), source };
         fs::create_dir_all(parent).map_err(failed)?;
         remove_abandoned(parent).map_err(failed)?;
-        let prefix = format!("{}-", std::process::id());
-        let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).map_err(failed)?;
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent).map_err(failed)?;
+        let lock = lock(folder.path()).map_err(failed)?;
         // A jailed runner is another user, and must find the module.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).map_err(failed)?;
-        Ok(Arc::new(Self { folder, next: AtomicU64::new(0) }))
+        Ok(Arc::new(Self { folder, next: AtomicU64::new(0), _lock: lock }))
     }
 
     /// Keeps a module; `name` is the function's `<id>@<version>`.
@@ -84,15 +92,26 @@ impl Drop for KeptModule {
     }
 }
 
-/// Removes the folders of hosts that don't run any more, by the process id in their names. An id of this process's own
-/// was an earlier host's, as in a container where every host is process 1.
+/// Makes the lock under another name and locks it, then gives it its own: so that it is never seen unlocked.
+fn lock(folder: &Path) -> io::Result<File> {
+    let new = folder.join(".new");
+    let lock = File::create_new(&new)?;
+    lock.lock()?;
+    fs::rename(&new, folder.join(LOCK))?;
+    Ok(lock)
+}
+
+/// Removes the folders of hosts that are gone: those that have this host's prefix and a lock that nobody holds, which
+/// the kernel gives back at whatever end of a process. A process id would not do: another container has its own.
 fn remove_abandoned(parent: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
-        let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.split_once('-')?.0.parse::<u32>().ok());
-        let Some(pid) = pid else { continue };
-        if pid == std::process::id() || !Path::new("/proc").join(pid.to_string()).exists() {
+        if !entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+            continue;
+        }
+        // Without a lock it is no host's, or one's that is just being made.
+        let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
+        if lock.try_lock().is_ok() {
             // One that can't be removed costs space, and no more.
             fs::remove_dir_all(entry.path()).ok();
         }
@@ -107,10 +126,17 @@ mod tests {
     #[test]
     fn a_copy_lives_as_long_as_it_is_used_and_abandoned_folders_are_removed() {
         let parent = tempfile::tempdir().unwrap();
-        let abandoned = parent.path().join("4194305-gone"); // beyond the largest process id
-        fs::create_dir(&abandoned).unwrap();
+        let (abandoned, foreign) =
+            (parent.path().join("hhrf-modules-gone"), parent.path().join("2024-backup"));
+        for folder in [&abandoned, &foreign] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join(LOCK), "").unwrap();
+        }
         let store = ModuleStore::open(parent.path()).unwrap();
-        assert!(!abandoned.exists());
+        let second_host = ModuleStore::open(parent.path()).unwrap();
+        assert!(!abandoned.exists() && foreign.exists());
+        assert!(store.folder.path().exists(), "a host's folder is safe from another");
+        drop(second_host);
 
         let (first, second) = (store.keep("f@v1", b"1").unwrap(), store.keep("f@v1", b"2").unwrap());
         assert_eq!(
@@ -123,6 +149,6 @@ mod tests {
         drop(store);
         assert!(second.path().exists());
         drop(second);
-        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1, "the foreign one");
     }
 }

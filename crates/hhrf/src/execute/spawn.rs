@@ -119,6 +119,11 @@ impl Spawn {
         ))
     }
 
+    /// Ends what processes leave behind, beside and between requests, for ever.
+    pub async fn keep_sweeping(&self) -> std::convert::Infallible {
+        self.children.keep_sweeping().await
+    }
+
     /// Kills every process at once; those who wait for them go on as after any other end.
     pub async fn kill_all(&self) {
         self.children.kill_all().await;

@@ -149,7 +149,9 @@ fn memory_for_responses_is_bounded_and_comes_back() {
     site.install("author@v1", AUTHOR, json!({}));
     let host = Host::with_flags(site, &["--response-memory-bytes", "4000"]);
     let send = |bytes: usize| host.client("POST", "/rpc/author").body(vec![b'x'; bytes]).send();
-    assert_eq!(send(2000).outcome(), (503, "overloaded"));
+    let dropped = send(2000);
+    assert_eq!(dropped.outcome(), (503, "overloaded"));
+    assert_eq!(dropped.header("retry-after"), None, "the function has run");
     for _ in 0..3 {
         wait_for("the memory to come back", || (send(900).status == 200).then_some(()));
     }

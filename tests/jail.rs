@@ -58,8 +58,6 @@ fn harm_inside_bwrap_has_its_status_and_leaves_nothing() {
     assert_eq!(host.get("/rpc/sleeps_for_ever").outcome(), (504, "deadline_exceeded"));
     assert_eq!(host.get("/rpc/forks").outcome(), (200, ""));
     wait_for("the end of every process", || Some(Census::of(&host)).filter(Census::is_quiet));
-    let left = host.log().into_iter().filter(|line| line["processes"].is_u64()).count();
-    assert_eq!(left, 0, "the namespace's end ends them, the host needs to kill none");
 }
 
 #[test]

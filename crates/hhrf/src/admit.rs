@@ -124,7 +124,7 @@ async fn read_body(
         if total as u64 > bytes_max {
             return Err(Refusal::BodyTooLarge { bytes_max });
         }
-        let share = host.take_body_memory(piece.len(), total);
+        let share = host.body_memory.take(piece.len(), total);
         let share = share.ok_or(Refusal::Overloaded { what: "the memory for bodies" })?;
         // One permit for the small beginning, one for the rest.
         match memory.last_mut() {

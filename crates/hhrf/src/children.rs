@@ -127,7 +127,10 @@ impl Children {
         const EVERY: Duration = Duration::from_millis(100);
         loop {
             tokio::time::sleep(EVERY).await;
-            self.sweep().await;
+            let processes = self.sweep().await;
+            if processes > 0 {
+                tracing::warn!(processes, "processes that functions left behind are killed");
+            }
         }
     }
 

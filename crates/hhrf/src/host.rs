@@ -4,11 +4,12 @@ use crate::catalogue::{Catalogue, ModuleStore};
 use crate::children::Children;
 use crate::execute::Spawn;
 use crate::gate::Gate;
+use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 /// One running host.
 #[derive(Debug)]
@@ -25,10 +26,10 @@ pub struct Host {
     pub spawn: Spawn,
     /// What is counted.
     pub metrics: Metrics,
-    small_body_memory: Arc<Semaphore>,
-    body_memory: Arc<Semaphore>,
-    small_response_memory: Arc<Semaphore>,
-    response_memory: Arc<Semaphore>,
+    /// For request bodies, until they are with their process.
+    pub body_memory: Memory,
+    /// For responses, until their last byte is on its way.
+    pub response_memory: Memory,
     state: watch::Sender<State>,
 }
 
@@ -44,10 +45,8 @@ impl Host {
         Self {
             // Who has a place at its function waits here without a limit of its own: the functions' places bound it.
             processes: Gate::new(limits.processes, u32::MAX),
-            small_body_memory: memory(limits.body_memory_bytes / 4),
-            body_memory: memory(limits.body_memory_bytes - limits.body_memory_bytes / 4),
-            small_response_memory: memory(limits.response_memory_bytes / 4),
-            response_memory: memory(limits.response_memory_bytes - limits.response_memory_bytes / 4),
+            body_memory: Memory::new(limits.body_memory_bytes),
+            response_memory: Memory::new(limits.response_memory_bytes),
             spawn: Spawn::new(settings.runner.clone(), limits.stderr_bytes, children),
             metrics: Metrics::new(),
             store,
@@ -57,33 +56,15 @@ impl Host {
         }
     }
 
-    /// A share of the memory for request bodies, for `bytes` more of one that then has `total`; `None` when it is used
-    /// up. A quarter of all is for small ones alone, so that a few clients with large ones can't refuse everybody's.
-    pub fn take_body_memory(&self, bytes: usize, total: usize) -> Option<OwnedSemaphorePermit> {
-        let memory = if total <= SMALL_BODY_BYTES { &self.small_body_memory } else { &self.body_memory };
-        let bytes = u32::try_from(bytes).ok()?;
-        Arc::clone(memory).try_acquire_many_owned(bytes).ok()
-    }
-
-    /// A share of the memory for responses that are being sent; `None` when it is used up. A quarter is for small ones,
-    /// likewise.
-    pub fn take_response_memory(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let memory =
-            if bytes <= SMALL_BODY_BYTES { &self.small_response_memory } else { &self.response_memory };
-        let bytes = u32::try_from(bytes).ok()?;
-        Arc::clone(memory).try_acquire_many_owned(bytes).ok()
-    }
-
     /// How much of each memory is taken, by its use.
     pub fn memory_taken_bytes(&self) -> [(&'static str, usize); 4] {
-        let limits = &self.settings.limits;
-        let (small, small_response) = (limits.body_memory_bytes / 4, limits.response_memory_bytes / 4);
-        let taken = |of: usize, memory: &Semaphore| of.saturating_sub(memory.available_permits());
+        let [small_bodies, bodies] = self.body_memory.taken_bytes();
+        let [small_responses, responses] = self.response_memory.taken_bytes();
         [
-            ("small request bodies", taken(small, &self.small_body_memory)),
-            ("request bodies", taken(limits.body_memory_bytes - small, &self.body_memory)),
-            ("small responses", taken(small_response, &self.small_response_memory)),
-            ("responses", taken(limits.response_memory_bytes - small_response, &self.response_memory)),
+            ("small request bodies", small_bodies),
+            ("request bodies", bodies),
+            ("small responses", small_responses),
+            ("responses", responses),
         ]
     }
 
@@ -113,13 +94,6 @@ impl Host {
     pub fn drain(&self) {
         self.state.send_replace(State::Draining);
     }
-}
-
-/// What a small body is, either way: nearly all are, and a quarter of the memory is theirs alone.
-const SMALL_BODY_BYTES: usize = 64 * 1024;
-
-fn memory(bytes: usize) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)))
 }
 
 /// Each behind the one before.

@@ -8,7 +8,8 @@
 //! 2. [`walk`]: the stages, one after the other. [`own`] is what the host answers itself; [`exchange`] is the one line
 //!    that each request leaves in the log, under its [`identity`].
 //! 3. [`route`](mod@route): which function.
-//! 4. [`admit`](mod@admit): the body, and a place at the function's [`gate`]; or a [`refusal`].
+//! 4. [`admit`](mod@admit): the body, out of the host's [`memory`], and a place at the function's [`gate`]; or a
+//!    [`refusal`].
 //! 5. [`execute`]: a process; or a failure. [`children`] keeps count of them, and ends what they leave
 //!    behind.
 //! 6. [`respond`](mod@respond): its bytes as an HTTP response, [`headers`] checked; or a [`problem`].
@@ -36,6 +37,7 @@ pub mod route;
 
 pub mod admit;
 pub mod gate;
+pub mod memory;
 pub mod refusal;
 
 pub mod children;

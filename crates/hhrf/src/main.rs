@@ -108,6 +108,8 @@ async fn serve(
     catalogue: Catalogue,
     children: Children,
 ) -> Result<Ended, StartError> {
+    // From here on SIGHUP no longer ends the process, though nobody follows it yet: what it asks for has just been done.
+    let _hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
     let main = bind(settings.listen).await?;
     let admin = match settings.admin {
         Some(address) => Some(bind(address).await?),

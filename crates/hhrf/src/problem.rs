@@ -59,7 +59,9 @@ impl Problem {
                 Refusal::HeadersTooLarge { .. } | Refusal::TooManyHeaders { .. } => {
                     kind(S::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "Headers too large")
                 }
-                Refusal::Overloaded { .. } => kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
+                Refusal::Overloaded { .. } | Refusal::ResponseDropped => {
+                    kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
+                }
                 Refusal::Draining => kind(S::SERVICE_UNAVAILABLE, "draining", "Shutting down"),
                 Refusal::QueuedTooLong => kind(S::GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded"),
             },
@@ -123,6 +125,7 @@ impl Problem {
                 let value = HeaderValue::from_str(&allowed).expect("methods are tokens");
                 headers.insert(ALLOW, value);
             }
+            // Not for a dropped response: the function would run a second time.
             Self::Refused(Refusal::Overloaded { .. } | Refusal::Draining) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
             }

@@ -1,8 +1,8 @@
-//! Why the host says no before a function runs.
+//! Why the host says no: before a function runs, or, once, to its answer.
 
 use std::collections::BTreeSet;
 
-/// A request that no function sees. Its text is for the client too: it tells nothing but the client's own request
+/// A request that gets no function's answer though none failed. Its text is for the client too: it tells nothing but the client's own request
 /// and the limits that it met.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -56,6 +56,9 @@ pub enum Refusal {
         /// What is full.
         what: &'static str,
     },
+    /// The function ran, but there is no memory for what it answered.
+    #[error("the function has run, but the memory for responses is full")]
+    ResponseDropped,
     /// The host is about to end.
     #[error("this host is shutting down, try another")]
     Draining,

@@ -67,8 +67,8 @@ fn account(
     if response.body().is_empty() {
         return Ok(response);
     }
-    let memory = host.take_response_memory(response.body().len());
-    let memory = memory.ok_or(Refusal::Overloaded { what: "the memory for responses" })?;
+    let bytes = response.body().len();
+    let memory = host.response_memory.take(bytes, bytes).ok_or(Refusal::ResponseDropped)?;
     Ok(response.map(|body| sending.owe(body, memory)))
 }
 

@@ -33,18 +33,19 @@ fn parts(version: &str) -> Vec<Part<'_>> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn numbers_count_and_latest_wins() {
-        let in_order = ["1.2.9", "1.2.10", "1.10.0", "beta", "v1", "v2", "v10", "latest"];
+    fn check(in_order: &[&str]) {
         for (index, version) in in_order.iter().enumerate() {
             for later in &in_order[index + 1..] {
-                // Text and numbers at the same place: text first, so "beta" and "v1" stand where they stand by text.
-                if version.starts_with('1') != later.starts_with('1') {
-                    continue;
-                }
                 assert_eq!(compare(version, later), Ordering::Less, "{version} {later}");
                 assert_eq!(compare(later, version), Ordering::Greater, "{later} {version}");
             }
         }
+    }
+
+    #[test]
+    fn numbers_count_and_latest_wins() {
+        check(&["1.2.9", "1.2.10", "1.10.0", "latest"]);
+        check(&["beta", "v1", "v2", "v10", "latest"]);
+        check(&["v9", "v10", "v18446744073709551616", "v99999999999999999999"]);
     }
 }

@@ -9,7 +9,7 @@ mod site;
 pub(crate) use client::{Answer, Client, connect};
 pub(crate) use host::Host;
 pub(crate) use machine::alone;
-pub(crate) use processes::{Census, resident_kib};
+pub(crate) use processes::{Census, resident_kib, sockets_of};
 pub(crate) use site::{AUTHOR, HARMFUL, Site, binary};
 
 use std::time::{Duration, Instant};

@@ -67,6 +67,13 @@ fn processes() -> impl Iterator<Item = String> {
         .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+/// Sockets that a host holds open: its listeners' and its connections'.
+pub(crate) fn sockets_of(host: &Host) -> usize {
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", host.pid().as_raw_nonzero())).unwrap().flatten();
+    let targets = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+}
+
 /// Resident memory of a host, in KiB.
 pub(crate) fn resident_kib(host: &Host) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", host.pid().as_raw_nonzero())).unwrap();

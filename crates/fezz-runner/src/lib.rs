@@ -4,7 +4,8 @@
 //! - [`run`](fn@run): the straight list of steps, with the reason for their order.
 //! - [`channel`]: where the request comes from and the response goes, out of the module's reach.
 //! - [`environment`]: the variables of the manifest, and no others.
-//! - [`limits`]: memory, processor time, core files.
+//! - [`jail`]: what is given up before the module is loaded.
+//! - [`limits`]: memory, processor time, threads, core files.
 //! - [`crash`]: tells a crash at the memory limit from any other.
 //! - [`module`]: the shared library and its functions.
 //! - [`syscalls`]: what needs `unsafe` besides the module.
@@ -20,6 +21,8 @@ mod run;
 
 pub mod channel;
 pub mod environment;
+
+pub mod jail;
 pub mod limits;
 
 pub mod crash;

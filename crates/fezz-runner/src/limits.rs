@@ -28,22 +28,40 @@ pub enum LimitError {
 /// to a function that uses little; [`Resource::Data`] bounds what is used.
 const ADDRESSES_BEYOND_MEMORY_BYTES: u64 = 1 << 30;
 
-/// Puts the limits in force, for this process and whatever it starts.
+/// How much one process may take; `None`: as much as it was given itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Private memory.
+    pub memory_bytes: Option<u64>,
+    /// Processor time.
+    pub cpu_ms: Option<u64>,
+    /// Threads, the first among them.
+    pub threads: Option<u64>,
+}
+
+/// What counts against [`Resource::Nproc`], too: the jail's supervisor and its first process, or as many of a wrapper's.
+const OTHER_PROCESSES: u64 = 2;
+
+/// Puts the limits in force, for this process and whatever it starts. Threads are limited where `is_alone` says that
+/// no other process of the same user is in this user namespace: the kernel counts by user (getrlimit(2)).
 ///
 /// # Errors
 ///
 /// What setrlimit(2) says, with the limit's name.
-pub fn apply(memory_bytes: Option<u64>, cpu_ms: Option<u64>) -> Result<(), LimitError> {
+pub fn apply(limits: &Limits, is_alone: bool) -> Result<(), LimitError> {
     // A core file holds the request, and lands in whatever folder this is.
     lower("the size of core files", Resource::Core, 0)?;
     // What select(2) can name, and more than a function of one request needs; the host's own may be far higher.
     lower("open files", Resource::Nofile, 1024)?;
-    if let Some(memory_bytes) = memory_bytes {
+    if let Some(memory_bytes) = limits.memory_bytes {
         // Private writable memory, in whichever way it is mapped (since Linux 4.7: getrlimit(2)).
         lower("memory", Resource::Data, memory_bytes)?;
         lower("addresses", Resource::As, memory_bytes.saturating_add(ADDRESSES_BEYOND_MEMORY_BYTES))?;
     }
-    if let Some(cpu_ms) = cpu_ms {
+    if let Some(threads) = limits.threads.filter(|_| is_alone) {
+        lower("threads", Resource::Nproc, threads.saturating_add(OTHER_PROCESSES))?;
+    }
+    if let Some(cpu_ms) = limits.cpu_ms {
         // A second apart, so that the signal which tells the cause (SIGXCPU) comes before the one that doesn't.
         let seconds = cpu_ms.div_ceil(1000);
         lower("processor seconds", Resource::Cpu, seconds.saturating_add(1))?;

@@ -1,8 +1,11 @@
 //! The command line. By hand, because a parser library costs every request its start-up; the host writes it, and
 //! a person who replays a request.
 
+use crate::jail::{Jail, Mode};
+use crate::limits::Limits;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -18,6 +21,13 @@ options:
   --function-version V  its version, likewise (default: unversioned)
   --env NAME[=VALUE]    a variable of the function's environment, which is otherwise empty; without =VALUE it is
                         taken from this process's FEZZ_ENV_NAME, so that no secret stands on a command line
+  --jail MODE           strict: confine this process before the module is loaded (default)
+                        inner: the same without namespaces and a root, which a wrapper has made
+                        off: don't, as for a debugger; only for modules that you trust
+  --connect PORT        let the module connect to this TCP port, and look up names; may be repeated (default: no network)
+  --scratch-bytes N     let it write to /tmp, in memory, up to N bytes (default: nowhere)
+  --uid N               who to be, where this process is root (default: 65534, nobody)
+  --threads N           the most threads, with the first one; only in a jail (default: no limit)
   --memory-bytes N      the most private memory, in bytes (default: no limit)
   --cpu-ms N            the most processor time, in milliseconds, rounded up to seconds (default: no limit)
   --timeout-ms N        kill this process after N milliseconds, whatever it does (default: never)
@@ -27,14 +37,15 @@ exit status: 0 and a response, or
   64 wrong command line      65 stdin holds no request      66 the module can't be loaded
   69 fezz_on_load_v2 failed  70 the module broke the ABI    71 out of memory
   72 a symbol is missing     73 the response isn't written  74 the request can't be read
-  77 a limit isn't in force  78 a variable named by --env is missing
+  77 a limit or the jail can't be put in force
+  78 a variable named by --env is missing
 ";
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
     /// Serve one request.
-    Run(Options),
+    Run(Box<Options>),
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -52,10 +63,10 @@ pub struct Options {
     pub version: String,
     /// The variables of the function's environment; `None`: its value is in `FEZZ_ENV_<NAME>`.
     pub env: Vec<(String, Option<String>)>,
-    /// The most private memory, in bytes.
-    pub memory_bytes: Option<u64>,
-    /// The most processor time, in milliseconds.
-    pub cpu_ms: Option<u64>,
+    /// What is left to it.
+    pub jail: Jail,
+    /// How much it may take.
+    pub limits: Limits,
     /// The most time at all, in milliseconds.
     pub timeout_ms: Option<u64>,
 }
@@ -74,7 +85,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     let mut arguments = arguments;
     let mut module = None;
     let (mut function, mut version, mut env) = (None, None, Vec::new());
-    let (mut memory_bytes, mut cpu_ms, mut timeout_ms) = (None, None, None);
+    let mut jail = Jail { mode: Mode::Strict, uid: None, connect: Vec::new(), scratch_bytes: 0 };
+    let (mut limits, mut timeout_ms) = (Limits::default(), None);
     while let Some(argument) = arguments.next() {
         let mut value = || text_after(&argument, arguments.next());
         match argument.to_str() {
@@ -83,8 +95,13 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             Some("--function") => function = Some(value()?),
             Some("--function-version") => version = Some(value()?),
             Some("--env") => env.push(variable(value()?)?),
-            Some("--memory-bytes") => memory_bytes = Some(number("--memory-bytes", &value()?)?),
-            Some("--cpu-ms") => cpu_ms = Some(number("--cpu-ms", &value()?)?),
+            Some("--jail") => jail.mode = mode(&value()?)?,
+            Some("--connect") => jail.connect.push(number("--connect", &value()?)?),
+            Some("--scratch-bytes") => jail.scratch_bytes = number("--scratch-bytes", &value()?)?,
+            Some("--uid") => jail.uid = Some(unprivileged(number("--uid", &value()?)?)?),
+            Some("--threads") => limits.threads = Some(number("--threads", &value()?)?),
+            Some("--memory-bytes") => limits.memory_bytes = Some(number("--memory-bytes", &value()?)?),
+            Some("--cpu-ms") => limits.cpu_ms = Some(number("--cpu-ms", &value()?)?),
             Some("--timeout-ms") => timeout_ms = Some(number("--timeout-ms", &value()?)?),
             Some(unknown) if unknown.starts_with("--") => {
                 return Err(UsageError(format!("unknown option `{unknown}`")));
@@ -95,15 +112,15 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     }
     let module = module.ok_or_else(|| UsageError("no MODULE is given".to_owned()))?;
     let file_name = || module.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Command::Run(Options {
+    Ok(Command::Run(Box::new(Options {
         function: function.unwrap_or_else(file_name),
         version: version.unwrap_or_else(|| "unversioned".to_owned()),
         module,
         env,
-        memory_bytes,
-        cpu_ms,
+        jail,
+        limits,
         timeout_ms,
-    }))
+    })))
 }
 
 fn text_after(option: &OsString, value: Option<OsString>) -> Result<String, UsageError> {
@@ -112,8 +129,26 @@ fn text_after(option: &OsString, value: Option<OsString>) -> Result<String, Usag
     value.into_string().map_err(|_| UsageError(format!("the value of `{option}` is not UTF-8")))
 }
 
-fn number(option: &str, value: &str) -> Result<u64, UsageError> {
-    value.parse().map_err(|_| UsageError(format!("`{option} {value}` is not a number of 64 bits")))
+fn number<N: FromStr>(option: &str, value: &str) -> Result<N, UsageError> {
+    let bits = 8 * size_of::<N>();
+    value.parse().map_err(|_| UsageError(format!("`{option} {value}` is not a number of {bits} bits")))
+}
+
+fn mode(value: &str) -> Result<Mode, UsageError> {
+    match value {
+        "strict" => Ok(Mode::Strict),
+        "inner" => Ok(Mode::Inner),
+        "off" => Ok(Mode::Off),
+        _ => Err(UsageError(format!("`--jail {value}` is none of strict, inner, off"))),
+    }
+}
+
+fn unprivileged(uid: u32) -> Result<u32, UsageError> {
+    // The last one is -1, which means "leave it as it is" (setresuid(2)).
+    match uid {
+        0 | u32::MAX => Err(UsageError(format!("`--uid {uid}` is no unprivileged user"))),
+        uid => Ok(uid),
+    }
 }
 
 fn variable(text: String) -> Result<(String, Option<String>), UsageError> {
@@ -143,17 +178,21 @@ mod tests {
             function: "f".to_owned(),
             version: "v1".to_owned(),
             env: vec![("A".to_owned(), None), ("B".to_owned(), Some("c=d".to_owned()))],
-            memory_bytes: Some(1024),
-            cpu_ms: None,
+            jail: Jail { mode: Mode::Inner, uid: Some(7), connect: vec![53, 443], scratch_bytes: 9 },
+            limits: Limits { memory_bytes: Some(1024), cpu_ms: None, threads: Some(3) },
             timeout_ms: None,
         };
         check(
-            "--function f --env A /m/libm.so --function-version v1 --memory-bytes 1024 --env B=c=d",
-            Ok(Command::Run(options)),
+            "--function f --env A /m/libm.so --function-version v1 --memory-bytes 1024 --env B=c=d --jail inner \
+             --uid 7 --connect 53 --connect 443 --scratch-bytes 9 --threads 3",
+            Ok(Command::Run(Box::new(options))),
         );
         check("--nonsense m.so", Err("unknown option `--nonsense`"));
         check("m.so --cpu-ms", Err("`--cpu-ms` lacks its value"));
         check("m.so --cpu-ms soon", Err("`--cpu-ms soon` is not a number of 64 bits"));
+        check("m.so --connect 65536", Err("`--connect 65536` is not a number of 16 bits"));
+        check("m.so --jail on", Err("`--jail on` is none of strict, inner, off"));
+        check("m.so --uid 0", Err("`--uid 0` is no unprivileged user"));
         check("m.so --env =x", Err("`--env` lacks the variable's name"));
         check("a.so b.so", Err("more than one MODULE is given"));
         check("", Err("no MODULE is given"));

@@ -2,6 +2,7 @@
 
 use crate::channel::{self, ChannelError};
 use crate::environment::{self, EnvironmentError};
+use crate::jail::{self, JailError, Mode};
 use crate::limits::{self, LimitError};
 use crate::module::{Module, ModuleError};
 use crate::options::Options;
@@ -18,6 +19,9 @@ pub enum Failure {
     /// A variable is missing.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
+    /// A restriction can't be put in force.
+    #[error(transparent)]
+    Jail(#[from] JailError),
     /// A limit can't be set.
     #[error(transparent)]
     Limit(#[from] LimitError),
@@ -42,7 +46,9 @@ impl Failure {
             Self::Channel(ChannelError::Write(_)) => ExitCode::ResponseNotWritten,
             Self::Channel(_) => ExitCode::Io,
             Self::Environment(_) => ExitCode::EnvironmentIncomplete,
-            Self::Limit(_) | Self::DieWithParent(_) | Self::Timeout(_) => ExitCode::NotConfined,
+            Self::Jail(_) | Self::Limit(_) | Self::DieWithParent(_) | Self::Timeout(_) => {
+                ExitCode::NotConfined
+            }
             Self::Request(_) => ExitCode::BadRequest,
             Self::Module(ModuleError::NotLoaded { .. }) => ExitCode::ModuleNotLoaded,
             Self::Module(ModuleError::MissingSymbol { .. }) => ExitCode::MissingSymbol,
@@ -72,15 +78,20 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     // Before any module code: from here on neither printf nor a guess at descriptor 1 reaches the response.
     let response = channel::take()?;
     let env = environment::replace(&options.env)?;
-    limits::apply(options.memory_bytes, options.cpu_ms)?;
+
+    // From here on this is another process, in strict mode; the one that the host started waits for its end.
+    let file = jail::enter(&options.jail, &options.module)?;
+    limits::apply(&options.limits, options.jail.mode != Mode::Off)?;
     crash::watch_for_memory()?;
     crash::keep_exit_codes_apart()?;
+    jail::confine(&options.jail, &file)?;
 
-    // Before the module is loaded, so that a bad request is never taken for a bad module.
+    // Inside, since a stranger wrote it; before the module is loaded, so that a bad request is never taken for a bad
+    // module.
     let request = channel::read_request()?;
     FezzWireRequest::decode(&request).map_err(Failure::Request)?;
 
-    let module = Module::load(&options.module)?;
+    let module = Module::load(&file)?;
     module.on_load(&abi::encode_load_context(&options.function, &options.version, &env))?;
     let answer = module.handle(&request)?;
     channel::write_response(&response, answer)?;

@@ -59,6 +59,15 @@ pub fn close_from(first: u32) -> Result<(), Errno> {
     if result == 0 { Ok(()) } else { Err(last_error()) }
 }
 
+/// Closes all but stderr, for a process that has nothing left to do but to wait.
+pub fn close_all_but_stderr() {
+    for standard in [0, 1] {
+        // SAFETY: this process uses neither any more, nor does it ever return to code that would.
+        unsafe { libc::close(standard) };
+    }
+    close_from(3).unwrap_or_default();
+}
+
 /// Replaces the process's environment.
 pub fn replace_environment(env: &[(String, String)]) {
     // SAFETY: single-threaded: the module, the only thing here that starts threads, isn't loaded yet.
@@ -126,6 +135,7 @@ pub fn on_exit(handler: extern "C" fn(c_int, *mut c_void)) -> Result<(), Errno> 
     if result == 0 { Ok(()) } else { Err(Errno::NOMEM) }
 }
 
-fn last_error() -> Errno {
+/// What the last call through libc said.
+pub fn last_error() -> Errno {
     Errno::from_raw_os_error(errno())
 }

@@ -1,0 +1,40 @@
+//! Compiles the lists of `src/jail/policy.rs` into seccomp filters, so that no process has to.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::path::Path;
+
+mod filter;
+
+#[path = "../src/jail/policy.rs"]
+#[allow(dead_code, unreachable_pub, reason = "it is the library's, which needs more of it")]
+mod policy;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=build");
+    println!("cargo::rerun-if-changed=src/jail/policy.rs");
+    let (target, here) = (std::env::var("CARGO_CFG_TARGET_ARCH")?, std::env::consts::ARCH);
+    if target != here {
+        return Err(format!(
+            "the numbers of system calls are those of {here}: build the runner for {target} there"
+        )
+        .into());
+    }
+    let network: Vec<_> = policy::ALWAYS.iter().chain(policy::NETWORK).copied().collect();
+    let filters = [
+        ("CLOSED", "What functions without a network may do.", policy::ALWAYS),
+        ("NETWORK", "What functions with a network may do.", &network),
+    ];
+    let mut text = String::new();
+    for (name, doc, allowed) in filters {
+        let steps = filter::compile(allowed, policy::UNKNOWN)?;
+        writeln!(text, "/// {doc}\npub(super) static {name}: [sock_filter; {}] = [", steps.len())?;
+        for step in steps {
+            let libc::sock_filter { code, jt, jf, k } = step;
+            writeln!(text, "    sock_filter {{ code: {code:#04x}, jt: {jt}, jf: {jf}, k: {k:#x} }},")?;
+        }
+        writeln!(text, "];")?;
+    }
+    std::fs::write(Path::new(&std::env::var("OUT_DIR")?).join("filters.rs"), text)?;
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Who the process is: never root, neither outside nor inside.
+
+use rustix::fs::{Gid, Uid};
+use rustix::io::Errno;
+use rustix::process::{DumpableBehavior, getegid, geteuid, set_dumpable_behavior};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use std::io;
+
+/// Nobody, and nogroup: the one user that there is inside.
+const NOBODY: u32 = 65534;
+
+/// Why the process stays who it is.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// One of the calls that give up root.
+    #[error(
+        "failed to give up root for uid {uid}: is it mapped in this user namespace? choose another range by --uid-base of hhrf"
+    )]
+    GiveUpRoot {
+        /// Who it should have become.
+        uid: u32,
+        /// What the system says.
+        source: Errno,
+    },
+    /// One of the files that map ids into a user namespace.
+    #[error("failed to write `{file}`")]
+    Map {
+        /// The file.
+        file: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Whether the process is root, perhaps only of a user namespace.
+pub fn is_root() -> bool {
+    geteuid().is_root()
+}
+
+/// Gives up root, its groups and with them its capabilities: for `uid` and the group of the same number, or for nobody.
+///
+/// # Errors
+///
+/// `EINVAL`: the id isn't mapped, as in a container that has only some. `EPERM`: root without its capabilities.
+pub fn give_up_root(uid: Option<u32>) -> Result<(), IdentityError> {
+    let uid = uid.unwrap_or(NOBODY);
+    let failed = |source| IdentityError::GiveUpRoot { uid, source };
+    // The groups first: without root they couldn't be given up. One thread, so that the system calls, which are a
+    // thread's own, do for the process.
+    set_thread_groups(&[]).map_err(failed)?;
+    let gid = Gid::from_raw(uid);
+    set_thread_res_gid(gid, gid, gid).map_err(failed)?;
+    let (user, root) = (Uid::from_raw(uid), Uid::ROOT);
+    debug_assert_ne!(user, root);
+    set_thread_res_uid(user, user, user).map_err(failed)?;
+    // Another uid makes /proc/self/uid_map root's own (proc(5), PR_SET_DUMPABLE). Taken back before the module runs.
+    set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(failed)
+}
+
+/// Maps the one user and the one group of a new user namespace, which are whoever made it, to nobody and nogroup
+/// (user_namespaces(7)).
+///
+/// # Errors
+///
+/// See [`IdentityError::Map`].
+pub fn map_to_nobody(outside: (Uid, Gid)) -> Result<(), IdentityError> {
+    let (uid, gid) = outside;
+    // Without this, an unprivileged user may map no group: else it could leave one that forbids it something.
+    write("/proc/self/setgroups", "deny")?;
+    write("/proc/self/uid_map", &format!("{NOBODY} {uid} 1"))?;
+    write("/proc/self/gid_map", &format!("{NOBODY} {gid} 1"))
+}
+
+/// The ids that [`map_to_nobody`] takes; read before the new user namespace is made, in which nobody has one yet.
+pub fn outside() -> (Uid, Gid) {
+    (geteuid(), getegid())
+}
+
+/// Lets no process in this user namespace make another one, in which it would have every capability and with it most
+/// of the kernel's attack surface again.
+///
+/// # Errors
+///
+/// See [`IdentityError::Map`].
+pub fn forbid_user_namespaces() -> Result<(), IdentityError> {
+    write("/proc/sys/user/max_user_namespaces", "0")
+}
+
+fn write(file: &'static str, text: &str) -> Result<(), IdentityError> {
+    std::fs::write(file, text).map_err(|source| IdentityError::Map { file, source })
+}

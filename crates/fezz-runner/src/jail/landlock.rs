@@ -1,0 +1,94 @@
+//! Landlock: which files may be opened for what, which TCP ports reached, and nobody outside signalled (landlock(7)).
+//!
+//! A second line behind the root and the network namespace where this process made those; the first one where a wrapper did.
+
+use super::view;
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, PathFd,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+};
+use std::path::Path;
+
+/// Why files or ports aren't restricted.
+#[derive(Debug, thiserror::Error)]
+pub enum LandlockError {
+    /// The kernel has no Landlock.
+    #[error(
+        "failed to restrict files: use Linux 5.13 or later with Landlock enabled (CONFIG_LSM or lsm= must name it)"
+    )]
+    Files(#[source] RulesetError),
+    /// The kernel's Landlock doesn't know ports.
+    #[error("failed to restrict TCP ports: `network` needs Linux 6.7 or later with Landlock enabled")]
+    Ports(#[source] RulesetError),
+    /// A rule can't be added, or all of them not put in force.
+    #[error("failed to put the Landlock rules in force")]
+    Rules(#[source] RulesetError),
+}
+
+/// Restricts this process, for good, to reading `module` and what `view.rs` lists, to writing in the scratch, if there is
+/// one, and to connecting to `ports`.
+///
+/// # Errors
+///
+/// The kernel lacks what is needed. What it may lack, because other steps restrict the same, are the scopes (Linux 6.12)
+/// and truncation, moves between folders and device ioctls as rights of their own.
+pub fn restrict(module: &Path, has_scratch: bool, ports: &[u16]) -> Result<(), LandlockError> {
+    let mut rules = ruleset(!ports.is_empty())?;
+    let reading = AccessFs::ReadFile | AccessFs::ReadDir;
+    let network = if ports.is_empty() { &[] } else { view::NETWORK };
+    for (path, _) in view::ALWAYS.iter().chain(network) {
+        rules = allow(rules, Path::new(path), reading)?;
+    }
+    for (path, _) in view::DEVICES {
+        rules = allow(rules, Path::new(path), AccessFs::ReadFile | AccessFs::WriteFile)?;
+    }
+    rules = allow(rules, module, reading)?;
+    if has_scratch {
+        // No devices, sockets or pipes, and nothing to execute.
+        let not = AccessFs::Execute
+            | AccessFs::MakeChar
+            | AccessFs::MakeBlock
+            | AccessFs::MakeSock
+            | AccessFs::MakeFifo;
+        let all = AccessFs::from_all(NEWEST_TESTED) & !(not | AccessFs::IoctlDev);
+        rules = allow(rules, Path::new(view::SCRATCH), all)?;
+    }
+    for port in ports {
+        rules = rules.add_rule(NetPort::new(*port, AccessNet::ConnectTcp)).map_err(LandlockError::Rules)?;
+    }
+    rules.restrict_self().map_err(LandlockError::Rules)?;
+    Ok(())
+}
+
+/// What later kernels add is taken where it is there.
+const NEWEST_TESTED: ABI = ABI::V7;
+
+/// Handles all that the kernel can handle, so that what no rule allows is refused.
+fn ruleset(has_network: bool) -> Result<RulesetCreated, LandlockError> {
+    let files = |level, abi| {
+        move |ruleset: Ruleset| ruleset.set_compatibility(level).handle_access(AccessFs::from_all(abi))
+    };
+    let rules =
+        files(CompatLevel::HardRequirement, ABI::V1)(Ruleset::default()).map_err(LandlockError::Files)?;
+    let ports = if has_network { CompatLevel::HardRequirement } else { CompatLevel::BestEffort };
+    let rules = rules
+        .set_compatibility(ports)
+        .handle_access(AccessNet::from_all(ABI::V4))
+        .map_err(LandlockError::Ports)?;
+    let rules = files(CompatLevel::BestEffort, NEWEST_TESTED)(rules).map_err(LandlockError::Files)?;
+    let rules = rules.scope(Scope::from_all(ABI::V6)).map_err(LandlockError::Rules)?;
+    rules.create().map_err(LandlockError::Files)
+}
+
+/// Allows `access` to a file or to all below a folder; to none where there is no such path.
+fn allow(
+    rules: RulesetCreated,
+    path: &Path,
+    access: impl Into<BitFlags<AccessFs>>,
+) -> Result<RulesetCreated, LandlockError> {
+    let access = access.into();
+    let Ok(opened) = PathFd::new(path) else { return Ok(rules) };
+    // Of a file, the rights of folders would be refused.
+    let access = if path.is_dir() { access } else { access & AccessFs::from_file(NEWEST_TESTED) };
+    rules.add_rule(PathBeneath::new(opened, access)).map_err(LandlockError::Rules)
+}

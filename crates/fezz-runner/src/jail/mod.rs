@@ -1,0 +1,167 @@
+//! The jail: what this process gives up before it loads a module, which is assumed to be hostile.
+//!
+//! In the order in which things are given up: [`identity`] (who it is), [`namespaces`] (what it shares), [`root`] (which files
+//! there are; [`view`] lists them), [`processes`] (which others), [`capabilities`], [`landlock`](mod@landlock) (which files may be opened
+//! for what), [`seccomp`] (which system calls may be made; [`policy`] lists them); then [`self_test`] tries whether it holds. The limits
+//! of memory and the like are in [`crate::limits`].
+//!
+//! [`syscalls`] has the unsafe ones.
+
+pub mod identity;
+pub mod namespaces;
+pub mod root;
+pub mod view;
+
+pub mod processes;
+
+pub mod capabilities;
+pub mod landlock;
+pub mod policy;
+pub mod seccomp;
+
+pub mod self_test;
+
+pub mod syscalls;
+
+use rustix::io::Errno;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use std::path::{Path, PathBuf};
+
+/// How much of the jail this process makes itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// All of it.
+    Strict,
+    /// What composes with a wrapper, which makes the namespaces and the root.
+    Inner,
+    /// None of it.
+    Off,
+}
+
+/// What a function is left with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Jail {
+    /// How much is made here.
+    pub mode: Mode,
+    /// Who to be, where this process is root.
+    pub uid: Option<u32>,
+    /// The TCP ports that it may connect to; none stands for no network at all.
+    pub connect: Vec<u16>,
+    /// The size of the folder that it may write to; 0 stands for none.
+    pub scratch_bytes: u64,
+}
+
+/// A restriction can't be put in force. The module isn't loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum JailError {
+    /// The uid, or its mapping.
+    #[error(transparent)]
+    Identity(#[from] identity::IdentityError),
+    /// Namespaces.
+    #[error(transparent)]
+    Namespaces(#[from] namespaces::NamespaceError),
+    /// The root.
+    #[error(transparent)]
+    Root(#[from] root::RootError),
+    /// The processes.
+    #[error(transparent)]
+    Processes(#[from] processes::ProcessError),
+    /// The capabilities.
+    #[error("failed to give up {what}")]
+    Privileges {
+        /// Which.
+        what: &'static str,
+        /// What the system says.
+        source: Errno,
+    },
+    /// Landlock.
+    #[error(transparent)]
+    Landlock(#[from] landlock::LandlockError),
+    /// The filter of system calls.
+    #[error("failed to filter system calls: use a kernel with CONFIG_SECCOMP_FILTER")]
+    Seccomp(#[source] Errno),
+    /// The wrapper gives no scratch, or a larger one.
+    #[error(
+        "the scratch isn't there: let the wrapper mount a tmpfs of at most {bytes} bytes on {}, as --scratch-bytes says",
+        view::SCRATCH
+    )]
+    NoScratch {
+        /// How large it may be.
+        bytes: u64,
+    },
+    /// It doesn't hold.
+    #[error(transparent)]
+    Broken(#[from] self_test::BrokenJail),
+}
+
+/// Leaves the host's surroundings: who it is, its namespaces, files and processes. Returns the module's path in the new
+/// ones, and this in another process: the one that called waits for its end, and ends as it does.
+///
+/// # Errors
+///
+/// What can't be left, with the mend.
+pub fn enter(jail: &Jail, module: &Path) -> Result<PathBuf, JailError> {
+    if jail.mode == Mode::Off {
+        return Ok(module.to_owned());
+    }
+    let has_network = !jail.connect.is_empty();
+    let is_root = identity::is_root();
+    let makes_root = jail.mode == Mode::Strict;
+    // While it is still somebody who may go through the folders above it.
+    let taken = if is_root && makes_root { Some(root::Detached::module(module)?) } else { None };
+    // Before the user namespace is made, which belongs to its maker: one that belongs to root would open root's files.
+    if is_root {
+        identity::give_up_root(jail.uid)?;
+    }
+    if !makes_root {
+        return Ok(module.to_owned());
+    }
+    let outside = identity::outside();
+    namespaces::leave(has_network)?;
+    // While /proc is still there; the ids first, without which nothing could be made in the new root.
+    identity::map_to_nobody(outside)?;
+    identity::forbid_user_namespaces()?;
+    let taken = match taken {
+        Some(taken) => taken,
+        None => root::Detached::module(module)?,
+    };
+    let file_name = module.file_name().unwrap_or(module.as_os_str());
+    let inside = root::change(&taken, file_name, has_network, jail.scratch_bytes)?;
+    // The last of these, since only a child is in the new PID namespace, and its parent should be as small as can be.
+    processes::split()?;
+    Ok(inside)
+}
+
+/// Gives up what a process in the right surroundings can still do. The last step before the module is loaded.
+///
+/// # Errors
+///
+/// What can't be given up, with the mend; or what could be done nevertheless.
+pub fn confine(jail: &Jail, module: &Path) -> Result<(), JailError> {
+    if jail.mode == Mode::Off {
+        return Ok(());
+    }
+    let failed = |what| move |source| JailError::Privileges { what, source };
+    capabilities::drop_all().map_err(failed("capabilities"))?;
+    // Before Landlock and the filter, which ask for it.
+    capabilities::no_new_privileges().map_err(failed("set-user-ID programs"))?;
+    // Nobody may trace it, whoever has the same uid; behind the change of ids, which sets it anew.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("being traced"))?;
+    if jail.mode == Mode::Inner && jail.scratch_bytes > 0 {
+        check_scratch(jail.scratch_bytes)?;
+    }
+    landlock::restrict(module, jail.scratch_bytes > 0, &jail.connect)?;
+    // The last, for the steps above are what it forbids.
+    let has_network = !jail.connect.is_empty();
+    seccomp::install(has_network).map_err(JailError::Seccomp)?;
+    self_test::run(has_network)?;
+    Ok(())
+}
+
+/// Checks that a wrapper gave the scratch, and no more of it than the manifest says.
+fn check_scratch(bytes: u64) -> Result<(), JailError> {
+    let found = rustix::fs::statfs(view::SCRATCH).map_err(|_| JailError::NoScratch { bytes })?;
+    let size = found.f_blocks.saturating_mul(found.f_bsize.cast_unsigned());
+    let is_tmpfs = found.f_type == libc::TMPFS_MAGIC;
+    if is_tmpfs && size <= bytes { Ok(()) } else { Err(JailError::NoScratch { bytes }) }
+}

@@ -1,0 +1,293 @@
+//! The system calls that a module may make, as data: each with who needs it. Whatever isn't listed is refused with
+//! `EPERM`; what stands in [`UNKNOWN`] with `ENOSYS`, so that libraries fall back on an older call.
+//!
+//! `build.rs` compiles these lists into filters; `seccomp.rs` installs one of them. An addition here widens what a hostile
+//! module can reach of the kernel, for all functions: name who can't do without, and say why that is safe.
+
+use libc::c_long;
+
+/// One system call, or one way to make it.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowed {
+    /// Its number on this architecture.
+    pub number: c_long,
+    /// Its name, as in its manual page.
+    pub name: &'static str,
+    /// What its arguments must be, all of it; several entries of one call are alternatives.
+    pub only: &'static [Argument],
+    /// Who needs it.
+    pub who: &'static str,
+}
+
+/// What one argument must be.
+#[derive(Debug, Clone, Copy)]
+pub struct Argument {
+    /// Its place, from 0.
+    pub index: u8,
+    /// What its value must be.
+    pub test: Test,
+}
+
+/// A test of an argument's value. The kernel takes integers of 32 bits out of the lower half, and so does this.
+#[derive(Debug, Clone, Copy)]
+pub enum Test {
+    /// This number.
+    Is(u32),
+    /// Of the bits in `mask`, just those in `value`.
+    Bits {
+        /// Which bits count.
+        mask: u32,
+        /// How they must be.
+        value: u32,
+    },
+    /// A null pointer.
+    IsNull,
+    /// The process's own id, put in when the filter is installed.
+    IsThisProcess,
+}
+
+/// Stands in the compiled filter where the process's own id goes: no process id is that high (proc(5), pid_max).
+pub const THIS_PROCESS: u32 = 0x7e2a_5e1f;
+
+macro_rules! calls {
+    ($($name:ident $([$($index:literal: $test:expr),+])? => $who:literal,)*) => {
+        &[$(Allowed {
+            number: libc::$name,
+            name: stringify!($name),
+            only: &[$($(Argument { index: $index, test: $test }),+)?],
+            who: $who,
+        }),*]
+    };
+}
+
+/// A thread: everything is shared, and no namespace is new. The bits are those of clone(2) that make the difference.
+const A_THREAD: Test = Test::Bits {
+    mask: (libc::CLONE_VM
+        | libc::CLONE_SIGHAND
+        | libc::CLONE_THREAD
+        | libc::CLONE_PTRACE
+        | libc::CLONE_UNTRACED
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWCGROUP
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUSER
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWNET) as u32,
+    value: (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD) as u32,
+};
+
+/// Memory that is the process's own: MAP_PRIVATE alone of the types in the lowest four bits.
+const PRIVATE_MEMORY: Test = Test::Bits {
+    mask: (libc::MAP_TYPE | libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN) as u32,
+    value: (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u32,
+};
+
+/// A file's pages, whether shared with its other readers or not.
+const A_FILE: Test = Test::Bits { mask: (libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN) as u32, value: 0 };
+
+/// The type of a socket without its flags SOCK_NONBLOCK and SOCK_CLOEXEC (socket(2)).
+const STREAM: Test = Test::Bits { mask: 0xf, value: libc::SOCK_STREAM as u32 };
+
+/// What every function may do.
+pub const ALWAYS: &[Allowed] = calls! {
+    // Memory. PROT_EXEC isn't told apart: dlopen(3) needs it, and so does code that is made as it runs.
+    SYS_brk => "malloc",
+    // Shared memory without a file would be counted by no limit of the process, and shared with nobody; neither would
+    // what grows downwards (mmap(2), setrlimit(2)).
+    SYS_mmap [3: PRIVATE_MEMORY] => "malloc, threads' stacks",
+    SYS_mmap [3: A_FILE] => "dlopen, files",
+    SYS_munmap => "malloc, threads' stacks",
+    SYS_mremap => "realloc of large blocks",
+    SYS_mprotect => "threads' guard pages, dlopen's relocations",
+    SYS_madvise => "free, allocators that give memory back",
+    SYS_membarrier => "garbage collectors, crossbeam and other lock-free code",
+    SYS_mincore => "libunwind, which asks whether an address is mapped",
+    SYS_mlock => "libraries that keep keys out of swap; RLIMIT_MEMLOCK bounds it",
+    SYS_munlock => "the same",
+
+    // Threads.
+    SYS_clone [0: A_THREAD] => "pthread_create",
+    SYS_set_robust_list => "a thread's start",
+    SYS_rseq => "a thread's start",
+    SYS_set_tid_address => "a thread's start",
+    SYS_gettid => "thread names in logs, Rust's mutexes",
+    SYS_futex => "mutexes, condition variables, join",
+    SYS_sched_yield => "spinning locks",
+    SYS_sched_getaffinity => "how many threads a runtime starts",
+    SYS_getcpu => "allocators with an arena for each processor",
+    SYS_prctl [0: Test::Is(libc::PR_SET_NAME as u32)] => "thread names",
+    SYS_prctl [0: Test::Is(libc::PR_GET_NAME as u32)] => "thread names",
+    SYS_prctl [0: Test::Is(libc::PR_SET_VMA as u32)] => "glibc names its mappings",
+    SYS_exit => "a thread's end",
+    SYS_exit_group => "the process's end",
+
+    // Signals, of the process to itself.
+    SYS_rt_sigaction => "handlers of crashes, runtimes",
+    SYS_rt_sigprocmask => "pthread_create, abort",
+    SYS_rt_sigreturn => "the end of every handler",
+    SYS_rt_sigtimedwait => "sigwait",
+    SYS_rt_sigsuspend => "sigsuspend",
+    SYS_rt_sigpending => "sigpending",
+    SYS_sigaltstack => "Rust's threads: a stack for the handler of stack overflows",
+    SYS_tgkill [0: Test::IsThisProcess] => "abort, raise, pthread_kill",
+    SYS_kill [0: Test::IsThisProcess] => "kill(getpid(), ...) in C code",
+    SYS_restart_syscall => "the kernel, behind a stop (SIGSTOP, SIGCONT)",
+
+    // Time.
+    SYS_clock_gettime => "time, where the vDSO can't tell it",
+    SYS_clock_getres => "the same",
+    SYS_clock_nanosleep => "sleep",
+    SYS_nanosleep => "sleep",
+    SYS_gettimeofday => "time",
+    SYS_timerfd_create => "async-io",
+    SYS_timerfd_settime => "async-io",
+    SYS_timerfd_gettime => "async-io",
+    SYS_setitimer => "alarm, timeouts in C code",
+    SYS_getitimer => "the same",
+
+    // What the process is.
+    SYS_getpid => "seeds, logs",
+    SYS_getppid => "the same",
+    SYS_getpgrp => "the same",
+    SYS_getpgid => "the same",
+    SYS_getsid => "the same",
+    SYS_getuid => "secure_getenv and the like",
+    SYS_geteuid => "the same",
+    SYS_getgid => "the same",
+    SYS_getegid => "the same",
+    SYS_getresuid => "the same",
+    SYS_getresgid => "the same",
+    SYS_getgroups => "the same",
+    SYS_getrandom => "HashMap, keys, ids",
+    SYS_uname => "runtimes that ask for the kernel's version",
+    SYS_sysinfo => "caches sized by memory",
+    SYS_getrusage => "measurements",
+    SYS_times => "measurements",
+    SYS_getpriority => "runtimes that ask",
+    SYS_getrlimit => "the stack's size",
+    SYS_prlimit64 [0: Test::Is(0), 2: Test::IsNull] => "the same: to ask, not to set",
+    SYS_umask => "mkdtemp and the like",
+    SYS_capget => "runtimes that ask whether they are privileged",
+
+    // Open descriptors.
+    SYS_read => "all",
+    SYS_readv => "all",
+    SYS_pread64 => "dlopen, files",
+    SYS_preadv => "files",
+    SYS_preadv2 => "files",
+    SYS_write => "all",
+    SYS_writev => "all",
+    SYS_pwrite64 => "files in the scratch",
+    SYS_pwritev => "files in the scratch",
+    SYS_pwritev2 => "files in the scratch",
+    SYS_close => "all",
+    SYS_close_range => "libraries that close what they don't know",
+    SYS_lseek => "files, stdio",
+    SYS_dup => "stdio",
+    SYS_dup2 => "stdio",
+    SYS_dup3 => "stdio",
+    // Not F_SETOWN and F_SETSIG, which have the kernel send signals to others.
+    SYS_fcntl [1: Test::Is(libc::F_DUPFD as u32)] => "dup",
+    SYS_fcntl [1: Test::Is(libc::F_DUPFD_CLOEXEC as u32)] => "dup",
+    SYS_fcntl [1: Test::Is(libc::F_GETFD as u32)] => "O_CLOEXEC",
+    SYS_fcntl [1: Test::Is(libc::F_SETFD as u32)] => "O_CLOEXEC",
+    SYS_fcntl [1: Test::Is(libc::F_GETFL as u32)] => "O_NONBLOCK",
+    SYS_fcntl [1: Test::Is(libc::F_SETFL as u32)] => "O_NONBLOCK",
+    SYS_fcntl [1: Test::Is(libc::F_GETLK as u32)] => "databases in the scratch",
+    SYS_fcntl [1: Test::Is(libc::F_SETLK as u32)] => "databases in the scratch",
+    SYS_fcntl [1: Test::Is(libc::F_SETLKW as u32)] => "databases in the scratch",
+    SYS_fcntl [1: Test::Is(libc::F_OFD_SETLK as u32)] => "databases in the scratch",
+    SYS_ioctl [1: Test::Is(libc::FIONBIO as u32)] => "sockets and pipes that don't block",
+    SYS_ioctl [1: Test::Is(libc::FIONREAD as u32)] => "how much can be read",
+    SYS_ioctl [1: Test::Is(libc::FIOCLEX as u32)] => "Rust's standard library",
+    SYS_ioctl [1: Test::Is(libc::TCGETS as u32)] => "isatty, which C's stdio asks of stdout",
+    SYS_ioctl [1: Test::Is(libc::TIOCGWINSZ as u32)] => "terminal libraries, which are told that there is none",
+    SYS_pipe => "runtimes that wake themselves",
+    SYS_pipe2 => "runtimes that wake themselves",
+    SYS_eventfd2 => "tokio, which wakes itself",
+    SYS_socketpair [0: Test::Is(libc::AF_UNIX as u32), 1: STREAM] => "tokio, with its feature `signal`: it reaches nobody else",
+    SYS_sendto [4: Test::IsNull] => "the standard library's writes to that pair, or to a connection",
+    SYS_recvfrom [4: Test::IsNull] => "the same, reads",
+    SYS_shutdown => "the ends of connections",
+
+    // Waiting.
+    SYS_poll => "all",
+    SYS_ppoll => "all",
+    SYS_select => "C code",
+    SYS_pselect6 => "C code",
+    SYS_epoll_create1 => "tokio",
+    SYS_epoll_ctl => "tokio",
+    SYS_epoll_wait => "tokio",
+    SYS_epoll_pwait => "tokio",
+    SYS_epoll_pwait2 => "async-io",
+    SYS_signalfd4 => "runtimes that read signals",
+
+    // Files: what there is, the root and Landlock say.
+    SYS_open => "C code, dlopen",
+    SYS_openat => "all",
+    SYS_stat => "C code, time zones",
+    SYS_lstat => "C code",
+    SYS_fstat => "dlopen, stdio",
+    SYS_newfstatat => "dlopen, files",
+    SYS_statx => "Rust's standard library",
+    SYS_statfs => "sizes of file systems",
+    SYS_fstatfs => "sizes of file systems",
+    SYS_access => "dlopen, time zones",
+    SYS_faccessat => "the same",
+    SYS_faccessat2 => "the same",
+    SYS_readlink => "realpath",
+    SYS_readlinkat => "realpath",
+    SYS_getdents64 => "listings of folders, certificates among them",
+    SYS_getcwd => "relative paths",
+    SYS_chdir => "relative paths",
+    SYS_fchdir => "relative paths",
+    SYS_fadvise64 => "readers of large files",
+    SYS_flock => "databases in the scratch",
+
+    // Files in the scratch; the rest of the root is read-only.
+    SYS_mkdir => "temporary folders",
+    SYS_mkdirat => "temporary folders",
+    SYS_rmdir => "temporary folders",
+    SYS_unlink => "temporary files",
+    SYS_unlinkat => "temporary files",
+    SYS_rename => "files that appear whole",
+    SYS_renameat => "files that appear whole",
+    SYS_renameat2 => "files that appear whole",
+    SYS_link => "files that appear whole",
+    SYS_linkat => "files that appear whole",
+    SYS_symlink => "archives that are unpacked",
+    SYS_symlinkat => "archives that are unpacked",
+    SYS_chmod => "archives that are unpacked",
+    SYS_fchmod => "archives that are unpacked, tempfile",
+    SYS_fchmodat => "archives that are unpacked",
+    SYS_utimensat => "archives that are unpacked",
+    SYS_truncate => "databases",
+    SYS_ftruncate => "databases",
+    SYS_fallocate => "databases",
+    SYS_fsync => "databases",
+    SYS_fdatasync => "databases",
+    SYS_copy_file_range => "copies of files",
+    SYS_sendfile => "copies of files",
+};
+
+/// What a function may do, too, whose manifest has `network.connect`: TCP to the ports that Landlock allows. No
+/// datagrams, which Landlock can't hold to a port: names are looked up by TCP (resolv.conf(5), use-vc).
+pub const NETWORK: &[Allowed] = calls! {
+    SYS_socket [0: Test::Is(libc::AF_INET as u32), 1: STREAM] => "TCP over IPv4",
+    SYS_socket [0: Test::Is(libc::AF_INET6 as u32), 1: STREAM] => "TCP over IPv6",
+    SYS_connect => "TCP",
+    SYS_getsockopt => "whether a connection is there",
+    SYS_setsockopt => "TCP_NODELAY, timeouts",
+    SYS_getsockname => "clients that ask",
+    SYS_getpeername => "clients that ask",
+    SYS_sendmsg => "writes of several buffers",
+    SYS_recvmsg => "reads into several buffers",
+};
+
+/// What is said not to exist, so that glibc and others do it another way, the arguments of which a filter can read.
+pub const UNKNOWN: &[Allowed] = calls! {
+    SYS_clone3 => "pthread_create, which then calls clone",
+    SYS_openat2 => "libraries that then call openat",
+    SYS_io_uring_setup => "runtimes that then use epoll",
+};

@@ -1,0 +1,125 @@
+//! The filter of system calls: the kernel's attack surface, cut down to `policy.rs` (seccomp(2)).
+
+use super::policy::THIS_PROCESS;
+use super::syscalls;
+use rustix::io::Errno;
+
+mod compiled {
+    use libc::sock_filter;
+    include!(concat!(env!("OUT_DIR"), "/filters.rs"));
+}
+
+/// Installs the filter, for good: it can't be taken off. Needs no_new_privs.
+///
+/// It begins by killing a process that calls by another architecture's numbers (int 0x80), under which the same number
+/// is another call.
+///
+/// # Errors
+///
+/// `EINVAL`: the kernel is built without seccomp filters.
+pub fn install(has_network: bool) -> Result<(), Errno> {
+    let mut steps = if has_network { compiled::NETWORK.to_vec() } else { compiled::CLOSED.to_vec() };
+    let own_id = rustix::process::getpid().as_raw_nonzero().get().cast_unsigned();
+    for step in steps.iter_mut().filter(|step| step.k == THIS_PROCESS) {
+        step.k = own_id;
+    }
+    syscalls::filter_system_calls(&steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::policy::{self, Allowed, Test};
+    use super::compiled;
+    use libc::{SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, c_long, sock_filter};
+
+    const ARCHITECTURE: u32 = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
+    const REFUSED: u32 = SECCOMP_RET_ERRNO | libc::EPERM as u32;
+
+    /// What the kernel would answer: its interpreter, of the few instructions that there are.
+    fn run(filter: &[sock_filter], architecture: u32, number: u32, arguments: [u64; 6]) -> u32 {
+        let mut data = vec![number, architecture, 0, 0];
+        data.extend(arguments.iter().flat_map(|value| [*value as u32, (value >> 32) as u32]));
+        let (mut at, mut value) = (0, 0);
+        loop {
+            let step = filter[at];
+            at += 1;
+            let holds = match step.code {
+                0x20 => {
+                    value = data[step.k as usize / 4];
+                    continue;
+                }
+                0x54 => {
+                    value &= step.k;
+                    continue;
+                }
+                0x05 => {
+                    at += step.k as usize;
+                    continue;
+                }
+                0x06 => return step.k,
+                0x15 => value == step.k,
+                0x35 => value >= step.k,
+                code => panic!("unknown code {code:#x}"),
+            };
+            at += usize::from(if holds { step.jt } else { step.jf });
+        }
+    }
+
+    /// Arguments that meet an entry's conditions.
+    fn arguments(call: &Allowed) -> [u64; 6] {
+        let mut arguments = [0x77; 6];
+        for argument in call.only {
+            arguments[usize::from(argument.index)] = match argument.test {
+                Test::Is(value) | Test::Bits { value, .. } => value.into(),
+                Test::IsNull => 0,
+                Test::IsThisProcess => policy::THIS_PROCESS.into(),
+            };
+        }
+        arguments
+    }
+
+    #[test]
+    fn what_is_listed_is_allowed_and_nothing_else() {
+        let network: Vec<Allowed> = policy::ALWAYS.iter().chain(policy::NETWORK).copied().collect();
+        for (filter, list) in [(&compiled::CLOSED[..], policy::ALWAYS), (&compiled::NETWORK[..], &network)] {
+            for call in list {
+                let answer = run(filter, ARCHITECTURE, call.number as u32, arguments(call));
+                assert_eq!(answer, SECCOMP_RET_ALLOW, "{}", call.name);
+                if !call.only.is_empty() {
+                    assert_eq!(
+                        run(filter, ARCHITECTURE, call.number as u32, [!0; 6]),
+                        REFUSED,
+                        "{}",
+                        call.name
+                    );
+                }
+            }
+            for number in 0..2000 {
+                let is_listed =
+                    |list: &[Allowed]| list.iter().any(|call| call.number == c_long::from(number));
+                let expected = match number {
+                    _ if is_listed(list) => continue,
+                    _ if is_listed(policy::UNKNOWN) => SECCOMP_RET_ERRNO | libc::ENOSYS as u32,
+                    _ => REFUSED,
+                };
+                assert_eq!(run(filter, ARCHITECTURE, number as u32, [0; 6]), expected, "{number}");
+            }
+        }
+    }
+
+    #[test]
+    fn another_architectures_numbers_kill_and_x32_is_refused() {
+        const I386: u32 = 0x4000_0003;
+        const X32_BIT: u32 = 0x4000_0000;
+        let read = libc::SYS_read as u32;
+        assert_eq!(run(&compiled::CLOSED, I386, read, [0; 6]), SECCOMP_RET_KILL_PROCESS);
+        assert_eq!(run(&compiled::CLOSED, ARCHITECTURE, read | X32_BIT, [0; 6]), REFUSED);
+    }
+
+    #[test]
+    fn a_null_pointer_is_null_in_all_its_bits() {
+        let call = libc::SYS_prlimit64 as u32;
+        assert_eq!(run(&compiled::CLOSED, ARCHITECTURE, call, [0, 3, 0, 0x77, 0, 0]), SECCOMP_RET_ALLOW);
+        assert_eq!(run(&compiled::CLOSED, ARCHITECTURE, call, [0, 3, 1 << 32, 0x77, 0, 0]), REFUSED);
+    }
+}

@@ -1,0 +1,186 @@
+//! What rustix offers no safe way to do for the jail, one system call a function.
+
+use crate::syscalls::{exit_now, last_error};
+use libc::{c_int, c_long, c_void, sock_filter};
+use rustix::fd::{AsRawFd, BorrowedFd};
+use rustix::io::Errno;
+use rustix::mount::MountAttrFlags;
+use rustix::process::Pid;
+use rustix::thread::UnshareFlags;
+use std::mem::MaybeUninit;
+
+/// Leaves namespaces for new ones (unshare(2)).
+///
+/// # Errors
+///
+/// What unshare(2) says.
+pub fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
+    // SAFETY: the descriptor table, whose unsharing rustix warns of, stays shared: no caller asks for CLONE_FILES.
+    unsafe { rustix::thread::unshare_unsafe(flags) }
+}
+
+/// Restricts a detached mount and all below it (mount_setattr(2)).
+///
+/// # Errors
+///
+/// `ENOSYS` before Linux 5.12.
+pub fn restrict_mounts(tree: BorrowedFd<'_>, attributes: MountAttrFlags) -> Result<(), Errno> {
+    mount_setattr(tree, attributes, libc::AT_RECURSIVE)
+}
+
+/// Restricts one mount, but nothing below it.
+///
+/// # Errors
+///
+/// As [`restrict_mounts`].
+pub fn restrict_mount(mount: BorrowedFd<'_>, attributes: MountAttrFlags) -> Result<(), Errno> {
+    mount_setattr(mount, attributes, 0)
+}
+
+fn mount_setattr(mount: BorrowedFd<'_>, attributes: MountAttrFlags, how: c_int) -> Result<(), Errno> {
+    let change =
+        libc::mount_attr { attr_set: attributes.bits().into(), attr_clr: 0, propagation: 0, userns_fd: 0 };
+    // SAFETY: the path is a C string, and the change outlives the call, which is told its size.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH | how,
+            &raw const change,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(last_error()) }
+}
+
+/// Makes a copy of this process (fork(2)): its id here, `None` in the copy.
+///
+/// # Errors
+///
+/// What fork(2) says.
+pub fn fork() -> Result<Option<Pid>, Errno> {
+    // SAFETY: this process has one thread, so that its copy may go on with anything.
+    match unsafe { libc::fork() } {
+        -1 => Err(last_error()),
+        id => Ok(Pid::from_raw(id)),
+    }
+}
+
+/// Starts the process that is PID 1 where this process's children are: it reaps, does nothing else, and ends with
+/// this process. It shares this process's memory, which makes it five times as cheap as a copy.
+///
+/// # Errors
+///
+/// What clone(2) says.
+pub fn start_first_process() -> Result<Pid, Errno> {
+    const STACK_BYTES: usize = 16 * 1024;
+    static mut STACK: [MaybeUninit<u8>; STACK_BYTES] = [MaybeUninit::uninit(); STACK_BYTES];
+    let stack: *mut c_void = (&raw mut STACK).cast();
+    // SAFETY: one past the end of the stack, which grows downwards.
+    let top = unsafe { stack.add(STACK_BYTES) };
+    // SAFETY: the stack is static, and nobody else uses it: this is called once. The function never returns, and uses
+    // no thread-local variable, of which it has this thread's.
+    let id = unsafe { libc::clone(reap_for_ever, top, libc::CLONE_VM | libc::SIGCHLD, std::ptr::null_mut()) };
+    if id == -1 { Err(last_error()) } else { Pid::from_raw(id).ok_or(Errno::AGAIN) }
+}
+
+/// System calls without libc's errno, which is the other process's, too.
+extern "C" fn reap_for_ever(_: *mut c_void) -> c_int {
+    // Without this the process would outlive its supervisor: nobody else ends it.
+    if crate::syscalls::die_with_parent().is_err() {
+        exit_now(1);
+    }
+    loop {
+        rustix::process::wait(rustix::process::WaitOptions::empty()).ok();
+        rustix::event::pause();
+    }
+}
+
+/// Ends this process by a signal, as another one was ended by it; without a core file, whose limit is 0.
+pub fn end_by(signal: c_int) -> ! {
+    // SAFETY: SIG_DFL is a disposition, not a function that could run.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    // SAFETY: has no precondition.
+    unsafe { libc::raise(signal) };
+    // One that can't be sent, or doesn't end a process: what a shell would say of it.
+    exit_now(u8::try_from(128 + signal).unwrap_or(1))
+}
+
+/// Installs a seccomp filter for this thread and those that it starts.
+///
+/// # Errors
+///
+/// `EINVAL`: the kernel is built without filters. `EACCES`: no_new_privs isn't set.
+pub fn filter_system_calls(steps: &[sock_filter]) -> Result<(), Errno> {
+    let program = libc::sock_fprog {
+        len: steps.len().try_into().map_err(|_| Errno::INVAL)?,
+        filter: steps.as_ptr().cast_mut(),
+    };
+    // SAFETY: the kernel copies the program, which outlives the call, and writes nothing.
+    let result =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) };
+    if result == 0 { Ok(()) } else { Err(last_error()) }
+}
+
+/// A forbidden system call, made so that it does nothing where it isn't refused: its arguments are invalid, and the
+/// kernel says so (`EINVAL`, `EFAULT`, `EBADF`) if the call reaches it.
+#[derive(Debug)]
+pub struct Attempt {
+    /// What is forbidden.
+    pub what: &'static str,
+    number: c_long,
+    arguments: [c_long; 6],
+}
+
+const NO: c_long = -1;
+
+const fn attempt(what: &'static str, number: c_long, arguments: [c_long; 6]) -> Attempt {
+    Attempt { what, number, arguments }
+}
+
+/// What no module may do.
+pub static ALWAYS_REFUSED: [Attempt; 14] = [
+    // Shared handlers of signals need shared memory.
+    attempt("starting a process", libc::SYS_clone, [libc::CLONE_SIGHAND as c_long, 0, 0, 0, 0, 0]),
+    // Its flags lie in memory, where a filter can't look.
+    attempt("starting a process by clone3", libc::SYS_clone3, [0; 6]),
+    attempt("starting a program", libc::SYS_execve, [0; 6]),
+    attempt("signalling every process", libc::SYS_kill, [NO, 0, 0, 0, 0, 0]),
+    attempt("tracing a process", libc::SYS_ptrace, [libc::PTRACE_ATTACH as c_long, NO, 0, 0, 0, 0]),
+    attempt("reading another process's memory", libc::SYS_process_vm_readv, [NO, 0, 0, 0, 0, NO]),
+    attempt("making a namespace", libc::SYS_unshare, [NO, 0, 0, 0, 0, 0]),
+    attempt("entering a namespace", libc::SYS_setns, [NO, 0, 0, 0, 0, 0]),
+    attempt("mounting a file system", libc::SYS_mount, [0; 6]),
+    attempt("making a file in memory", libc::SYS_memfd_create, [0; 6]),
+    attempt("using io_uring", libc::SYS_io_uring_register, [NO, NO, 0, 0, 0, 0]),
+    attempt("using the kernel's keys", libc::SYS_keyctl, [NO, 0, 0, 0, 0, 0]),
+    attempt("making a unix socket", libc::SYS_socket, [libc::AF_UNIX as c_long, 0, NO, 0, 0, 0]),
+    attempt(
+        "making a datagram socket",
+        libc::SYS_socket,
+        [libc::AF_INET as c_long, libc::SOCK_DGRAM as c_long, NO, 0, 0, 0],
+    ),
+];
+
+/// What no module may do that has no network.
+pub static REFUSED_WITHOUT_NETWORK: [Attempt; 1] = [attempt(
+    "making a TCP socket",
+    libc::SYS_socket,
+    [libc::AF_INET as c_long, libc::SOCK_STREAM as c_long, NO, 0, 0, 0],
+)];
+
+impl Attempt {
+    /// Makes the call.
+    ///
+    /// # Errors
+    ///
+    /// Always, of a jail that holds: what the filter says.
+    pub fn make(&self) -> Result<(), Errno> {
+        let [a, b, c, d, e, f] = self.arguments;
+        // SAFETY: only the two lists above make these values. None of their pointers but null, which the kernel checks;
+        // all are refused as invalid before they change anything, and the one signal is 0, which is none.
+        let result = unsafe { libc::syscall(self.number, a, b, c, d, e, f) };
+        if result == -1 { Err(last_error()) } else { Ok(()) }
+    }
+}

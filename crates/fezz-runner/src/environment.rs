@@ -26,13 +26,25 @@ pub enum EnvironmentError {
     },
 }
 
-/// Replaces the whole environment by the variables asked for, and returns them.
+/// Has glibc look up names by TCP (resolv.conf(5)): a function with a network is held to its ports, which can't be done
+/// with datagrams.
+const NAMES_BY_TCP: (&str, &str) = ("RES_OPTIONS", "use-vc");
+
+/// Replaces the whole environment by the variables asked for, and returns them; with one more for a function that has a
+/// network, unless it is asked for, too.
 ///
 /// # Errors
 ///
 /// A variable that didn't arrive, or isn't UTF-8.
-pub fn replace(wanted: &[(String, Option<String>)]) -> Result<Vec<(String, String)>, EnvironmentError> {
-    let env = resolve(wanted, |name| std::env::var_os(name))?;
+pub fn replace(
+    wanted: &[(String, Option<String>)],
+    has_network: bool,
+) -> Result<Vec<(String, String)>, EnvironmentError> {
+    let mut env = resolve(wanted, |name| std::env::var_os(name))?;
+    let (name, value) = NAMES_BY_TCP;
+    if has_network && !env.iter().any(|(known, _)| known == name) {
+        env.push((name.to_owned(), value.to_owned()));
+    }
     syscalls::replace_environment(&env);
     Ok(env)
 }

@@ -31,7 +31,7 @@ pub mod module;
 pub mod syscalls;
 
 pub use options::{Command, HELP, Options, parse};
-pub use run::{Failure, run};
+pub use run::{Failure, hold_network, run};
 
 /// Prints an error with its causes on stderr, as one line, and returns the status to exit with.
 pub fn report(error: &dyn std::error::Error, code: fezz_wire::ExitCode) -> u8 {

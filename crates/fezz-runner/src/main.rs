@@ -4,7 +4,7 @@
 //! overflow, neither of which a process of one request needs (README of `bench/`: what it gained).
 #![no_main]
 
-use fezz_runner::{Command, HELP, parse, report, run, syscalls};
+use fezz_runner::{Command, HELP, hold_network, parse, report, run, syscalls};
 use std::ffi::{c_char, c_int};
 
 /// The C entry point. The arguments are read through std, which glibc hands them to before `main`.
@@ -13,6 +13,10 @@ extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
     let status = match parse(std::env::args_os().skip(1)) {
         Ok(Command::Help) => print(HELP),
         Ok(Command::Version) => print(concat!("fezz-runner ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::HoldNetwork) => match hold_network() {
+            Ok(()) => 0,
+            Err(failure) => report(&failure, failure.exit_code()),
+        },
         Ok(Command::Run(options)) => match run(&options) {
             Ok(()) => 0,
             Err(failure) => report(&failure, failure.exit_code()),

@@ -31,7 +31,10 @@ options:
   --memory-bytes N      the most private memory, in bytes (default: no limit)
   --cpu-ms N            the most processor time, in milliseconds, rounded up to seconds (default: no limit)
   --timeout-ms N        kill this process after N milliseconds, whatever it does (default: never)
+  --join FD             enter the namespace at this descriptor first, as root of it: the host's way to share an empty network
   --help, --version     print this, or the version
+
+  --hold-network        instead of serving: make an empty network, say so on stdout, keep it until stdin ends
 
 exit status: 0 and a response, or
   64 wrong command line      65 stdin holds no request      66 the module can't be loaded
@@ -46,6 +49,8 @@ exit status: 0 and a response, or
 pub enum Command {
     /// Serve one request.
     Run(Box<Options>),
+    /// Make an empty network and keep it.
+    HoldNetwork,
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -85,7 +90,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     let mut arguments = arguments;
     let mut module = None;
     let (mut function, mut version, mut env) = (None, None, Vec::new());
-    let mut jail = Jail { mode: Mode::Strict, uid: None, connect: Vec::new(), scratch_bytes: 0 };
+    let mut jail =
+        Jail { mode: Mode::Strict, uid: None, join: Vec::new(), connect: Vec::new(), scratch_bytes: 0 };
     let (mut limits, mut timeout_ms) = (Limits::default(), None);
     while let Some(argument) = arguments.next() {
         let mut value = || text_after(&argument, arguments.next());
@@ -96,6 +102,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             Some("--function-version") => version = Some(value()?),
             Some("--env") => env.push(variable(value()?)?),
             Some("--jail") => jail.mode = mode(&value()?)?,
+            Some("--hold-network") => return Ok(Command::HoldNetwork),
+            Some("--join") => jail.join.push(number("--join", &value()?)?),
             Some("--connect") => jail.connect.push(number("--connect", &value()?)?),
             Some("--scratch-bytes") => jail.scratch_bytes = number("--scratch-bytes", &value()?)?,
             Some("--uid") => jail.uid = Some(unprivileged(number("--uid", &value()?)?)?),
@@ -178,13 +186,19 @@ mod tests {
             function: "f".to_owned(),
             version: "v1".to_owned(),
             env: vec![("A".to_owned(), None), ("B".to_owned(), Some("c=d".to_owned()))],
-            jail: Jail { mode: Mode::Inner, uid: Some(7), connect: vec![53, 443], scratch_bytes: 9 },
+            jail: Jail {
+                mode: Mode::Inner,
+                uid: Some(7),
+                join: vec![5],
+                connect: vec![53, 443],
+                scratch_bytes: 9,
+            },
             limits: Limits { memory_bytes: Some(1024), cpu_ms: None, threads: Some(3) },
             timeout_ms: None,
         };
         check(
             "--function f --env A /m/libm.so --function-version v1 --memory-bytes 1024 --env B=c=d --jail inner \
-             --uid 7 --connect 53 --connect 443 --scratch-bytes 9 --threads 3",
+             --uid 7 --join 5 --connect 53 --connect 443 --scratch-bytes 9 --threads 3",
             Ok(Command::Run(Box::new(options))),
         );
         check("--nonsense m.so", Err("unknown option `--nonsense`"));

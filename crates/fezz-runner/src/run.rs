@@ -2,7 +2,7 @@
 
 use crate::channel::{self, ChannelError};
 use crate::environment::{self, EnvironmentError};
-use crate::jail::{self, JailError, Mode};
+use crate::jail::{self, JailError, Mode, namespaces};
 use crate::limits::{self, LimitError};
 use crate::module::{Module, ModuleError};
 use crate::options::Options;
@@ -75,9 +75,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         syscalls::kill_after(Duration::from_millis(timeout_ms)).map_err(Failure::Timeout)?;
     }
 
+    // While its descriptors are open: the next step closes all that it doesn't know.
+    namespaces::join(&options.jail.join).map_err(JailError::from)?;
+
     // Before any module code: from here on neither printf nor a guess at descriptor 1 reaches the response.
     let response = channel::take()?;
-    let env = environment::replace(&options.env)?;
+    let env = environment::replace(&options.env, options.jail.has_network())?;
 
     // From here on this is another process, in strict mode; the one that the host started waits for its end.
     let file = jail::enter(&options.jail, &options.module)?;
@@ -95,5 +98,18 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     module.on_load(&abi::encode_load_context(&options.function, &options.version, &env))?;
     let answer = module.handle(&request)?;
     channel::write_response(&response, answer)?;
+    Ok(())
+}
+
+/// Makes an empty network for other runners to join, says so on stdout, and keeps it until stdin ends.
+///
+/// # Errors
+///
+/// It can't be made.
+pub fn hold_network() -> Result<(), Failure> {
+    syscalls::die_with_parent().map_err(Failure::DieWithParent)?;
+    namespaces::make_network()?;
+    rustix::io::write(rustix::stdio::stdout(), b"made\n").map_err(ChannelError::Write)?;
+    channel::read_request().map(drop)?;
     Ok(())
 }

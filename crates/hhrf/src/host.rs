@@ -4,6 +4,7 @@ use crate::catalogue::{Catalogue, ModuleStore};
 use crate::children::Children;
 use crate::execute::Spawn;
 use crate::gate::Gate;
+use crate::jail::Jail;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
@@ -40,6 +41,7 @@ impl Host {
         store: Arc<ModuleStore>,
         catalogue: Catalogue,
         children: Children,
+        jail: Jail,
     ) -> Self {
         let limits = &settings.limits;
         Self {
@@ -47,7 +49,7 @@ impl Host {
             processes: Gate::new(limits.processes, u32::MAX),
             body_memory: Memory::new(limits.body_memory_bytes),
             response_memory: Memory::new(limits.response_memory_bytes),
-            spawn: Spawn::new(settings.runner.clone(), limits.stderr_bytes, children),
+            spawn: Spawn::new(settings.runner.clone(), limits.stderr_bytes, children, jail),
             metrics: Metrics::new(),
             store,
             catalogue: ArcSwap::from_pointee(catalogue),

@@ -11,7 +11,7 @@
 //! 4. [`admit`](mod@admit): the body, out of the host's [`memory`], and a place at the function's [`gate`]; or a
 //!    [`refusal`].
 //! 5. [`execute`]: a process; or a failure. [`children`] keeps count of them, and ends what they leave
-//!    behind.
+//!    behind; [`jail`](mod@jail) has them confine themselves.
 //! 6. [`respond`](mod@respond): its bytes as an HTTP response, [`headers`] checked; or a [`problem`].
 //!
 //! [`host`] is what all requests share, [`metrics`] what is counted, [`log`] where it is told, and [`run`](fn@run)
@@ -42,6 +42,7 @@ pub mod refusal;
 
 pub mod children;
 pub mod execute;
+pub mod jail;
 
 pub mod headers;
 pub mod problem;

@@ -6,6 +6,7 @@ use hhrf::catalogue::store::StoreError;
 use hhrf::catalogue::{Catalogue, ModuleStore};
 use hhrf::children::{AdoptError, Children};
 use hhrf::host::Host;
+use hhrf::jail::{Jail, JailError, JailMode};
 use hhrf::settings::{Layer, Settings, SettingsError};
 use hhrf::{Ended, Listeners, log, reload, run};
 use std::net::SocketAddr;
@@ -24,6 +25,8 @@ enum StartError {
     Children(#[from] AdoptError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Jail(#[from] JailError),
     #[error("failed to start the runtime")]
     Runtime(#[source] std::io::Error),
     #[error("failed to receive signals")]
@@ -48,6 +51,7 @@ fn start(flags: Layer) -> Result<Ended, StartError> {
     let settings = Settings::new(flags)?;
     let _log = log::start(settings.log_format);
     let children = Children::adopt()?;
+    let jail = Jail::prepare(&settings)?;
     let store = ModuleStore::open(&settings.modules)?;
     let catalogue = Catalogue::load(&settings.root, &store, &Catalogue::default())?;
     reload::report(&catalogue, &Catalogue::default());
@@ -56,7 +60,7 @@ fn start(flags: Layer) -> Result<Ended, StartError> {
     let runtime = tokio::runtime::Runtime::new().map_err(StartError::Runtime)?;
     // Processes are started by the runtime's workers, which end with it: so do the processes (prctl(2),
     // PR_SET_PDEATHSIG).
-    let ended = runtime.block_on(serve(settings, Arc::clone(&store), catalogue, children));
+    let ended = runtime.block_on(serve(settings, Arc::clone(&store), catalogue, children, jail));
     runtime.shutdown_background();
     store.remove();
     ended
@@ -87,18 +91,17 @@ fn raise_descriptors(settings: &Settings) {
 }
 
 fn warn_of_rights(settings: &Settings) {
-    if settings.runner_is_named {
-        tracing::warn!(
+    match settings.jail {
+        JailMode::Strict => {}
+        JailMode::Inner => tracing::info!(
             runner = %settings.runner.display(),
-            "modules run confined only as far as this runner is a wrapper that does it; \
-             `network` and `limits.threads` of manifests are not in force"
-        );
-    } else {
-        tracing::warn!(
-            "modules run unconfined: a process of its own for each request, but with all rights of this user; \
-             `network` and `limits.threads` of manifests are not in force; let FEZZ_RUNNER name a jailing wrapper \
-             for code that you don't trust"
-        );
+            "modules are confined by this runner, if it is a wrapper that makes namespaces and a root, and inside it by \
+             fezz-runner; `hhrf check-jail` tries whether they hold"
+        ),
+        JailMode::Off => tracing::warn!(
+            "modules run unconfined, with all rights of this user: `network`, `limits.threads` and `limits.scratch_bytes` \
+             of manifests are not in force; leave out `--jail off` for code that you don't trust"
+        ),
     }
 }
 
@@ -107,6 +110,7 @@ async fn serve(
     store: Arc<ModuleStore>,
     catalogue: Catalogue,
     children: Children,
+    jail: Jail,
 ) -> Result<Ended, StartError> {
     // From here on SIGHUP no longer ends the process, though nobody follows it yet: what it asks for has just been done.
     let _hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
@@ -126,7 +130,7 @@ async fn serve(
         runner = %settings.runner.display(),
         "listening on http://{listen}"
     );
-    let host = Arc::new(Host::new(settings, store, catalogue, children));
+    let host = Arc::new(Host::new(settings, store, catalogue, children, jail));
     let (mut again_terminate, mut again_interrupt) = (
         signal(SignalKind::terminate()).map_err(StartError::Signals)?,
         signal(SignalKind::interrupt()).map_err(StartError::Signals)?,

@@ -70,6 +70,9 @@ impl Problem {
                 | Failure::RunnerGaveUp(_)
                 | Failure::RunnerNotExecuted { .. }
                 | Failure::Host => kind(S::SERVICE_UNAVAILABLE, "runner_failed", "The function didn't start"),
+                Failure::NotConfined => {
+                    kind(S::SERVICE_UNAVAILABLE, "jail_failed", "The function couldn't be confined")
+                }
                 Failure::Module(_) => {
                     kind(S::SERVICE_UNAVAILABLE, "module_failed", "The function didn't load")
                 }

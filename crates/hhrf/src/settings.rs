@@ -1,6 +1,7 @@
 //! The host's settings: a flag goes over an environment variable, that over the file, that over the default.
 
 use crate::catalogue::Execution;
+use crate::jail::{JailMode, UIDS};
 use clap::{Parser, ValueEnum};
 use serde::Deserialize;
 use std::ffi::OsString;
@@ -23,8 +24,10 @@ pub struct Settings {
     pub rpc: Rpc,
     /// The runner, or the wrapper that ends in it; absolute.
     pub runner: PathBuf,
-    /// Whether it was named, and so may be a wrapper that confines it.
-    pub runner_is_named: bool,
+    /// How modules are confined.
+    pub jail: JailMode,
+    /// Where the host is root: the first of the uids that functions get.
+    pub uid_base: u32,
     /// How functions are executed that don't say it themselves.
     pub execution: Execution,
     /// The form of the log.
@@ -129,6 +132,16 @@ pub struct Layer {
     #[arg(long, env = "FEZZ_RUNNER", value_name = "PROGRAM")]
     runner: Option<PathBuf>,
 
+    /// How modules are confined. `off` is for modules that you trust with all that this user may do
+    /// [default: strict; inner where a runner is named, which is taken for a wrapper]
+    #[arg(long, env = "HHRF_JAIL", value_enum)]
+    jail: Option<JailMode>,
+
+    /// Where this program is root: the first of 65536 uids, one for each function, that nobody else has
+    /// [default: 1879048192, beyond those that systemd gives to containers]
+    #[arg(long, env = "HHRF_UID_BASE", value_name = "UID")]
+    uid_base: Option<u32>,
+
     /// How functions are executed whose manifest doesn't say [default: spawn]
     #[arg(long, env = "HHRF_EXECUTION", value_enum)]
     execution: Option<Execution>,
@@ -177,6 +190,10 @@ pub struct Layer {
     drain_wait_ms: Option<u64>,
 }
 
+/// The first uid behind those that systemd gives to containers, of a range that nobody claims (systemd's
+/// `UIDS-GIDS`: 1879048192 to 2147483647 are unused).
+const UID_BASE: u32 = 0x7000_0000;
+
 /// Why the settings are refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -221,6 +238,12 @@ pub enum SettingsError {
         /// The setting.
         name: &'static str,
     },
+    /// Uids that can't be given.
+    #[error("`uid_base` is {value}: it must leave 65536 uids from 1 to 4294967294")]
+    UidBase {
+        /// What was set.
+        value: u32,
+    },
     /// `/rpc` has no address to answer on.
     #[error("`rpc` is `admin`, but there is no admin address: set --admin too")]
     RpcWithoutAdmin,
@@ -249,7 +272,11 @@ impl Settings {
             listen: flags.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
             admin: flags.admin.or(file.admin),
             rpc: flags.rpc.or(file.rpc).unwrap_or(Rpc::On),
-            runner_is_named: runner.is_some(),
+            jail: flags.jail.or(file.jail).unwrap_or(match runner {
+                Some(_) => JailMode::Inner,
+                None => JailMode::Strict,
+            }),
+            uid_base: flags.uid_base.or(file.uid_base).unwrap_or(UID_BASE),
             runner: find_runner(runner)?,
             execution: flags.execution.or(file.execution).unwrap_or(Execution::Spawn),
             log_format: flags.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
@@ -282,6 +309,9 @@ impl Settings {
             if is_zero {
                 return Err(SettingsError::Zero { name });
             }
+        }
+        if self.uid_base == 0 || self.uid_base.checked_add(UIDS).is_none() {
+            return Err(SettingsError::UidBase { value: self.uid_base });
         }
         if self.rpc == Rpc::Admin && self.admin.is_none() {
             return Err(SettingsError::RpcWithoutAdmin);

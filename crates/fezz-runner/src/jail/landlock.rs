@@ -26,7 +26,8 @@ pub enum LandlockError {
 }
 
 /// Restricts this process, for good, to reading `module` and what `view.rs` lists, to writing in the scratch, if there is
-/// one, and to connecting to `ports`.
+/// one, and to connecting to `ports`,
+/// if there are any, and to port 53.
 ///
 /// # Errors
 ///
@@ -53,12 +54,17 @@ pub fn restrict(module: &Path, has_scratch: bool, ports: &[u16]) -> Result<(), L
         let all = AccessFs::from_all(NEWEST_TESTED) & !(not | AccessFs::IoctlDev);
         rules = allow(rules, Path::new(view::SCRATCH), all)?;
     }
-    for port in ports {
+    // Names are looked up by TCP: the filter lets no datagram out.
+    let names = if ports.is_empty() { None } else { Some(&DNS_PORT) };
+    for port in ports.iter().chain(names) {
         rules = rules.add_rule(NetPort::new(*port, AccessNet::ConnectTcp)).map_err(LandlockError::Rules)?;
     }
     rules.restrict_self().map_err(LandlockError::Rules)?;
     Ok(())
 }
+
+/// Where names are looked up (RFC 7766).
+const DNS_PORT: u16 = 53;
 
 /// What later kernels add is taken where it is there.
 const NEWEST_TESTED: ABI = ABI::V7;

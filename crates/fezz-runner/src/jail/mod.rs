@@ -45,10 +45,20 @@ pub struct Jail {
     pub mode: Mode,
     /// Who to be, where this process is root.
     pub uid: Option<u32>,
+    /// Descriptors of namespaces to enter first: an empty network that the host's jails share, and before it the user
+    /// namespace that it belongs to.
+    pub join: Vec<u32>,
     /// The TCP ports that it may connect to; none stands for no network at all.
     pub connect: Vec<u16>,
     /// The size of the folder that it may write to; 0 stands for none.
     pub scratch_bytes: u64,
+}
+
+impl Jail {
+    /// Whether the module may use the network at all.
+    pub fn has_network(&self) -> bool {
+        !self.connect.is_empty()
+    }
 }
 
 /// A restriction can't be put in force. The module isn't loaded.
@@ -104,7 +114,6 @@ pub fn enter(jail: &Jail, module: &Path) -> Result<PathBuf, JailError> {
     if jail.mode == Mode::Off {
         return Ok(module.to_owned());
     }
-    let has_network = !jail.connect.is_empty();
     let is_root = identity::is_root();
     let makes_root = jail.mode == Mode::Strict;
     // While it is still somebody who may go through the folders above it.
@@ -117,7 +126,7 @@ pub fn enter(jail: &Jail, module: &Path) -> Result<PathBuf, JailError> {
         return Ok(module.to_owned());
     }
     let outside = identity::outside();
-    namespaces::leave(has_network)?;
+    namespaces::leave(jail.has_network() || !jail.join.is_empty())?;
     // While /proc is still there; the ids first, without which nothing could be made in the new root.
     identity::map_to_nobody(outside)?;
     identity::forbid_user_namespaces()?;
@@ -126,7 +135,7 @@ pub fn enter(jail: &Jail, module: &Path) -> Result<PathBuf, JailError> {
         None => root::Detached::module(module)?,
     };
     let file_name = module.file_name().unwrap_or(module.as_os_str());
-    let inside = root::change(&taken, file_name, has_network, jail.scratch_bytes)?;
+    let inside = root::change(&taken, file_name, jail.has_network(), jail.scratch_bytes)?;
     // The last of these, since only a child is in the new PID namespace, and its parent should be as small as can be.
     processes::split()?;
     Ok(inside)
@@ -152,9 +161,8 @@ pub fn confine(jail: &Jail, module: &Path) -> Result<(), JailError> {
     }
     landlock::restrict(module, jail.scratch_bytes > 0, &jail.connect)?;
     // The last, for the steps above are what it forbids.
-    let has_network = !jail.connect.is_empty();
-    seccomp::install(has_network).map_err(JailError::Seccomp)?;
-    self_test::run(has_network)?;
+    seccomp::install(jail.has_network()).map_err(JailError::Seccomp)?;
+    self_test::run(jail.has_network())?;
     Ok(())
 }
 

@@ -1,38 +1,81 @@
 //! Namespaces: what the process doesn't share with any other (namespaces(7)).
 
-use super::syscalls;
+use super::{JailError, identity, syscalls};
 use rustix::io::Errno;
 use rustix::thread::UnshareFlags;
 
-/// The system makes no namespaces.
+/// Why the process stays in the host's namespaces.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "failed to make namespaces: {mend}, or let FEZZ_RUNNER name a wrapper that makes them, with --jail inner"
-)]
-pub struct NamespaceError {
-    mend: &'static str,
-    source: Errno,
+pub enum NamespaceError {
+    /// The system makes none.
+    #[error(
+        "failed to make namespaces: {mend}; or let FEZZ_RUNNER name a wrapper that makes them, with --jail inner"
+    )]
+    Refused {
+        /// What can be done about it.
+        mend: &'static str,
+        /// What the system says.
+        source: Errno,
+    },
+    /// What the host made can't be entered.
+    #[error("failed to enter the namespace at descriptor {descriptor}, which --join names")]
+    Join {
+        /// As it was given.
+        descriptor: u32,
+        /// What the system says.
+        source: Errno,
+    },
 }
 
 /// The name that the host has inside.
 const HOST_NAME: &[u8] = b"fezz";
 
+/// Makes a network namespace for others to join, and the user namespace that they need to be in for it, unless this is
+/// root.
+///
+/// # Errors
+///
+/// As [`leave`], and where the ids can't be mapped.
+pub fn make_network() -> Result<(), JailError> {
+    let outside = identity::outside();
+    if identity::is_root() {
+        syscalls::unshare(UnshareFlags::NEWNET).map_err(refused)?;
+        return Ok(());
+    }
+    syscalls::unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET).map_err(refused)?;
+    Ok(identity::map_to_nobody(outside)?)
+}
+
+/// Enters namespaces by their descriptors, which the host opened (setns(2)).
+///
+/// # Errors
+///
+/// `EBADF`: a wrapper has closed it. `EPERM`: another user's.
+pub fn join(descriptors: &[u32]) -> Result<(), NamespaceError> {
+    for &descriptor in descriptors {
+        syscalls::enter_namespace(descriptor)
+            .map_err(|source| NamespaceError::Join { descriptor, source })?;
+    }
+    Ok(())
+}
+
 /// Leaves every namespace of the host's for a new one, in which this process has all capabilities and nothing exists.
 /// The process itself stays in its PID namespace: its children will be in the new one.
 ///
-/// A function with a network keeps the host's network namespace: Landlock and the filter hold it to its ports.
+/// The network namespace is an exception where `keeps_network`: it is one that was joined, or the host's, where
+/// Landlock and the filter hold a function to its ports.
 ///
 /// # Errors
 ///
 /// The system is set up not to give namespaces to this user, or is too old for one of them.
-pub fn leave(has_network: bool) -> Result<(), NamespaceError> {
+pub fn leave(keeps_network: bool) -> Result<(), NamespaceError> {
     let mut flags = UnshareFlags::NEWUSER
         | UnshareFlags::NEWNS
         | UnshareFlags::NEWPID
         | UnshareFlags::NEWIPC
         | UnshareFlags::NEWUTS
         | UnshareFlags::NEWCGROUP;
-    if !has_network {
+    if !keeps_network {
         flags |= UnshareFlags::NEWNET;
     }
     syscalls::unshare(flags).map_err(refused)?;
@@ -49,5 +92,5 @@ fn refused(source: Errno) -> NamespaceError {
         Errno::INVAL => "use a kernel that is built with all of them (CONFIG_USER_NS, CONFIG_PID_NS, ...)",
         _ => "see namespaces(7)",
     };
-    NamespaceError { mend, source }
+    NamespaceError::Refused { mend, source }
 }

@@ -2,7 +2,7 @@
 
 use crate::syscalls::{exit_now, last_error};
 use libc::{c_int, c_long, c_void, sock_filter};
-use rustix::fd::{AsRawFd, BorrowedFd};
+use rustix::fd::{AsRawFd, BorrowedFd, RawFd};
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 use rustix::process::Pid;
@@ -17,6 +17,18 @@ use std::mem::MaybeUninit;
 pub fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
     // SAFETY: the descriptor table, whose unsharing rustix warns of, stays shared: no caller asks for CLONE_FILES.
     unsafe { rustix::thread::unshare_unsafe(flags) }
+}
+
+/// Enters the namespace that a descriptor stands for (setns(2)).
+///
+/// # Errors
+///
+/// What setns(2) says; `EINVAL` for a descriptor that can't be one.
+pub fn enter_namespace(descriptor: u32) -> Result<(), Errno> {
+    let descriptor = RawFd::try_from(descriptor).map_err(|_| Errno::INVAL)?;
+    // SAFETY: not -1; nothing closes it during the call, for this process has one thread.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    rustix::thread::move_into_link_name_space(descriptor, None)
 }
 
 /// Restricts a detached mount and all below it (mount_setattr(2)).

@@ -96,6 +96,7 @@ pub(super) fn read(
         env: manifest.env.into_iter().collect(),
         gate: super::gate_for(&manifest.limits, before),
         limits: manifest.limits,
+        connect: manifest.network.connect,
         execution: manifest.execution,
         timeout: Duration::from_millis(timeout_ms),
         edition,

@@ -19,6 +19,8 @@ pub struct Function {
     pub env: Vec<(String, String)>,
     /// What a request may take.
     pub limits: Limits,
+    /// The TCP ports that it may connect to; none stands for no network.
+    pub connect: Vec<u16>,
     /// How a request is executed; `None` leaves it to the host's settings.
     pub execution: Option<Execution>,
     /// From admission to the end of the process.

@@ -35,8 +35,9 @@ pub struct Manifest {
     /// The function's environment variables. It sees no others.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// The network that the function may use. Left out: none, once modules are confined.
-    pub network: Option<Network>,
+    /// The network that the function may use. Left out: none.
+    #[serde(default)]
+    pub network: Network,
 }
 
 /// One path that leads to a function.
@@ -85,8 +86,10 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Processor time of one process, in milliseconds, rounded up to seconds: stops what burns a core to its deadline.
     pub cpu_ms: u64,
-    /// Threads of one process. In force once modules are confined.
+    /// Threads of one process, its first among them.
     pub threads: u64,
+    /// A folder `/tmp` that the function may write to, in memory and gone with the request, in bytes. Left out, or 0: none.
+    pub scratch_bytes: u64,
     /// The request's body, in bytes.
     pub request_body_bytes: u64,
     /// The response's body, in bytes.
@@ -104,6 +107,7 @@ impl Default for Limits {
             memory_bytes: 128 * MIB,
             cpu_ms: 10_000,
             threads: 64,
+            scratch_bytes: 0,
             request_body_bytes: 10 * MIB,
             response_body_bytes: 10 * MIB,
             concurrency: 64,
@@ -113,10 +117,10 @@ impl Default for Limits {
 }
 
 /// The network that a function may use.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
-    /// TCP ports to which it may connect.
+    /// TCP ports to which it may connect, on any host; names are looked up by TCP, too (port 53). Up to 64.
     #[serde(default)]
     pub connect: Vec<u16>,
 }
@@ -126,6 +130,9 @@ pub const TIMEOUT_MS_DEFAULT: u64 = 30_000;
 
 /// An hour: beyond it, a request is a job, and a restart of the host would have to wait for it.
 pub const TIMEOUT_MS_MAX: u64 = 3_600_000;
+
+/// Each is an argument of the runner's and a rule of the kernel's; whoever needs more ports than this needs a proxy.
+const PORTS_MAX: u64 = 64;
 
 /// The kernel takes 128 KiB for a variable with its name (execve(2), MAX_ARG_STRLEN).
 pub const VARIABLE_BYTES_MAX: usize = 100 * 1024;
@@ -170,6 +177,15 @@ impl Manifest {
         let timeout_ms = self.timeout_ms.unwrap_or(TIMEOUT_MS_DEFAULT);
         in_range("timeout_ms", timeout_ms, 1, TIMEOUT_MS_MAX, "1 to 3600000, an hour")?;
         self.limits.check()?;
+        let ports = self.network.connect.len() as u64;
+        in_range("network.connect", ports, 0, PORTS_MAX, "a list of up to 64 ports")?;
+        if self.network.connect.contains(&0) {
+            return Err(ManifestError::OutOfRange {
+                key: "network.connect",
+                value: 0,
+                allowed: "ports from 1 to 65535",
+            });
+        }
         for (name, value) in &self.env {
             if !is_variable(name) {
                 return Err(ManifestError::BadVariable { name: name.clone() });
@@ -188,6 +204,8 @@ impl Manifest {
 impl Limits {
     /// What a process needs for itself before the function gets anything.
     const MEMORY_BYTES_MIN: u64 = 8 << 20;
+    /// It lies in memory, beside `memory_bytes`.
+    const SCRATCH_BYTES_MAX: u64 = 1 << 30;
     /// Bodies are held in memory whole.
     const BODY_BYTES_MAX: u64 = 1 << 30;
 
@@ -200,6 +218,13 @@ impl Limits {
             "8388608, 8 MiB, or more",
         )?;
         in_range("limits.cpu_ms", self.cpu_ms, 1, TIMEOUT_MS_MAX, "1 to 3600000, an hour")?;
+        in_range(
+            "limits.scratch_bytes",
+            self.scratch_bytes,
+            0,
+            Self::SCRATCH_BYTES_MAX,
+            "up to 1073741824, 1 GiB",
+        )?;
         in_range("limits.threads", self.threads, 1, 10_000, "1 to 10000")?;
         for (key, bytes) in [
             ("limits.request_body_bytes", self.request_body_bytes),

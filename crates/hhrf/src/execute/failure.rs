@@ -14,6 +14,11 @@ pub enum Failure {
     /// The runner left before the module ran.
     #[error("{0}: its words stand in the function's log")]
     RunnerGaveUp(ExitCode),
+    /// The process couldn't be confined, so that the module wasn't loaded.
+    #[error(
+        "the jail can't be put in force: the runner's words stand in the function's log; try `hhrf check-jail`"
+    )]
+    NotConfined,
     /// A wrapper couldn't run the runner: it exits as a shell does then.
     #[error(
         "exited with status {code}, as a wrapper does that can't execute the runner: its words stand in the function's log"
@@ -118,11 +123,10 @@ impl Failure {
         }
         let Some(code) = status.code().and_then(ExitCode::from_status) else { return Self::Crashed(status) };
         match code {
-            ExitCode::Usage
-            | ExitCode::BadRequest
-            | ExitCode::Io
-            | ExitCode::NotConfined
-            | ExitCode::EnvironmentIncomplete => Self::RunnerGaveUp(code),
+            ExitCode::Usage | ExitCode::BadRequest | ExitCode::Io | ExitCode::EnvironmentIncomplete => {
+                Self::RunnerGaveUp(code)
+            }
+            ExitCode::NotConfined => Self::NotConfined,
             ExitCode::ModuleNotLoaded | ExitCode::MissingSymbol | ExitCode::OnLoadFailed => {
                 Self::Module(code)
             }

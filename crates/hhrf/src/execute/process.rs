@@ -1,18 +1,16 @@
 //! The process of one request: started, watched, and with all that it started killed and reaped.
 
-use crate::catalogue::Function;
 use crate::children::Children;
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 /// A runner, not yet reaped: until then nothing else can have its process id or its group's.
 #[derive(Debug)]
@@ -47,39 +45,17 @@ pub struct Streams {
 /// cgroups). A runner that isn't wrapped dies of the first signal at once.
 const TERM_GRACE: Duration = Duration::from_millis(100);
 
-/// Well behind the host's own killing, which can tell a deadline from a crash.
-const OWN_TIMEOUT_BEYOND_DEADLINE: Duration = Duration::from_secs(2);
-
 impl Process {
-    /// Starts `runner` with the function's module; it ends itself some time after the deadline, should this host be
-    /// gone by then.
+    /// Starts the runner's command.
     ///
     /// # Errors
     ///
     /// What pipe(2), the exec or pidfd_open(2) says.
-    pub fn start(
-        children: &Arc<Children>,
-        runner: &Path,
-        function: &Function,
-        deadline: Instant,
-    ) -> io::Result<(Self, Streams)> {
+    pub fn start(children: &Arc<Children>, mut command: Command) -> io::Result<(Self, Streams)> {
         let (child_stdin, stdin) = io::pipe()?;
         let (stdout, child_stdout) = io::pipe()?;
         let (stderr, child_stderr) = io::pipe()?;
-        let own_timeout = deadline.saturating_duration_since(Instant::now()) + OWN_TIMEOUT_BEYOND_DEADLINE;
-        let mut command = Command::new(runner);
         command
-            .args(["--function", &function.id, "--function-version", &function.version])
-            .args(["--memory-bytes", &function.limits.memory_bytes.to_string()])
-            .args(["--cpu-ms", &function.limits.cpu_ms.to_string()])
-            .args(["--timeout-ms", &own_timeout.as_millis().to_string()])
-            .env_clear();
-        for (name, value) in &function.env {
-            // By name on the command line, which all can read; by value in the environment, which only this user can.
-            command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);
-        }
-        command
-            .arg(function.module.path())
             .stdin(Stdio::from(child_stdin))
             .stdout(Stdio::from(child_stdout))
             .stderr(Stdio::from(child_stderr))

@@ -1,6 +1,7 @@
 //! The `spawn` executor: each request gets a process that is started for it and ends with it.
 
 use super::Outcome;
+use super::command::command;
 use super::failure::{Failure, InvalidResponse};
 use super::process::{Process, Streams};
 use super::request_writer::RequestWriter;
@@ -8,6 +9,7 @@ use super::response_reader::{ResponseReader, Taken};
 use super::stderr_log::StderrLog;
 use crate::admit::{AdmittedRequest, RequestBody};
 use crate::children::Children;
+use crate::jail::Jail;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -22,6 +24,7 @@ pub struct Spawn {
     runner: Arc<PathBuf>,
     stderr_bytes_max: usize,
     children: Arc<Children>,
+    jail: Arc<Jail>,
 }
 
 /// How a request's process came to be done with.
@@ -38,9 +41,14 @@ enum Ending {
 const EXIT_GRACE: Duration = Duration::from_millis(500);
 
 impl Spawn {
-    /// Starts `runner` for each request; logs up to `stderr_bytes_max` of what it writes to stderr.
-    pub fn new(runner: PathBuf, stderr_bytes_max: usize, children: Children) -> Self {
-        Self { runner: Arc::new(runner), stderr_bytes_max, children: Arc::new(children) }
+    /// Starts `runner` for each request, confined by `jail`; logs up to `stderr_bytes_max` of what it writes to stderr.
+    pub fn new(runner: PathBuf, stderr_bytes_max: usize, children: Children, jail: Jail) -> Self {
+        Self {
+            runner: Arc::new(runner),
+            stderr_bytes_max,
+            children: Arc::new(children),
+            jail: Arc::new(jail),
+        }
     }
 
     /// Executes the request in a task of its own, which outlives the caller: when the caller is dropped, because the
@@ -53,7 +61,8 @@ impl Spawn {
     }
 
     async fn run(self, mut request: AdmittedRequest, mut reply: oneshot::Sender<Outcome>) {
-        let started = Process::start(&self.children, &self.runner, &request.function, request.deadline);
+        let command = command(&self.runner, &self.jail, &request.function, request.deadline);
+        let started = Process::start(&self.children, command);
         let (process, streams) = match started {
             Ok(started) => started,
             Err(error) => return answer(reply, Err(Failure::NotStarted(error))),

@@ -4,7 +4,9 @@
 //! - [`build`]: a folder of binaries to be measured; two of them are a before and an after.
 //! - [`contender`]: a way to have a function answer, as often as it can.
 //! - [`bare`]: the contender that is a plain spawn of the runner.
-//! - [`host`]: the contender that is the host, over HTTP.
+//! - [`http`]: the contender that is a page of a server.
+//! - `server`: the process and the folder of one.
+//! - [`host`]: the server that is the host.
 //! - [`rounds`]: alternates them, so that what else the machine does meets all of them alike.
 //! - [`table`]: medians, tails, ratios.
 //!
@@ -17,6 +19,9 @@ pub mod build;
 pub mod contender;
 
 pub mod bare;
+pub mod http;
+mod server;
+
 pub mod host;
 
 pub mod rounds;

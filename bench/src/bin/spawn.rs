@@ -102,7 +102,8 @@ fn run(mut arguments: Arguments) -> Result<Vec<Row>, BenchError> {
                     contenders.push(Box::new(Bare::new(build, host.module(function), function)));
                 }
                 if arguments.only != Some(Kind::Bare) {
-                    contenders.push(Box::new(host.contender(function)));
+                    let name = format!("host {}", build.name);
+                    contenders.push(Box::new(host.page(name.trim_end(), function)));
                 }
             }
             let contenders: Vec<&dyn Contender> = contenders.iter().map(|contender| &**contender).collect();

@@ -8,7 +8,9 @@
 //! - `server`: the process and the folder of one.
 //! - [`host`]: the server that is the host.
 //! - [`rounds`]: alternates them, so that what else the machine does meets all of them alike.
-//! - [`table`]: medians, tails, ratios.
+//! - `statistics`: medians, and ratios within a round.
+//! - [`table`]: a row for each contender.
+//! - [`summary`]: one contender against another, in a line.
 //!
 //! README.md says how to read the table.
 
@@ -26,6 +28,8 @@ pub mod host;
 
 pub mod rounds;
 
+mod statistics;
+pub mod summary;
 pub mod table;
 
 /// An error with its causes, as one line.

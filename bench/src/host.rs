@@ -3,6 +3,7 @@
 use crate::build::Build;
 use crate::function::Function;
 use crate::http::Page;
+use crate::jail::{Jail, install_wrapper};
 use crate::server::{Server, folder};
 use std::fs::{self, File};
 use std::io;
@@ -49,21 +50,27 @@ const START_MAX: Duration = Duration::from_secs(10);
 const LISTENING: &str = "listening on http://";
 
 impl Host {
-    /// Starts the host of `build` with the functions on a port that is free.
+    /// Starts the host of `build` with the functions on a port that is free; with its own idea of a jail, where none
+    /// is given.
     ///
     /// # Errors
     ///
     /// See [`HostError`].
-    pub fn start(build: &Build, functions: &[Function]) -> Result<Self, HostError> {
+    pub fn start(build: &Build, jail: Option<Jail>, functions: &[Function]) -> Result<Self, HostError> {
         let root = make_root(build, functions).map_err(HostError::Root)?;
         let log = root.path().join("log");
         let stderr = File::create(&log).map_err(HostError::Root)?;
+        let runner = match jail {
+            Some(Jail::Bwrap) => install_wrapper(build, root.path()).map_err(HostError::Root)?,
+            _ => build.runner(),
+        };
         let path = build.host();
         let process = Command::new(&path)
             .args(["--listen", "127.0.0.1:0", "--root"])
             .arg(root.path())
             .arg("--runner")
-            .arg(build.runner())
+            .arg(runner)
+            .args(jail.iter().flat_map(|jail| ["--jail", jail.setting()]))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)

@@ -6,6 +6,7 @@
 //! - [`bare`]: the contender that is a plain spawn of the runner.
 //! - [`http`]: the contender that is a page of a server.
 //! - `server`: the process and the folder of one.
+//! - [`jail`]: what confines a host's functions.
 //! - [`host`]: the server that is the host.
 //! - [`rounds`]: alternates them, so that what else the machine does meets all of them alike.
 //! - `statistics`: medians, and ratios within a round.
@@ -23,6 +24,8 @@ pub mod contender;
 pub mod bare;
 pub mod http;
 mod server;
+
+pub mod jail;
 
 pub mod host;
 

@@ -87,7 +87,7 @@ fn run(mut arguments: Arguments) -> Result<Vec<Row>, BenchError> {
     let functions = &arguments.functions;
     let check = |build: Build| build.check(functions);
     let builds = arguments.builds.into_iter().map(check).collect::<Result<Vec<_>, _>>()?;
-    let start = |build: &Build| Host::start(build, functions);
+    let start = |build: &Build| Host::start(build, None, functions);
     let hosts = builds.iter().map(start).collect::<Result<Vec<_>, _>>()?;
 
     let a_build = if arguments.only.is_some() { 1 } else { 2 };

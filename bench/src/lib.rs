@@ -8,12 +8,15 @@
 //! - `server`: the process and the folder of one.
 //! - [`jail`]: what confines a host's functions.
 //! - [`host`]: the server that is the host.
+//! - [`program`]: what has to be installed for the peers.
+//! - `cgi`: the programs that they run.
+//! - [`lighttpd`]: the server that is the peer.
 //! - [`rounds`]: alternates them, so that what else the machine does meets all of them alike.
 //! - `statistics`: medians, and ratios within a round.
 //! - [`table`]: a row for each contender.
 //! - [`summary`]: one contender against another, in a line.
 //!
-//! README.md says how to read the table.
+//! README.md says how to read the tables.
 
 pub mod function;
 
@@ -28,6 +31,11 @@ mod server;
 pub mod jail;
 
 pub mod host;
+
+pub mod program;
+
+mod cgi;
+pub mod lighttpd;
 
 pub mod rounds;
 

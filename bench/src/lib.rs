@@ -1,4 +1,5 @@
-//! Measures what the host adds to the price of its runner. In the order of a run:
+//! Measures what the host adds to the price of its runner, and what a jail adds to that of a request. In the order of a
+//! run:
 //!
 //! - [`function`]: what is called.
 //! - [`build`]: a folder of binaries to be measured; two of them are a before and an after.

@@ -82,7 +82,7 @@ fn run(mut arguments: Arguments) -> Result<Vec<Row>, BenchError> {
         arguments.functions = Function::ALL.to_vec();
     }
     if arguments.builds.is_empty() {
-        arguments.builds = Build::default_builds();
+        arguments.builds = vec![Build::default_build()];
     }
     let functions = &arguments.functions;
     let check = |build: Build| build.check(functions);

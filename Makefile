@@ -31,8 +31,9 @@ check: ## formatting, clippy and rustdoc, warnings denied
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
-bench: build ## measure the host against bare process starts, side by side, in a minute
+bench: build ## measure the host against bare process starts, and the jail against CGI, in two minutes
 	$(CARGO) run --release -p fezz-bench --bin spawn
+	$(CARGO) run --release -p fezz-bench --bin jail
 
 schema: ## write fezz.schema.json anew from the types that read manifests
 	UPDATE_SCHEMA=1 $(CARGO) test -p hhrf --lib the_schema

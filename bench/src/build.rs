@@ -37,10 +37,10 @@ pub enum BuildError {
 
 impl Build {
     /// What `cargo build --release` made, under `CARGO_TARGET_DIR` or `target`.
-    pub fn default_builds() -> Vec<Self> {
+    pub fn default_build() -> Self {
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-        vec![Self { name: String::new(), folder: target.join("release") }]
+        Self { name: String::new(), folder: target.join("release") }
     }
 
     /// The runner's program.

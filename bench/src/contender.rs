@@ -1,7 +1,7 @@
 //! A way to have a function answer.
 
 use crate::bare::BareError;
-use crate::host::HostError;
+use crate::http::HttpError;
 
 /// Why a run ends without a table: a figure of something that failed would be worth nothing.
 #[derive(Debug, thiserror::Error)]
@@ -9,9 +9,9 @@ pub enum ContenderError {
     /// The plain spawn.
     #[error(transparent)]
     Bare(#[from] BareError),
-    /// The host.
+    /// A server: the host or a peer.
     #[error(transparent)]
-    Host(#[from] HostError),
+    Http(#[from] HttpError),
 }
 
 /// One client: each call is one request, from its sending to its whole answer.
@@ -26,6 +26,6 @@ pub trait Contender: Sync {
     ///
     /// # Errors
     ///
-    /// The host can't be connected to.
+    /// The server can't be connected to.
     fn client(&self) -> Result<Client, ContenderError>;
 }

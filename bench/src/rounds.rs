@@ -30,15 +30,15 @@ pub struct Plan {
 ///
 /// The first request that failed.
 pub fn measure(plan: Plan, contenders: &[&dyn Contender]) -> Result<Vec<Vec<Slice>>, ContenderError> {
+    /// Unmeasured, before each turn: what the one before leaves behind (ending processes, namespaces that the kernel
+    /// takes apart later, cold caches) isn't this one's price.
     const WARM_UP: Duration = Duration::from_millis(50);
-    for contender in contenders {
-        turn(Plan { turn: WARM_UP, ..plan }, *contender)?;
-    }
     let mut slices = vec![Vec::with_capacity(plan.rounds); contenders.len()];
     for round in 0..plan.rounds {
         for step in 0..contenders.len() {
             // Each is first, and last, as often as the others.
             let at = (round + step) % contenders.len();
+            turn(Plan { turn: WARM_UP, ..plan }, contenders[at])?;
             slices[at].push(turn(plan, contenders[at])?);
         }
     }

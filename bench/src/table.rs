@@ -1,6 +1,7 @@
 //! The table: one row a contender, with its ratio to the first one of its group.
 
 use crate::rounds::Slice;
+use crate::statistics::{median_ratio, median_seconds, quantile, sorted, throughput};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -32,41 +33,17 @@ pub fn rows(function: &str, concurrency: usize, names: &[&str], slices: &[Vec<Sl
         all.sort_unstable();
         let p50 = quantile(&all, 0.5);
         let medians = sorted(slices.iter().map(median_seconds));
-        let ratios =
-            slices.iter().zip(reference).map(|(slice, other)| median_seconds(slice) / median_seconds(other));
         Row {
             names: [function.to_owned(), concurrency.to_string(), (*name).to_owned()],
             p50,
             p99: quantile(&all, 0.99),
             spread_percent: (quantile(&medians, 0.75) - quantile(&medians, 0.25)) / p50.as_secs_f64() * 100.0,
             requests_per_second: throughput(slices),
-            p50_ratio: quantile(&sorted(ratios), 0.5),
+            p50_ratio: median_ratio(slices, reference, median_seconds),
             throughput_ratio: throughput(slices) / throughput(reference),
         }
     };
     names.iter().zip(slices).map(row).collect()
-}
-
-/// The value below which that share of the sorted samples lies.
-fn quantile<T: Copy + Default>(sorted: &[T], share: f64) -> T {
-    let at = (sorted.len() as f64 * share) as usize;
-    sorted.get(at.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
-}
-
-fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_unstable_by(f64::total_cmp);
-    values
-}
-
-fn median_seconds(slice: &Slice) -> f64 {
-    quantile(&slice.latencies, 0.5).as_secs_f64()
-}
-
-fn throughput(slices: &[Slice]) -> f64 {
-    let requests: usize = slices.iter().map(|slice| slice.latencies.len()).sum();
-    let elapsed: Duration = slices.iter().map(|slice| slice.elapsed).sum();
-    requests as f64 / elapsed.as_secs_f64()
 }
 
 const HEADINGS: [&str; 9] = [

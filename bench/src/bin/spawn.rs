@@ -82,12 +82,12 @@ fn run(mut arguments: Arguments) -> Result<Vec<Row>, BenchError> {
         arguments.functions = Function::ALL.to_vec();
     }
     if arguments.builds.is_empty() {
-        arguments.builds = Build::default_builds();
+        arguments.builds = vec![Build::default_build()];
     }
     let functions = &arguments.functions;
     let check = |build: Build| build.check(functions);
     let builds = arguments.builds.into_iter().map(check).collect::<Result<Vec<_>, _>>()?;
-    let start = |build: &Build| Host::start(build, functions);
+    let start = |build: &Build| Host::start(build, None, functions);
     let hosts = builds.iter().map(start).collect::<Result<Vec<_>, _>>()?;
 
     let a_build = if arguments.only.is_some() { 1 } else { 2 };
@@ -102,7 +102,8 @@ fn run(mut arguments: Arguments) -> Result<Vec<Row>, BenchError> {
                     contenders.push(Box::new(Bare::new(build, host.module(function), function)));
                 }
                 if arguments.only != Some(Kind::Bare) {
-                    contenders.push(Box::new(host.contender(function)));
+                    let name = format!("host {}", build.name);
+                    contenders.push(Box::new(host.page(name.trim_end(), function)));
                 }
             }
             let contenders: Vec<&dyn Contender> = contenders.iter().map(|contender| &**contender).collect();

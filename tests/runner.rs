@@ -56,7 +56,7 @@ fn each_failure_has_its_exit_code_and_its_words() {
         (vec!["--what", &author], &well, ExitCode::Usage, "unknown option `--what`"),
         (vec![author.as_str()], &b"garbage".to_vec(), ExitCode::BadRequest, "stdin holds no request"),
         (vec![author.as_str()], &well[..20].to_vec(), ExitCode::BadRequest, "ends after 20 bytes"),
-        (vec!["/no/such.so"], &well, ExitCode::ModuleNotLoaded, "cannot open shared object"),
+        (vec!["/no/such.so"], &well, ExitCode::ModuleNotLoaded, "failed to reach the module"),
         (vec![text], &well, ExitCode::ModuleNotLoaded, "failed to load the module"),
         (vec![libc], &well, ExitCode::MissingSymbol, "has no `fezz_handle_v2`"),
         (

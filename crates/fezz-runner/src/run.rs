@@ -2,7 +2,7 @@
 
 use crate::channel::{self, ChannelError};
 use crate::environment::{self, EnvironmentError};
-use crate::jail::{self, JailError, Mode, namespaces};
+use crate::jail::{self, JailError, Mode, namespaces, root::RootError};
 use crate::limits::{self, LimitError};
 use crate::module::{Module, ModuleError};
 use crate::options::Options;
@@ -46,6 +46,7 @@ impl Failure {
             Self::Channel(ChannelError::Write(_)) => ExitCode::ResponseNotWritten,
             Self::Channel(_) => ExitCode::Io,
             Self::Environment(_) => ExitCode::EnvironmentIncomplete,
+            Self::Jail(JailError::Root(RootError::Module { .. })) => ExitCode::ModuleNotLoaded,
             Self::Jail(_) | Self::Limit(_) | Self::DieWithParent(_) | Self::Timeout(_) => {
                 ExitCode::NotConfined
             }

@@ -23,8 +23,9 @@ pub mod self_test;
 
 pub mod syscalls;
 
+use crate::syscalls::{die_with_parent, exit_now};
 use rustix::io::Errno;
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::process::{DumpableBehavior, getppid, set_dumpable_behavior};
 use std::path::{Path, PathBuf};
 
 /// How much of the jail this process makes itself.
@@ -70,6 +71,9 @@ pub enum JailError {
     /// Namespaces.
     #[error(transparent)]
     Namespaces(#[from] namespaces::NamespaceError),
+    /// The end of the host wouldn't be noticed.
+    #[error("failed to ask for a signal at the parent's end")]
+    Parent(#[source] Errno),
     /// The root.
     #[error(transparent)]
     Root(#[from] root::RootError),
@@ -120,7 +124,14 @@ pub fn enter(jail: &Jail, module: &Path) -> Result<PathBuf, JailError> {
     let taken = if is_root && makes_root { Some(root::Detached::module(module)?) } else { None };
     // Before the user namespace is made, which belongs to its maker: one that belongs to root would open root's files.
     if is_root {
+        let parent = getppid();
         identity::give_up_root(jail.uid)?;
+        // Again: the change of ids has undone it (prctl(2), PR_SET_PDEATHSIG). A host that is gone by now has left
+        // this process to another parent.
+        die_with_parent().map_err(JailError::Parent)?;
+        if getppid() != parent {
+            exit_now(1);
+        }
     }
     if !makes_root {
         return Ok(module.to_owned());

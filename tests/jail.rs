@@ -1,82 +1,127 @@
-//! The wrappers of `jail/`: each restriction is tried inside, where it must hold, and outside, where it must not.
+//! Each restriction is tried inside every kind of jail, where it must hold, and outside, where it must not.
 
-use crate::harness::{AUTHOR, Census, HARMFUL, Host, Site, binary, skip, wait_for};
-use serde_json::json;
+use crate::harness::{AUTHOR, Census, HARMFUL, Host, Site, binary, is_root, skip, wait_for};
+use serde_json::{Value, json};
 use std::net::TcpListener;
 
 const BWRAP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jail/bwrap-fezz-runner");
 
-fn site() -> Site {
+/// A kind of jail.
+#[derive(Debug, Clone, Copy)]
+enum Jail {
+    /// The runner's own.
+    Strict,
+    /// The runner's own, of a host that is an ordinary user's.
+    StrictOfNobody,
+    /// bubblewrap's, and the runner's inside.
+    Bwrap,
+    /// A wrapper that confines nothing: what the runner does inside has to do.
+    Inner,
+}
+
+const JAILS: [Jail; 4] = [Jail::Strict, Jail::StrictOfNobody, Jail::Bwrap, Jail::Inner];
+
+fn site(more: &Value) -> Site {
+    let mut author = json!({"env": {"LOG": "info"}});
+    author.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let site = Site::new();
-    site.install("author@v1", AUTHOR, json!({"env": {"LOG": "info"}}));
+    site.install("author@v1", AUTHOR, author);
     site.install("hello-c@v1", "libhello_c.so", json!({}));
     site.harm("segfaults", json!({})).harm("sleeps_for_ever", json!({"timeout_ms": 1000}));
     site.install("forks@v1", HARMFUL, json!({"env": {"HARM": "leaves_a_daemon_behind"}}));
     site
 }
 
-/// A host with the wrapper, or nothing where its program isn't installed.
-fn jailed() -> Option<Host> {
+impl Jail {
+    /// A host with this jail, or nothing where its program isn't installed.
+    fn host(self, more: &Value) -> Option<Host> {
+        let site = site(more);
+        match self {
+            Self::Strict => Some(Host::start(site)),
+            Self::StrictOfNobody => is_root().then(|| Host::of_nobody(site, &[])),
+            Self::Bwrap => bwrapped(site),
+            Self::Inner => {
+                let text = format!("#!/bin/sh\nexec {} \"$@\"\n", binary("fezz-runner").display());
+                let wrapper = site.script("wrapper", &text);
+                Some(Host::with_flags(site, &["--runner", wrapper.to_str().unwrap()]))
+            }
+        }
+    }
+}
+
+fn bwrapped(site: Site) -> Option<Host> {
     let found = std::process::Command::new("bwrap").arg("--version").output();
     if found.is_err() {
         skip("bwrap isn't installed: apt-get install bubblewrap");
         return None;
     }
     // As it is installed: the wrapper and the runner beside each other.
-    let site = site();
     let wrapper = site.root().join("bwrap-fezz-runner");
     std::fs::copy(BWRAP, &wrapper).unwrap();
     std::fs::copy(binary("fezz-runner"), site.root().join("fezz-runner")).unwrap();
     Some(Host::with_flags(site, &["--runner", wrapper.to_str().unwrap()]))
 }
 
-/// `probe` answers 200 outside the jail, and a failure of the function itself inside.
+fn each_jail(more: &Value, look: impl Fn(Jail, &Host)) {
+    for jail in JAILS {
+        if let Some(host) = jail.host(more) {
+            look(jail, &host);
+        }
+    }
+}
+
+/// `probe` answers 200 outside, and a failure of the function itself inside: it is refused, and goes on.
 fn check(probe: &str) {
-    let Some(inside) = jailed() else { return };
-    let outside = Host::start(site());
+    let outside = Host::with_flags(site(&json!({})), &["--jail", "off"]);
     let path = format!("/rpc/author/{probe}");
     assert_eq!(outside.get(&path).outcome(), (200, ""), "{probe} outside");
-    assert_eq!(inside.get(&path).outcome(), (500, "function_error"), "{probe} inside");
+    each_jail(&json!({}), |jail, inside| {
+        assert_eq!(inside.get(&path).outcome(), (500, "function_error"), "{probe} in {jail:?}");
+    });
 }
 
 #[test]
-fn functions_work_inside_bwrap() {
-    let Some(host) = jailed() else { return };
-    assert_eq!(host.get("/rpc/author/env").text(), "LOG=info");
-    assert_eq!(host.client("POST", "/rpc/author").body("body").send().text(), "body");
-    assert_eq!(
-        host.client("GET", "/rpc/hello-c").header("x-name", "Ada").send().text(),
-        "Hello, Ada, from C!\n"
-    );
+fn functions_work_inside() {
+    each_jail(&json!({}), |jail, host| {
+        assert_eq!(host.get("/rpc/author/env").text(), "LOG=info", "{jail:?}");
+        assert_eq!(host.client("POST", "/rpc/author").body("body").send().text(), "body", "{jail:?}");
+        let hello = host.client("GET", "/rpc/hello-c").header("x-name", "Ada").send();
+        assert_eq!(hello.text(), "Hello, Ada, from C!\n", "{jail:?}");
+    });
 }
 
 #[test]
-fn harm_inside_bwrap_has_its_status_and_leaves_nothing() {
-    let Some(host) = jailed() else { return };
-    assert_eq!(host.get("/rpc/segfaults").outcome(), (502, "function_crashed"));
-    host.logged("the signal", |line| line["error"].as_str().is_some_and(|error| error.contains("SIGSEGV")));
-    assert_eq!(host.get("/rpc/sleeps_for_ever").outcome(), (504, "deadline_exceeded"));
-    assert_eq!(host.get("/rpc/forks").outcome(), (200, ""));
-    wait_for("the end of every process", || Some(Census::of(&host)).filter(Census::is_quiet));
+fn harm_inside_has_its_status_and_leaves_nothing() {
+    each_jail(&json!({}), |jail, host| {
+        assert_eq!(host.get("/rpc/segfaults").outcome(), (502, "function_crashed"), "{jail:?}");
+        host.logged("the signal", |line| {
+            line["error"].as_str().is_some_and(|error| error.contains("SIGSEGV"))
+        });
+        assert_eq!(host.get("/rpc/sleeps_for_ever").outcome(), (504, "deadline_exceeded"), "{jail:?}");
+        assert_eq!(host.get("/rpc/forks").outcome(), (200, ""), "{jail:?}");
+        wait_for("the end of every process", || Some(Census::of(host)).filter(Census::is_quiet));
+    });
 }
 
 #[test]
 fn a_host_killed_by_sigkill_leaves_no_jail() {
-    let Some(mut host) = jailed() else { return };
-    let _running = host.client("GET", "/rpc/sleeps_for_ever").begin();
-    wait_for("the process", || (Census::of(&host).processes > 0).then_some(()));
-    host.signal(rustix::process::Signal::KILL);
-    host.ended();
-    wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+    for jail in JAILS {
+        let Some(mut host) = jail.host(&json!({})) else { continue };
+        let _running = host.client("GET", "/rpc/sleeps_for_ever").begin();
+        wait_for("the process", || (Census::of(&host).processes > 0).then_some(()));
+        host.signal(rustix::process::Signal::KILL);
+        host.ended();
+        wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+    }
 }
 
 #[test]
-fn the_hosts_files_cannot_be_read_inside_bwrap() {
+fn the_hosts_files_cannot_be_read_inside() {
     check("read?at=/etc/passwd");
 }
 
 #[test]
-fn nothing_can_be_written_inside_bwrap() {
+fn nothing_can_be_written_inside() {
     let folder = tempfile::tempdir().unwrap();
     check(&format!("write?at={}/file", folder.path().display()));
     check("write?at=/dev/shm/fezz-test-probe");
@@ -84,17 +129,71 @@ fn nothing_can_be_written_inside_bwrap() {
 }
 
 #[test]
-fn the_network_cannot_be_reached_inside_bwrap() {
+fn a_scratch_can_be_written_to_inside_and_is_gone_with_the_request() {
+    let scratch = json!({"limits": {"scratch_bytes": 1 << 20}});
+    for jail in [Jail::Strict, Jail::StrictOfNobody, Jail::Bwrap] {
+        let Some(host) = jail.host(&scratch) else { continue };
+        assert_eq!(host.get("/rpc/author/write?at=/tmp/file").outcome(), (200, ""), "{jail:?}");
+        assert_eq!(host.get("/rpc/author/read?at=/tmp/file").outcome(), (500, "function_error"), "{jail:?}");
+        assert_eq!(host.get("/rpc/author/write?at=/file").outcome(), (500, "function_error"), "{jail:?}");
+    }
+}
+
+#[test]
+fn a_wrapper_that_gives_no_scratch_fails_with_the_mend() {
+    let host = Jail::Inner.host(&json!({"limits": {"scratch_bytes": 1 << 20}})).unwrap();
+    assert_eq!(host.get("/rpc/author/env").outcome(), (503, "jail_failed"));
+    host.logged("the mend", |line| {
+        line["line"].as_str().is_some_and(|text| text.contains("let the wrapper mount a tmpfs of at most"))
+    });
+}
+
+#[test]
+fn the_network_cannot_be_reached_inside() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     check(&format!("connect?at={}", listener.local_addr().unwrap()));
 }
 
 #[test]
-fn no_program_can_be_started_inside_bwrap() {
+fn a_port_that_the_manifest_names_can_be_reached_inside_and_no_other() {
+    let [allowed, other] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let port = allowed.local_addr().unwrap().port();
+    let other = other.local_addr().unwrap();
+    each_jail(&json!({"network": {"connect": [port]}}), |jail, host| {
+        let path = format!("/rpc/author/connect?at=127.0.0.1:{port}");
+        assert_eq!(host.get(&path).outcome(), (200, ""), "{jail:?}");
+        let path = format!("/rpc/author/connect?at={other}");
+        assert_eq!(host.get(&path).outcome(), (500, "function_error"), "{jail:?}");
+    });
+}
+
+#[test]
+fn no_program_can_be_started_inside() {
     check("run?at=/usr/bin/env");
 }
 
 #[test]
-fn no_other_process_can_be_seen_inside_bwrap() {
+fn no_other_process_can_be_seen_inside() {
     check("processes");
+}
+
+#[test]
+fn a_jail_that_cannot_be_made_says_why_at_the_start() {
+    // Root of a user namespace that has no other user, and may make no further namespace.
+    let site = site(&json!({}));
+    let text = format!(
+        "#!/bin/sh\necho 0 > /proc/sys/user/max_user_namespaces 2> /dev/null\nexec {} --listen 127.0.0.1:0 --root {}\n",
+        binary("hhrf").display(),
+        site.root().display()
+    );
+    let script = site.script("start", &text);
+    // Only inside a user namespace, lest the machine be without.
+    let output = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount"])
+        .arg(script)
+        .output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("modules can't be confined here") && said.contains("--uid-base"), "{said}");
 }

@@ -6,6 +6,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, RwLockReadGuard};
 
@@ -40,10 +42,35 @@ impl Host {
         host
     }
 
+    /// A host of an ordinary user, nobody, started by a test that is root's; else the test's own user is one.
+    pub(crate) fn of_nobody(site: Site, flags: &[&str]) -> Self {
+        const NOBODY: u32 = 65534;
+        if !is_root() {
+            return Self::with_flags(site, flags);
+        }
+        // Where nobody can reach them, and write copies of modules.
+        for program in ["hhrf", "fezz-runner"] {
+            std::fs::copy(binary(program), site.root().join(program)).unwrap();
+        }
+        let modules = site.root().join("modules-of-nobody");
+        std::fs::create_dir(&modules).unwrap();
+        std::os::unix::fs::chown(&modules, Some(NOBODY), Some(NOBODY)).unwrap();
+        let mut command = Self::command_of(&site.root().join("hhrf"), &site);
+        command.args(flags).arg("--modules").arg(modules).uid(NOBODY).gid(NOBODY);
+        let machine = together();
+        let mut host = Self::spawn(site, command);
+        host._machine = Some(machine);
+        host
+    }
+
     /// For a test that has the machine for itself, or holds it already.
     pub(crate) fn without_machine(site: Site, more: impl FnOnce(&mut Command)) -> Self {
         let mut command = Self::command(&site);
         more(&mut command);
+        Self::spawn(site, command)
+    }
+
+    fn spawn(site: Site, mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let log = follow(child.stderr.take().unwrap());
         let listening = wait_for("listening", || {
@@ -57,7 +84,11 @@ impl Host {
 
     /// How the host is started.
     pub(crate) fn command(site: &Site) -> Command {
-        let mut command = Command::new(binary("hhrf"));
+        Self::command_of(&binary("hhrf"), site)
+    }
+
+    fn command_of(program: &Path, site: &Site) -> Command {
+        let mut command = Command::new(program);
         command
             .env_clear()
             .env("HHRF_DRAIN_WAIT_MS", "0")
@@ -121,6 +152,11 @@ impl Drop for Host {
             }
         }
     }
+}
+
+/// Whether the test is root's.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 /// Collects the log's lines, in a thread that ends with the host.

@@ -7,9 +7,9 @@ mod processes;
 mod site;
 
 pub(crate) use client::{Answer, Client, connect};
-pub(crate) use host::Host;
+pub(crate) use host::{Host, is_root};
 pub(crate) use machine::alone;
-pub(crate) use processes::{Census, resident_kib, sockets_of};
+pub(crate) use processes::{Census, inside, resident_kib, sockets_of};
 pub(crate) use site::{AUTHOR, HARMFUL, Site, binary};
 
 use std::time::{Duration, Instant};

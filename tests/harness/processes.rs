@@ -92,3 +92,18 @@ impl Census {
         of_root.count()
     }
 }
+
+/// The folder in /proc of a module's process that runs in a PID namespace of its own, seen from outside. Waits for it.
+pub(crate) fn inside(host: &Host) -> PathBuf {
+    let root = host.site.root().to_str().unwrap();
+    let is_inside = |process: &PathBuf| {
+        let line = fs::read(process.join("cmdline")).unwrap_or_default();
+        let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+        let ids = status.lines().find(|line| line.starts_with("NSpid:")).unwrap_or_default();
+        // The ids of the process in each PID namespace that it is in; the first process is 1.
+        String::from_utf8_lossy(&line).contains(root)
+            && ids.split_whitespace().count() > 2
+            && !ids.ends_with("\t1")
+    };
+    wait_for("a process inside", || processes().map(|pid| PathBuf::from("/proc").join(pid)).find(is_inside))
+}

@@ -34,6 +34,7 @@ options:
   --join FD             enter the namespace at this descriptor first, as root of it: the host's way to share an empty network
   --help, --version     print this, or the version
 
+  --try                 instead of serving: confine this process, see whether it holds, exit
   --hold-network        instead of serving: make an empty network, say so on stdout, keep it until stdin ends
 
 exit status: 0 and a response, or
@@ -72,6 +73,8 @@ pub struct Options {
     pub jail: Jail,
     /// How much it may take.
     pub limits: Limits,
+    /// Whether to confine this process for nothing but to see whether it can be done.
+    pub is_trial: bool,
     /// The most time at all, in milliseconds.
     pub timeout_ms: Option<u64>,
 }
@@ -92,7 +95,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     let (mut function, mut version, mut env) = (None, None, Vec::new());
     let mut jail =
         Jail { mode: Mode::Strict, uid: None, join: Vec::new(), connect: Vec::new(), scratch_bytes: 0 };
-    let (mut limits, mut timeout_ms) = (Limits::default(), None);
+    let (mut limits, mut timeout_ms, mut is_trial) = (Limits::default(), None, false);
     while let Some(argument) = arguments.next() {
         let mut value = || text_after(&argument, arguments.next());
         match argument.to_str() {
@@ -103,6 +106,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             Some("--env") => env.push(variable(value()?)?),
             Some("--jail") => jail.mode = mode(&value()?)?,
             Some("--hold-network") => return Ok(Command::HoldNetwork),
+            Some("--try") => is_trial = true,
             Some("--join") => jail.join.push(number("--join", &value()?)?),
             Some("--connect") => jail.connect.push(number("--connect", &value()?)?),
             Some("--scratch-bytes") => jail.scratch_bytes = number("--scratch-bytes", &value()?)?,
@@ -127,6 +131,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         env,
         jail,
         limits,
+        is_trial,
         timeout_ms,
     })))
 }
@@ -194,6 +199,7 @@ mod tests {
                 scratch_bytes: 9,
             },
             limits: Limits { memory_bytes: Some(1024), cpu_ms: None, threads: Some(3) },
+            is_trial: false,
             timeout_ms: None,
         };
         check(

@@ -89,6 +89,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     crash::watch_for_memory()?;
     crash::keep_exit_codes_apart()?;
     jail::confine(&options.jail, &file)?;
+    if options.is_trial {
+        return Ok(());
+    }
 
     // Inside, since a stranger wrote it; before the module is loaded, so that a bad request is never taken for a bad
     // module.

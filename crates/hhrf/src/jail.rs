@@ -1,6 +1,6 @@
 //! How the host has its runners confine themselves: the mode, and what a runner needs for it of its host.
 
-use crate::catalogue::Function;
+use crate::catalogue::{Function, Limits};
 use crate::settings::Settings;
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::{FdFlags, fcntl_setfd};
@@ -50,10 +50,10 @@ pub struct Jail {
 #[derive(Debug, thiserror::Error)]
 pub enum JailError {
     /// The runner can't be started, or not asked.
-    #[error("failed to have the runner make an empty network")]
+    #[error("failed to have the runner try the jail")]
     Io(#[source] io::Error),
     /// The runner says why not.
-    #[error("{words}\nmodules can't be confined here: see --jail in hhrf --help, or `hhrf check-jail`")]
+    #[error("modules can't be confined here (--jail): {words}")]
     Refused {
         /// The runner's own words.
         words: String,
@@ -61,7 +61,7 @@ pub enum JailError {
 }
 
 impl Jail {
-    /// Makes what the runners share. Fails where they couldn't confine themselves, so that this is known at the start.
+    /// Makes what the runners share.
     ///
     /// # Errors
     ///
@@ -76,23 +76,48 @@ impl Jail {
         Ok(Self { mode: settings.jail, uids, empty_network })
     }
 
+    /// Has the runner confine itself for nothing but to see whether it can.
+    ///
+    /// # Errors
+    ///
+    /// The runner says why not, or can't be started.
+    pub fn try_out(&self, runner: &Path) -> Result<(), JailError> {
+        let mut command = Command::new(runner);
+        let uid = self.uids.as_ref().map(|uids| uids.base);
+        self.confine_to(&mut command, &Limits::default(), &[], uid);
+        // For a module, any file will do that is there.
+        let output =
+            command.arg("--try").arg(runner).env_clear().stdin(Stdio::null()).current_dir("/").output();
+        let output = output.map_err(JailError::Io)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let words = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
+        Err(JailError::Refused { words: if words.is_empty() { output.status.to_string() } else { words } })
+    }
+
     /// Adds the runner's arguments that say how a function is confined.
     pub fn confine(&self, command: &mut Command, function: &Function) {
+        let uid = self.uids.as_ref().map(|uids| uids.of(&function.name()));
+        self.confine_to(command, &function.limits, &function.connect, uid);
+    }
+
+    fn confine_to(&self, command: &mut Command, limits: &Limits, connect: &[u16], uid: Option<u32>) {
         command.args(["--jail", self.mode.as_str()]);
         if self.mode == JailMode::Off {
             return;
         }
-        command.args(["--threads", &function.limits.threads.to_string()]);
-        if function.limits.scratch_bytes > 0 {
-            command.args(["--scratch-bytes", &function.limits.scratch_bytes.to_string()]);
+        command.args(["--threads", &limits.threads.to_string()]);
+        if limits.scratch_bytes > 0 {
+            command.args(["--scratch-bytes", &limits.scratch_bytes.to_string()]);
         }
-        if let Some(uids) = &self.uids {
-            command.args(["--uid", &uids.of(&function.name()).to_string()]);
+        if let Some(uid) = uid {
+            command.args(["--uid", &uid.to_string()]);
         }
-        for port in &function.connect {
+        for port in connect {
             command.args(["--connect", &port.to_string()]);
         }
-        if function.connect.is_empty() {
+        if connect.is_empty() {
             for namespace in &self.empty_network {
                 command.args(["--join", &namespace.as_raw_fd().to_string()]);
             }

@@ -52,6 +52,13 @@ fn start(flags: Layer) -> Result<Ended, StartError> {
     let _log = log::start(settings.log_format);
     let children = Children::adopt()?;
     let jail = Jail::prepare(&settings)?;
+    match jail.try_out(&settings.runner) {
+        // A wrapper may be mended while this runs; until then, every request fails.
+        Err(error) if settings.jail == JailMode::Inner => {
+            tracing::error!(error = log::chain(&error), "no module will be loaded")
+        }
+        tried => tried?,
+    }
     let store = ModuleStore::open(&settings.modules)?;
     let catalogue = Catalogue::load(&settings.root, &store, &Catalogue::default())?;
     reload::report(&catalogue, &Catalogue::default());

@@ -181,6 +181,12 @@ pub fn confine(jail: &Jail, module: &Path) -> Result<(), JailError> {
 fn check_scratch(bytes: u64) -> Result<(), JailError> {
     let found = rustix::fs::statfs(view::SCRATCH).map_err(|_| JailError::NoScratch { bytes })?;
     let size = found.f_blocks.saturating_mul(found.f_bsize.cast_unsigned());
+    // A tmpfs has whole pages (tmpfs(5)).
+    let page = u64::try_from(rustix::param::page_size()).unwrap_or(u64::MAX);
     let is_tmpfs = found.f_type == libc::TMPFS_MAGIC;
-    if is_tmpfs && size <= bytes { Ok(()) } else { Err(JailError::NoScratch { bytes }) }
+    if is_tmpfs && size <= bytes.next_multiple_of(page) {
+        Ok(())
+    } else {
+        Err(JailError::NoScratch { bytes })
+    }
 }

@@ -10,8 +10,8 @@
 //! its SIGSTOP and its limit of processor time do nothing (pid_namespaces(7)).
 
 use super::syscalls;
-use crate::syscalls::{close_all_but_stderr, die_with_parent, exit_now};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use crate::syscalls::{close_all_but_stderr, exit_now};
+use rustix::fd::AsFd;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, waitpid};
 
@@ -33,20 +33,13 @@ pub fn split() -> Result<(), ProcessError> {
     let failed = |step| move |source| ProcessError { step, source };
     let supervisor = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(failed("watch the jail's supervisor"))?;
-    let first = syscalls::start_first_process().map_err(failed("start the jail's first process"))?;
+    let first = syscalls::start_first_process(supervisor.as_fd())
+        .map_err(failed("start the jail's first process"))?;
     match syscalls::fork().map_err(failed("start the module's process"))? {
         Some(module) => supervise(module, first),
+        // A host that is killed by SIGKILL takes the supervisor with it, and that one this process.
         None => {
-            // A host that is killed by SIGKILL takes the supervisor with it, and that one this process.
-            die_with_parent().map_err(failed("tie the module's process to its supervisor"))?;
-            // It may have ended before; its process id, from in here, tells nothing.
-            let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-            let mut ended = [PollFd::new(&supervisor, PollFlags::IN)];
-            match poll(&mut ended, Some(&now)) {
-                Ok(0) => Ok(()),
-                Ok(_) => exit_now(1),
-                Err(source) => Err(failed("watch the jail's supervisor")(source)),
-            }
+            syscalls::tie_to(supervisor.as_fd()).map_err(failed("tie the module's process to its supervisor"))
         }
     }
 }

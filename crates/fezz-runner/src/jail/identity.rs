@@ -9,6 +9,9 @@ use std::io;
 /// Nobody, and nogroup: the one user that there is inside.
 const NOBODY: u32 = 65534;
 
+/// Where the ids of a new user namespace are mapped.
+const UID_MAP: &str = "/proc/self/uid_map";
+
 /// Why the process stays who it is.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
@@ -57,6 +60,11 @@ pub fn give_up_root(uid: Option<u32>) -> Result<(), IdentityError> {
     set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(failed)
 }
 
+/// Whether /proc, where ids are mapped, is in sight.
+pub fn can_be_mapped() -> bool {
+    rustix::fs::access(UID_MAP, rustix::fs::Access::EXISTS).is_ok()
+}
+
 /// Maps the one user and the one group of a new user namespace, which are whoever made it, to nobody and nogroup
 /// (user_namespaces(7)).
 ///
@@ -67,7 +75,7 @@ pub fn map_to_nobody(outside: (Uid, Gid)) -> Result<(), IdentityError> {
     let (uid, gid) = outside;
     // Without this, an unprivileged user may map no group: else it could leave one that forbids it something.
     write("/proc/self/setgroups", "deny")?;
-    write("/proc/self/uid_map", &format!("{NOBODY} {uid} 1"))?;
+    write(UID_MAP, &format!("{NOBODY} {uid} 1"))?;
     write("/proc/self/gid_map", &format!("{NOBODY} {gid} 1"))
 }
 

@@ -134,6 +134,7 @@ pub fn enter(jail: &Jail, module: &Path) -> Result<PathBuf, JailError> {
         }
     }
     if !makes_root {
+        namespaces::leave_users()?;
         return Ok(module.to_owned());
     }
     let outside = identity::outside();

@@ -59,6 +59,20 @@ pub fn join(descriptors: &[u32]) -> Result<(), NamespaceError> {
     Ok(())
 }
 
+/// Inside a wrapper: makes a user namespace, if that can be had and this process's ids be mapped into it. A wrapper that makes one itself
+/// forbids others, or hides /proc; behind one that doesn't, the limit of threads would count all that this user runs.
+///
+/// # Errors
+///
+/// It is made, and the ids can't be mapped.
+pub fn leave_users() -> Result<(), JailError> {
+    let outside = identity::outside();
+    if identity::can_be_mapped() && syscalls::unshare(UnshareFlags::NEWUSER).is_ok() {
+        identity::map_to_nobody(outside)?;
+    }
+    Ok(())
+}
+
 /// Leaves every namespace of the host's for a new one, in which this process has all capabilities and nothing exists.
 /// The process itself stays in its PID namespace: its children will be in the new one.
 ///

@@ -26,6 +26,7 @@ options:
                         off: don't, as for a debugger; only for modules that you trust
   --connect PORT        let the module connect to this TCP port, and look up names; may be repeated (default: no network)
   --scratch-bytes N     let it write to /tmp, in memory, up to N bytes (default: nowhere)
+  --cgroup FOLDER       go into this cgroup (version 2) first
   --uid N               who to be, where this process is root (default: 65534, nobody)
   --threads N           the most threads, with the first one; only in a jail (default: no limit)
   --memory-bytes N      the most private memory, in bytes (default: no limit)
@@ -69,6 +70,8 @@ pub struct Options {
     pub version: String,
     /// The variables of the function's environment; `None`: its value is in `FEZZ_ENV_<NAME>`.
     pub env: Vec<(String, Option<String>)>,
+    /// The cgroup to go into.
+    pub cgroup: Option<PathBuf>,
     /// What is left to it.
     pub jail: Jail,
     /// How much it may take.
@@ -95,7 +98,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     let (mut function, mut version, mut env) = (None, None, Vec::new());
     let mut jail =
         Jail { mode: Mode::Strict, uid: None, join: Vec::new(), connect: Vec::new(), scratch_bytes: 0 };
-    let (mut limits, mut timeout_ms, mut is_trial) = (Limits::default(), None, false);
+    let (mut cgroup, mut limits, mut timeout_ms, mut is_trial) = (None, Limits::default(), None, false);
     while let Some(argument) = arguments.next() {
         let mut value = || text_after(&argument, arguments.next());
         match argument.to_str() {
@@ -106,6 +109,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             Some("--env") => env.push(variable(value()?)?),
             Some("--jail") => jail.mode = mode(&value()?)?,
             Some("--hold-network") => return Ok(Command::HoldNetwork),
+            Some("--cgroup") => cgroup = Some(PathBuf::from(value()?)),
             Some("--try") => is_trial = true,
             Some("--join") => jail.join.push(number("--join", &value()?)?),
             Some("--connect") => jail.connect.push(number("--connect", &value()?)?),
@@ -129,6 +133,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         version: version.unwrap_or_else(|| "unversioned".to_owned()),
         module,
         env,
+        cgroup,
         jail,
         limits,
         is_trial,
@@ -200,6 +205,7 @@ mod tests {
             },
             limits: Limits { memory_bytes: Some(1024), cpu_ms: None, threads: Some(3) },
             is_trial: false,
+            cgroup: None,
             timeout_ms: None,
         };
         check(

@@ -8,6 +8,7 @@ use crate::module::{Module, ModuleError};
 use crate::options::Options;
 use crate::{crash, syscalls};
 use fezz_wire::{ExitCode, FezzWireRequest, WireError, abi};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Why there is no response.
@@ -25,6 +26,14 @@ pub enum Failure {
     /// A limit can't be set.
     #[error(transparent)]
     Limit(#[from] LimitError),
+    /// The cgroup can't be joined.
+    #[error("failed to go into the cgroup by writing to `{}`", file.display())]
+    Cgroup {
+        /// The file that processes are moved by.
+        file: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The system refuses to tie this process to its parent.
     #[error("failed to ask for a signal at the parent's end")]
     DieWithParent(#[source] rustix::io::Errno),
@@ -47,9 +56,11 @@ impl Failure {
             Self::Channel(_) => ExitCode::Io,
             Self::Environment(_) => ExitCode::EnvironmentIncomplete,
             Self::Jail(JailError::Root(RootError::Module { .. })) => ExitCode::ModuleNotLoaded,
-            Self::Jail(_) | Self::Limit(_) | Self::DieWithParent(_) | Self::Timeout(_) => {
-                ExitCode::NotConfined
-            }
+            Self::Cgroup { .. }
+            | Self::Jail(_)
+            | Self::Limit(_)
+            | Self::DieWithParent(_)
+            | Self::Timeout(_) => ExitCode::NotConfined,
             Self::Request(_) => ExitCode::BadRequest,
             Self::Module(ModuleError::NotLoaded { .. }) => ExitCode::ModuleNotLoaded,
             Self::Module(ModuleError::MissingSymbol { .. }) => ExitCode::MissingSymbol,
@@ -74,6 +85,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     // for long, whoever is left to see to it.
     if let Some(timeout_ms) = options.timeout_ms {
         syscalls::kill_after(Duration::from_millis(timeout_ms)).map_err(Failure::Timeout)?;
+    }
+
+    // Before there is any other process, so that all that follow are counted; as the one whom the cgroup was given to.
+    if let Some(cgroup) = &options.cgroup {
+        let file = cgroup.join("cgroup.procs");
+        std::fs::write(&file, "0").map_err(|source| Failure::Cgroup { file, source })?;
     }
 
     // While its descriptors are open: the next step closes all that it doesn't know.

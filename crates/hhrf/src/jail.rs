@@ -1,6 +1,7 @@
 //! How the host has its runners confine themselves: the mode, and what a runner needs for it of its host.
 
 use crate::catalogue::{Function, Limits};
+use crate::cgroups::{Cgroup, CgroupError, Cgroups};
 use crate::settings::Settings;
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::{FdFlags, fcntl_setfd};
@@ -10,7 +11,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How modules are confined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Deserialize)]
@@ -44,6 +45,7 @@ pub struct Jail {
     /// Namespaces that every runner without a network enters: a network without anything in it, and before it the user
     /// namespace that it belongs to, where the host isn't root.
     empty_network: Vec<OwnedFd>,
+    cgroups: Option<Arc<Cgroups>>,
 }
 
 /// Why modules can't be confined.
@@ -52,6 +54,9 @@ pub enum JailError {
     /// The runner can't be started, or not asked.
     #[error("failed to have the runner try the jail")]
     Io(#[source] io::Error),
+    /// The cgroup that the settings name.
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
     /// The runner says why not.
     #[error("modules can't be confined here (--jail): {words}")]
     Refused {
@@ -73,7 +78,8 @@ impl Jail {
             JailMode::Strict => empty_network(&settings.runner, is_root)?,
             JailMode::Inner | JailMode::Off => Vec::new(),
         };
-        Ok(Self { mode: settings.jail, uids, empty_network })
+        let cgroups = settings.cgroup.as_deref().map(Cgroups::divide).transpose()?;
+        Ok(Self { mode: settings.jail, uids, empty_network, cgroups })
     }
 
     /// Has the runner confine itself for nothing but to see whether it can.
@@ -94,6 +100,15 @@ impl Jail {
         }
         let words = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
         Err(JailError::Refused { words: if words.is_empty() { output.status.to_string() } else { words } })
+    }
+
+    /// The cgroup of one request, where there are some.
+    ///
+    /// # Errors
+    ///
+    /// It can't be made: the request must not begin.
+    pub fn cgroup(&self, function: &Function) -> io::Result<Option<Cgroup>> {
+        self.cgroups.as_ref().map(|all| all.make(&function.limits)).transpose()
     }
 
     /// Adds the runner's arguments that say how a function is confined.

@@ -11,7 +11,8 @@
 //! 4. [`admit`](mod@admit): the body, out of the host's [`memory`], and a place at the function's [`gate`]; or a
 //!    [`refusal`].
 //! 5. [`execute`]: a process; or a failure. [`children`] keeps count of them, and ends what they leave
-//!    behind; [`jail`](mod@jail) has them confine themselves.
+//!    behind; [`jail`](mod@jail) has them confine themselves, each in one
+//!    of the [`cgroups`] where there are some.
 //! 6. [`respond`](mod@respond): its bytes as an HTTP response, [`headers`] checked; or a [`problem`].
 //!
 //! [`host`] is what all requests share, [`metrics`] what is counted, [`log`] where it is told, and [`run`](fn@run)
@@ -40,6 +41,7 @@ pub mod gate;
 pub mod memory;
 pub mod refusal;
 
+pub mod cgroups;
 pub mod children;
 pub mod execute;
 pub mod jail;

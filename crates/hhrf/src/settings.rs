@@ -28,6 +28,8 @@ pub struct Settings {
     pub jail: JailMode,
     /// Where the host is root: the first of the uids that functions get.
     pub uid_base: u32,
+    /// The cgroup that is divided between requests; `own` stands for the host's.
+    pub cgroup: Option<PathBuf>,
     /// How functions are executed that don't say it themselves.
     pub execution: Execution,
     /// The form of the log.
@@ -142,6 +144,11 @@ pub struct Layer {
     #[arg(long, env = "HHRF_UID_BASE", value_name = "UID")]
     uid_base: Option<u32>,
 
+    /// A cgroup (version 2) delegated to this user, to be divided between requests, so that all of their memory counts; `own`
+    /// stands for the one that this program is in. Only with --jail strict [default: none]
+    #[arg(long, env = "HHRF_CGROUP", value_name = "FOLDER")]
+    cgroup: Option<PathBuf>,
+
     /// How functions are executed whose manifest doesn't say [default: spawn]
     #[arg(long, env = "HHRF_EXECUTION", value_enum)]
     execution: Option<Execution>,
@@ -244,6 +251,9 @@ pub enum SettingsError {
         /// What was set.
         value: u32,
     },
+    /// What a wrapper starts can't be counted from its beginning on.
+    #[error("`cgroup` needs `jail` to be `strict`: elsewhere let the wrapper divide its own")]
+    CgroupWithoutJail,
     /// `/rpc` has no address to answer on.
     #[error("`rpc` is `admin`, but there is no admin address: set --admin too")]
     RpcWithoutAdmin,
@@ -276,6 +286,7 @@ impl Settings {
                 Some(_) => JailMode::Inner,
                 None => JailMode::Strict,
             }),
+            cgroup: flags.cgroup.or(file.cgroup),
             uid_base: flags.uid_base.or(file.uid_base).unwrap_or(UID_BASE),
             runner: find_runner(runner)?,
             execution: flags.execution.or(file.execution).unwrap_or(Execution::Spawn),
@@ -312,6 +323,9 @@ impl Settings {
         }
         if self.uid_base == 0 || self.uid_base.checked_add(UIDS).is_none() {
             return Err(SettingsError::UidBase { value: self.uid_base });
+        }
+        if self.cgroup.is_some() && self.jail != JailMode::Strict {
+            return Err(SettingsError::CgroupWithoutJail);
         }
         if self.rpc == Rpc::Admin && self.admin.is_none() {
             return Err(SettingsError::RpcWithoutAdmin);

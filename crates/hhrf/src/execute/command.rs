@@ -1,6 +1,7 @@
 //! The runner's command line (`fezz-runner --help`).
 
 use crate::catalogue::Function;
+use crate::cgroups::Cgroup;
 use crate::jail::Jail;
 use std::path::Path;
 use std::process::Command;
@@ -10,9 +11,15 @@ use tokio::time::Instant;
 /// Well behind the host's own killing, which can tell a deadline from a crash.
 const OWN_TIMEOUT_BEYOND_DEADLINE: Duration = Duration::from_secs(2);
 
-/// How a request of `function` is served: by a process that is confined by `jail`, and ends itself some time after the
+/// How a request of `function` is served: by a process that is confined by `jail` in `cgroup`, and ends itself some time after the
 /// deadline, should this host be gone by then.
-pub fn command(runner: &Path, jail: &Jail, function: &Function, deadline: Instant) -> Command {
+pub fn command(
+    runner: &Path,
+    jail: &Jail,
+    cgroup: Option<&Cgroup>,
+    function: &Function,
+    deadline: Instant,
+) -> Command {
     let own_timeout = deadline.saturating_duration_since(Instant::now()) + OWN_TIMEOUT_BEYOND_DEADLINE;
     let mut command = Command::new(runner);
     command
@@ -21,6 +28,9 @@ pub fn command(runner: &Path, jail: &Jail, function: &Function, deadline: Instan
         .args(["--cpu-ms", &function.limits.cpu_ms.to_string()])
         .args(["--timeout-ms", &own_timeout.as_millis().to_string()])
         .env_clear();
+    if let Some(cgroup) = cgroup {
+        command.arg("--cgroup").arg(cgroup.folder());
+    }
     jail.confine(&mut command, function);
     for (name, value) in &function.env {
         // By name on the command line, which all can read; by value in the environment, which only this user can.

@@ -8,6 +8,7 @@ use super::request_writer::RequestWriter;
 use super::response_reader::{ResponseReader, Taken};
 use super::stderr_log::StderrLog;
 use crate::admit::{AdmittedRequest, RequestBody};
+use crate::cgroups::Cgroup;
 use crate::children::Children;
 use crate::jail::Jail;
 use std::io;
@@ -61,9 +62,7 @@ impl Spawn {
     }
 
     async fn run(self, mut request: AdmittedRequest, mut reply: oneshot::Sender<Outcome>) {
-        let command = command(&self.runner, &self.jail, &request.function, request.deadline);
-        let started = Process::start(&self.children, command);
-        let (process, streams) = match started {
+        let (cgroup, (process, streams)) = match self.start(&request) {
             Ok(started) => started,
             Err(error) => return answer(reply, Err(Failure::NotStarted(error))),
         };
@@ -106,12 +105,20 @@ impl Spawn {
                 let status = clean_up(process, None, &request).await;
                 // In the log, a function's last words stand before what the host says of it.
                 stderr.take_rest();
-                answer(reply, after_exit(response, status, &request));
+                answer(reply, after_exit(response, status, cgroup.as_ref(), &request));
             }
         }
         stderr.finish();
+        drop(cgroup);
         // The last thing: whoever gets these places finds the process and all that it started gone.
         drop(request.places);
+    }
+
+    fn start(&self, request: &AdmittedRequest) -> io::Result<(Option<Cgroup>, (Process, Streams))> {
+        let cgroup = self.jail.cgroup(&request.function)?;
+        let command = command(&self.runner, &self.jail, cgroup.as_ref(), &request.function, request.deadline);
+        let started = Process::start(&self.children, command)?;
+        Ok((cgroup, started))
     }
 
     fn open(
@@ -166,13 +173,18 @@ fn answer(reply: oneshot::Sender<Outcome>, outcome: Outcome) {
 fn after_exit(
     mut response: ResponseReader,
     status: io::Result<ExitStatus>,
+    cgroup: Option<&Cgroup>,
     request: &AdmittedRequest,
 ) -> Outcome {
     if response.take_rest().map_err(Failure::InvalidResponse)? == Taken::Complete {
         return Ok(response.into_message().into());
     }
     let status = status.map_err(Failure::NotReaped)?;
-    let failure = Failure::of_exit(status, request.function.limits.memory_bytes);
+    let limit_bytes = request.function.limits.memory_bytes;
+    let failure = match cgroup.is_some_and(Cgroup::ran_out_of_memory) {
+        true => Failure::OutOfMemory { limit_bytes },
+        false => Failure::of_exit(status, limit_bytes),
+    };
     match response.received_bytes() {
         // Exit status 0 says that the runner wrote all that the module gave it.
         bytes @ 1.. if status.success() => {

@@ -1,0 +1,265 @@
+//! A cgroup for each request, where the host was given one to divide (cgroups(7), version 2): the kernel then counts all
+//! memory that a request uses, whatever kind it is of, and all of its processes.
+
+use crate::catalogue::Limits;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The cgroup that the host divides.
+#[derive(Debug)]
+pub struct Cgroups {
+    folder: PathBuf,
+    next: AtomicU64,
+    /// Those of ended requests that couldn't be removed yet.
+    left: Mutex<Vec<PathBuf>>,
+}
+
+/// One request's part of it; removed when it is dropped, with whatever runs in it.
+#[derive(Debug)]
+pub struct Cgroup {
+    folder: PathBuf,
+    all: Arc<Cgroups>,
+}
+
+/// Why there is none.
+#[derive(Debug, thiserror::Error)]
+pub enum CgroupError {
+    /// The host's own can't be found.
+    #[error(
+        "failed to find this process's own cgroup: is cgroup v2 mounted? name one by --cgroup FOLDER, or leave it out"
+    )]
+    NotFound,
+    /// It can't limit what has to be limited.
+    #[error(
+        "the cgroup `{}` lacks the controller `{controller}`: have it delegated (Delegate=yes in systemd), and see that cgroup \
+         v1 doesn't hold the controller",
+        folder.display()
+    )]
+    NoController {
+        /// The cgroup.
+        folder: PathBuf,
+        /// `memory` or `pids`.
+        controller: &'static str,
+    },
+    /// It can't be divided.
+    #[error(
+        "failed to divide the cgroup `{}`: let the host's user write there, and nobody else's process be in it",
+        folder.display()
+    )]
+    Divide {
+        /// The cgroup.
+        folder: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// What a request is limited by; without one of them there is no point in a cgroup.
+const NEEDED: [&str; 2] = ["memory", "pids"];
+
+/// Shares processor time fairly between requests, where it is there.
+const WELCOME: &str = "cpu";
+
+/// Where the host itself goes, since a cgroup that is divided may hold no process (cgroups(7), "no internal
+/// processes").
+const HOST: &str = "hhrf";
+
+/// How the cgroups of requests begin.
+const PREFIX: &str = "request-";
+
+/// Beside what the manifest allows: the supervisor, page tables, kernel memory behind pipes and threads' stacks, and the
+/// pages of libraries that this request is the first to read.
+const MEMORY_BESIDE_BYTES: u64 = 32 << 20;
+
+/// The supervisor and the jail's first process.
+const PROCESSES_BESIDE: u64 = 2;
+
+impl Cgroups {
+    /// Divides a cgroup: `own` stands for the one that this process is in.
+    ///
+    /// # Errors
+    ///
+    /// See [`CgroupError`].
+    pub fn divide(setting: &Path) -> Result<Arc<Self>, CgroupError> {
+        let folder = match setting.to_str() {
+            Some("own") => own().ok_or(CgroupError::NotFound)?,
+            _ => setting.to_owned(),
+        };
+        let failed = |source| CgroupError::Divide { folder: folder.clone(), source };
+        let available = fs::read_to_string(folder.join("cgroup.controllers")).map_err(failed)?;
+        let is_available = |controller: &str| available.split_whitespace().any(|word| word == controller);
+        for controller in NEEDED {
+            if !is_available(controller) {
+                return Err(CgroupError::NoController { folder, controller });
+            }
+        }
+        let host = folder.join(HOST);
+        make(&host).map_err(failed)?;
+        fs::write(host.join("cgroup.procs"), "0").map_err(failed)?;
+        for controller in NEEDED.into_iter().chain(is_available(WELCOME).then_some(WELCOME)) {
+            fs::write(folder.join("cgroup.subtree_control"), format!("+{controller}")).map_err(failed)?;
+        }
+        let left = fs::read_dir(&folder).map_err(failed)?.flatten();
+        let left = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
+        let left = left.map(|entry| entry.path()).collect();
+        Ok(Arc::new(Self { folder, next: AtomicU64::default(), left: Mutex::new(left) }))
+    }
+
+    /// Makes the cgroup of a request.
+    ///
+    /// # Errors
+    ///
+    /// What the system says: the request can't be limited, and must not begin.
+    pub fn make(self: &Arc<Self>, limits: &Limits) -> io::Result<Cgroup> {
+        self.tidy();
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let folder = self.folder.join(format!("{PREFIX}{}-{number}", std::process::id()));
+        fs::create_dir(&folder)?;
+        let cgroup = Cgroup { folder, all: Arc::clone(self) };
+        let memory_bytes =
+            limits.memory_bytes.saturating_add(limits.scratch_bytes).saturating_add(MEMORY_BESIDE_BYTES);
+        let processes = limits.threads.saturating_add(PROCESSES_BESIDE);
+        cgroup.set("memory.max", &memory_bytes.to_string())?;
+        cgroup.set("pids.max", &processes.to_string())?;
+        // One process without the others would be half a request.
+        cgroup.set("memory.oom.group", "1")?;
+        match cgroup.set("memory.swap.max", "0") {
+            // A kernel without swap.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            set => set?,
+        }
+        Ok(cgroup)
+    }
+
+    /// Removes what couldn't be removed before.
+    fn tidy(&self) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.retain(|folder| !remove(folder));
+    }
+}
+
+impl Cgroup {
+    /// Where it is: a process joins it by writing to its `cgroup.procs`.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether the kernel killed a process of it for its memory.
+    pub fn ran_out_of_memory(&self) -> bool {
+        let events = fs::read_to_string(self.folder.join("memory.events")).unwrap_or_default();
+        let killed = events.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        killed.is_some_and(|count| count.trim() != "0")
+    }
+
+    fn set(&self, file: &str, value: &str) -> io::Result<()> {
+        // Not created: a file that isn't there is a limit that isn't.
+        use std::io::Write;
+        fs::OpenOptions::new().write(true).open(self.folder.join(file))?.write_all(value.as_bytes())
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        if !remove(&self.folder) {
+            self.all.left.lock().unwrap_or_else(PoisonError::into_inner).push(self.folder.clone());
+        }
+    }
+}
+
+/// Kills what runs in a cgroup, and removes it: not yet, while what was killed is on its way out.
+fn remove(folder: &Path) -> bool {
+    // Before Linux 5.14 there is no such file; then what was killed otherwise has to do.
+    fs::OpenOptions::new()
+        .write(true)
+        .open(folder.join("cgroup.kill"))
+        .and_then(|mut file| io::Write::write_all(&mut file, b"1"))
+        .ok();
+    match fs::remove_dir(folder) {
+        Ok(()) => true,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// The folder of this process's cgroup: where version 2 is mounted, and the path below that (cgroups(7),
+/// /proc/PID/cgroup).
+fn own() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    own_of(&mounts, &groups)
+}
+
+fn own_of(mounts: &str, groups: &str) -> Option<PathBuf> {
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    mounts.lines().find_map(|line| {
+        // The file system's type stands behind a lone dash, its root and its place before (proc(5)).
+        let (before, behind) = line.split_once(" - ")?;
+        let mut fields = before.split(' ').skip(3);
+        let (root, place) = (fields.next()?, fields.next()?);
+        let below = Path::new(path).strip_prefix(root).ok()?;
+        behind.starts_with("cgroup2 ").then(|| Path::new(place).join(below))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a delegated cgroup looks like, as far as files are concerned.
+    fn delegated(controllers: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("cgroup.controllers"), controllers).unwrap();
+        folder
+    }
+
+    #[test]
+    fn ones_own_is_found_below_where_version_2_is_mounted() {
+        let v1 = "30 25 0:26 / /sys/fs/cgroup/memory rw,nosuid - cgroup cgroup rw,memory\n";
+        let v2 = "31 25 0:27 / /sys/fs/cgroup/unified rw,nosuid shared:5 - cgroup2 cgroup2 rw,nsdelegate\n";
+        let groups = "4:memory:/\n0::/system.slice/hhrf.service\n";
+        let expected = Path::new("/sys/fs/cgroup/unified/system.slice/hhrf.service");
+        assert_eq!(own_of(&format!("{v1}{v2}"), groups).as_deref(), Some(expected));
+        assert_eq!(own_of(v1, groups), None);
+        let in_a_container = "31 25 0:27 /pod /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n";
+        assert_eq!(own_of(in_a_container, "0::/pod/a\n").as_deref(), Some(Path::new("/sys/fs/cgroup/a")));
+    }
+
+    #[test]
+    fn a_cgroup_that_cannot_limit_is_refused_with_the_mend() {
+        let folder = delegated("cpu memory\n");
+        let error = Cgroups::divide(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("lacks the controller `pids`") && error.contains("Delegate=yes"), "{error}");
+        assert!(!folder.path().join(HOST).exists());
+    }
+
+    #[test]
+    fn the_host_moves_below_before_controllers_are_handed_on() {
+        let folder = delegated("cpu io memory pids\n");
+        make(&folder.path().join(HOST)).unwrap();
+        Cgroups::divide(folder.path()).unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join(HOST).join("cgroup.procs")).unwrap(), "0");
+        // One at a time; a plain file keeps the last.
+        assert_eq!(fs::read_to_string(folder.path().join("cgroup.subtree_control")).unwrap(), "+cpu");
+    }
+
+    #[test]
+    fn without_its_files_no_limit_is_in_force_and_none_is_made() {
+        let folder = delegated("memory pids");
+        let all = Cgroups::divide(folder.path()).unwrap();
+        assert_eq!(all.make(&Limits::default()).unwrap_err().kind(), io::ErrorKind::NotFound);
+        let entries = fs::read_dir(folder.path()).unwrap().flatten();
+        assert_eq!(
+            entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)).count(),
+            0
+        );
+    }
+}

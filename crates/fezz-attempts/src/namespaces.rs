@@ -49,7 +49,6 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     ("clone-uts", |_| processes::clone(libc::CLONE_NEWUTS)),
     ("clone-cgroup", |_| processes::clone(libc::CLONE_NEWCGROUP)),
     ("clone3-user", |_| processes::clone3(libc::CLONE_NEWUSER as u64)),
-    ("clone3-into-cgroup", |_| processes::clone3(CLONE_INTO_CGROUP)),
     ("mount-in-own-namespace", mount_in_own_namespace),
     ("enter-hosts-mounts", |params| enter("mnt", libc::CLONE_NEWNS, params)),
     ("enter-hosts-network", |params| enter("net", libc::CLONE_NEWNET, params)),
@@ -57,7 +56,6 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
 ];
 
 const CLONE_NEWTIME: i32 = 0x80;
-const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 const OPEN_TREE_CLONE: usize = 1;
 const AT_EMPTY_PATH: usize = libc::AT_EMPTY_PATH as usize;
 

@@ -172,18 +172,17 @@ fn write_up_to(mut file: fs::File, bytes_max: usize) -> (usize, Option<io::Error
 }
 
 fn memory_in_stacks(params: &Params<'_>) -> Found {
-    const STACK_BYTES: usize = 9 * MIB;
-    const USED_BYTES: usize = 8 * MIB;
+    const STACK_BYTES: usize = 12 * MIB;
+    const FRAMES: usize = 128;
     static USED: AtomicUsize = AtomicUsize::new(0);
     let limit = params.number("memory_bytes");
     let use_it = || {
-        black_box([1_u8; USED_BYTES]);
-        USED.fetch_add(USED_BYTES, Ordering::SeqCst);
+        USED.fetch_add(use_stack(FRAMES), Ordering::SeqCst);
         std::thread::sleep(Duration::from_secs(60));
     };
     let mut stopped = None;
     let mut threads = 0;
-    while threads * USED_BYTES < limit + BEYOND_BYTES {
+    while threads * FRAMES * FRAME_BYTES <= limit + BEYOND_BYTES {
         match std::thread::Builder::new().stack_size(STACK_BYTES).spawn(use_it) {
             Ok(_) => threads += 1,
             Err(error) => {
@@ -192,8 +191,18 @@ fn memory_in_stacks(params: &Params<'_>) -> Found {
             }
         }
     }
-    wait_until(|| USED.load(Ordering::SeqCst) == threads * USED_BYTES);
+    wait_until(|| USED.load(Ordering::SeqCst) == threads * FRAMES * FRAME_BYTES);
     bounded("bytes", USED.load(Ordering::SeqCst), limit, stopped)
+}
+
+/// Small enough that copies which an unoptimized build makes of it fit the stack too.
+const FRAME_BYTES: usize = 32 * 1024;
+
+/// Writes so many frames, one below the other, and says how much that was.
+fn use_stack(frames: usize) -> usize {
+    let frame = black_box([1_u8; FRAME_BYTES]);
+    let below = if frames > 1 { use_stack(frames - 1) } else { 0 };
+    below + black_box(frame).len()
 }
 
 fn wait_until(done: impl Fn() -> bool) {

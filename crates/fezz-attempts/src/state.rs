@@ -31,8 +31,11 @@ trait Place {
 
 fn step(params: &Params<'_>, place: &impl Place) -> Found {
     match params.text("step") {
-        "leave" => Found::achieved("leave", place.leave()),
-        "look" => Found::achieved("found by the next request", place.look()),
+        "leave" => Found::achieved("leave it", place.leave()),
+        "look" => match place.look() {
+            Ok(()) => Found::Worked("the next request found it".to_owned()),
+            Err(error) => Found::Refused(format!("the next request looked for it: {}", sys::name(&error))),
+        },
         _ => Found::achieved("remove", place.remove()),
     }
 }
@@ -48,7 +51,7 @@ impl Place for Variable {
     }
 
     fn look(&self) -> io::Result<()> {
-        if VARIABLE.load(Ordering::SeqCst) { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+        if VARIABLE.load(Ordering::SeqCst) { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ENOENT)) }
     }
 
     fn remove(&self) -> io::Result<()> {

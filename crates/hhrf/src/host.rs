@@ -39,7 +39,7 @@ impl Host {
         settings: Settings,
         store: Arc<ModuleStore>,
         catalogue: Catalogue,
-        children: Children,
+        children: Arc<Children>,
     ) -> Self {
         let limits = &settings.limits;
         Self {

@@ -39,8 +39,8 @@ const EXIT_GRACE: Duration = Duration::from_millis(500);
 
 impl Spawn {
     /// Starts `runner` for each request; logs up to `stderr_bytes_max` of what it writes to stderr.
-    pub fn new(runner: PathBuf, stderr_bytes_max: usize, children: Children) -> Self {
-        Self { runner: Arc::new(runner), stderr_bytes_max, children: Arc::new(children) }
+    pub fn new(runner: PathBuf, stderr_bytes_max: usize, children: Arc<Children>) -> Self {
+        Self { runner: Arc::new(runner), stderr_bytes_max, children }
     }
 
     /// Executes the request in a task of its own, which outlives the caller: when the caller is dropped, because the

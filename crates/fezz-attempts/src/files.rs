@@ -20,7 +20,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     ("read-by-symbolic-link", read_by_symbolic_link),
     ("read-by-hard-link", read_by_hard_link),
     ("read-by-handle", read_by_handle),
-    ("list-host-folder", |params| Found::achieved("readdir", fs::read_dir(params.text("folder")))),
+    ("list-host-folder", list_host_folder),
     ("see-host-root", see_host_root),
     ("leave-root-by-chroot", leave_root_by_chroot),
     ("write-root", |params| create("/", params)),
@@ -44,6 +44,18 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
 fn read(path: &str) -> Found {
     let first = || File::open(path)?.read(&mut [0]);
     Found::achieved(&format!("open and read {path}"), first())
+}
+
+/// Where a jail has made the folders above its module, the folder is there, and what lies in it isn't.
+fn list_host_folder(params: &Params<'_>) -> Found {
+    let bait = Path::new(params.text("bait_0600")).file_name().unwrap_or_default();
+    let listed = fs::read_dir(params.text("folder"))
+        .map(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() == bait)));
+    match listed {
+        Ok(true) => Found::Worked("the folder lists its files".to_owned()),
+        Ok(false) => Found::Refused("a folder of that name is another".to_owned()),
+        Err(error) => Found::Refused(format!("readdir: {}", sys::name(&error))),
+    }
 }
 
 /// Creates a file that is unlinked at once.

@@ -41,6 +41,9 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         let send = || UnixDatagram::unbound()?.send_to_addr(BAIT, &address()?);
         Found::achieved("send", send())
     }),
+    ("socket-tcp", |_| socket("a TCP socket", libc::AF_INET, libc::SOCK_STREAM, 0)),
+    ("socket-udp", |_| socket("a UDP socket", libc::AF_INET, libc::SOCK_DGRAM, 0)),
+    ("socket-unix", |_| socket("a Unix socket", libc::AF_UNIX, libc::SOCK_STREAM, 0)),
     ("socket-raw", |_| socket("a raw socket", libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP)),
     ("socket-ping", |_| socket("a ping socket", libc::AF_INET, libc::SOCK_DGRAM, libc::IPPROTO_ICMP)),
     ("socket-packet", |_| socket("a packet socket", libc::AF_PACKET, libc::SOCK_RAW, 0)),
@@ -130,7 +133,11 @@ fn send_udp(params: &Params<'_>) -> Found {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
         socket.send_to(BAIT, (Ipv4Addr::LOCALHOST, params.number("udp_port") as u16))
     };
-    Found::achieved("send", send())
+    match send() {
+        // Whether it arrived is for the bait to say.
+        Ok(_) => Found::Refused("sent, and lost".to_owned()),
+        Err(error) => Found::Refused(format!("send: {}", sys::name(&error))),
+    }
 }
 
 /// listen(2) on a socket without a name gives it a port (ip(7)), past a rule on bind(2).

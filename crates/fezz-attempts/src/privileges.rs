@@ -8,13 +8,13 @@ use crate::sys;
 use std::io;
 
 pub(crate) const PROBES: &[Probe] = probes! {
-    "become-root" setuid SYS_setuid (0);
-    "become-root-group" setgid SYS_setgid (0);
-    "set-group-list" setgroups SYS_setgroups (0, 0);
     "change-personality" personality SYS_personality (libc::ADDR_NO_RANDOMIZE);
 };
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
+    ("become-root", |_| Found::achieved("setuid", sys::call(libc::SYS_setuid, &[0]))),
+    ("become-root-group", |_| Found::achieved("setgid", sys::call(libc::SYS_setgid, &[0]))),
+    ("set-group-list", |_| Found::achieved("setgroups", sys::call(libc::SYS_setgroups, &[0, 0]))),
     ("effective-capabilities", |_| capabilities("effective", 0)),
     ("permitted-capabilities", |_| capabilities("permitted", 1)),
     ("inheritable-capabilities", |_| capabilities("inheritable", 2)),
@@ -30,7 +30,6 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         Ok(1) => Found::Refused("no_new_privs is set".to_owned()),
         _ => Found::Worked("no_new_privs isn't set".to_owned()),
     }),
-    ("new-privileges-again", |_| Found::achieved("prctl", prctl(libc::PR_SET_NO_NEW_PRIVS, 0, 0))),
     ("dumpable", |_| match prctl(libc::PR_GET_DUMPABLE, 0, 0) {
         Ok(1) => Found::Worked("it is dumpable".to_owned()),
         Ok(value) => Found::Refused(format!("PR_GET_DUMPABLE is {value}")),

@@ -166,7 +166,8 @@ fn execute_runner() -> Found {
     execute(path, &[c"fezz-runner", c"--version"])
 }
 
-fn memory_file() -> io::Result<fs::File> {
+/// A file without a name or a disk.
+pub(crate) fn memory_file() -> io::Result<fs::File> {
     const MFD_CLOEXEC: usize = 1;
     sys::open(libc::SYS_memfd_create, &[sys::at(c"fezz"), MFD_CLOEXEC]).map(Into::into)
 }

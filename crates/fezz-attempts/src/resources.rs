@@ -3,7 +3,7 @@
 use crate::Attempt;
 use crate::found::Found;
 use crate::params::Params;
-use crate::processes::exit_now;
+use crate::processes::{exit_now, memory_file};
 use crate::sys;
 use std::fs::{self, OpenOptions};
 use std::hint::black_box;
@@ -133,10 +133,6 @@ fn memory(kind: i32, params: &Params<'_>) -> Found {
         }
     }
     bounded("bytes", taken, limit, stopped)
-}
-
-fn memory_file() -> io::Result<fs::File> {
-    sys::open(libc::SYS_memfd_create, &[sys::at(c"fezz"), 1]).map(Into::into)
 }
 
 /// A file without a name, which is gone with the process.

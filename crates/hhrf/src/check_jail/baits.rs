@@ -125,31 +125,22 @@ impl Baits {
     ///
     /// A new victim is needed and can't be started.
     pub fn reached(&mut self) -> Result<Option<String>, BaitError> {
-        let mut seen = Vec::new();
-        let connected = std::iter::from_fn(|| self.tcp.accept().ok()).count()
-            + self
-                .tcp_v6
-                .iter()
-                .map(|listener| std::iter::from_fn(|| listener.accept().ok()).count())
-                .sum::<usize>();
-        let unix = self
-            .streams
-            .iter()
-            .map(|socket| std::iter::from_fn(|| socket.accept().ok()).count())
-            .sum::<usize>();
         let mut byte = [0];
-        let udp = std::iter::from_fn(|| self.udp.recv(&mut byte).ok()).count();
-        let datagrams = self.datagrams.iter().map(|socket| received(socket)).sum::<usize>();
-        for (count, what) in [
-            (connected, "a TCP connection arrived"),
-            (unix, "a Unix connection arrived"),
-            (udp, "a UDP datagram arrived"),
-            (datagrams, "a Unix datagram arrived"),
-        ] {
-            if count > 0 {
-                seen.push(what.to_owned());
-            }
-        }
+        let mut arrivals = [
+            ("a TCP connection arrived", count(|| self.tcp.accept())),
+            ("a UDP datagram arrived", count(|| self.udp.recv(&mut byte))),
+        ]
+        .to_vec();
+        arrivals
+            .extend(self.tcp_v6.iter().map(|socket| ("a TCP connection arrived", count(|| socket.accept()))));
+        arrivals.extend(
+            self.streams.iter().map(|socket| ("a Unix connection arrived", count(|| socket.accept()))),
+        );
+        arrivals.extend(
+            self.datagrams.iter().map(|socket| ("a Unix datagram arrived", count(|| socket.recv(&mut [0])))),
+        );
+        let arrived = arrivals.into_iter().filter(|(_, count)| *count > 0);
+        let mut seen: Vec<String> = arrived.map(|(what, _)| what.to_owned()).collect();
         if let Some(death) = self.victim.death() {
             seen.push(format!("the victim died: {death}"));
             self.victim = Victim::start(&self.children)?;
@@ -172,9 +163,9 @@ impl Baits {
     }
 }
 
-fn received(socket: &UnixDatagram) -> usize {
-    let mut byte = [0];
-    std::iter::from_fn(|| socket.recv(&mut byte).ok()).count()
+/// How often something can be taken from a socket that doesn't block.
+fn count<T>(mut take: impl FnMut() -> io::Result<T>) -> usize {
+    std::iter::from_fn(|| take().ok()).count()
 }
 
 /// A file with a mode of its own, whatever the umask; its inode's number.

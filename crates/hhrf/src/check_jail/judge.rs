@@ -108,11 +108,13 @@ fn without_word(attempt: &Attempt, answer: &Answer, reason: String) -> Judgement
         Expected::Bounded | Expected::Ended if is_ended => Verdict::Held,
         // Without CONFIG_IA32_EMULATION the interrupt is a fault.
         Expected::RefusedToOldCalls if reason.contains("SIGSEGV") => Verdict::NotTried,
-        Expected::NotReplaced if kind == "invalid_response" => Verdict::Worked,
+        Expected::NotReplaced if matches!(kind, "invalid_response" | "runner_failed" | "module_failed") => {
+            Verdict::Worked
+        }
         _ => Verdict::Unclear,
     };
     let observed = match (verdict, attempt.expected) {
-        (Verdict::Worked, Expected::NotReplaced) => "another program wrote the response".to_owned(),
+        (Verdict::Worked, _) => format!("another program ran in the module's place: {kind}: {reason}"),
         _ => format!("{} {kind}: {reason}", answer.status),
     };
     Judgement { verdict, observed }

@@ -16,7 +16,6 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("become-root-by-setresuid", "become user 0 by setresuid"),
     Attempt::new("become-root-by-setfsuid", "open files as user 0"),
     Attempt::new("new-privileges", "find itself without no_new_privs"),
-    Attempt::new("new-privileges-again", "take no_new_privs off"),
     Attempt::new("dumpable", "find itself open to debuggers and core files"),
     Attempt::new("become-dumpable", "open itself to debuggers and core files"),
     Attempt::new("change-securebits", "change how capabilities are given"),

@@ -6,6 +6,7 @@ mod harness;
 mod admission;
 mod cancellation;
 mod catalogue;
+mod check_jail;
 mod environment;
 mod harm;
 mod jail;

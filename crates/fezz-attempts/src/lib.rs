@@ -1,7 +1,7 @@
 //! A module that tries to do what a jail forbids: one attempt a request, named by the last segment of the path. For
 //! `hhrf check-jail`, which sends the requests, sets the baits and judges.
 //!
-//! [`Params`] is what the check says of its baits, [`Found`] what came of an attempt, [`sys`] how the kernel is called.
+//! `params` is what the check says of its baits, `found` what came of an attempt, `sys` how the kernel is called.
 //! Each other file is one theme, with a table of its attempts; the host's own list of them says what each is for.
 //!
 //! Nothing here does lasting harm where no jail stops it, to root either: signals go to victims that the check has

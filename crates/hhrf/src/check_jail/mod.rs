@@ -4,7 +4,7 @@
 //! 1. [`secret`]: the host's environment gets something to be found in it.
 //! 2. [`site`]: a root with the module, under several manifests. [`baits`]: what an attempt is to reach, [`victim`]
 //!    among it.
-//! 3. [`attempts`] is the list, [`attempt`] what each is. [`run`](mod@run) makes them, one after the other, by [`client`].
+//! 3. [`attempts`] is the list, [`attempt`] what each is. `run` makes them, one after the other, by [`client`].
 //! 4. [`judge`] says what came of one: by the module's word, the host's log, and what the baits and [`census`] saw.
 //!    [`machine`] knows what this machine hasn't got.
 //! 5. [`report`] is what is printed.

@@ -82,6 +82,9 @@ pub enum CheckError {
         /// What the host logged, the runner's own words among it.
         reason: String,
     },
+    /// The module is another.
+    #[error("that isn't the module of the attempts: name `libfezz_attempts.so` by --module")]
+    OtherModule,
     /// Host and module aren't of one version.
     #[error(
         "the module doesn't know the attempt `{attempt}` ({said}): install host and module of one version"
@@ -183,6 +186,9 @@ async fn serve(
     Ok((address, stop, served))
 }
 
+/// What the module says to a request that attempts nothing.
+const READY_ANSWER: &[u8] = br#"{"result":"untried","detail":"nothing is attempted"}"#;
+
 /// Under each manifest, a request that attempts nothing.
 static READY: [Attempt; Variant::ALL.len()] = {
     let [plain, brief, network] = Variant::ALL;
@@ -207,7 +213,10 @@ impl Check<'_> {
     async fn make_all(&mut self, selected: &Selected) -> Result<Vec<Row>, CheckError> {
         // Where a function can't run, nothing is held.
         for attempt in &READY {
-            self.ask(attempt, "").await?;
+            let said = self.ask(attempt, "").await?.body;
+            if said != READY_ANSWER {
+                return Err(CheckError::OtherModule);
+            }
         }
         let mut rows = Vec::new();
         for (group, attempt) in selected {

@@ -1,25 +1,18 @@
 //! What attempts are to reach: files, sockets, a process. What arrives here counts, whatever the module says.
 
+use super::sockets::Sockets;
 use super::victim::Victim;
 use crate::children::Children;
-use rustix::fs::{Mode, chmod};
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// All baits of one check.
 #[derive(Debug)]
 pub struct Baits {
-    tcp: TcpListener,
-    tcp_v6: Option<TcpListener>,
-    udp: UdpSocket,
-    streams: [UnixListener; 2],
-    datagrams: [UnixDatagram; 2],
+    sockets: Sockets,
     open_folder: PathBuf,
     victim: Victim,
     children: Arc<Children>,
@@ -39,20 +32,13 @@ pub enum BaitError {
         /// The cause.
         source: io::Error,
     },
-    /// A socket.
-    #[error("failed to make the bait socket {what}")]
-    Socket {
-        /// Of which kind.
-        what: &'static str,
-        /// The cause.
-        source: io::Error,
-    },
+    /// The sockets.
+    #[error("failed to open the bait sockets")]
+    Sockets(#[source] io::Error),
     /// The victim.
     #[error("failed to start the bait process")]
     Victim(#[source] io::Error),
 }
-
-const FOR_ALL: u32 = 0o777;
 
 impl Baits {
     /// Sets the baits below `folder`; `secret` is what lies in the host's environment.
@@ -63,33 +49,17 @@ impl Baits {
     pub fn set(folder: &Path, secret: &str, children: &Arc<Children>) -> Result<Self, BaitError> {
         let marker = format!("fezz-{:08x}", rand::random::<u32>());
         let open_folder = folder.join("open");
-        fs::create_dir(&open_folder)
-            .and_then(|()| mode(&open_folder, FOR_ALL))
-            .map_err(|source| BaitError::File { path: open_folder.clone(), source })?;
         let (private, public) = (folder.join("bait-0600"), folder.join("bait-0644"));
-        let inode = file(&private, 0o600)?;
-        file(&public, 0o644)?;
-
-        let tcp = tcp((Ipv4Addr::LOCALHOST, 0).into())?;
-        // A machine may be without.
-        let tcp_v6 = self::tcp((Ipv6Addr::LOCALHOST, 0).into()).ok();
-        let udp =
-            UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|udp| udp.set_nonblocking(true).map(|()| udp));
-        let udp = udp.map_err(|source| BaitError::Socket { what: "udp", source })?;
-        let (stream, datagram) = (folder.join("stream"), folder.join("datagram"));
-        let [stream_name, datagram_name] = ["stream", "datagram"].map(|kind| format!("{marker}-{kind}"));
-        let streams = unix_streams(&stream, &stream_name)
-            .map_err(|source| BaitError::Socket { what: "unix", source })?;
-        let datagrams = unix_datagrams(&datagram, &datagram_name)
-            .map_err(|source| BaitError::Socket { what: "unix", source })?;
-
-        let root = fs::metadata("/").map_err(|source| BaitError::File { path: "/".into(), source })?;
-        let port = |address: io::Result<std::net::SocketAddr>| {
-            address.map(|address| address.port()).unwrap_or_default()
-        };
+        let at = |path: &Path, source| BaitError::File { path: path.to_owned(), source };
+        make_open_folder(&open_folder).map_err(|source| at(&open_folder, source))?;
+        let inode = make_file(&private, 0o600).map_err(|source| at(&private, source))?;
+        make_file(&public, 0o644).map_err(|source| at(&public, source))?;
+        let root = fs::metadata("/").map_err(|source| at(Path::new("/"), source))?;
+        let sockets = Sockets::open(folder, &marker).map_err(BaitError::Sockets)?;
         let lines = [
             ("secret", secret.to_owned()),
             ("marker", marker.clone()),
+            // 0 would be `IPC_PRIVATE`.
             ("key", (rand::random::<u32>() >> 1 | 1).to_string()),
             ("folder", folder.display().to_string()),
             ("open_folder", open_folder.display().to_string()),
@@ -99,19 +69,12 @@ impl Baits {
             ("root_device", root.dev().to_string()),
             ("root_inode", root.ino().to_string()),
             ("disk", disk().to_owned()),
-            ("tcp_port", port(tcp.local_addr()).to_string()),
-            ("tcp_v6_port", tcp_v6.as_ref().map_or(0, |listener| port(listener.local_addr())).to_string()),
-            ("udp_port", port(udp.local_addr()).to_string()),
-            ("unix_stream", stream.display().to_string()),
-            ("unix_datagram", datagram.display().to_string()),
-            ("unix_abstract", stream_name),
-            ("unix_abstract_datagram", datagram_name),
             ("host", std::process::id().to_string()),
         ];
-        let lines = lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        let lines = lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect::<String>();
+        let lines = lines + &sockets.lines();
         let victim = Victim::start(children)?;
-        let children = Arc::clone(children);
-        Ok(Self { tcp, tcp_v6, udp, streams, datagrams, open_folder, victim, children, lines, marker })
+        Ok(Self { sockets, open_folder, victim, children: Arc::clone(children), lines, marker })
     }
 
     /// Where they are, as the module reads it: `name=value` lines.
@@ -125,25 +88,10 @@ impl Baits {
     ///
     /// A new victim is needed and can't be started.
     pub fn reached(&mut self) -> Result<Option<String>, BaitError> {
-        let mut byte = [0];
-        let mut arrivals = [
-            ("a TCP connection arrived", count(|| self.tcp.accept())),
-            ("a UDP datagram arrived", count(|| self.udp.recv(&mut byte))),
-        ]
-        .to_vec();
-        arrivals
-            .extend(self.tcp_v6.iter().map(|socket| ("a TCP connection arrived", count(|| socket.accept()))));
-        arrivals.extend(
-            self.streams.iter().map(|socket| ("a Unix connection arrived", count(|| socket.accept()))),
-        );
-        arrivals.extend(
-            self.datagrams.iter().map(|socket| ("a Unix datagram arrived", count(|| socket.recv(&mut [0])))),
-        );
-        let arrived = arrivals.into_iter().filter(|(_, count)| *count > 0);
-        let mut seen: Vec<String> = arrived.map(|(what, _)| what.to_owned()).collect();
+        let mut seen: Vec<String> = self.sockets.arrivals().into_iter().map(str::to_owned).collect();
         if let Some(death) = self.victim.death() {
             seen.push(format!("the victim died: {death}"));
-            self.victim = Victim::start(&self.children)?;
+            self.renew_victim()?;
         }
         for left in fs::read_dir(&self.open_folder).into_iter().flatten().flatten() {
             seen.push(format!("a file was left: {}", left.file_name().display()));
@@ -163,46 +111,17 @@ impl Baits {
     }
 }
 
-/// How often something can be taken from a socket that doesn't block.
-fn count<T>(mut take: impl FnMut() -> io::Result<T>) -> usize {
-    std::iter::from_fn(|| take().ok()).count()
+fn make_open_folder(path: &Path) -> io::Result<()> {
+    const FOR_ALL: u32 = 0o777;
+    fs::create_dir(path)?;
+    fs::set_permissions(path, Permissions::from_mode(FOR_ALL))
 }
 
 /// A file with a mode of its own, whatever the umask; its inode's number.
-fn file(path: &Path, bits: u32) -> Result<u64, BaitError> {
-    let make = || {
-        fs::write(path, "a bait of hhrf check-jail\n")?;
-        mode(path, bits)?;
-        fs::metadata(path).map(|metadata| metadata.ino())
-    };
-    make().map_err(|source| BaitError::File { path: path.to_owned(), source })
-}
-
-fn mode(path: &Path, bits: u32) -> io::Result<()> {
-    Ok(chmod(path, Mode::from_raw_mode(bits))?)
-}
-
-fn tcp(address: std::net::SocketAddr) -> Result<TcpListener, BaitError> {
-    let listener = TcpListener::bind(address);
-    let listener = listener.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
-    listener.map_err(|source| BaitError::Socket { what: "tcp", source })
-}
-
-/// By a path, and by an abstract name.
-fn unix_streams(path: &Path, name: &str) -> io::Result<[UnixListener; 2]> {
-    let sockets =
-        [UnixListener::bind(path)?, UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?];
-    mode(path, FOR_ALL)?;
-    sockets.iter().try_for_each(|socket| socket.set_nonblocking(true))?;
-    Ok(sockets)
-}
-
-fn unix_datagrams(path: &Path, name: &str) -> io::Result<[UnixDatagram; 2]> {
-    let sockets =
-        [UnixDatagram::bind(path)?, UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name)?)?];
-    mode(path, FOR_ALL)?;
-    sockets.iter().try_for_each(|socket| socket.set_nonblocking(true))?;
-    Ok(sockets)
+fn make_file(path: &Path, mode: u32) -> io::Result<u64> {
+    fs::write(path, "a bait of hhrf check-jail\n")?;
+    fs::set_permissions(path, Permissions::from_mode(mode))?;
+    fs::metadata(path).map(|metadata| metadata.ino())
 }
 
 /// A disk of this machine, empty where none is known.

@@ -35,26 +35,53 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("socket-bluetooth", "open a Bluetooth socket"),
     Attempt::new("socket-can", "open a CAN socket"),
     Attempt::new("socket-tipc", "open a TIPC socket"),
-    Attempt::new("granted-connect-tcp", "connect to a port that is not granted, of this machine, while TCP to another port is granted").under(Variant::Network).call("connect-tcp"),
-    Attempt::new("granted-connect-tcp-v6", "connect to a port that is not granted, of this machine by IPv6, while TCP to another port is granted").under(Variant::Network).call("connect-tcp-v6"),
-    Attempt::new("granted-connect-mptcp", "connect by multipath TCP, while TCP to another port is granted").under(Variant::Network).call("connect-mptcp"),
-    Attempt::new("granted-connect-smc", "connect by SMC, while TCP to another port is granted").under(Variant::Network).call("connect-smc"),
-    Attempt::new("granted-connect-by-fast-open", "connect by sending (TCP fast open), while TCP to another port is granted").under(Variant::Network).call("connect-by-fast-open"),
-    Attempt::new("granted-send-udp", "send a UDP datagram, while TCP to another port is granted").under(Variant::Network).call("send-udp"),
-    Attempt::new("granted-bind-tcp", "listen on a TCP port, while TCP to another port is granted").under(Variant::Network).call("bind-tcp"),
-    Attempt::new("granted-listen-without-bind", "listen on a TCP port without choosing it, while TCP to another port is granted").under(Variant::Network).call("listen-without-bind"),
-    Attempt::new("granted-bind-udp", "take a UDP port, while TCP to another port is granted").under(Variant::Network).call("bind-udp"),
-    Attempt::new("granted-connect-unix-path", "connect to a Unix socket of the host, while TCP to another port is granted").under(Variant::Network).call("connect-unix-path"),
-    Attempt::new("granted-connect-unix-abstract", "connect to an abstract Unix socket of the host, while TCP to another port is granted").under(Variant::Network).call("connect-unix-abstract"),
-    Attempt::new("granted-send-unix-path", "send a datagram to a Unix socket of the host, while TCP to another port is granted").under(Variant::Network).call("send-unix-path"),
-    Attempt::new("granted-send-unix-abstract", "send a datagram to an abstract Unix socket of the host, while TCP to another port is granted").under(Variant::Network).call("send-unix-abstract"),
-    Attempt::new("granted-socket-udp", "open a UDP socket, while TCP to a port is granted").under(Variant::Network).call("socket-udp"),
-    Attempt::new("granted-socket-unix", "open a Unix socket, while TCP to a port is granted").under(Variant::Network).call("socket-unix"),
-    Attempt::new("granted-socket-raw", "open a raw socket, while TCP to another port is granted").under(Variant::Network).call("socket-raw"),
-    Attempt::new("granted-socket-ping", "open a ping socket, while TCP to another port is granted").under(Variant::Network).call("socket-ping"),
-    Attempt::new("granted-socket-packet", "open a packet socket, while TCP to another port is granted").under(Variant::Network).call("socket-packet"),
-    Attempt::new("granted-socket-netlink-route", "ask the kernel for its interfaces and routes, while TCP to another port is granted").under(Variant::Network).call("socket-netlink-route"),
-    Attempt::new("granted-socket-vsock", "open a socket to the hypervisor, while TCP to another port is granted").under(Variant::Network).call("socket-vsock"),
-    Attempt::new("granted-socket-sctp", "open an SCTP socket, while TCP to another port is granted").under(Variant::Network).call("socket-sctp"),
-    Attempt::new("granted-socket-crypto", "open a socket to the kernel's cryptography, while TCP to another port is granted").under(Variant::Network).call("socket-crypto"),
+    // The same, where TCP to one port of this machine is granted, which isn't the bait's.
+    Attempt::new("granted-connect-tcp", "connect to another port than it may")
+        .under(Variant::Network)
+        .call("connect-tcp"),
+    Attempt::new("granted-connect-tcp-v6", "connect to another port than it may by IPv6")
+        .under(Variant::Network)
+        .call("connect-tcp-v6"),
+    Attempt::new("granted-connect-mptcp", "connect by multipath TCP")
+        .under(Variant::Network)
+        .call("connect-mptcp"),
+    Attempt::new("granted-connect-smc", "connect by SMC").under(Variant::Network).call("connect-smc"),
+    Attempt::new("granted-connect-by-fast-open", "connect by sending (TCP fast open)")
+        .under(Variant::Network)
+        .call("connect-by-fast-open"),
+    Attempt::new("granted-send-udp", "send a UDP datagram").under(Variant::Network).call("send-udp"),
+    Attempt::new("granted-bind-tcp", "listen on a TCP port").under(Variant::Network).call("bind-tcp"),
+    Attempt::new("granted-listen-without-bind", "listen on a TCP port without choosing it")
+        .under(Variant::Network)
+        .call("listen-without-bind"),
+    Attempt::new("granted-bind-udp", "take a UDP port").under(Variant::Network).call("bind-udp"),
+    Attempt::new("granted-connect-unix-path", "connect to a Unix socket of the host")
+        .under(Variant::Network)
+        .call("connect-unix-path"),
+    Attempt::new("granted-connect-unix-abstract", "connect to an abstract Unix socket of the host")
+        .under(Variant::Network)
+        .call("connect-unix-abstract"),
+    Attempt::new("granted-send-unix-path", "send a datagram to a Unix socket of the host")
+        .under(Variant::Network)
+        .call("send-unix-path"),
+    Attempt::new("granted-send-unix-abstract", "send a datagram to an abstract Unix socket of the host")
+        .under(Variant::Network)
+        .call("send-unix-abstract"),
+    Attempt::new("granted-socket-udp", "open a UDP socket").under(Variant::Network).call("socket-udp"),
+    Attempt::new("granted-socket-unix", "open a Unix socket").under(Variant::Network).call("socket-unix"),
+    Attempt::new("granted-socket-raw", "open a raw socket").under(Variant::Network).call("socket-raw"),
+    Attempt::new("granted-socket-ping", "open a ping socket").under(Variant::Network).call("socket-ping"),
+    Attempt::new("granted-socket-packet", "open a packet socket")
+        .under(Variant::Network)
+        .call("socket-packet"),
+    Attempt::new("granted-socket-netlink-route", "ask the kernel for its interfaces and routes")
+        .under(Variant::Network)
+        .call("socket-netlink-route"),
+    Attempt::new("granted-socket-vsock", "open a socket to the hypervisor")
+        .under(Variant::Network)
+        .call("socket-vsock"),
+    Attempt::new("granted-socket-sctp", "open an SCTP socket").under(Variant::Network).call("socket-sctp"),
+    Attempt::new("granted-socket-crypto", "open a socket to the kernel's cryptography")
+        .under(Variant::Network)
+        .call("socket-crypto"),
 ];

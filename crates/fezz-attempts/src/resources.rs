@@ -191,14 +191,16 @@ fn memory_in_stacks(params: &Params<'_>) -> Found {
     bounded("bytes", USED.load(Ordering::SeqCst), limit, stopped)
 }
 
-/// Small enough that copies which an unoptimized build makes of it fit the stack too.
+/// A third of what it may be with so many frames on such a stack: an unoptimized build keeps copies.
 const FRAME_BYTES: usize = 32 * 1024;
 
 /// Writes so many frames, one below the other, and says how much that was.
 fn use_stack(frames: usize) -> usize {
-    let frame = black_box([1_u8; FRAME_BYTES]);
+    let mut frame = [1_u8; FRAME_BYTES];
+    black_box(&mut frame);
     let below = if frames > 1 { use_stack(frames - 1) } else { 0 };
-    below + black_box(frame).len()
+    // Looked at again behind the call, lest the call takes this frame's place.
+    below + black_box(&frame).len()
 }
 
 fn wait_until(done: impl Fn() -> bool) {

@@ -60,6 +60,9 @@ enum Result {
     Untried,
 }
 
+/// How limits end a process, as the host's log names it.
+const ENDS: [&str; 3] = ["SIGKILL", "SIGXCPU", "signal 25"];
+
 /// Judges an attempt by its evidence.
 pub fn judge(attempt: &Attempt, evidence: Evidence<'_>, machine: &Machine) -> Judgement {
     if let Some(seen) = evidence.seen {
@@ -92,7 +95,9 @@ fn by_word(word: Word, machine: &Machine) -> Judgement {
         (Result::Refused, _) => Verdict::Held,
     };
     let observed = match verdict {
-        Verdict::NotTried if word.call.is_some() => format!("{}, this kernel has no such call", word.detail),
+        Verdict::NotTried if word.call.is_some() => {
+            format!("{}, this kernel lists no such call", word.detail)
+        }
         _ => word.detail,
     };
     Judgement { verdict, observed }
@@ -101,7 +106,9 @@ fn by_word(word: Word, machine: &Machine) -> Judgement {
 /// The process ended, or was ended, without a word.
 fn without_word(attempt: &Attempt, answer: &Answer, reason: String) -> Judgement {
     let kind = answer.kind.as_str();
-    let is_ended = matches!(kind, "out_of_memory" | "function_crashed" | "deadline_exceeded");
+    // A limit ends a process by SIGKILL, SIGXCPU or SIGXFSZ; other signals are a bug, which no jail is to be praised for.
+    let is_ended = matches!(kind, "out_of_memory" | "deadline_exceeded")
+        || (kind == "function_crashed" && ENDS.iter().any(|signal| reason.contains(signal)));
     let verdict = match attempt.expected {
         // A seccomp filter's hardest no (seccomp(2)).
         _ if reason.contains("SIGSYS") => Verdict::Held,
@@ -118,4 +125,44 @@ fn without_word(attempt: &Attempt, answer: &Answer, reason: String) -> Judgement
         _ => format!("{} {kind}: {reason}", answer.status),
     };
     Judgement { verdict, observed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(expected: Expected, status: u16, kind: &str, said: &str, verdict: Verdict) {
+        let attempt = Attempt::new("attempt", "test").expected(expected);
+        let answer = Answer { status, kind: kind.to_owned(), body: said.as_bytes().to_vec() };
+        let (reason, logged_bytes, logged_bytes_max) = (said.to_owned(), 0, 1);
+        let evidence = Evidence { answer: &answer, seen: None, reason, logged_bytes, logged_bytes_max };
+        let judged = judge(&attempt, evidence, &Machine::look());
+        assert_eq!(judged.verdict, verdict, "{expected:?} {status} {kind} {said}");
+    }
+
+    #[test]
+    fn the_modules_word_counts_where_nothing_else_was_seen() {
+        check(Expected::Refused, 200, "", r#"{"result":"refused","detail":"EPERM"}"#, Verdict::Held);
+        check(Expected::Refused, 200, "", r#"{"result":"worked","detail":"done"}"#, Verdict::Worked);
+        check(Expected::Refused, 200, "", r#"{"result":"untried","detail":"no disk"}"#, Verdict::NotTried);
+        let unknown = r#"{"result":"refused","detail":"fezz: ENOSYS","call":"fezz_none"}"#;
+        check(Expected::Refused, 200, "", unknown, Verdict::NotTried);
+        check(Expected::NotReplaced, 200, "", "a response of another program", Verdict::Worked);
+    }
+
+    #[test]
+    fn an_end_is_held_only_where_it_is_a_limits_or_a_filters() {
+        let (killed, filtered, fault) =
+            ("killed by signal 9 (SIGKILL", "signal 31 (SIGSYS", "signal 11 (SIGSEGV");
+        check(Expected::Refused, 502, "function_crashed", filtered, Verdict::Held);
+        check(Expected::Refused, 502, "function_crashed", fault, Verdict::Unclear);
+        check(Expected::Refused, 502, "function_crashed", killed, Verdict::Unclear);
+        check(Expected::Refused, 504, "deadline_exceeded", "", Verdict::Unclear);
+        check(Expected::Bounded, 502, "function_crashed", killed, Verdict::Held);
+        check(Expected::Bounded, 502, "function_crashed", fault, Verdict::Unclear);
+        check(Expected::Bounded, 502, "out_of_memory", "", Verdict::Held);
+        check(Expected::Ended, 504, "deadline_exceeded", "", Verdict::Held);
+        check(Expected::RefusedToOldCalls, 502, "function_crashed", fault, Verdict::NotTried);
+        check(Expected::NotReplaced, 502, "invalid_response", "", Verdict::Worked);
+    }
 }

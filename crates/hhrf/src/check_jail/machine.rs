@@ -12,7 +12,8 @@ pub struct Machine {
 }
 
 /// Calls that are in every kernel, and do nothing without the function that does their work.
-const HOLLOW: [(&str, &str); 2] = [("iopl", "io_bitmap_share"), ("ioperm", "io_bitmap_share")];
+const HOLLOW: [(&str, &str); 3] =
+    [("iopl", "io_bitmap_share"), ("ioperm", "io_bitmap_share"), ("x32", "x32_sys_call")];
 
 impl Machine {
     /// Asks the kernel for its symbols. A call that was left out of it is there too, but weak (`W`): it only says ENOSYS.

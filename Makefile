@@ -14,8 +14,8 @@ demo: install ## build all, install the examples, start the host, show requests 
 serve: install ## the same, but leave the host running in the foreground
 	@target/release/hhrf --root . --listen $(LISTEN)
 
-build: ## build host, runner and examples for release
-	$(CARGO) build --release -p hhrf -p fezz-runner -p example_hello -p example_todosapi -p example_echo
+build: ## build host, runner, the attempts of `hhrf check-jail` and examples for release
+	$(CARGO) build --release -p hhrf -p fezz-runner -p fezz-attempts -p example_hello -p example_todosapi -p example_echo
 	$(MAKE) --silent -C examples/hello-c
 
 install: build ## put the examples under functions/

@@ -6,6 +6,7 @@ mod harness;
 mod admission;
 mod cancellation;
 mod catalogue;
+mod check_jail;
 mod confinement;
 mod environment;
 mod harm;

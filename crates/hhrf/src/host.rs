@@ -40,7 +40,7 @@ impl Host {
         settings: Settings,
         store: Arc<ModuleStore>,
         catalogue: Catalogue,
-        children: Children,
+        children: Arc<Children>,
         jail: Jail,
     ) -> Self {
         let limits = &settings.limits;

@@ -17,6 +17,8 @@
 //!
 //! [`host`] is what all requests share, [`metrics`] what is counted, [`log`] where it is told, and [`run`](fn@run)
 //! brings it up and down.
+//!
+//! Beside all that: [`check_jail`](mod@check_jail) tries what its runner's jail holds. [`command_line`] is where a program of this begins.
 #![forbid(unsafe_code)]
 
 pub mod settings;
@@ -54,5 +56,8 @@ pub mod host;
 pub mod log;
 pub mod metrics;
 mod run;
+
+pub mod check_jail;
+pub mod command_line;
 
 pub use run::{Ended, Listeners, run};

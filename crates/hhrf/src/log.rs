@@ -1,6 +1,9 @@
-//! The log: one line, or one JSON object, an event, on stderr.
+//! The log: one line, or one JSON object, an event, on stderr; or in memory.
 
 use crate::settings::LogFormat;
+use serde_json::Value;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
 /// Lines that wait to be written: at some KiB each, as much memory as a busy host can spare for a reader that stopped.
@@ -20,6 +23,62 @@ pub fn start(format: LogFormat) -> WorkerGuard {
         LogFormat::Json => subscriber.json().flatten_event(true).init(),
     }
     guard
+}
+
+/// Logs for the whole process into memory, for whoever embeds a host and asks what it said. For little: nothing is thrown
+/// away but by [`CollectedLog::clear`].
+pub fn collect() -> CollectedLog {
+    let log = CollectedLog::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone()).init();
+    log
+}
+
+/// What a host has logged, an object an event.
+#[derive(Debug, Clone, Default)]
+pub struct CollectedLog(Arc<Mutex<Vec<Value>>>);
+
+impl CollectedLog {
+    /// Forgets what was logged.
+    pub fn clear(&self) {
+        self.events().clear();
+    }
+
+    /// Why requests had no response of their function.
+    pub fn problem(&self) -> String {
+        self.texts("error").join("; ")
+    }
+
+    /// The same, with what the functions, and their runner, wrote to stderr.
+    pub fn words(&self) -> String {
+        [self.texts("error"), self.texts("line")].concat().join("; ")
+    }
+
+    /// How much functions wrote to stderr, as far as it was logged.
+    pub fn stderr_bytes(&self) -> usize {
+        self.texts("line").iter().map(String::len).sum()
+    }
+
+    fn texts(&self, field: &str) -> Vec<String> {
+        self.events().iter().filter_map(|event| Some(event[field].as_str()?.to_owned())).collect()
+    }
+
+    fn events(&self) -> MutexGuard<'_, Vec<Value>> {
+        // Nothing that is done under the lock can panic halfway.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl io::Write for CollectedLog {
+    /// Takes an event, which the subscriber writes whole.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        self.events().extend(serde_json::from_slice::<Value>(event));
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// An error with its causes, as one line.

@@ -4,7 +4,9 @@
 use clap::Parser;
 use hhrf::catalogue::store::StoreError;
 use hhrf::catalogue::{Catalogue, ModuleStore};
+use hhrf::check_jail::{CheckError, check_jail, secret, victim};
 use hhrf::children::{AdoptError, Children};
+use hhrf::command_line::{CheckJail, Command, CommandLine};
 use hhrf::host::Host;
 use hhrf::jail::{Jail, JailError, JailMode};
 use hhrf::settings::{Layer, Settings, SettingsError};
@@ -31,14 +33,31 @@ enum StartError {
     Runtime(#[source] std::io::Error),
     #[error("failed to receive signals")]
     Signals(#[source] std::io::Error),
+    #[error("failed to check the jail")]
+    Check(#[from] CheckError),
+    #[error("failed to execute this program anew, with a secret in its environment")]
+    Secret(#[source] std::io::Error),
+    #[error("the check was interrupted")]
+    Interrupted,
+    #[error("failed to print the report")]
+    Print(#[source] std::io::Error),
     #[error("failed to listen on {address}: choose another by --listen or --admin")]
     Listen { address: SocketAddr, source: std::io::Error },
 }
 
 fn main() -> ExitCode {
-    match start(Layer::parse()) {
-        Ok(Ended::Drained) => ExitCode::SUCCESS,
-        Ok(Ended::Forced) => ExitCode::FAILURE,
+    let CommandLine { settings, command } = CommandLine::parse();
+    let done = match command {
+        None => start(settings).map(|ended| ended == Ended::Drained),
+        Some(Command::CheckJail(check)) => start_check(*check),
+        Some(Command::CheckJailVictim) => {
+            victim::live();
+            Ok(true)
+        }
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             // Not by the log, which may not be there yet.
             eprintln!("hhrf: {}", log::chain(&error));
@@ -55,7 +74,7 @@ fn start(flags: Layer) -> Result<Ended, StartError> {
     match jail.try_out(&settings.runner) {
         // A wrapper may be mended while this runs; until then, every request fails.
         Err(error) if settings.jail == JailMode::Inner => {
-            tracing::error!(error = log::chain(&error), "no module will be loaded")
+            tracing::error!(error = log::chain(&error), "no module will be loaded");
         }
         tried => tried?,
     }
@@ -71,6 +90,29 @@ fn start(flags: Layer) -> Result<Ended, StartError> {
     runtime.shutdown_background();
     store.remove();
     ended
+}
+
+/// Whether everything was held.
+fn start_check(flags: CheckJail) -> Result<bool, StartError> {
+    let Some(secret) = secret::of_environment() else {
+        return Err(StartError::Secret(secret::execute_again()));
+    };
+    let (selection, format) = (flags.selection(), flags.format);
+    let settings = Settings::new(flags.settings)?;
+    let log = log::collect();
+    let children = Children::adopt()?;
+    let runtime = tokio::runtime::Runtime::new().map_err(StartError::Runtime)?;
+    let report = runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+        tokio::select! {
+            report = check_jail(settings, flags.module.as_deref(), &selection, &secret, &log, children) => Ok(report?),
+            () = either(&mut terminate, &mut interrupt) => Err(StartError::Interrupted),
+        }
+    })?;
+    let print = || std::io::Write::write_all(&mut std::io::stdout(), report.print(format).as_bytes());
+    print().map_err(StartError::Print)?;
+    Ok(report.all_held())
 }
 
 /// Takes all descriptors that the system allows, and says where the settings ask for more. The runner lowers the limit
@@ -137,7 +179,7 @@ async fn serve(
         runner = %settings.runner.display(),
         "listening on http://{listen}"
     );
-    let host = Arc::new(Host::new(settings, store, catalogue, children, jail));
+    let host = Arc::new(Host::new(settings, store, catalogue, Arc::new(children), jail));
     let (mut again_terminate, mut again_interrupt) = (
         signal(SignalKind::terminate()).map_err(StartError::Signals)?,
         signal(SignalKind::interrupt()).map_err(StartError::Signals)?,

@@ -2,7 +2,7 @@
 
 use crate::catalogue::Execution;
 use crate::jail::{JailMode, UIDS};
-use clap::{Parser, ValueEnum};
+use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -92,15 +92,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// HHRF, the Fezz host: answers HTTP requests by functions, native modules that each run in a process of their own.
-///
-/// It serves what lies in ROOT/functions/ID@VERSION/: a fezz.json and the module that it names. SIGHUP, or a
-/// change there, swaps the new set in. SIGTERM drains: not ready at once, then no new connection, then what runs is
-/// finished or meets its deadline, then exit 0. A second SIGTERM ends at once.
-///
-/// GET /_health, /_ready and /_metrics tell operators how it is.
-#[derive(Debug, Default, Parser, Deserialize)]
-#[command(name = "hhrf", version, max_term_width = 100)]
+/// One layer of settings: the flags and the environment, or the file.
+#[derive(Debug, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     /// A TOML file with any of these settings: `listen = "0.0.0.0:3000"`, `body_timeout_ms = 5000`

@@ -89,6 +89,11 @@ const A_FILE: Test = Test::Bits { mask: (libc::MAP_ANONYMOUS | libc::MAP_GROWSDO
 /// The type of a socket without its flags SOCK_NONBLOCK and SOCK_CLOEXEC (socket(2)).
 const STREAM: Test = Test::Bits { mask: 0xf, value: libc::SOCK_STREAM as u32 };
 
+const TCP: Test = Test::Is(libc::IPPROTO_TCP as u32);
+
+/// What is sent goes over a connection: fast open makes one, beside connect(2) and Landlock's rule on it (tcp(7)).
+const NO_FAST_OPEN: Test = Test::Bits { mask: libc::MSG_FASTOPEN as u32, value: 0 };
+
 /// What every function may do.
 pub const ALWAYS: &[Allowed] = calls! {
     // Memory. PROT_EXEC isn't told apart: dlopen(3) needs it, and so does code that is made as it runs.
@@ -207,7 +212,7 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_pipe2 => "runtimes that wake themselves",
     SYS_eventfd2 => "tokio, which wakes itself",
     SYS_socketpair [0: Test::Is(libc::AF_UNIX as u32), 1: STREAM] => "tokio, with its feature `signal`: it reaches nobody else",
-    SYS_sendto [4: Test::IsNull] => "the standard library's writes to that pair, or to a connection",
+    SYS_sendto [3: NO_FAST_OPEN, 4: Test::IsNull] => "the standard library's writes to that pair, or to a connection",
     SYS_recvfrom [4: Test::IsNull] => "the same, reads",
     SYS_shutdown => "the ends of connections",
 
@@ -274,14 +279,17 @@ pub const ALWAYS: &[Allowed] = calls! {
 /// What a function may do, too, whose manifest has `network.connect`: TCP to the ports that Landlock allows. No
 /// datagrams, which Landlock can't hold to a port: names are looked up by TCP (resolv.conf(5), use-vc).
 pub const NETWORK: &[Allowed] = calls! {
-    SYS_socket [0: Test::Is(libc::AF_INET as u32), 1: STREAM] => "TCP over IPv4",
-    SYS_socket [0: Test::Is(libc::AF_INET6 as u32), 1: STREAM] => "TCP over IPv6",
+    // TCP alone: Landlock's rules say nothing of MPTCP or SCTP, which are streams, too.
+    SYS_socket [0: Test::Is(libc::AF_INET as u32), 1: STREAM, 2: Test::Is(0)] => "TCP over IPv4",
+    SYS_socket [0: Test::Is(libc::AF_INET as u32), 1: STREAM, 2: TCP] => "the same, named",
+    SYS_socket [0: Test::Is(libc::AF_INET6 as u32), 1: STREAM, 2: Test::Is(0)] => "TCP over IPv6",
+    SYS_socket [0: Test::Is(libc::AF_INET6 as u32), 1: STREAM, 2: TCP] => "the same, named",
     SYS_connect => "TCP",
     SYS_getsockopt => "whether a connection is there",
     SYS_setsockopt => "TCP_NODELAY, timeouts",
     SYS_getsockname => "clients that ask",
     SYS_getpeername => "clients that ask",
-    SYS_sendmsg => "writes of several buffers",
+    SYS_sendmsg [2: NO_FAST_OPEN] => "writes of several buffers",
     SYS_recvmsg => "reads into several buffers",
 };
 

@@ -43,13 +43,8 @@ const EXIT_GRACE: Duration = Duration::from_millis(500);
 
 impl Spawn {
     /// Starts `runner` for each request, confined by `jail`; logs up to `stderr_bytes_max` of what it writes to stderr.
-    pub fn new(runner: PathBuf, stderr_bytes_max: usize, children: Children, jail: Jail) -> Self {
-        Self {
-            runner: Arc::new(runner),
-            stderr_bytes_max,
-            children: Arc::new(children),
-            jail: Arc::new(jail),
-        }
+    pub fn new(runner: PathBuf, stderr_bytes_max: usize, children: Arc<Children>, jail: Jail) -> Self {
+        Self { runner: Arc::new(runner), stderr_bytes_max, children, jail: Arc::new(jail) }
     }
 
     /// Executes the request in a task of its own, which outlives the caller: when the caller is dropped, because the

@@ -1,0 +1,63 @@
+//! Descriptors that came along.
+
+use crate::Attempt;
+use crate::files;
+use crate::found::Found;
+use crate::params::Params;
+use crate::sys;
+
+pub(crate) const ATTEMPTS: &[Attempt] = &[
+    ("inherited-descriptors", inherited),
+    ("standard-descriptors", standard),
+    ("read-own-stderr", |_| {
+        Found::achieved(
+            "open /proc/self/fd/2",
+            files::open(c"/proc/self/fd/2", libc::O_RDONLY | libc::O_NONBLOCK),
+        )
+    }),
+];
+
+/// Beyond the standard three there is the response's pipe, and nothing else.
+fn inherited(_: &Params<'_>) -> Found {
+    let open: Vec<(i32, u32)> = (3..1024).filter_map(|at| Some((at, kind(at)?))).collect();
+    match open[..] {
+        [] => Found::Refused("none is open".to_owned()),
+        [(at, libc::S_IFIFO)] => Found::Refused(format!("only {at}, a pipe for the response")),
+        _ => Found::Worked(format!("open are {}", listed(&open))),
+    }
+}
+
+/// Request and log are pipes; a folder or a file here would be a way past the root, a socket one past the network.
+fn standard(_: &Params<'_>) -> Found {
+    let open: Vec<(i32, u32)> = (0..3).filter_map(|at| Some((at, kind(at)?))).collect();
+    let others: Vec<(i32, u32)> =
+        open.into_iter().filter(|(_, kind)| ![libc::S_IFIFO, libc::S_IFCHR].contains(kind)).collect();
+    match others[..] {
+        [] => Found::Refused("pipes, or /dev/null".to_owned()),
+        _ => Found::Worked(format!("there are {}", listed(&others))),
+    }
+}
+
+fn listed(open: &[(i32, u32)]) -> String {
+    let name = |kind: u32| match kind {
+        libc::S_IFIFO => "pipe",
+        libc::S_IFSOCK => "socket",
+        libc::S_IFREG => "file",
+        libc::S_IFDIR => "folder",
+        libc::S_IFCHR | libc::S_IFBLK => "device",
+        _ => "anonymous file",
+    };
+    let words: Vec<String> = open.iter().map(|(at, kind)| format!("{at} ({})", name(*kind))).collect();
+    words.join(", ")
+}
+
+/// The kind of file behind a descriptor; `None` where it isn't open.
+pub(crate) fn kind(descriptor: i32) -> Option<u32> {
+    sys::call(libc::SYS_fcntl, &[descriptor as usize, libc::F_GETFD as usize]).ok()?;
+    let mut status = std::mem::MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: the structure is this function's own.
+    let answer = unsafe { libc::fstat(descriptor, status.as_mut_ptr()) };
+    // SAFETY: all zeroes are a stat, and fstat may have filled it.
+    let status = unsafe { status.assume_init() };
+    (answer == 0).then_some(status.st_mode & libc::S_IFMT)
+}

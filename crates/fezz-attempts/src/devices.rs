@@ -1,0 +1,63 @@
+//! Device nodes: opened, and closed again.
+
+use crate::Attempt;
+use crate::files;
+use crate::found::Found;
+use crate::params::Params;
+use crate::sys::{self, HERE};
+use std::ffi::{CStr, CString};
+use std::io;
+
+pub(crate) const ATTEMPTS: &[Attempt] = &[
+    ("make-device", make_device),
+    ("open-memory", |_| open(c"/dev/mem", libc::O_RDONLY)),
+    ("open-kernel-log", |_| open(c"/dev/kmsg", libc::O_RDONLY)),
+    ("open-disk", open_disk),
+    ("open-terminal", |_| open(c"/dev/tty", libc::O_RDWR)),
+    ("open-console", |_| open(c"/dev/tty0", libc::O_RDWR)),
+    ("open-new-terminal", |_| open(c"/dev/ptmx", libc::O_RDWR)),
+    ("open-fuse", |_| open(c"/dev/fuse", libc::O_RDWR)),
+    ("open-kvm", |_| open(c"/dev/kvm", libc::O_RDWR)),
+    ("open-tunnel", |_| open(c"/dev/net/tun", libc::O_RDWR)),
+    ("open-vsock", |_| open(c"/dev/vsock", libc::O_RDONLY)),
+    ("open-loop-control", |_| open(c"/dev/loop-control", libc::O_RDWR)),
+    ("open-userfaultfd", |_| open(c"/dev/userfaultfd", libc::O_RDWR)),
+];
+
+fn open(path: &CStr, flags: i32) -> Found {
+    let what = format!("open {}", path.to_string_lossy());
+    match files::open(path, flags | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC) {
+        // The node is there, and nothing behind it.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENXIO | libc::ENODEV | libc::EIO)) => {
+            Found::Untried(format!("{what}: {}, nothing is behind it", sys::name(&error)))
+        }
+        result => Found::achieved(&what, result),
+    }
+}
+
+fn open_disk(params: &Params<'_>) -> Found {
+    match CString::new(params.text("disk")) {
+        Ok(path) if !path.is_empty() => open(&path, libc::O_RDONLY),
+        _ => Found::Untried("the check found no disk".to_owned()),
+    }
+}
+
+/// A node of the null device's numbers, wherever a name can be had; unlinked at once.
+fn make_device(params: &Params<'_>) -> Found {
+    let mut last = io::Error::from_raw_os_error(libc::ENOENT);
+    for folder in ["/tmp", "/dev/shm", "/dev", "/", params.text("open_folder")] {
+        let Ok(path) = CString::new(format!("{folder}/{}", params.text("marker"))) else { continue };
+        let device = libc::makedev(1, 3);
+        match sys::call(
+            libc::SYS_mknodat,
+            &[HERE, sys::at(path.as_c_str()), (libc::S_IFCHR | 0o600) as usize, device as usize],
+        ) {
+            Ok(_) => {
+                sys::call(libc::SYS_unlinkat, &[HERE, sys::at(path.as_c_str()), 0]).ok();
+                return Found::Worked(format!("mknod in {folder}"));
+            }
+            Err(error) => last = error,
+        }
+    }
+    Found::Refused(format!("mknod: {}", sys::name(&last)))
+}

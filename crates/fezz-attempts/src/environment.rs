@@ -1,0 +1,58 @@
+//! The host's environment, in which the check keeps a secret.
+
+use crate::Attempt;
+use crate::found::Found;
+use crate::params::Params;
+use crate::sys;
+use std::os::unix::ffi::OsStrExt;
+
+pub(crate) const ATTEMPTS: &[Attempt] = &[
+    ("secret-in-environment", secret_in_environment),
+    ("secret-in-own-proc-environ", |params| search("/proc/self/environ", params)),
+    ("secret-in-parents-environ", |params| {
+        search(&format!("/proc/{}/environ", std::os::unix::process::parent_id()), params)
+    }),
+    ("secret-in-hosts-environ", |params| search(&format!("/proc/{}/environ", params.number("host")), params)),
+    ("secret-in-victims-environ", |params| {
+        search(&format!("/proc/{}/environ", params.number("victim")), params)
+    }),
+    ("secret-on-stack", secret_on_stack),
+];
+
+fn secret_in_environment(params: &Params<'_>) -> Found {
+    let secret = params.text("secret");
+    match std::env::vars_os().find(|(_, value)| contains(value.as_bytes(), secret)) {
+        Some((name, _)) => Found::Worked(format!("it is in {}", name.display())),
+        None => Found::Refused(format!("{} variables, none holds it", std::env::vars_os().count())),
+    }
+}
+
+fn search(path: &str, params: &Params<'_>) -> Found {
+    match std::fs::read(path) {
+        Ok(bytes) if contains(&bytes, params.text("secret")) => Found::Worked(format!("it is in {path}")),
+        Ok(bytes) => Found::Refused(format!("{path} has {} bytes without it", bytes.len())),
+        Err(error) => Found::Refused(format!("open {path}: {}", sys::name(&error))),
+    }
+}
+
+/// The kernel lays a program's first environment above its stack; whoever replaced the environment may have left that.
+fn secret_on_stack(params: &Params<'_>) -> Found {
+    // SAFETY: has no precondition; the entry is a pointer to the program's name, on the stack above the environment.
+    let top = unsafe { libc::getauxval(libc::AT_EXECFN) } as usize;
+    if top == 0 {
+        return Found::Untried("the kernel told no AT_EXECFN".to_owned());
+    }
+    const BELOW_BYTES: usize = 32 * 1024;
+    let start = (sys::at(&top)).max(top.saturating_sub(BELOW_BYTES));
+    // SAFETY: from this frame up to the program's name all is one mapping, the stack, which only this thread writes.
+    let stack = unsafe { std::slice::from_raw_parts(start as *const u8, top.saturating_sub(start)) };
+    // The request, with the secret in it as the thing to look for, lies in the heap.
+    match contains(stack, params.text("secret")) {
+        true => Found::Worked("it is above the stack".to_owned()),
+        false => Found::Refused(format!("{} bytes above the stack without it", stack.len())),
+    }
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    !text.is_empty() && bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}

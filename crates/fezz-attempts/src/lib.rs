@@ -1,0 +1,111 @@
+//! A module that tries to do what a jail forbids: one attempt a request, named by the last segment of the path. For
+//! `hhrf check-jail`, which sends the requests, sets the baits and judges.
+//!
+//! `params` is what the check says of its baits, `found` what came of an attempt, `sys` how the kernel is called.
+//! Each other file is one theme, with a table of its attempts; the host's own list of them says what each is for.
+//!
+//! Nothing here does lasting harm where no jail stops it, to root either: signals go to victims that the check has
+//! started, what can't be taken back is asked for with arguments that the kernel refuses behind its check of rights, and
+//! every bomb has a cap.
+
+mod found;
+mod params;
+mod probe;
+mod sys;
+
+mod descriptors;
+mod devices;
+mod environment;
+mod files;
+mod ipc;
+mod kernel;
+mod namespaces;
+mod network;
+mod privileges;
+mod processes;
+mod procfs;
+mod resources;
+mod signals;
+mod state;
+mod tracing;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use fezz_wire::abi::{FezzOwned, FezzSlice};
+use fezz_wire::{FezzWireRequest, FezzWireResponse};
+use found::Found;
+use params::Params;
+use probe::Probe;
+
+/// An attempt by its name.
+type Attempt = (&'static str, fn(&Params<'_>) -> Found);
+
+/// All that takes more than one system call.
+const ATTEMPTS: &[&[Attempt]] = &[
+    files::ATTEMPTS,
+    environment::ATTEMPTS,
+    descriptors::ATTEMPTS,
+    procfs::ATTEMPTS,
+    network::ATTEMPTS,
+    signals::ATTEMPTS,
+    tracing::ATTEMPTS,
+    namespaces::ATTEMPTS,
+    privileges::ATTEMPTS,
+    ipc::ATTEMPTS,
+    processes::ATTEMPTS,
+    devices::ATTEMPTS,
+    resources::ATTEMPTS,
+    state::ATTEMPTS,
+    #[cfg(target_arch = "x86_64")]
+    x86::ATTEMPTS,
+];
+
+/// All that is one system call.
+const PROBES: &[&[Probe]] = &[
+    namespaces::PROBES,
+    privileges::PROBES,
+    kernel::PROBES,
+    #[cfg(target_arch = "x86_64")]
+    x86::PROBES,
+];
+
+/// The module's entry.
+#[unsafe(no_mangle)]
+pub extern "C" fn fezz_handle_v2(request: FezzSlice) -> FezzOwned {
+    // SAFETY: the runner lends a slice that isn't null for the call, as the ABI says.
+    let message = unsafe { std::slice::from_raw_parts(request.ptr, request.len) };
+    let (status, body) = match FezzWireRequest::decode(message) {
+        Ok(request) => answer(&request),
+        Err(error) => (400, error.to_string()),
+    };
+    let response = FezzWireResponse { status, headers: vec![], body: body.as_bytes(), error: None };
+    let bytes = response.encode().leak();
+    FezzOwned { ptr: bytes.as_mut_ptr(), len: bytes.len() }
+}
+
+/// Nothing is ever freed: the process ends first.
+#[unsafe(no_mangle)]
+pub extern "C" fn fezz_free_v2(_buffer: FezzOwned) {}
+
+fn answer(request: &FezzWireRequest<'_>) -> (u16, String) {
+    let path = request.uri.split('?').next().unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let Some(params) = Params::parse(request.body) else {
+        return (400, "the body is no text of `name=value` lines".to_owned());
+    };
+    match attempt(name, &params) {
+        Some(found) => (200, found.to_json()),
+        None => (404, format!("no attempt is called `{name}`")),
+    }
+}
+
+fn attempt(name: &str, params: &Params<'_>) -> Option<Found> {
+    if name == "ready" {
+        return Some(Found::Untried("nothing is attempted".to_owned()));
+    }
+    if let Some(probe) = PROBES.iter().copied().flatten().find(|probe| probe.id == name) {
+        return Some(probe.run());
+    }
+    let (_, attempt) = ATTEMPTS.iter().copied().flatten().find(|(known, _)| *known == name)?;
+    Some(attempt(params))
+}

@@ -1,0 +1,137 @@
+//! Rights of the process: what it has, and what it could get back.
+
+use crate::Attempt;
+use crate::found::Found;
+use crate::params::Params;
+use crate::probe::{Probe, probes};
+use crate::sys;
+use std::io;
+
+pub(crate) const PROBES: &[Probe] = probes! {
+    "change-personality" personality SYS_personality (libc::ADDR_NO_RANDOMIZE);
+};
+
+pub(crate) const ATTEMPTS: &[Attempt] = &[
+    ("become-root", |_| Found::achieved("setuid", sys::call(libc::SYS_setuid, &[0]))),
+    ("become-root-group", |_| Found::achieved("setgid", sys::call(libc::SYS_setgid, &[0]))),
+    ("set-group-list", |_| Found::achieved("setgroups", sys::call(libc::SYS_setgroups, &[0, 0]))),
+    ("effective-capabilities", |_| capabilities("effective", 0)),
+    ("permitted-capabilities", |_| capabilities("permitted", 1)),
+    ("inheritable-capabilities", |_| capabilities("inheritable", 2)),
+    ("bounding-capabilities", |_| has_any("bounding", |which| prctl(libc::PR_CAPBSET_READ, which, 0))),
+    ("ambient-capabilities", |_| {
+        has_any("ambient", |which| prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_IS_SET as usize, which))
+    }),
+    ("become-root-by-setresuid", |_| {
+        Found::achieved("setresuid", sys::call(libc::SYS_setresuid, &[0, 0, 0]))
+    }),
+    ("become-root-by-setfsuid", setfsuid),
+    ("new-privileges", |_| match prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0) {
+        Ok(1) => Found::Refused("no_new_privs is set".to_owned()),
+        Ok(_) => Found::Worked("no_new_privs isn't set".to_owned()),
+        // Only a filter refuses the question, and whoever installs one has either set it or is privileged.
+        Err(error) => Found::Refused(format!("prctl: {}", sys::name(&error))),
+    }),
+    ("dumpable", |_| match prctl(libc::PR_GET_DUMPABLE, 0, 0) {
+        Ok(1) => Found::Worked("it is dumpable".to_owned()),
+        Ok(value) => Found::Refused(format!("PR_GET_DUMPABLE is {value}")),
+        Err(error) => Found::Refused(format!("prctl: {}", sys::name(&error))),
+    }),
+    ("become-dumpable", |_| Found::achieved("prctl", prctl(libc::PR_SET_DUMPABLE, 1, 0))),
+    ("change-securebits", |_| {
+        let bits = prctl(libc::PR_GET_SECUREBITS, 0, 0);
+        Found::achieved("prctl", bits.and_then(|bits| prctl(libc::PR_SET_SECUREBITS, bits, 0)))
+    }),
+    ("raise-limits-by-setrlimit", |_| {
+        raise(|kind, limit| sys::call(libc::SYS_setrlimit, &[kind, sys::at(limit)]))
+    }),
+    ("raise-limits-by-prlimit", |_| {
+        raise(|kind, limit| sys::call(libc::SYS_prlimit64, &[0, kind, sys::at(limit), 0]))
+    }),
+    ("core-files", |_| match limit_of(libc::RLIMIT_CORE as usize) {
+        Ok([_, 0]) => Found::Refused("RLIMIT_CORE is 0".to_owned()),
+        Ok([_, hard]) => Found::Worked(format!("RLIMIT_CORE can be raised to {hard}")),
+        Err(error) => Found::Untried(format!("prlimit: {}", sys::name(&error))),
+    }),
+    ("raise-priority", |_| {
+        Found::achieved("setpriority", sys::call(libc::SYS_setpriority, &[0, 0, -10_isize as usize]))
+    }),
+    ("real-time-scheduling", |_| {
+        let lowest = 1_i32;
+        Found::achieved(
+            "sched_setscheduler",
+            sys::call(libc::SYS_sched_setscheduler, &[0, libc::SCHED_FIFO as usize, sys::at(&lowest)]),
+        )
+    }),
+];
+
+fn prctl(option: i32, second: usize, third: usize) -> io::Result<usize> {
+    sys::call(libc::SYS_prctl, &[option as usize, second, third, 0, 0])
+}
+
+/// One of the three sets of capget(2), version 3: two halves of three words.
+fn capabilities(set: &str, at: usize) -> Found {
+    let header = [0x2008_0522_u32, 0];
+    let mut sets = [0_u32; 6];
+    match sys::call(libc::SYS_capget, &[sys::at(&header), sys::at_mut(&mut sets)]) {
+        Ok(_) if sets[at] == 0 && sets[at + 3] == 0 => Found::Refused(format!("no {set} capability")),
+        Ok(_) => Found::Worked(format!("{set}: {:08x}{:08x}", sets[at + 3], sets[at])),
+        Err(error) => Found::Refused(format!("capget: {}", sys::name(&error))),
+    }
+}
+
+fn has_any(set: &str, has: impl Fn(usize) -> io::Result<usize>) -> Found {
+    match (0..64).find(|which| matches!(has(*which), Ok(1))) {
+        Some(which) => Found::Worked(format!("{set}: capability {which}, and perhaps more")),
+        None => Found::Refused(format!("no {set} capability")),
+    }
+}
+
+/// The user for files alone. It answers the one before, whatever it did: so a second call tells.
+fn setfsuid(_: &Params<'_>) -> Found {
+    let set = || {
+        sys::call(libc::SYS_setfsuid, &[0])?;
+        sys::call(libc::SYS_setfsuid, &[usize::MAX])
+    };
+    match set() {
+        Ok(0) => Found::Worked("files are opened as user 0".to_owned()),
+        Ok(user) => Found::Refused(format!("files are opened as user {user}")),
+        Err(error) => Found::Refused(format!("setfsuid: {}", sys::name(&error))),
+    }
+}
+
+fn limit_of(kind: usize) -> io::Result<[u64; 2]> {
+    let mut limit = [0_u64; 2];
+    sys::call(libc::SYS_prlimit64, &[0, kind, 0, sys::at_mut(&mut limit)]).map(|_| limit)
+}
+
+/// Raises by one whatever hard limit there is.
+fn raise(set: impl Fn(usize, &[u64; 2]) -> io::Result<usize>) -> Found {
+    const KINDS: [(&str, u32); 6] = [
+        ("DATA", libc::RLIMIT_DATA),
+        ("AS", libc::RLIMIT_AS),
+        ("NOFILE", libc::RLIMIT_NOFILE),
+        ("NPROC", libc::RLIMIT_NPROC),
+        ("CORE", libc::RLIMIT_CORE),
+        ("CPU", libc::RLIMIT_CPU),
+    ];
+    let mut said = Vec::new();
+    for (name, kind) in KINDS {
+        match limit_of(kind as usize) {
+            Ok([_, u64::MAX]) => {}
+            Ok([soft, hard]) => match set(kind as usize, &[soft, hard + 1]) {
+                Ok(_) => return Found::Worked(format!("RLIMIT_{name} is {}", hard + 1)),
+                Err(error) => said.push(format!("{name}: {}", sys::name(&error))),
+            },
+            // Without its value nothing can be raised by one: any value then, which no right means EPERM for.
+            Err(_) => match set(kind as usize, &[u64::MAX - 1, u64::MAX - 1]) {
+                Ok(_) => return Found::Worked(format!("RLIMIT_{name}")),
+                Err(error) => said.push(format!("{name}: {}", sys::name(&error))),
+            },
+        }
+    }
+    match said.is_empty() {
+        true => Found::Worked("there is no limit to raise".to_owned()),
+        false => Found::Refused(said.join(", ")),
+    }
+}

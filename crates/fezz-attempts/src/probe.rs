@@ -1,0 +1,45 @@
+//! Attempts that are one system call, with arguments that can do nothing: bubblewrap's way to tell whether a call is
+//! stopped (EPERM) or got as far as the kernel's own look at its arguments (EFAULT, EBADF, EINVAL).
+
+use crate::found::Found;
+use crate::sys;
+
+/// One system call.
+pub(crate) struct Probe {
+    /// The attempt's name.
+    pub(crate) id: &'static str,
+    /// The call's name, as in /proc/kallsyms.
+    pub(crate) call: &'static str,
+    pub(crate) number: libc::c_long,
+    pub(crate) arguments: fn() -> Vec<usize>,
+}
+
+impl Probe {
+    /// Makes the call.
+    pub(crate) fn run(&self) -> Found {
+        judge(self.call, sys::call(self.number, &(self.arguments)()))
+    }
+}
+
+/// What the answer to a call with senseless arguments means.
+pub(crate) fn judge(call: &'static str, answer: std::io::Result<usize>) -> Found {
+    match answer {
+        Ok(value) => Found::Worked(format!("{call} returned {value}")),
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => Found::NoSuchCall(call),
+        Err(error) if sys::is_denial(&error) => Found::Refused(format!("{call}: {}", sys::name(&error))),
+        Err(error) => Found::Worked(format!("{call}: {}, so the kernel took it", sys::name(&error))),
+    }
+}
+
+/// `id, call(arguments)`, one a line. The number is libc's `SYS_` constant of the call's name.
+macro_rules! probes {
+    ($($id:literal $call:ident $number:ident ($($argument:expr),* $(,)?);)*) => {
+        &[$($crate::probe::Probe {
+            id: $id,
+            call: stringify!($call),
+            number: libc::$number,
+            arguments: || vec![$($argument as usize),*],
+        }),*]
+    };
+}
+pub(crate) use probes;

@@ -1,0 +1,330 @@
+//! Bombs, each with a cap that a machine without a jail bears, and what stays behind.
+
+use crate::Attempt;
+use crate::found::Found;
+use crate::params::Params;
+use crate::processes::{exit_now, memory_file};
+use crate::sys;
+use std::fs::{self, OpenOptions};
+use std::hint::black_box;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+pub(crate) const ATTEMPTS: &[Attempt] = &[
+    ("fork-bomb", fork_bomb),
+    ("thread-bomb", thread_bomb),
+    ("private-memory", |params| memory(libc::MAP_PRIVATE, params)),
+    ("shared-memory", |params| memory(libc::MAP_SHARED, params)),
+    ("memory-in-memory-file", |params| fill("memfd_create", memory_file(), params.number("memory_bytes"))),
+    ("memory-in-shared-folder", |params| {
+        fill("/dev/shm", unlinked("/dev/shm", params), params.number("memory_bytes"))
+    }),
+    ("memory-in-stacks", memory_in_stacks),
+    ("memory-in-pipes", memory_in_pipes),
+    ("addresses", |_| {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        const BYTES: usize = 64 << 30;
+        Found::achieved("mmap of 64 GiB", map(BYTES, libc::PROT_READ, flags))
+    }),
+    ("descriptor-bomb", descriptor_bomb),
+    ("disk-bomb", disk_bomb),
+    ("scratch-bomb", |params| fill("/tmp", unlinked("/tmp", params), params.number("scratch_bytes"))),
+    ("flood-stderr", |_| flood(2)),
+    ("flood-stdout", |_| flood(1)),
+    ("burn-processor", |_| {
+        loop {
+            black_box(0);
+        }
+    }),
+    ("ignore-deadline", |_| ignore_deadline()),
+    ("stop-itself", |_| {
+        let stopped = sys::call(libc::SYS_kill, &[std::process::id() as usize, libc::SIGSTOP as usize]);
+        Found::Refused(match stopped {
+            Ok(_) => "SIGSTOP had no effect".to_owned(),
+            Err(error) => format!("kill: {}", sys::name(&error)),
+        })
+    }),
+    ("leave-daemon", |params| leave(params, &[libc::SIGCHLD as usize], Leaving::Session)),
+    ("leave-brother", |params| {
+        leave(params, &[(libc::CLONE_PARENT | libc::SIGCHLD) as usize], Leaving::Session)
+    }),
+    ("leave-child", |params| leave(params, &[libc::SIGCHLD as usize], Leaving::Group)),
+];
+
+const MIB: usize = 1 << 20;
+
+/// How far beyond its limit a memory bomb goes, to show that it could.
+const BEYOND_BYTES: usize = 32 * MIB;
+
+fn fork_bomb(params: &Params<'_>) -> Found {
+    const PROCESSES_MAX: usize = 50;
+    let mut children = Vec::new();
+    let mut stopped = None;
+    while children.len() < PROCESSES_MAX {
+        match sys::call(libc::SYS_clone, &[libc::SIGCHLD as usize]) {
+            Ok(0) => {
+                std::thread::sleep(Duration::from_secs(1));
+                exit_now();
+            }
+            Ok(pid) => children.push(pid),
+            Err(error) => {
+                stopped = Some(error);
+                break;
+            }
+        }
+    }
+    for child in &children {
+        sys::call(libc::SYS_kill, &[*child, libc::SIGKILL as usize]).ok();
+        sys::call(libc::SYS_wait4, &[*child, 0, 0, 0]).ok();
+    }
+    bounded("processes", children.len() + 1, params.number("threads"), stopped)
+}
+
+fn thread_bomb(params: &Params<'_>) -> Found {
+    const BEYOND: usize = 32;
+    const STACK_BYTES: usize = 64 * 1024;
+    let limit = params.number("threads");
+    let mut threads = 1;
+    let mut stopped = None;
+    while threads < limit + BEYOND {
+        // They end with the process.
+        match std::thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn(|| std::thread::sleep(Duration::from_secs(60)))
+        {
+            Ok(_) => threads += 1,
+            Err(error) => {
+                stopped = Some(error);
+                break;
+            }
+        }
+    }
+    bounded("threads", threads, limit, stopped)
+}
+
+fn bounded(what: &str, reached: usize, limit: usize, stopped: Option<io::Error>) -> Found {
+    let by = stopped.map(|error| format!(": {}", sys::name(&error))).unwrap_or_default();
+    let said = format!("{reached} {what}, the limit is {limit}{by}");
+    if reached > limit { Found::Worked(said) } else { Found::Refused(said) }
+}
+
+fn map(bytes: usize, protection: i32, flags: i32) -> io::Result<usize> {
+    sys::call(libc::SYS_mmap, &[0, bytes, protection as usize, flags as usize, usize::MAX, 0])
+}
+
+fn memory(kind: i32, params: &Params<'_>) -> Found {
+    const PIECE_BYTES: usize = 4 * MIB;
+    const PAGE_BYTES: usize = 4096;
+    let limit = params.number("memory_bytes");
+    let mut taken = 0;
+    let mut stopped = None;
+    while taken < limit + BEYOND_BYTES {
+        match map(PIECE_BYTES, libc::PROT_READ | libc::PROT_WRITE, kind | libc::MAP_ANONYMOUS) {
+            Ok(piece) => {
+                for page in (piece..piece + PIECE_BYTES).step_by(PAGE_BYTES) {
+                    // SAFETY: the page was just mapped, writable, and is nobody else's.
+                    unsafe { (page as *mut u8).write_volatile(1) };
+                }
+                taken += PIECE_BYTES;
+            }
+            Err(error) => {
+                stopped = Some(error);
+                break;
+            }
+        }
+    }
+    bounded("bytes", taken, limit, stopped)
+}
+
+/// A file without a name, which is gone with the process.
+fn unlinked(folder: &str, params: &Params<'_>) -> io::Result<fs::File> {
+    let path = Path::new(folder).join(params.text("marker"));
+    let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+    fs::remove_file(&path)?;
+    Ok(file)
+}
+
+/// Files in memory beyond a limit.
+fn fill(what: &str, file: io::Result<fs::File>, limit: usize) -> Found {
+    match file {
+        Ok(file) => {
+            let (written, stopped) = write_up_to(file, limit + BEYOND_BYTES);
+            bounded("bytes", written, limit, stopped)
+        }
+        Err(error) => Found::Refused(format!("{what}: {}", sys::name(&error))),
+    }
+}
+
+fn write_up_to(mut file: fs::File, bytes_max: usize) -> (usize, Option<io::Error>) {
+    let piece = vec![1; MIB];
+    let mut written = 0;
+    while written < bytes_max {
+        match file.write(&piece) {
+            Ok(bytes) => written += bytes,
+            Err(error) => return (written, Some(error)),
+        }
+    }
+    (written, None)
+}
+
+fn memory_in_stacks(params: &Params<'_>) -> Found {
+    const STACK_BYTES: usize = 12 * MIB;
+    const FRAMES: usize = 128;
+    static USED: AtomicUsize = AtomicUsize::new(0);
+    let limit = params.number("memory_bytes");
+    let use_it = || {
+        USED.fetch_add(use_stack(FRAMES), Ordering::SeqCst);
+        std::thread::sleep(Duration::from_secs(60));
+    };
+    let mut stopped = None;
+    let mut threads = 0;
+    while threads * FRAMES * FRAME_BYTES <= limit + BEYOND_BYTES {
+        match std::thread::Builder::new().stack_size(STACK_BYTES).spawn(use_it) {
+            Ok(_) => threads += 1,
+            Err(error) => {
+                stopped = Some(error);
+                break;
+            }
+        }
+    }
+    wait_until(|| USED.load(Ordering::SeqCst) == threads * FRAMES * FRAME_BYTES);
+    bounded("bytes", USED.load(Ordering::SeqCst), limit, stopped)
+}
+
+/// A third of what it may be with so many frames on such a stack: an unoptimized build keeps copies.
+const FRAME_BYTES: usize = 32 * 1024;
+
+/// Writes so many frames, one below the other, and says how much that was.
+fn use_stack(frames: usize) -> usize {
+    let mut frame = [1_u8; FRAME_BYTES];
+    black_box(&mut frame);
+    let below = if frames > 1 { use_stack(frames - 1) } else { 0 };
+    // Looked at again behind the call, lest the call takes this frame's place.
+    below + black_box(&frame).len()
+}
+
+fn wait_until(done: impl Fn() -> bool) {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let begun = Instant::now();
+    while !done() && begun.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Pipes hold up to a megabyte each, of which no limit of the process knows; only the user's (pipe(7)).
+fn memory_in_pipes(params: &Params<'_>) -> Found {
+    const F_SETPIPE_SZ: usize = 1031;
+    let limit = params.number("memory_bytes");
+    let piece = vec![1; MIB];
+    let mut taken = 0;
+    let mut pipes = Vec::new();
+    let mut stopped = None;
+    // Twice the limit: what the kernel lets an ordinary user have is 64 MiB.
+    while taken <= limit * 2 {
+        let (reader, mut writer) = match io::pipe() {
+            Ok(pipe) => pipe,
+            Err(error) => {
+                stopped = Some(error);
+                break;
+            }
+        };
+        let at = std::os::fd::AsRawFd::as_raw_fd(&writer) as usize;
+        let bytes = match sys::call(libc::SYS_fcntl, &[at, F_SETPIPE_SZ, MIB]) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                stopped = Some(error);
+                break;
+            }
+        };
+        taken += writer.write(&piece[..bytes.min(MIB)]).unwrap_or_default();
+        pipes.push((reader, writer));
+    }
+    bounded("bytes", taken, limit * 2, stopped)
+}
+
+fn descriptor_bomb(_: &Params<'_>) -> Found {
+    const LIMIT: usize = 1024;
+    const DESCRIPTORS_MAX: usize = 4096;
+    let mut highest = 0;
+    let mut stopped = None;
+    while highest < DESCRIPTORS_MAX {
+        match sys::call(libc::SYS_dup, &[2]) {
+            Ok(descriptor) => highest = descriptor,
+            Err(error) => {
+                stopped = Some(error);
+                break;
+            }
+        }
+    }
+    bounded("descriptors", highest + 1, LIMIT, stopped)
+}
+
+/// Any byte is too many: a function has no disk.
+fn disk_bomb(params: &Params<'_>) -> Found {
+    const BYTES_MAX: usize = 32 * MIB;
+    for folder in [params.text("open_folder"), "/tmp", "/var/tmp", "/"] {
+        if let Ok(file) = unlinked(folder, params) {
+            let (written, _) = write_up_to(file, BYTES_MAX);
+            return Found::Worked(format!("{written} bytes in {folder}"));
+        }
+    }
+    Found::Refused("no folder can be written".to_owned())
+}
+
+/// The host bounds what it keeps of it, and looks at its log to judge.
+fn flood(descriptor: usize) -> Found {
+    const FLOOD_BYTES: usize = 8 * MIB;
+    let lines = [&[b'x'; 99][..], b"\n"].concat().repeat(64);
+    let mut written = 0;
+    while written < FLOOD_BYTES {
+        match sys::call(libc::SYS_write, &[descriptor, sys::at(&*lines), lines.len()]) {
+            Ok(bytes) => written += bytes,
+            Err(error) => return Found::Refused(format!("{written} bytes, then {}", sys::name(&error))),
+        }
+    }
+    Found::Refused(format!("{written} bytes were taken"))
+}
+
+fn ignore_deadline() -> Found {
+    for signal in 1..64 {
+        // SAFETY: SIG_IGN is a disposition, not a function that could run; for signals that can't be ignored it fails.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+    loop {
+        std::thread::sleep(Duration::from_secs(60));
+    }
+}
+
+/// How a process leaves those by which the host could find it.
+enum Leaving {
+    /// As a daemon does: a session of its own.
+    Session,
+    /// Not at all.
+    Group,
+}
+
+/// Leaves a process that is called by the check's marker, for some seconds at most: the host counts those afterwards.
+fn leave(params: &Params<'_>, flags: &[usize], leaving: Leaving) -> Found {
+    const LIFE: Duration = Duration::from_secs(10);
+    match sys::call(libc::SYS_clone, flags) {
+        Ok(0) => {
+            if matches!(leaving, Leaving::Session) {
+                sys::call(libc::SYS_setsid, &[]).ok();
+                // Away from the first child too, so that no parent is left to wait.
+                if !matches!(sys::call(libc::SYS_clone, &[libc::SIGCHLD as usize]), Ok(0)) {
+                    exit_now();
+                }
+            }
+            let mut name = params.text("marker").to_owned();
+            name.push('\0');
+            sys::call(libc::SYS_prctl, &[libc::PR_SET_NAME as usize, sys::at(&*name), 0, 0, 0]).ok();
+            sys::call(libc::SYS_close_range, &[0, u32::MAX as usize, 0]).ok();
+            std::thread::sleep(LIFE);
+            exit_now();
+        }
+        Ok(_) => Found::Refused("a process is left, for the host to end".to_owned()),
+        Err(error) => Found::Refused(format!("clone: {}", sys::name(&error))),
+    }
+}

@@ -1,0 +1,97 @@
+//! Signals to the check's victim, and other ways to meddle with a process from outside. The host itself gets none but
+//! signal 0, which only asks whether one could be sent.
+
+use crate::Attempt;
+use crate::found::Found;
+use crate::params::Params;
+use crate::sys;
+use std::io;
+use std::os::fd::AsRawFd;
+
+pub(crate) const ATTEMPTS: &[Attempt] = &[
+    ("kill-victim", |params| to("victim", params, |pid| sys::call(libc::SYS_kill, &[pid, KILL]))),
+    ("kill-victims-thread", |params| {
+        to("victim", params, |pid| sys::call(libc::SYS_tgkill, &[pid, pid, KILL]))
+    }),
+    ("kill-by-tkill", |params| to("victim", params, |pid| sys::call(libc::SYS_tkill, &[pid, KILL]))),
+    ("kill-by-queue", |params| to("victim", params, |pid| queue(pid, &[], libc::SYS_rt_sigqueueinfo))),
+    ("kill-by-thread-queue", |params| {
+        to("victim", params, |pid| queue(pid, &[pid], libc::SYS_rt_tgsigqueueinfo))
+    }),
+    ("kill-by-pidfd", |params| {
+        to("victim", params, |pid| {
+            let victim = sys::open(libc::SYS_pidfd_open, &[pid, 0])?;
+            sys::call(libc::SYS_pidfd_send_signal, &[victim.as_raw_fd() as usize, KILL, 0, 0])
+        })
+    }),
+    ("kill-by-descriptor-owner", |params| to("victim", params, by_descriptor_owner)),
+    ("signal-host", |params| to("host", params, |pid| sys::call(libc::SYS_kill, &[pid, 0]))),
+    ("signal-parent", signal_parent),
+    ("signal-all", |_| Found::achieved("kill(-1, 0)", sys::call(libc::SYS_kill, &[usize::MAX, 0]))),
+    ("change-victims-priority", |params| {
+        to("victim", params, |pid| sys::call(libc::SYS_setpriority, &[libc::PRIO_PROCESS as usize, pid, 19]))
+    }),
+    ("change-victims-limits", |params| {
+        let limit = [1024_u64, 1024];
+        to("victim", params, |pid| {
+            sys::call(libc::SYS_prlimit64, &[pid, libc::RLIMIT_NOFILE as usize, sys::at(&limit), 0])
+        })
+    }),
+    ("change-victims-scheduling", |params| {
+        let plain = 0_i32;
+        to("victim", params, |pid| {
+            sys::call(libc::SYS_sched_setscheduler, &[pid, libc::SCHED_OTHER as usize, sys::at(&plain)])
+        })
+    }),
+    ("change-victims-input-priority", |params| {
+        const BEST_EFFORT_LOWEST: usize = 2 << 13 | 7;
+        to("victim", params, |pid| sys::call(libc::SYS_ioprio_set, &[1, pid, BEST_EFFORT_LOWEST]))
+    }),
+];
+
+const KILL: usize = libc::SIGKILL as usize;
+
+/// Does something to a process of the check. In another PID namespace its number may be nobody's, or this process's
+/// own, which would prove nothing.
+pub(crate) fn to(who: &str, params: &Params<'_>, act: impl FnOnce(usize) -> io::Result<usize>) -> Found {
+    let pid = params.number(who);
+    if pid == 0 {
+        return Found::Untried(format!("the check has no {who}"));
+    }
+    if pid == std::process::id() as usize {
+        return Found::Refused("the number is this process's own: another PID namespace".to_owned());
+    }
+    Found::achieved(who, act(pid))
+}
+
+fn queue(pid: usize, thread: &[usize], number: libc::c_long) -> io::Result<usize> {
+    // A siginfo_t of 128 bytes, whose third word is the code: SI_QUEUE is what an ordinary user may claim.
+    let mut info = [0_i32; 32];
+    info[0] = libc::SIGKILL;
+    info[2] = libc::SI_QUEUE;
+    let arguments: Vec<usize> = [&[pid], thread, &[KILL, sys::at(&info)]].concat();
+    sys::call(number, &arguments)
+}
+
+/// Whoever is named as a pipe's owner gets a signal of choice when it has something to read (fcntl(2), `F_SETOWN`).
+fn by_descriptor_owner(pid: usize) -> io::Result<usize> {
+    let (reader, mut writer) = io::pipe()?;
+    let at = reader.as_raw_fd() as usize;
+    sys::call(libc::SYS_fcntl, &[at, libc::F_SETOWN as usize, pid])?;
+    const F_SETSIG: usize = 10;
+    sys::call(libc::SYS_fcntl, &[at, F_SETSIG, KILL])?;
+    sys::call(libc::SYS_fcntl, &[at, libc::F_SETFL as usize, libc::O_ASYNC as usize])?;
+    io::Write::write(&mut writer, b"x")
+}
+
+/// The parent, if it is outside: what a PID namespace began with is part of the jail.
+fn signal_parent(params: &Params<'_>) -> Found {
+    let parent = std::os::unix::process::parent_id() as usize;
+    match parent {
+        0 => Found::Refused("the parent is outside of this PID namespace".to_owned()),
+        1 if params.number("host") != 1 => {
+            Found::Refused("the parent is this PID namespace's first".to_owned())
+        }
+        _ => Found::achieved("kill(parent, 0)", sys::call(libc::SYS_kill, &[parent, 0])),
+    }
+}

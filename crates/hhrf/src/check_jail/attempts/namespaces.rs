@@ -1,0 +1,43 @@
+//! Mounts, roots and namespaces.
+
+use crate::check_jail::attempt::Attempt;
+
+/// In the order of the report.
+pub(super) const ATTEMPTS: &[Attempt] = &[
+    Attempt::new("mount", "mount a file system"),
+    Attempt::new("unmount", "unmount a file system"),
+    Attempt::new("pivot-root", "exchange the root"),
+    Attempt::new("chroot", "change the root"),
+    Attempt::new("open-file-system", "open a kind of file system (fsopen)"),
+    Attempt::new("pick-file-system", "open a mounted file system to change it (fspick)"),
+    Attempt::new("make-mount", "make a mount of an open file system (fsmount)"),
+    Attempt::new("configure-file-system", "configure a file system (fsconfig)"),
+    Attempt::new("copy-mount", "copy a mount (open_tree)"),
+    Attempt::new("move-mount", "move a mount"),
+    Attempt::new("change-mount", "change a mount's attributes"),
+    Attempt::new("enter-namespace", "call setns"),
+    Attempt::new("set-host-name", "change the machine's name"),
+    Attempt::new("set-domain-name", "change the machine's domain"),
+    Attempt::new("unshare-user", "make a user namespace"),
+    Attempt::new("unshare-mount", "make a mount namespace"),
+    Attempt::new("unshare-pid", "make a PID namespace"),
+    Attempt::new("unshare-network", "make a network namespace"),
+    Attempt::new("unshare-ipc", "make an IPC namespace"),
+    Attempt::new("unshare-uts", "make a UTS namespace"),
+    Attempt::new("unshare-cgroup", "make a cgroup namespace"),
+    Attempt::new("unshare-time", "make a time namespace"),
+    Attempt::new("unshare-files", "call unshare for what makes no namespace"),
+    Attempt::new("unshare-user-and-network", "make a network of its own with all rights in it"),
+    Attempt::new("clone-user", "start a process in a user namespace"),
+    Attempt::new("clone-mount", "start a process in a mount namespace"),
+    Attempt::new("clone-pid", "start a process in a PID namespace"),
+    Attempt::new("clone-network", "start a process in a network namespace"),
+    Attempt::new("clone-ipc", "start a process in an IPC namespace"),
+    Attempt::new("clone-uts", "start a process in a UTS namespace"),
+    Attempt::new("clone-cgroup", "start a process in a cgroup namespace"),
+    Attempt::new("clone3-user", "start a process in a user namespace by clone3"),
+    Attempt::new("mount-in-own-namespace", "mount with the rights of a user namespace of its own"),
+    Attempt::new("enter-hosts-mounts", "enter the host's mount namespace"),
+    Attempt::new("enter-hosts-network", "enter the host's network"),
+    Attempt::new("enter-hosts-processes", "enter the host's PID namespace"),
+];

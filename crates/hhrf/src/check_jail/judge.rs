@@ -1,0 +1,168 @@
+//! What came of an attempt. The host believes its own eyes first, then how the process ended, then the module.
+
+use super::attempt::{Attempt, Expected};
+use super::client::Answer;
+use super::machine::Machine;
+use serde::{Deserialize, Serialize};
+
+/// What an attempt showed of the jail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The jail held.
+    Held,
+    /// The attempt worked.
+    Worked,
+    /// This machine hasn't got what the attempt is about.
+    NotTried,
+    /// The attempt ended in a way that tells nothing, which no jail should be trusted for.
+    Unclear,
+}
+
+/// A verdict, and why.
+#[derive(Debug)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub observed: String,
+}
+
+/// Everything that is known of an attempt.
+#[derive(Debug)]
+pub struct Evidence<'a> {
+    /// The host's answer.
+    pub answer: &'a Answer,
+    /// What reached a bait, or was left behind.
+    pub seen: Option<String>,
+    /// Why there is no response of the function: from the host's log.
+    pub reason: String,
+    /// How much of the function's own words the log took.
+    pub logged_bytes: usize,
+    /// How much it may take.
+    pub logged_bytes_max: usize,
+}
+
+/// The module's word.
+#[derive(Debug, Deserialize)]
+struct Word {
+    result: Result,
+    detail: String,
+    /// The system call that isn't there, or is said not to be.
+    call: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Result {
+    Refused,
+    Worked,
+    Untried,
+}
+
+/// How limits end a process, as the host's log names it.
+const ENDS: [&str; 3] = ["SIGKILL", "SIGXCPU", "signal 25"];
+
+/// Judges an attempt by its evidence.
+pub fn judge(attempt: &Attempt, evidence: Evidence<'_>, machine: &Machine) -> Judgement {
+    if let Some(seen) = evidence.seen {
+        return Judgement { verdict: Verdict::Worked, observed: seen };
+    }
+    if evidence.answer.status != 200 {
+        return without_word(attempt, evidence.answer, evidence.reason);
+    }
+    let Ok(word) = serde_json::from_slice::<Word>(&evidence.answer.body) else {
+        // Whoever executed a program may have had it write a whole response.
+        return Judgement {
+            verdict: Verdict::Worked,
+            observed: "a response that isn't the module's".to_owned(),
+        };
+    };
+    if attempt.expected == Expected::Cut && evidence.logged_bytes > evidence.logged_bytes_max {
+        let (bytes, most) = (evidence.logged_bytes, evidence.logged_bytes_max);
+        let observed = format!("{bytes} bytes in the host's log, the limit is {most}");
+        return Judgement { verdict: Verdict::Worked, observed };
+    }
+    by_word(word, machine)
+}
+
+fn by_word(word: Word, machine: &Machine) -> Judgement {
+    let is_missing = |call: &String| machine.has_call(call) != Some(true);
+    let verdict = match (word.result, word.call.as_ref()) {
+        (Result::Worked, _) => Verdict::Worked,
+        (Result::Untried, _) => Verdict::NotTried,
+        (Result::Refused, Some(call)) if is_missing(call) => Verdict::NotTried,
+        (Result::Refused, _) => Verdict::Held,
+    };
+    let observed = match verdict {
+        Verdict::NotTried if word.call.is_some() => {
+            format!("{}, this kernel lists no such call", word.detail)
+        }
+        _ => word.detail,
+    };
+    Judgement { verdict, observed }
+}
+
+/// The process ended, or was ended, without a word.
+fn without_word(attempt: &Attempt, answer: &Answer, reason: String) -> Judgement {
+    let kind = answer.kind.as_str();
+    // A limit ends a process by SIGKILL, SIGXCPU or SIGXFSZ; other signals are a bug, which no jail is to be praised for.
+    let is_ended = matches!(kind, "out_of_memory" | "deadline_exceeded")
+        || (kind == "function_crashed" && ENDS.iter().any(|signal| reason.contains(signal)));
+    let verdict = match attempt.expected {
+        // A seccomp filter's hardest no (seccomp(2)).
+        _ if reason.contains("SIGSYS") => Verdict::Held,
+        Expected::Bounded | Expected::Ended if is_ended => Verdict::Held,
+        // Without CONFIG_IA32_EMULATION the interrupt is a fault.
+        Expected::RefusedToOldCalls if reason.contains("SIGSEGV") => Verdict::NotTried,
+        Expected::NotReplaced if matches!(kind, "invalid_response" | "runner_failed" | "module_failed") => {
+            Verdict::Worked
+        }
+        _ => Verdict::Unclear,
+    };
+    let observed = match (verdict, attempt.expected) {
+        (Verdict::Worked, _) => format!("another program ran in the module's place: {kind}: {reason}"),
+        _ => format!("{} {kind}: {reason}", answer.status),
+    };
+    Judgement { verdict, observed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(expected: Expected, status: u16, kind: &str, said: &str, verdict: Verdict) {
+        let attempt = Attempt::new("attempt", "test").expected(expected);
+        let answer = Answer { status, kind: kind.to_owned(), body: said.as_bytes().to_vec() };
+        let (reason, logged_bytes, logged_bytes_max) = (said.to_owned(), 0, 1);
+        let evidence = Evidence { answer: &answer, seen: None, reason, logged_bytes, logged_bytes_max };
+        let judged = judge(&attempt, evidence, &Machine::look());
+        assert_eq!(judged.verdict, verdict, "{expected:?} {status} {kind} {said}");
+    }
+
+    #[test]
+    fn the_modules_word_counts_where_nothing_else_was_seen() {
+        check(Expected::Refused, 200, "", r#"{"result":"refused","detail":"EPERM"}"#, Verdict::Held);
+        check(Expected::Refused, 200, "", r#"{"result":"worked","detail":"done"}"#, Verdict::Worked);
+        check(Expected::Refused, 200, "", r#"{"result":"untried","detail":"no disk"}"#, Verdict::NotTried);
+        let unknown = r#"{"result":"refused","detail":"fezz: ENOSYS","call":"fezz_none"}"#;
+        check(Expected::Refused, 200, "", unknown, Verdict::NotTried);
+        check(Expected::NotReplaced, 200, "", "a response of another program", Verdict::Worked);
+    }
+
+    #[test]
+    fn an_end_is_held_only_where_it_is_a_limits_or_a_filters() {
+        let (killed, filtered, fault) =
+            ("killed by signal 9 (SIGKILL", "signal 31 (SIGSYS", "signal 11 (SIGSEGV");
+        check(Expected::Refused, 502, "function_crashed", filtered, Verdict::Held);
+        check(Expected::Refused, 502, "function_crashed", fault, Verdict::Unclear);
+        check(Expected::Refused, 502, "function_crashed", killed, Verdict::Unclear);
+        check(Expected::Refused, 504, "deadline_exceeded", "", Verdict::Unclear);
+        check(Expected::Bounded, 502, "function_crashed", killed, Verdict::Held);
+        check(Expected::Bounded, 502, "function_crashed", fault, Verdict::Unclear);
+        check(Expected::Bounded, 502, "out_of_memory", "", Verdict::Held);
+        check(Expected::Ended, 504, "deadline_exceeded", "", Verdict::Held);
+        check(Expected::RefusedToOldCalls, 502, "function_crashed", fault, Verdict::NotTried);
+        check(Expected::NotReplaced, 502, "invalid_response", "", Verdict::Worked);
+    }
+}

@@ -1,0 +1,41 @@
+//! What this machine hasn't got: an attempt on it proves nothing.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+/// What is known of the kernel.
+#[derive(Debug)]
+pub struct Machine {
+    /// Its functions; `None` where it doesn't list them.
+    functions: Option<HashSet<String>>,
+}
+
+/// Calls that are in every kernel, and do nothing without the function that does their work.
+const HOLLOW: [(&str, &str); 3] =
+    [("iopl", "io_bitmap_share"), ("ioperm", "io_bitmap_share"), ("x32", "x32_sys_call")];
+
+impl Machine {
+    /// Asks the kernel for its symbols. A call that was left out of it is there too, but weak (`W`): it only says ENOSYS.
+    pub fn look() -> Self {
+        let symbols = fs::read_to_string("/proc/kallsyms").ok();
+        let strong = |line: &str| Some(line.split_once(" T ")?.1.split_whitespace().next()?.to_owned());
+        let functions = symbols.map(|symbols| symbols.lines().filter_map(strong).collect::<HashSet<_>>());
+        Self { functions: functions.filter(|functions| !functions.is_empty()) }
+    }
+
+    /// Whether the kernel has the call: `None` where it doesn't tell.
+    pub fn has_call(&self, call: &str) -> Option<bool> {
+        const PREFIXES: [&str; 3] = ["__x64_sys_", "__arm64_sys_", "__riscv_sys_"];
+        let functions = self.functions.as_ref()?;
+        if let Some((_, function)) = HOLLOW.iter().find(|(hollow, _)| *hollow == call) {
+            return Some(functions.contains(*function));
+        }
+        Some(PREFIXES.iter().any(|prefix| functions.contains(&format!("{prefix}{call}"))))
+    }
+
+    /// Whether a file, or a device, is there.
+    pub fn has_file(&self, path: &str) -> bool {
+        Path::new(path).exists()
+    }
+}

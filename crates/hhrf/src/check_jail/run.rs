@@ -1,0 +1,294 @@
+//! The check: a real host on a port of its own, and one attempt after the other.
+
+use super::attempt::{Attempt, Expected, Variant};
+use super::attempts::{GROUPS, Group};
+use super::baits::{BaitError, Baits};
+use super::census::left_behind;
+use super::client::{self, Answer};
+use super::judge::{Evidence, Judgement, Verdict, judge};
+use super::machine::Machine;
+use super::report::{Report, Row};
+use super::site::{MEMORY_BYTES, SCRATCH_BYTES, Site, SiteError, THREADS};
+use crate::catalogue::store::StoreError;
+use crate::catalogue::{Catalogue, CatalogueError, ModuleStore};
+use crate::children::Children;
+use crate::host::Host;
+use crate::jail::{Jail, JailError};
+use crate::log::CollectedLog;
+use crate::run::{Listeners, run};
+use crate::settings::{HostLimits, Rpc, Settings};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// Which attempts are made.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Those of one theme.
+    pub group: Option<String>,
+    /// One alone.
+    pub attempt: Option<String>,
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// No such attempts.
+    #[error("there is no {what} `{name}`: there are {}", known.join(", "))]
+    Unknown {
+        /// Group or attempt.
+        what: &'static str,
+        /// As given.
+        name: String,
+        /// What there is.
+        known: Vec<&'static str>,
+    },
+    /// There is no root to serve.
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    /// There is nothing to reach.
+    #[error(transparent)]
+    Bait(#[from] BaitError),
+    /// Modules can't be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no jail to check.
+    #[error(transparent)]
+    Jail(#[from] JailError),
+    /// The functions can't be read.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// The host refuses the module.
+    #[error("the host refuses the module of the attempts: {0}")]
+    Refused(String),
+    /// No port.
+    #[error("failed to listen on a port of 127.0.0.1")]
+    Listen(#[source] io::Error),
+    /// The host doesn't answer.
+    #[error("the host didn't answer the attempt `{attempt}`")]
+    NoAnswer {
+        /// The attempt.
+        attempt: &'static str,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The function never ran: a jail that can't start holds nothing.
+    #[error("the function of the attempt `{attempt}` never ran ({kind}): {reason}")]
+    NeverRan {
+        /// The attempt.
+        attempt: &'static str,
+        /// The host's word.
+        kind: String,
+        /// What the host logged, the runner's own words among it.
+        reason: String,
+    },
+    /// The module is another.
+    #[error("that isn't the module of the attempts: name `libfezz_attempts.so` by --module")]
+    OtherModule,
+    /// Host and module aren't of one version.
+    #[error(
+        "the module doesn't know the attempt `{attempt}` ({said}): install host and module of one version"
+    )]
+    OtherVersion {
+        /// The attempt.
+        attempt: &'static str,
+        /// The module's answer.
+        said: String,
+    },
+}
+
+/// Makes the attempts through the runner of `settings`, of which addresses, root and modules aren't used. `log` is what
+/// the host logs; `secret` lies in this program's environment; `children` counts the processes of this program.
+///
+/// # Errors
+///
+/// See [`CheckError`]: then nothing is known of the jail.
+pub async fn check_jail(
+    settings: Settings,
+    module: Option<&Path>,
+    selection: &Selection,
+    secret: &str,
+    log: &CollectedLog,
+    children: Children,
+) -> Result<Report, CheckError> {
+    let selected = select(selection)?;
+    let children = Arc::new(children);
+    // First of all: where there is no jail, nothing is held.
+    let jail = Jail::prepare(&settings)?;
+    jail.try_out(&settings.runner)?;
+    let site = Site::new(module)?;
+    let baits = Baits::set(site.root(), secret, &children)?;
+    let settings = settings_for(&site, settings);
+    let runner = settings.runner.display().to_string();
+    let logged_bytes_max = settings.limits.stderr_bytes;
+    let (address, stop, served) = serve(settings, children, jail).await?;
+    let machine = Machine::look();
+    let mut check = Check { site: &site, baits, machine, log, address, logged_bytes_max };
+    let rows = check.make_all(&selected).await;
+    // The host drains: it has nothing to finish but processes that are ending.
+    stop.send(()).ok();
+    served.await.ok();
+    Ok(Report::new(runner, rows?))
+}
+
+type Selected = Vec<(&'static Group, &'static Attempt)>;
+
+fn select(selection: &Selection) -> Result<Selected, CheckError> {
+    let all = || GROUPS.iter().flat_map(|group| group.attempts.iter().map(move |attempt| (group, attempt)));
+    if let Some(name) =
+        selection.group.as_ref().filter(|name| GROUPS.iter().all(|group| group.name != **name))
+    {
+        let known = GROUPS.iter().map(|group| group.name).collect();
+        return Err(CheckError::Unknown { what: "group", name: name.clone(), known });
+    }
+    if let Some(name) =
+        selection.attempt.as_ref().filter(|name| all().all(|(_, attempt)| attempt.id != **name))
+    {
+        let known = all().map(|(_, attempt)| attempt.id).collect();
+        return Err(CheckError::Unknown { what: "attempt", name: name.clone(), known });
+    }
+    let is_wanted = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
+    let selected = all().filter(|(group, attempt)| {
+        is_wanted(&selection.group, group.name) && is_wanted(&selection.attempt, attempt.id)
+    });
+    Ok(selected.collect())
+}
+
+/// The operator's, but for what is this check's own.
+fn settings_for(site: &Site, settings: Settings) -> Settings {
+    Settings {
+        root: site.root().to_owned(),
+        modules: site.root().join(".modules"),
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        admin: None,
+        rpc: Rpc::On,
+        limits: HostLimits { drain_wait: Duration::ZERO, ..settings.limits },
+        ..settings
+    }
+}
+
+/// Starts the host: where it listens, what stops it, and its end.
+async fn serve(
+    settings: Settings,
+    children: Arc<Children>,
+    jail: Jail,
+) -> Result<(SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>), CheckError> {
+    let store = ModuleStore::open(&settings.modules)?;
+    let catalogue = Catalogue::load(&settings.root, &store, &Catalogue::default())?;
+    if let Some(refusal) = catalogue.refusals().first() {
+        return Err(CheckError::Refused(refusal.to_string()));
+    }
+    let main = TcpListener::bind(settings.listen).await.map_err(CheckError::Listen)?;
+    let address = main.local_addr().map_err(CheckError::Listen)?;
+    let host = Arc::new(Host::new(settings, store, catalogue, children, jail));
+    let (stop, stopped) = oneshot::channel();
+    let served = tokio::spawn(async move {
+        // Stopped, or dropped: either is the end.
+        let shutdown = async { stopped.await.unwrap_or_default() };
+        run(host, Listeners { main, admin: None }, shutdown, std::future::pending()).await;
+    });
+    Ok((address, stop, served))
+}
+
+/// What the module says to a request that attempts nothing.
+const READY_ANSWER: &[u8] = br#"{"result":"untried","detail":"nothing is attempted"}"#;
+
+/// Under each manifest, a request that attempts nothing.
+static READY: [Attempt; Variant::ALL.len()] = {
+    let [plain, brief, network, scratch] = Variant::ALL;
+    [
+        Attempt::new("ready", "answer").under(plain),
+        Attempt::new("ready", "answer").under(brief),
+        Attempt::new("ready", "answer").under(network),
+        Attempt::new("ready", "answer").under(scratch),
+    ]
+};
+
+/// A check under way.
+struct Check<'a> {
+    site: &'a Site,
+    baits: Baits,
+    machine: Machine,
+    log: &'a CollectedLog,
+    address: SocketAddr,
+    logged_bytes_max: usize,
+}
+
+impl Check<'_> {
+    async fn make_all(&mut self, selected: &Selected) -> Result<Vec<Row>, CheckError> {
+        // Where a function can't run, nothing is held.
+        for attempt in &READY {
+            let said = self.ask(attempt, "").await?.body;
+            if said != READY_ANSWER {
+                return Err(CheckError::OtherModule);
+            }
+        }
+        let mut rows = Vec::new();
+        for (group, attempt) in selected {
+            let Judgement { verdict, observed } = self.make(attempt).await?;
+            let &&Attempt { id, tries, expected, .. } = attempt;
+            rows.push(Row { group: group.name, id, tries, expected: expected.words(), observed, verdict });
+        }
+        Ok(rows)
+    }
+
+    async fn make(&mut self, attempt: &'static Attempt) -> Result<Judgement, CheckError> {
+        if let Some(path) = attempt.needs.filter(|path| !self.machine.has_file(path)) {
+            let observed = format!("this machine has no {path}");
+            return Ok(Judgement { verdict: Verdict::NotTried, observed });
+        }
+        self.log.clear();
+        let answer = match attempt.expected {
+            Expected::NothingFound => self.in_three_steps(attempt).await?,
+            _ => self.ask(attempt, "").await?,
+        };
+        let mut seen = self.baits.reached()?;
+        if attempt.expected == Expected::NothingLeft {
+            let left = left_behind(&self.baits.marker).await;
+            seen = (left > 0).then(|| format!("{left} processes were left")).or(seen);
+        }
+        let reason = self.log.problem();
+        let logged_bytes = self.log.stderr_bytes();
+        let evidence =
+            Evidence { answer: &answer, seen, reason, logged_bytes, logged_bytes_max: self.logged_bytes_max };
+        let judgement = judge(attempt, evidence, &self.machine);
+        self.baits.renew_victim()?;
+        Ok(judgement)
+    }
+
+    /// One request leaves, one looks, one tidies up. What can't be left can't be found.
+    async fn in_three_steps(&self, attempt: &'static Attempt) -> Result<Answer, CheckError> {
+        let left = self.ask(attempt, "leave").await?;
+        if !left.body.starts_with(br#"{"result":"worked""#) {
+            return Ok(left);
+        }
+        let found = self.ask(attempt, "look").await?;
+        self.ask(attempt, "remove").await?;
+        Ok(found)
+    }
+
+    async fn ask(&self, attempt: &'static Attempt, step: &str) -> Result<Answer, CheckError> {
+        let path = format!("/rpc/{}@v1/{}", attempt.variant.function(), attempt.call.unwrap_or(attempt.id));
+        let own = format!(
+            "other_function={}\nmemory_bytes={MEMORY_BYTES}\nthreads={THREADS}\nscratch_bytes={SCRATCH_BYTES}\nstep={step}\n",
+            self.site.other_function().display()
+        );
+        let answer = client::post(self.address, &path, attempt.id, &(self.baits.lines() + &own)).await;
+        let answer = answer.map_err(|source| CheckError::NoAnswer { attempt: attempt.id, source })?;
+        match answer.status {
+            // A program in the module's place can exit as a runner does that never ran it.
+            503 if attempt.expected != Expected::NotReplaced => {
+                Err(CheckError::NeverRan { attempt: attempt.id, kind: answer.kind, reason: self.log.words() })
+            }
+            400 | 404 | 405 => {
+                let said = String::from_utf8_lossy(&answer.body).into_owned();
+                Err(CheckError::OtherVersion { attempt: attempt.id, said })
+            }
+            _ => Ok(answer),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! A secret in the host's environment. It has to be there from the program's first moment: what the kernel shows of a
+//! process's environment is what it was executed with.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// The variable's name.
+const VARIABLE: &str = "HHRF_CHECK_JAIL_SECRET";
+
+/// The secret, once this program has been executed with it.
+pub fn of_environment() -> Option<String> {
+    std::env::var(VARIABLE).ok().filter(|secret| !secret.is_empty())
+}
+
+/// Executes this program once more, with a secret. Returns only where that fails.
+pub fn execute_again() -> io::Error {
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return error,
+    };
+    let secret = format!("secret-{:032x}", rand::random::<u128>());
+    Command::new(program).args(std::env::args_os().skip(1)).env(VARIABLE, secret).exec()
+}

@@ -1,0 +1,135 @@
+//! A root for the check: the module, installed once for each manifest.
+
+use super::attempt::Variant;
+use serde_json::{Value, json};
+use std::fs;
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// The module's file name.
+const MODULE: &str = "libfezz_attempts.so";
+
+/// What the memory bombs are measured by: little, so that a machine without a jail bears them.
+pub const MEMORY_BYTES: u64 = 64 << 20;
+/// What the thread bomb is measured by.
+pub const THREADS: u64 = 16;
+
+/// What the disk bomb is measured by.
+pub const SCRATCH_BYTES: u64 = 1 << 20;
+
+/// A folder that is gone with the check.
+#[derive(Debug)]
+pub struct Site {
+    folder: TempDir,
+    /// Holds the port that `Variant::Network` is granted.
+    _granted: TcpListener,
+}
+
+/// Why there is no root to check in.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    /// The module isn't where it is looked for.
+    #[error(
+        "failed to find `{MODULE}` in {}: build it with `cargo build --release -p fezz-attempts` and put it beside this \
+         program, or name it by --module",
+        looked.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" or ")
+    )]
+    NoModule {
+        /// Where it was looked for.
+        looked: Vec<PathBuf>,
+    },
+    /// The module that was named isn't there.
+    #[error("the module `{}` is no file: correct --module", path.display())]
+    BadModule {
+        /// As given.
+        path: PathBuf,
+    },
+    /// The folder can't be filled.
+    #[error("failed to make a root for the check in `{}`: let this user write there, or set TMPDIR", path.display())]
+    NoRoot {
+        /// Where.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+impl Site {
+    /// Makes a root in the system's folder for temporary files.
+    ///
+    /// # Errors
+    ///
+    /// See [`SiteError`].
+    pub fn new(module: Option<&Path>) -> Result<Self, SiteError> {
+        let module = find_module(module)?;
+        let parent = std::env::temp_dir();
+        fill(&module, &parent).map_err(|source| SiteError::NoRoot { path: parent, source })
+    }
+
+    /// The root.
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Another function's file, as seen from the first.
+    pub fn other_function(&self) -> PathBuf {
+        function_folder(self.root(), Variant::Network).join("fezz.json")
+    }
+}
+
+fn find_module(named: Option<&Path>) -> Result<PathBuf, SiteError> {
+    if let Some(path) = named {
+        return if path.is_file() {
+            Ok(path.to_owned())
+        } else {
+            Err(SiteError::BadModule { path: path.to_owned() })
+        };
+    }
+    let program = std::env::current_exe().unwrap_or_default();
+    let beside = program.with_file_name(MODULE);
+    let installed =
+        program.parent().and_then(Path::parent).map(|prefix| prefix.join("lib/fezz").join(MODULE));
+    let looked: Vec<PathBuf> = [beside].into_iter().chain(installed).collect();
+    match looked.iter().find(|path| path.is_file()) {
+        Some(path) => Ok(path.clone()),
+        None => Err(SiteError::NoModule { looked }),
+    }
+}
+
+fn fill(module: &Path, parent: &Path) -> io::Result<Site> {
+    // A jailed process may be another user's, and must get to its module.
+    const FOR_ALL: u32 = 0o755;
+    let folder = tempfile::Builder::new().prefix("hhrf-check-jail-").tempdir_in(parent)?;
+    fs::set_permissions(folder.path(), PermissionsExt::from_mode(FOR_ALL))?;
+    let granted = TcpListener::bind("127.0.0.1:0")?;
+    for variant in Variant::ALL {
+        let function = function_folder(folder.path(), variant);
+        fs::create_dir_all(&function)?;
+        fs::copy(module, function.join(MODULE))?;
+        fs::set_permissions(function.join(MODULE), PermissionsExt::from_mode(FOR_ALL))?;
+        let manifest = manifest(variant, granted.local_addr()?.port());
+        fs::write(function.join("fezz.json"), manifest.to_string())?;
+    }
+    Ok(Site { folder, _granted: granted })
+}
+
+fn function_folder(root: &Path, variant: Variant) -> PathBuf {
+    root.join("functions").join(format!("{}@v1", variant.function()))
+}
+
+fn manifest(variant: Variant, granted_port: u16) -> Value {
+    let mut manifest = json!({
+        "id": variant.function(), "version": "v1", "entry": MODULE, "routes": [],
+        "limits": {"memory_bytes": MEMORY_BYTES, "threads": THREADS},
+    });
+    match variant {
+        Variant::Plain => {}
+        Variant::Brief => manifest["timeout_ms"] = json!(1500),
+        Variant::Scratch => manifest["limits"]["scratch_bytes"] = json!(SCRATCH_BYTES),
+        Variant::Network => manifest["network"] = json!({"connect": [granted_port]}),
+    }
+    manifest
+}

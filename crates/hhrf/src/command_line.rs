@@ -1,0 +1,76 @@
+//! The command line of `hhrf`, which is its manual too.
+
+use crate::check_jail::Selection;
+use crate::check_jail::report::Format;
+use crate::settings::Layer;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// HHRF, the Fezz host: answers HTTP requests by functions, native modules that each run in a process of their own.
+///
+/// It serves what lies in ROOT/functions/ID@VERSION/: a fezz.json and the module that it names. SIGHUP, or a
+/// change there, swaps the new set in. SIGTERM drains: not ready at once, then no new connection, then what runs is
+/// finished or meets its deadline, then exit 0. A second SIGTERM ends at once.
+///
+/// GET /_health, /_ready and /_metrics tell operators how it is.
+#[derive(Debug, Parser)]
+#[command(name = "hhrf", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+pub struct CommandLine {
+    /// The settings of a host that serves.
+    #[command(flatten)]
+    pub settings: Layer,
+    /// What else to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the program does beside serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Try what a jail must hold, by real attempts to escape through the configured runner, and print what came of each
+    ///
+    /// It takes the flags and variables of the host, so that what is checked is what serves; but it serves a root of its
+    /// own, on a port of its own, to itself alone. Below TMPDIR it needs a folder from which modules can be loaded.
+    ///
+    /// No attempt does lasting harm where it works, to root either: it can be run with no jail at all, to see that it
+    /// fails.
+    ///
+    /// Exit status: 0 if every attempt that could be made was held; 1 if one worked or ended in a way that tells nothing,
+    /// or if the check itself couldn't be run.
+    CheckJail(Box<CheckJail>),
+
+    /// Sleep until stdin ends: what check-jail aims at
+    #[command(hide = true)]
+    CheckJailVictim,
+}
+
+/// The flags of `check-jail`.
+#[derive(Debug, Args)]
+pub struct CheckJail {
+    /// A table, or one JSON object with the same
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+
+    /// The module of the attempts [default: libfezz_attempts.so beside this program, else in ../lib/fezz]
+    #[arg(long, value_name = "FILE")]
+    pub module: Option<PathBuf>,
+
+    /// Only the attempts of one group, as the table names them
+    #[arg(long, value_name = "GROUP")]
+    pub only: Option<String>,
+
+    /// Only one attempt
+    #[arg(long, value_name = "ID")]
+    pub attempt: Option<String>,
+
+    /// The host's settings.
+    #[command(flatten)]
+    pub settings: Layer,
+}
+
+impl CheckJail {
+    /// Which attempts are asked for.
+    pub fn selection(&self) -> Selection {
+        Selection { group: self.only.clone(), attempt: self.attempt.clone() }
+    }
+}

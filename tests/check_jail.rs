@@ -1,0 +1,293 @@
+//! `hhrf check-jail`: every jail must hold every attempt; without one the check must fail, and say by what.
+
+use crate::harness::{Site, binary, skip};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const BWRAP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jail/bwrap-fezz-runner");
+
+/// Who runs the check.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum User {
+    /// Who runs the tests.
+    Own,
+    /// Nobody, where the tests run as root; else the same.
+    Ordinary,
+}
+
+/// Host, runner, module and wrapper, installed beside each other where every user can get at them.
+fn installed() -> Site {
+    let site = Site::new();
+    for file in ["hhrf", "fezz-runner", "libfezz_attempts.so"] {
+        std::fs::copy(binary(file), site.root().join(file)).unwrap();
+    }
+    std::fs::copy(BWRAP, site.root().join("bwrap-fezz-runner")).unwrap();
+    let temporary = site.root().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    std::fs::set_permissions(&temporary, PermissionsExt::from_mode(0o777)).unwrap();
+    site
+}
+
+fn check(site: &Site, user: User, flags: &[&str]) -> Output {
+    let program = site.root().join("hhrf");
+    let mut command = match user {
+        User::Ordinary if rustix::process::geteuid().is_root() => {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(program);
+            command
+        }
+        _ => Command::new(program),
+    };
+    command
+        .arg("check-jail")
+        .args(flags)
+        .env("TMPDIR", site.root().join("tmp"))
+        .env_remove("FEZZ_RUNNER")
+        .env_remove("HHRF_JAIL");
+    command.output().unwrap()
+}
+
+fn report(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// The verdict on each of `ids` is `verdict`.
+fn assert_verdict(report: &Value, verdict: &str, ids: &[&str]) {
+    let attempts = report["attempts"].as_array().unwrap();
+    for id in ids {
+        let row = attempts.iter().find(|row| row["id"] == *id).unwrap();
+        assert_eq!(row["verdict"], verdict, "{row}");
+    }
+}
+
+/// What takes no privilege, and nothing that a machine might lack.
+const OPEN_TO_ALL: [&str; 17] = [
+    "read-bait-0600",
+    "read-etc-passwd",
+    "write-tmp",
+    "write-host-folder",
+    "see-host-root",
+    "secret-in-hosts-environ",
+    "see-victim",
+    "connect-tcp",
+    "send-udp",
+    "connect-unix-abstract",
+    "kill-victim",
+    "kill-by-pidfd",
+    "signal-host",
+    "new-privileges",
+    "clone",
+    "execute-shell",
+    "leave-file-in-tmp",
+];
+
+fn fails_without_a_jail(user: User) {
+    let site = installed();
+    let output = check(&site, user, &["--format", "json", "--jail", "off"]);
+    let report = report(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert_verdict(&report, "worked", &OPEN_TO_ALL);
+    let counts = &report["counts"];
+    assert!(counts["worked"].as_u64() > counts["held"].as_u64(), "{counts}");
+    assert_eq!(counts["unclear"], 0, "{report:#}");
+    assert_eq!(std::fs::read_dir(site.root().join("tmp")).unwrap().count(), 0, "something was left");
+}
+
+#[test]
+fn without_a_jail_the_check_fails_and_says_by_what() {
+    fails_without_a_jail(User::Own);
+}
+
+#[test]
+fn without_a_jail_the_check_fails_for_an_ordinary_user_too() {
+    fails_without_a_jail(User::Ordinary);
+}
+
+fn holds_in_part_through_bwrap(user: User) {
+    if Command::new("bwrap").arg("--version").output().is_err() {
+        return skip("bwrap isn't installed: apt-get install bubblewrap");
+    }
+    let site = installed();
+    let wrapper = site.root().join("bwrap-fezz-runner");
+    let flags = ["--format", "json", "--jail", "off", "--runner", wrapper.to_str().unwrap()];
+    let output = check(&site, user, &flags);
+    let report = report(&output);
+    assert_eq!(output.status.code(), Some(1), "it has no filter of system calls");
+    // All that the wrapper's README promises.
+    let held = OPEN_TO_ALL.iter().copied().filter(|id| *id != "clone").collect::<Vec<_>>();
+    assert_verdict(&report, "held", &held);
+    assert_verdict(
+        &report,
+        "held",
+        &["list-processes", "unshare-user", "mount-in-own-namespace", "trace-victim"],
+    );
+    assert_verdict(&report, "held", &["effective-capabilities", "bounding-capabilities", "leave-daemon"]);
+    assert_verdict(&report, "worked", &["clone", "memory-file", "execute-runner", "shared-memory"]);
+    assert_eq!(report["counts"]["unclear"], 0, "{report:#}");
+}
+
+#[test]
+fn through_bwrap_much_is_held_and_what_is_not_is_said() {
+    holds_in_part_through_bwrap(User::Own);
+}
+
+#[test]
+fn through_bwrap_the_same_is_held_for_an_ordinary_user() {
+    holds_in_part_through_bwrap(User::Ordinary);
+}
+
+/// Nothing works inside, and all that is open to everybody outside is held.
+fn everything_is_held(user: User, flags: &[&str]) {
+    let site = installed();
+    let wrapper = site.root().join("bwrap-fezz-runner");
+    let flags: Vec<&str> = flags
+        .iter()
+        .map(|flag| if *flag == "bwrap-fezz-runner" { wrapper.to_str().unwrap() } else { flag })
+        .collect();
+    let output = check(&site, user, &[&["--format", "json"], &flags[..]].concat());
+    let report = report(&output);
+    let rows = report["attempts"].as_array().unwrap().iter();
+    let bad: Vec<_> =
+        rows.filter(|row| ["worked", "unclear"].contains(&row["verdict"].as_str().unwrap())).collect();
+    assert!(bad.is_empty(), "{bad:#?}");
+    assert_eq!(output.status.code(), Some(0));
+    assert_verdict(&report, "held", &OPEN_TO_ALL);
+    assert!(report["counts"]["held"].as_u64().unwrap() > 290, "{}", report["counts"]);
+}
+
+#[test]
+fn the_strict_jail_is_the_default_and_holds_every_attempt() {
+    everything_is_held(User::Own, &[]);
+}
+
+#[test]
+fn the_strict_jail_holds_every_attempt_for_an_ordinary_user() {
+    everything_is_held(User::Ordinary, &["--jail", "strict"]);
+}
+
+#[test]
+fn the_inner_jail_within_bwrap_holds_every_attempt() {
+    if Command::new("bwrap").arg("--version").output().is_err() {
+        return skip("bwrap isn't installed: apt-get install bubblewrap");
+    }
+    everything_is_held(User::Own, &["--runner", "bwrap-fezz-runner"]);
+    everything_is_held(User::Ordinary, &["--runner", "bwrap-fezz-runner"]);
+}
+
+#[test]
+fn what_is_held_inside_works_outside() {
+    let site = installed();
+    let verdicts = |jail: &str| -> HashMap<String, String> {
+        let report = report(&check(&site, User::Own, &["--format", "json", "--jail", jail]));
+        let row = |row: &Value| (row["id"].as_str().unwrap().into(), row["verdict"].as_str().unwrap().into());
+        report["attempts"].as_array().unwrap().iter().map(row).collect()
+    };
+    let (inside, outside) = (verdicts("strict"), verdicts("off"));
+    let both = inside.iter().filter(|(id, verdict)| *verdict == "held" && outside[*id] == "worked");
+    assert!(both.count() > 240, "{outside:?}");
+}
+
+#[test]
+fn text_and_json_have_the_same_counts() {
+    let site = installed();
+    let counts = report(&check(&site, User::Own, &["--format", "json", "--jail", "off", "--only", "files"]));
+    let counts = counts["counts"].clone();
+    let text = check(&site, User::Own, &["--jail", "off", "--only", "files"]).stdout;
+    let text = String::from_utf8(text).unwrap();
+    let number = |key: &str| counts[key].as_u64().unwrap();
+    let expected = format!(
+        "{} attempts: {} held, {} worked, {} not tried",
+        number("attempts"),
+        number("held"),
+        number("worked"),
+        number("not_tried")
+    );
+    assert_eq!(text.lines().last(), Some(expected.as_str()));
+    assert!(text.contains("WORKED"), "{text}");
+}
+
+#[test]
+fn an_attempt_that_is_held_makes_the_exit_status_0() {
+    let site = installed();
+    let output = check(&site, User::Own, &["--attempt", "addresses"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// The check can't be made: exit status 1, and the reason.
+fn assert_no_check(site: &Site, flags: &[&str], reason: &str) {
+    let output = check(site, User::Own, flags);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{said}");
+    assert!(said.contains(reason), "{said}");
+}
+
+#[test]
+fn a_module_that_is_missing_is_named_with_the_mend() {
+    let site = installed();
+    assert_no_check(
+        &site,
+        &["--module", "/nowhere/module.so"],
+        "`/nowhere/module.so` is no file: correct --module",
+    );
+    std::fs::remove_file(site.root().join("libfezz_attempts.so")).unwrap();
+    assert_no_check(&site, &[], "cargo build --release -p fezz-attempts");
+}
+
+#[test]
+fn a_module_that_makes_no_attempts_is_refused() {
+    let site = installed();
+    let other = binary("libhello_c.so");
+    assert_no_check(&site, &["--module", other.to_str().unwrap()], "that isn't the module of the attempts");
+}
+
+#[test]
+fn a_runner_that_cannot_start_is_no_jail_that_holds() {
+    let site = installed();
+    let broken = site.script("broken", "#!/bin/sh\necho no namespaces to be had >&2\nexit 77\n");
+    assert_no_check(&site, &["--runner", broken.to_str().unwrap()], "no namespaces to be had");
+}
+
+#[test]
+fn names_that_no_attempt_has_are_refused_with_those_there_are() {
+    let site = installed();
+    assert_no_check(&site, &["--only", "fiels"], "there is no group `fiels`: there are files, environment");
+    assert_no_check(&site, &["--attempt", "nothing"], "there is no attempt `nothing`");
+}
+
+/// That none of the host's is unknown to the module shows in every whole report: one would stop it.
+#[test]
+fn every_attempt_of_the_module_is_made_by_the_host() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+    let mut names = 0;
+    for file in std::fs::read_dir(root.join("fezz-attempts/src")).unwrap().map(|entry| entry.unwrap()) {
+        let source = std::fs::read_to_string(file.path()).unwrap();
+        let list = root.join("hhrf/src/check_jail/attempts").join(file.file_name());
+        let list = std::fs::read_to_string(list).unwrap_or_default();
+        for name in names_in_tables(&source) {
+            assert!(
+                list.contains(&format!("\"{name}\"")),
+                "{}: `{name}` is never tried",
+                file.path().display()
+            );
+            names += 1;
+        }
+    }
+    assert!(names > 200, "{names} attempts were found: are the tables of another form?");
+}
+
+/// The names in tables of `("name", |...| ...)`, each of one or more lines, and of `"name" call ...;`.
+fn names_in_tables(source: &str) -> impl Iterator<Item = &str> {
+    let before = std::iter::once("").chain(source.lines());
+    before.zip(source.lines()).filter_map(|(before, line)| {
+        let name = match line.strip_prefix("    (\"").or(line.strip_prefix("    \"")) {
+            Some(name) => name,
+            None if before == "    (" => line.strip_prefix("        \"")?,
+            None => return None,
+        };
+        name.split('"').next()
+    })
+}

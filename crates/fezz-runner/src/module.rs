@@ -1,6 +1,7 @@
 //! The function's shared library. All that is called here is the author's code: it runs with whatever rights this
 //! process has left.
 
+use crate::syscalls;
 use fezz_wire::abi::{self, FezzOwned, FezzSlice, HandleFn, OnLoadFn};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use std::ffi::{CStr, c_void};
@@ -93,6 +94,7 @@ impl Module {
     pub fn handle(&self, request: &[u8]) -> Result<&'static [u8], ModuleError> {
         // SAFETY: the request is borrowed for the call, as the ABI says.
         let response = unsafe { (self.handle)(borrowed(request)) };
+        syscalls::flush_stdout();
         owned(&response).ok_or(ModuleError::EmptyBuffer)
     }
 }

@@ -23,7 +23,7 @@ install: build ## put the examples under functions/
 	@$(MAKE) --silent sizes
 
 test: ## run every test: the real host, the real runner, real modules
-	$(CARGO) test --workspace --no-fail-fast
+	$(CARGO) test --workspace --exclude fixture_ordinary --no-fail-fast
 	$(CARGO) test -p fezz --features tokio
 
 check: ## formatting, clippy and rustdoc, warnings denied

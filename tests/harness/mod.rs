@@ -10,7 +10,7 @@ pub(crate) use client::{Answer, Client, connect};
 pub(crate) use host::{Host, is_root};
 pub(crate) use machine::alone;
 pub(crate) use processes::{Census, inside, resident_kib, sockets_of};
-pub(crate) use site::{AUTHOR, HARMFUL, Site, binary};
+pub(crate) use site::{AUTHOR, HARMFUL, ORDINARY, ORDINARY_C, Site, binary};
 
 use std::time::{Duration, Instant};
 

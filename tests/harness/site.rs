@@ -11,6 +11,10 @@ use tempfile::TempDir;
 pub(crate) const HARMFUL: &str = "libfixture_harmful.so";
 /// The module that an author might have written: `tests/fixtures/author`.
 pub(crate) const AUTHOR: &str = "libfixture_author.so";
+/// The module that does what ordinary programs do: `tests/fixtures/ordinary`.
+pub(crate) const ORDINARY: &str = "libfixture_ordinary.so";
+/// The same in C: `tests/fixtures/ordinary/c`.
+pub(crate) const ORDINARY_C: &str = "libfixture_ordinary_c.so";
 
 /// A folder that is gone when the test is over.
 pub(crate) struct Site {
@@ -80,17 +84,27 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     let folder = FOLDER.get_or_init(|| {
         let test = std::env::current_exe().unwrap();
         let folder = test.parent().unwrap().parent().unwrap().to_owned();
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--workspace"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-        if folder.ends_with("release") {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success(), "the workspace doesn't build");
-        let out = format!("OUT={}", folder.display());
-        let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/hello-c");
-        let make = Command::new("make").args(["--silent", "-C", examples, &out]).status();
-        assert!(make.unwrap().success(), "examples/hello-c doesn't build");
+        // By itself, lest the host and every other module are built with the features that it asks of what they share.
+        build(&folder, &["--workspace", "--exclude", "fixture_ordinary"]);
+        build(&folder, &["--package", "fixture_ordinary"]);
+        make(&folder, concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/hello-c"));
+        make(&folder, concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/ordinary/c"));
         folder
     });
     folder.join(name)
+}
+
+fn build(folder: &Path, what: &[&str]) {
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet"]).args(what).current_dir(env!("CARGO_MANIFEST_DIR"));
+    if folder.ends_with("release") {
+        build.arg("--release");
+    }
+    assert!(build.status().unwrap().success(), "the workspace doesn't build");
+}
+
+fn make(folder: &Path, source: &str) {
+    let out = format!("OUT={}", folder.display());
+    let make = Command::new("make").args(["--silent", "-C", source, &out]).status();
+    assert!(make.unwrap().success(), "{source} doesn't build");
 }

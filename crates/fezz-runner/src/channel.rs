@@ -39,6 +39,7 @@ pub fn take() -> Result<ResponseChannel, ChannelError> {
     let response = io::fcntl_dupfd_cloexec(stdio::stdout(), FIRST_BEYOND_STANDARD as i32)
         .map_err(ChannelError::MoveStdout)?;
     stdio::dup2_stdout(stdio::stderr()).map_err(ChannelError::MoveStdout)?;
+    syscalls::buffer_stdout_by_line();
     Ok(ResponseChannel(ManuallyDrop::new(response)))
 }
 

@@ -39,16 +39,14 @@ pub struct Limits {
     pub threads: Option<u64>,
 }
 
-/// What counts against [`Resource::Nproc`], too: the jail's supervisor and its first process, or as many of a wrapper's.
-const OTHER_PROCESSES: u64 = 2;
-
-/// Puts the limits in force, for this process and whatever it starts. Threads are limited where `is_alone` says that
-/// no other process of the same user is in this user namespace: the kernel counts by user (getrlimit(2)).
+/// Puts the limits in force, for this process and whatever it starts. Threads are limited where
+/// `others` is known, the number of other processes of the same user in this user namespace: the kernel counts by user
+/// (getrlimit(2)).
 ///
 /// # Errors
 ///
 /// What setrlimit(2) says, with the limit's name.
-pub fn apply(limits: &Limits, is_alone: bool) -> Result<(), LimitError> {
+pub fn apply(limits: &Limits, others: Option<u64>) -> Result<(), LimitError> {
     // A core file holds the request, and lands in whatever folder this is.
     lower("the size of core files", Resource::Core, 0)?;
     // What select(2) can name, and more than a function of one request needs; the host's own may be far higher.
@@ -58,8 +56,8 @@ pub fn apply(limits: &Limits, is_alone: bool) -> Result<(), LimitError> {
         lower("memory", Resource::Data, memory_bytes)?;
         lower("addresses", Resource::As, memory_bytes.saturating_add(ADDRESSES_BEYOND_MEMORY_BYTES))?;
     }
-    if let Some(threads) = limits.threads.filter(|_| is_alone) {
-        lower("threads", Resource::Nproc, threads.saturating_add(OTHER_PROCESSES))?;
+    if let (Some(threads), Some(others)) = (limits.threads, others) {
+        lower("threads", Resource::Nproc, threads.saturating_add(others))?;
     }
     if let Some(cpu_ms) = limits.cpu_ms {
         // A second apart, so that the signal which tells the cause (SIGXCPU) comes before the one that doesn't.

@@ -2,7 +2,7 @@
 
 use crate::channel::{self, ChannelError};
 use crate::environment::{self, EnvironmentError};
-use crate::jail::{self, JailError, Mode, namespaces, root::RootError};
+use crate::jail::{self, JailError, namespaces, root::RootError};
 use crate::limits::{self, LimitError};
 use crate::module::{Module, ModuleError};
 use crate::options::Options;
@@ -101,11 +101,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let env = environment::replace(&options.env, options.jail.has_network())?;
 
     // From here on this is another process, in strict mode; the one that the host started waits for its end.
-    let file = jail::enter(&options.jail, &options.module)?;
-    limits::apply(&options.limits, options.jail.mode != Mode::Off)?;
+    let entered = jail::enter(&options.jail, &options.module)?;
+    limits::apply(&options.limits, entered.others)?;
     crash::watch_for_memory()?;
     crash::keep_exit_codes_apart()?;
-    jail::confine(&options.jail, &file)?;
+    jail::confine(&options.jail, &entered.module)?;
     if options.is_trial {
         return Ok(());
     }
@@ -115,10 +115,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let request = channel::read_request()?;
     FezzWireRequest::decode(&request).map_err(Failure::Request)?;
 
-    let module = Module::load(&file)?;
+    let module = Module::load(&entered.module)?;
     module.on_load(&abi::encode_load_context(&options.function, &options.version, &env))?;
     let answer = module.handle(&request)?;
     channel::write_response(&response, answer)?;
+    // Behind the response, which shouldn't wait for a stream that a thread may have locked for ever.
+    syscalls::flush_stdout();
     Ok(())
 }
 

@@ -11,6 +11,32 @@ pub fn exit_now(status: u8) -> ! {
     unsafe { libc::_exit(status.into()) }
 }
 
+unsafe extern "C" {
+    /// C's standard output stream (stdout(3)), which the libc crate doesn't declare.
+    static mut stdout: *mut libc::FILE;
+}
+
+/// Has C's stdout pass on each line as it ends, as it does on a terminal, and not some KiB at a time: else a function that
+/// crashes, or is killed at its deadline, leaves nothing of what it printed (setbuf(3)). Before anything is printed.
+pub fn buffer_stdout_by_line() {
+    // SAFETY: no other thread is there yet that could assign to it.
+    let stream = unsafe { stdout };
+    // SAFETY: the stream is open, unused so far, and keeps the buffer of its own. It can't fail for a mode that there is.
+    unsafe { libc::setvbuf(stream, std::ptr::null_mut(), libc::_IOLBF, 0) };
+}
+
+/// Passes on what C's stdout still holds: nobody else does, since [`exit_now`] doesn't. Not of all streams, one of which
+/// a thread might have locked that waits for input.
+pub fn flush_stdout() {
+    // SAFETY: a module may assign to it (stdout(3)), but not from another thread while others use it: that is C's rule.
+    let stream = unsafe { stdout };
+    if stream.is_null() {
+        return;
+    }
+    // SAFETY: a stream; glibc's own, which is static, even where the module has closed it.
+    unsafe { libc::fflush(stream) };
+}
+
 /// Has the kernel kill this process when the thread that started it ends (`PR_SET_PDEATHSIG`, prctl(2)).
 ///
 /// # Errors

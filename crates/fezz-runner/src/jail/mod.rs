@@ -108,15 +108,27 @@ pub enum JailError {
     Broken(#[from] self_test::BrokenJail),
 }
 
-/// Leaves the host's surroundings: who it is, its namespaces, files and processes. Returns the module's path in the new
-/// ones, and this in another process: the one that called waits for its end, and ends as it does.
+/// The surroundings that a module is loaded in.
+#[derive(Debug)]
+pub struct Entered {
+    /// Where the module is.
+    pub module: PathBuf,
+    /// How many processes of the same user are in this user namespace, beside this one; `None`: any number.
+    pub others: Option<u64>,
+}
+
+/// The supervisor and the first process.
+const STRICT_OTHERS: u64 = 2;
+
+/// Leaves the host's surroundings: who it is, its namespaces, files and processes. In strict mode it returns in another
+/// process: the one that called waits for its end, and ends as it does.
 ///
 /// # Errors
 ///
 /// What can't be left, with the mend.
-pub fn enter(jail: &Jail, module: &Path) -> Result<PathBuf, JailError> {
+pub fn enter(jail: &Jail, module: &Path) -> Result<Entered, JailError> {
     if jail.mode == Mode::Off {
-        return Ok(module.to_owned());
+        return Ok(Entered { module: module.to_owned(), others: None });
     }
     let is_root = identity::is_root();
     let makes_root = jail.mode == Mode::Strict;
@@ -134,8 +146,8 @@ pub fn enter(jail: &Jail, module: &Path) -> Result<PathBuf, JailError> {
         }
     }
     if !makes_root {
-        namespaces::leave_users()?;
-        return Ok(module.to_owned());
+        let others = if namespaces::leave_users()? { 0 } else { others_of_wrapper() };
+        return Ok(Entered { module: module.to_owned(), others: Some(others) });
     }
     let outside = identity::outside();
     namespaces::leave(jail.has_network() || !jail.join.is_empty())?;
@@ -147,10 +159,16 @@ pub fn enter(jail: &Jail, module: &Path) -> Result<PathBuf, JailError> {
         None => root::Detached::module(module)?,
     };
     let file_name = module.file_name().unwrap_or(module.as_os_str());
-    let inside = root::change(&taken, file_name, jail.has_network(), jail.scratch_bytes)?;
+    let module = root::change(&taken, file_name, jail.has_network(), jail.scratch_bytes)?;
     // The last of these, since only a child is in the new PID namespace, and its parent should be as small as can be.
     processes::split()?;
-    Ok(inside)
+    Ok(Entered { module, others: Some(STRICT_OTHERS) })
+}
+
+/// The processes that a wrapper has in its namespaces: none where this is the first one, as nsjail starts it; else one,
+/// as bubblewrap.
+fn others_of_wrapper() -> u64 {
+    u64::from(rustix::process::getpid() != rustix::process::Pid::INIT)
 }
 
 /// Gives up what a process in the right surroundings can still do. The last step before the module is loaded.

@@ -65,12 +65,13 @@ pub fn join(descriptors: &[u32]) -> Result<(), NamespaceError> {
 /// # Errors
 ///
 /// It is made, and the ids can't be mapped.
-pub fn leave_users() -> Result<(), JailError> {
+pub fn leave_users() -> Result<bool, JailError> {
     let outside = identity::outside();
-    if identity::can_be_mapped() && syscalls::unshare(UnshareFlags::NEWUSER).is_ok() {
+    let leaves = identity::can_be_mapped() && syscalls::unshare(UnshareFlags::NEWUSER).is_ok();
+    if leaves {
         identity::map_to_nobody(outside)?;
     }
-    Ok(())
+    Ok(leaves)
 }
 
 /// Leaves every namespace of the host's for a new one, in which this process has all capabilities and nothing exists.

@@ -107,6 +107,7 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_mprotect => "threads' guard pages, dlopen's relocations",
     SYS_madvise => "free, allocators that give memory back",
     SYS_membarrier => "garbage collectors, crossbeam and other lock-free code",
+    SYS_msync => "databases and memmap2, which write to the scratch through memory",
     SYS_mincore => "libunwind, which asks whether an address is mapped",
     SYS_mlock => "libraries that keep keys out of swap; RLIMIT_MEMLOCK bounds it",
     SYS_munlock => "the same",
@@ -134,6 +135,7 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_rt_sigtimedwait => "sigwait",
     SYS_rt_sigsuspend => "sigsuspend",
     SYS_rt_sigpending => "sigpending",
+    SYS_pause => "pause, as glibc makes it: waits for a signal",
     SYS_sigaltstack => "Rust's threads: a stack for the handler of stack overflows",
     SYS_tgkill [0: Test::IsThisProcess] => "abort, raise, pthread_kill",
     SYS_kill [0: Test::IsThisProcess] => "kill(getpid(), ...) in C code",
@@ -148,7 +150,8 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_timerfd_create => "async-io",
     SYS_timerfd_settime => "async-io",
     SYS_timerfd_gettime => "async-io",
-    SYS_setitimer => "alarm, timeouts in C code",
+    SYS_alarm => "alarm, as glibc makes it: a timer of one's own, as setitimer's",
+    SYS_setitimer => "alarm, as musl makes it, timeouts in C code",
     SYS_getitimer => "the same",
 
     // What the process is.
@@ -231,6 +234,7 @@ pub const ALWAYS: &[Allowed] = calls! {
     // Files: what there is, the root and Landlock say.
     SYS_open => "C code, dlopen",
     SYS_openat => "all",
+    SYS_creat => "C code: open in another form",
     SYS_stat => "C code, time zones",
     SYS_lstat => "C code",
     SYS_fstat => "dlopen, stdio",

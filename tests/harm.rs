@@ -9,21 +9,30 @@ const TIMEOUT_MS: u64 = 1500;
 /// What a killed request may take beyond its deadline.
 const LATE_MAX: Duration = Duration::from_millis(250);
 
+/// Jailed, as by default; and without a jail, where the host alone ends what is left behind.
 fn check(harm: &str, status: u16, kind: &str) {
     let _machine = alone();
+    for jail in ["strict", "off"] {
+        check_with(jail, harm, status, kind);
+    }
+}
+
+fn check_with(jail: &str, harm: &str, status: u16, kind: &str) {
     let site = Site::new();
     let limits = json!({"memory_bytes": 64 << 20, "response_body_bytes": 1 << 20, "cpu_ms": 60_000});
     site.harm(harm, json!({"timeout_ms": TIMEOUT_MS, "limits": limits}));
     site.harm("answers_well", json!({}));
-    let host = Host::without_machine(site, |_| {});
+    let host = Host::without_machine(site, |command| {
+        command.args(["--jail", jail]);
+    });
     host.get("/rpc/answers_well");
     let before = Census::settled(&host);
 
     for _ in 0..2 {
         let answer = host.get(&format!("/rpc/{harm}"));
-        assert_eq!(answer.outcome(), (status, kind), "{}", answer.text());
+        assert_eq!(answer.outcome(), (status, kind), "{jail}: {}", answer.text());
         let took_max = Duration::from_millis(TIMEOUT_MS) + LATE_MAX;
-        assert!(answer.took < took_max, "{:?}", answer.took);
+        assert!(answer.took < took_max, "{jail}: {:?}", answer.took);
         assert_eq!(host.get("/rpc/answers_well").text(), "well");
     }
     Census::wait_for_no_more_than(&before, &host);

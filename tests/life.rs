@@ -130,6 +130,8 @@ fn a_flag_goes_over_the_environment_over_the_file_over_the_default() {
         .unwrap();
     let host = Host::with(site, |command| {
         command.arg("--config").arg(&file).env("HHRF_HEADER_BYTES", "1000").env("HHRF_RPC", "admin");
+        // As a shell unsets it for one command.
+        command.env("FEZZ_RUNNER", "");
         command.args(["--rpc", "on"]);
     });
     let with = |bytes: usize| {

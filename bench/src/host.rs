@@ -56,12 +56,12 @@ impl Host {
     /// # Errors
     ///
     /// See [`HostError`].
-    pub fn start(build: &Build, jail: Option<Jail>, functions: &[Function]) -> Result<Self, HostError> {
+    pub fn start(build: &Build, jail: Jail, functions: &[Function]) -> Result<Self, HostError> {
         let root = make_root(build, functions).map_err(HostError::Root)?;
         let log = root.path().join("log");
         let stderr = File::create(&log).map_err(HostError::Root)?;
         let runner = match jail {
-            Some(Jail::Bwrap) => install_wrapper(build, root.path()).map_err(HostError::Root)?,
+            Jail::Bwrap => install_wrapper(build, root.path()).map_err(HostError::Root)?,
             _ => build.runner(),
         };
         let path = build.host();
@@ -70,7 +70,7 @@ impl Host {
             .arg(root.path())
             .arg("--runner")
             .arg(runner)
-            .args(jail.iter().flat_map(|jail| ["--jail", jail.setting()]))
+            .args(["--jail", jail.setting()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)

@@ -145,7 +145,7 @@ impl Kind {
     }
 
     fn start(self, build: &Build) -> Result<Running, BenchError> {
-        let host = |jail| Ok(Running::Host(Host::start(build, Some(jail), &[FUNCTION])?));
+        let host = |jail| Ok(Running::Host(Host::start(build, jail, &[FUNCTION])?));
         match self {
             Self::HostOff => host(Jail::Off),
             Self::HostStrict => host(Jail::Strict),

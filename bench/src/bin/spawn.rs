@@ -7,6 +7,7 @@ use fezz_bench::chain;
 use fezz_bench::contender::{Contender, ContenderError};
 use fezz_bench::function::Function;
 use fezz_bench::host::{Host, HostError};
+use fezz_bench::jail::Jail;
 use fezz_bench::rounds::{Plan, measure};
 use fezz_bench::table::{self, Row};
 use std::process::ExitCode;
@@ -87,7 +88,7 @@ fn run(mut arguments: Arguments) -> Result<Vec<Row>, BenchError> {
     let functions = &arguments.functions;
     let check = |build: Build| build.check(functions);
     let builds = arguments.builds.into_iter().map(check).collect::<Result<Vec<_>, _>>()?;
-    let start = |build: &Build| Host::start(build, None, functions);
+    let start = |build: &Build| Host::start(build, Jail::Off, functions);
     let hosts = builds.iter().map(start).collect::<Result<Vec<_>, _>>()?;
 
     let a_build = if arguments.only.is_some() { 1 } else { 2 };

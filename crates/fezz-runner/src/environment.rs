@@ -30,8 +30,8 @@ pub enum EnvironmentError {
 /// with datagrams.
 const NAMES_BY_TCP: (&str, &str) = ("RES_OPTIONS", "use-vc");
 
-/// Replaces the whole environment by the variables asked for, and returns them; with one more for a function that has a
-/// network, unless it is asked for, too.
+/// Replaces the whole environment by the variables asked for, and returns them; with one more, or more in it, for a
+/// function that has a network.
 ///
 /// # Errors
 ///
@@ -42,8 +42,11 @@ pub fn replace(
 ) -> Result<Vec<(String, String)>, EnvironmentError> {
     let mut env = resolve(wanted, |name| std::env::var_os(name))?;
     let (name, value) = NAMES_BY_TCP;
-    if has_network && !env.iter().any(|(known, _)| known == name) {
-        env.push((name.to_owned(), value.to_owned()));
+    if has_network {
+        match env.iter_mut().find(|(known, _)| known == name) {
+            Some((_, options)) => *options = format!("{options} {value}"),
+            None => env.push((name.to_owned(), value.to_owned())),
+        }
     }
     syscalls::replace_environment(&env);
     Ok(env)

@@ -2,6 +2,7 @@
 
 use crate::catalogue::Execution;
 use crate::jail::{JailMode, UIDS};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use std::ffi::OsString;
@@ -124,7 +125,8 @@ pub struct Layer {
 
     /// The runner, or a wrapper that jails it and ends in `exec fezz-runner "$@"`
     /// [default: the fezz-runner beside this program, else on PATH]
-    #[arg(long, env = "FEZZ_RUNNER", value_name = "PROGRAM")]
+    // By a parser of its own, for clap lets no path be empty, which is how a shell unsets a variable for one command.
+    #[arg(long, env = "FEZZ_RUNNER", value_name = "PROGRAM", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     runner: Option<PathBuf>,
 
     /// How modules are confined. `off` is for modules that you trust with all that this user may do
@@ -265,7 +267,6 @@ impl Settings {
             None => Layer::default(),
         };
         let root = flags.root.or(file.root).unwrap_or_else(|| PathBuf::from("."));
-        // An empty FEZZ_RUNNER is how a shell unsets it for one command.
         let runner = flags.runner.or(file.runner).filter(|path| !path.as_os_str().is_empty());
         let body_timeout_ms = flags.body_timeout_ms.or(file.body_timeout_ms).unwrap_or(30_000);
         let drain_wait_ms = flags.drain_wait_ms.or(file.drain_wait_ms).unwrap_or(1_000);

@@ -92,9 +92,7 @@ fn allow(
     path: &Path,
     access: impl Into<BitFlags<AccessFs>>,
 ) -> Result<RulesetCreated, LandlockError> {
-    let access = access.into();
     let Ok(opened) = PathFd::new(path) else { return Ok(rules) };
-    // Of a file, the rights of folders would be refused.
-    let access = if path.is_dir() { access } else { access & AccessFs::from_file(NEWEST_TESTED) };
+    // Of a file, the library leaves out the rights of folders.
     rules.add_rule(PathBeneath::new(opened, access)).map_err(LandlockError::Rules)
 }

@@ -178,6 +178,18 @@ fn no_other_process_can_be_seen_inside() {
 }
 
 #[test]
+fn a_wrapper_that_stays_in_the_hosts_network_is_no_empty_one() {
+    let site = site(&json!({}));
+    let text = format!("#!/bin/sh\n{} \"$@\"\nexit $?\n", binary("fezz-runner").display());
+    let wrapper = site.script("wrapper", &text);
+    let mut command = Host::command(&site);
+    let output = command.args(["--jail", "strict", "--runner"]).arg(wrapper).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the runner's empty network isn't its own"), "{said}");
+}
+
+#[test]
 fn a_jail_that_cannot_be_made_says_why_at_the_start() {
     // Root of a user namespace that has no other user, and may make no further namespace.
     let site = site(&json!({}));

@@ -44,6 +44,15 @@ fn the_environment_is_what_was_asked_for() {
 }
 
 #[test]
+fn the_environment_of_whoever_starts_it_is_gone_from_its_memory() {
+    let arguments = ["--env", "HARM=looks_for_the_old_environment", &module(HARMFUL)];
+    let output = run(&arguments, &request("/"));
+    let memory = String::from_utf8_lossy(FezzWireResponse::decode(&output.stdout).unwrap().body).into_owned();
+    assert!(memory.contains("looks_for_the_old_environment"), "the arguments lie beside it");
+    assert!(!memory.contains("A_SECRET") && !memory.contains("FEZZ_ENV_GIVEN"), "{memory}");
+}
+
+#[test]
 fn each_failure_has_its_exit_code_and_its_words() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("text.so");

@@ -94,13 +94,40 @@ pub fn close_all_but_stderr() {
     close_from(3).unwrap_or_default();
 }
 
-/// Replaces the process's environment.
+/// Replaces the process's environment, and wipes the memory of the old one, where a module would find it.
 pub fn replace_environment(env: &[(String, String)]) {
+    wipe_environment();
     // SAFETY: single-threaded: the module, the only thing here that starts threads, isn't loaded yet.
     unsafe { libc::clearenv() };
     for (name, value) in env {
         // SAFETY: single-threaded, as above.
         unsafe { std::env::set_var(name, value) };
+    }
+}
+
+/// Overwrites each variable, where the kernel has put it (environ(7)).
+fn wipe_environment() {
+    unsafe extern "C" {
+        static environ: *const *mut libc::c_char;
+    }
+    // SAFETY: libc has set it, and no other thread is there that could change it.
+    let mut variable = unsafe { environ };
+    if variable.is_null() {
+        return;
+    }
+    loop {
+        // SAFETY: the array ends in null, where the loop ends.
+        let text = unsafe { *variable };
+        if text.is_null() {
+            return;
+        }
+        // SAFETY: each is a C string.
+        let length = unsafe { libc::strlen(text) };
+        // SAFETY: it lies in this process's own memory, writable, and is read by nobody any more: what was wanted of it
+        // has been copied.
+        unsafe { libc::explicit_bzero(text.cast(), length) };
+        // SAFETY: not behind the end, which is null.
+        variable = unsafe { variable.add(1) };
     }
 }
 

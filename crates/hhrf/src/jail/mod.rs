@@ -1,0 +1,133 @@
+//! How the host has its runners confine themselves: the mode, and what a runner needs for it of its host, which is a uid
+//! ([`uids`]), an [empty network](network) and a cgroup ([`crate::cgroups`]). A [`trial`] at the start tells whether it works.
+
+pub mod network;
+pub mod trial;
+pub mod uids;
+
+pub use trial::TrialError;
+pub use uids::UIDS;
+
+use crate::catalogue::{Function, Limits};
+use crate::cgroups::{Cgroup, CgroupError, Cgroups};
+use crate::settings::Settings;
+use rustix::fd::{AsRawFd, OwnedFd};
+use serde::Deserialize;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use uids::Uids;
+
+/// How modules are confined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JailMode {
+    /// The runner confines itself, in all that the kernel offers
+    Strict,
+    /// A wrapper makes the namespaces and the root, the runner adds the rest
+    Inner,
+    /// Not at all: modules have all rights of the host's user
+    Off,
+}
+
+impl JailMode {
+    /// The word on a command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Inner => "inner",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// What the runners of one host are confined by.
+#[derive(Debug)]
+pub struct Jail {
+    mode: JailMode,
+    /// Where the host is root: who each function is.
+    uids: Option<Uids>,
+    /// Namespaces that every runner without a network enters: a network without anything in it, and before it the user
+    /// namespace that it belongs to, where the host isn't root.
+    empty_network: Vec<OwnedFd>,
+    cgroups: Option<Arc<Cgroups>>,
+}
+
+/// Why modules can't be confined.
+#[derive(Debug, thiserror::Error)]
+pub enum JailError {
+    /// The cgroup that the settings name.
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    /// The runner was asked, and can't.
+    #[error(transparent)]
+    Trial(#[from] TrialError),
+}
+
+impl Jail {
+    /// Makes what the runners share.
+    ///
+    /// # Errors
+    ///
+    /// See [`JailError`].
+    pub fn prepare(settings: &Settings) -> Result<Self, JailError> {
+        let is_root = rustix::process::geteuid().is_root();
+        let uids = (is_root && settings.jail != JailMode::Off).then(|| Uids::new(settings.uid_base));
+        let empty_network = match settings.jail {
+            JailMode::Strict => network::make_empty(&settings.runner, is_root)?,
+            JailMode::Inner | JailMode::Off => Vec::new(),
+        };
+        let cgroups = settings.cgroup.as_deref().map(Cgroups::divide).transpose()?;
+        Ok(Self { mode: settings.jail, uids, empty_network, cgroups })
+    }
+
+    /// Has the runner confine itself for nothing but to see whether it can.
+    ///
+    /// # Errors
+    ///
+    /// The runner says why not, or can't be started.
+    pub fn try_out(&self, runner: &Path) -> Result<(), JailError> {
+        let mut command = Command::new(runner);
+        let uid = self.uids.as_ref().map(Uids::base);
+        self.confine_to(&mut command, &Limits::default(), &[], uid);
+        Ok(trial::try_out(command, runner)?)
+    }
+
+    /// The cgroup of one request, where there are some.
+    ///
+    /// # Errors
+    ///
+    /// It can't be made: the request must not begin.
+    pub fn cgroup(&self, function: &Function) -> io::Result<Option<Cgroup>> {
+        self.cgroups.as_ref().map(|all| all.make(&function.limits)).transpose()
+    }
+
+    /// Adds the runner's arguments that say how a function is confined.
+    pub fn confine(&self, command: &mut Command, function: &Function) {
+        let uid = self.uids.as_ref().map(|uids| uids.of(&function.name()));
+        self.confine_to(command, &function.limits, &function.connect, uid);
+    }
+
+    fn confine_to(&self, command: &mut Command, limits: &Limits, connect: &[u16], uid: Option<u32>) {
+        command.args(["--jail", self.mode.as_str()]);
+        if self.mode == JailMode::Off {
+            return;
+        }
+        command.args(["--threads", &limits.threads.to_string()]);
+        if limits.scratch_bytes > 0 {
+            command.args(["--scratch-bytes", &limits.scratch_bytes.to_string()]);
+        }
+        if let Some(uid) = uid {
+            command.args(["--uid", &uid.to_string()]);
+        }
+        for port in connect {
+            command.args(["--connect", &port.to_string()]);
+        }
+        if connect.is_empty() {
+            for namespace in &self.empty_network {
+                command.args(["--join", &namespace.as_raw_fd().to_string()]);
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A network without anything in it, which all jails of a host share: to make one for each request would cost as much as
+//! all else in the jail.
+
+use super::trial::{PATIENCE, TrialError, end_of};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::OwnedFd;
+use rustix::io::{FdFlags, fcntl_setfd};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Has the runner make it, and takes hold of it. Returns its namespaces, in the order in which they are to be entered.
+///
+/// # Errors
+///
+/// See [`TrialError`].
+pub fn make_empty(runner: &Path, is_root: bool) -> Result<Vec<OwnedFd>, TrialError> {
+    let mut holder = Command::new(runner)
+        .arg("--hold-network")
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(TrialError::Io)?;
+    let opened = take_hold(&mut holder, is_root);
+    // Its end doesn't end the namespaces, which live as long as a descriptor of them.
+    drop(holder.stdin.take());
+    let (ended, words) = end_of(holder)?;
+    match opened {
+        Ok(namespaces) if ended.success() => Ok(namespaces),
+        Err(error) if words.is_empty() => Err(error),
+        _ => Err(TrialError::Refused { words }),
+    }
+}
+
+/// Opens the holder's namespaces, for every process that is started.
+fn take_hold(holder: &mut Child, is_root: bool) -> Result<Vec<OwnedFd>, TrialError> {
+    wait_for_word(holder)?;
+    let names: &[&str] = if is_root { &["net"] } else { &["user", "net"] };
+    names.iter().map(|name| open(holder.id(), name)).collect()
+}
+
+/// Waits until the holder says that it has made them.
+fn wait_for_word(holder: &mut Child) -> Result<(), TrialError> {
+    let Some(mut stdout) = holder.stdout.take() else { return Err(TrialError::Silent) };
+    let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
+    let ready = poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&patience));
+    if ready.map_err(|error| TrialError::Io(error.into()))? == 0 {
+        return Err(TrialError::Silent);
+    }
+    match stdout.read(&mut [0; 16]).map_err(TrialError::Io)? {
+        0 => Err(TrialError::Io(io::ErrorKind::UnexpectedEof.into())),
+        _ => Ok(()),
+    }
+}
+
+fn open(holder: u32, name: &str) -> Result<OwnedFd, TrialError> {
+    let identity = |file: &File| file.metadata().map(|found| (found.dev(), found.ino()));
+    let open = |process: &str| File::open(format!("/proc/{process}/ns/{name}"));
+    let theirs = open(&holder.to_string()).map_err(TrialError::Io)?;
+    let ours = open("self").map_err(TrialError::Io)?;
+    // A wrapper that started the runner as another process: what would be shared is the host's own network.
+    if identity(&theirs).map_err(TrialError::Io)? == identity(&ours).map_err(TrialError::Io)? {
+        return Err(TrialError::NotItsOwn);
+    }
+    // Inherited by every process that this one starts; the runner closes it before it loads a module.
+    fcntl_setfd(&theirs, FdFlags::empty()).map_err(|error| TrialError::Io(error.into()))?;
+    Ok(theirs.into())
+}

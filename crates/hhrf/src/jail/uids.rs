@@ -1,0 +1,48 @@
+//! An unprivileged uid for each function, where the host is root.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Gives uids, so that no function has any right over another's processes.
+#[derive(Debug)]
+pub struct Uids {
+    base: u32,
+    given: Mutex<HashMap<String, u32>>,
+}
+
+/// As many functions as a host may well serve in its life; beyond them, uids are given a second time.
+pub const UIDS: u32 = 1 << 16;
+
+impl Uids {
+    /// Gives those from `base` on.
+    pub fn new(base: u32) -> Self {
+        Self { base, given: Mutex::default() }
+    }
+
+    /// The first of them, which a trial may have, too.
+    pub fn base(&self) -> u32 {
+        self.base
+    }
+
+    /// The same for the same function, as long as this host lives: nothing that it owns stays longer.
+    pub fn of(&self, function: &str) -> u32 {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(uid) = given.get(function) {
+            return *uid;
+        }
+        let next = u32::try_from(given.len()).unwrap_or_default() % UIDS;
+        given.insert(function.to_owned(), self.base + next);
+        self.base + next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_function_keeps_a_uid_of_its_own() {
+        let uids = Uids::new(1000);
+        assert_eq!([uids.of("a@v1"), uids.of("a@v2"), uids.of("a@v1")], [1000, 1001, 1000]);
+    }
+}

@@ -1,7 +1,8 @@
 //! The host's settings: a flag goes over an environment variable, that over the file, that over the default.
 
 use crate::catalogue::Execution;
-use crate::jail::{JailMode, UIDS};
+use crate::jail::mode::JailMode;
+use crate::jail::uids::UIDS;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;

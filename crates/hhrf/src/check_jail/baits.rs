@@ -73,7 +73,7 @@ impl Baits {
         ];
         let lines = lines.iter().map(|(name, value)| format!("{name}={value}\n")).collect::<String>();
         let lines = lines + &sockets.lines();
-        let victim = Victim::start(children)?;
+        let victim = Victim::start(children).map_err(BaitError::Victim)?;
         Ok(Self { sockets, open_folder, victim, children: Arc::clone(children), lines, marker })
     }
 
@@ -106,7 +106,7 @@ impl Baits {
     ///
     /// Another can't be started.
     pub fn renew_victim(&mut self) -> Result<(), BaitError> {
-        self.victim = Victim::start(&self.children)?;
+        self.victim = Victim::start(&self.children).map_err(BaitError::Victim)?;
         Ok(())
     }
 }

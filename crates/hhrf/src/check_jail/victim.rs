@@ -1,9 +1,8 @@
 //! A process of the host's user that does nothing: what signals and debuggers are aimed at.
 
-use super::baits::BaitError;
 use crate::children::Children;
 use rustix::process::Pid;
-use std::io::Read;
+use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -29,11 +28,11 @@ impl Victim {
     /// # Errors
     ///
     /// This program can't be started.
-    pub fn start(children: &Arc<Children>) -> Result<Self, BaitError> {
-        let program = std::env::current_exe().map_err(BaitError::Victim)?;
+    pub fn start(children: &Arc<Children>) -> io::Result<Self> {
+        let program = std::env::current_exe()?;
         let mut command = Command::new(program);
         command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = children.start(&mut command).map_err(BaitError::Victim)?;
+        let child = children.start(&mut command)?;
         Ok(Self { child, children: Arc::clone(children) })
     }
 

@@ -1,46 +1,23 @@
-//! How the host has its runners confine themselves: the mode, and what a runner needs for it of its host, which is a uid
+//! How the host has its runners confine themselves: the [`mode`], and what a runner needs for it of its host, which is a uid
 //! ([`uids`]), an [empty network](network) and a cgroup ([`crate::cgroups`]). A [`trial`] at the start tells whether it works.
 
+pub mod mode;
 pub mod network;
 pub mod trial;
 pub mod uids;
 
+pub use mode::JailMode;
 pub use trial::TrialError;
-pub use uids::UIDS;
 
 use crate::catalogue::{Function, Limits};
 use crate::cgroups::{Cgroup, CgroupError, Cgroups};
 use crate::settings::Settings;
 use rustix::fd::{AsRawFd, OwnedFd};
-use serde::Deserialize;
 use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use uids::Uids;
-
-/// How modules are confined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum JailMode {
-    /// The runner confines itself, in all that the kernel offers
-    Strict,
-    /// A wrapper makes the namespaces and the root, the runner adds the rest
-    Inner,
-    /// Not at all: modules have all rights of the host's user
-    Off,
-}
-
-impl JailMode {
-    /// The word on a command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Strict => "strict",
-            Self::Inner => "inner",
-            Self::Off => "off",
-        }
-    }
-}
 
 /// What the runners of one host are confined by.
 #[derive(Debug)]

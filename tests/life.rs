@@ -97,6 +97,9 @@ fn what_cannot_start_says_why_and_how_to_mend_it() {
     let taken = taken.local_addr().unwrap().to_string();
     for (arguments, part) in [
         (vec!["--runner", "/no/such/runner"], "correct FEZZ_RUNNER or --runner"),
+        (vec!["--uid-base", "0"], "`uid_base` is 0: it must leave 65536 uids"),
+        (vec!["--cgroup", "own", "--jail", "off"], "`cgroup` needs `jail` to be `strict`"),
+        (vec!["--cgroup", "/proc"], "failed to divide the cgroup `/proc`"),
         (vec!["--root", "/no/such/root"], "create it, or set --root"),
         (vec!["--listen", &taken], "choose another by --listen"),
         (vec!["--rpc", "admin"], "set --admin too"),

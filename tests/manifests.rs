@@ -71,6 +71,12 @@ manifests! {
     a_timeout_of_a_day_is_out_of_range: with(r#""timeout_ms": 86400000"#) => "key `timeout_ms` is 86400000";
     no_concurrency_is_out_of_range: with(r#""limits": {"concurrency": 0}"#) => "key `limits.concurrency` is 0", "1 to 10000";
     too_little_memory_is_out_of_range: with(r#""limits": {"memory_bytes": 1000}"#) => "key `limits.memory_bytes` is 1000", "8 MiB";
+    a_port_of_0_is_out_of_range: with(r#""network": {"connect": [443, 0]}"#) => "key `network.connect` is 0", "1 to 65535";
+    a_port_beyond_all_is_named: with(r#""network": {"connect": [65536]}"#) => "key `network.connect[0]` has the wrong type", "expected u16";
+    too_many_ports_are_out_of_range: with(&format!(r#""network": {{"connect": {:?}}}"#, (1..=65).collect::<Vec<_>>())) => "key `network.connect` is 65", "up to 64";
+    a_misspelt_key_of_the_network_gets_the_nearest: with(r#""network": {"conect": []}"#) => "key `network.conect` is unknown", "did you mean `connect`?";
+    a_scratch_beyond_all_memory_is_out_of_range: with(r#""limits": {"scratch_bytes": 1099511627776}"#) => "key `limits.scratch_bytes` is 1099511627776", "1 GiB";
+    no_thread_is_out_of_range: with(r#""limits": {"threads": 0}"#) => "key `limits.threads` is 0", "1 to 10000";
     a_bad_variable_is_named: with(r#""env": {"A-B": "x"}"#) => "key `env` holds the name `A-B`", "letters, digits and `_`";
     a_variable_with_nul_is_named: with(r#""env": {"A": "x\u0000y"}"#) => "key `env.A` holds a NUL";
     a_relative_route_is_named: with(r#""routes": [{"path": "hello"}]"#) => "key `routes[0]`", "write `/hello`";

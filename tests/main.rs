@@ -15,6 +15,7 @@ mod life;
 mod logs;
 mod manifests;
 mod messages;
+mod nsjail;
 mod ordinary;
 mod routing;
 mod runner;

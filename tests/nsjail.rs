@@ -1,0 +1,109 @@
+//! The wrapper for nsjail, as far as it can be tried where nsjail isn't installed: by a stand-in that says how it was called,
+//! and goes on by what it was told to start. `jail.rs` has the real one, where there is one.
+
+use crate::harness::{AUTHOR, Host, Site, binary};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Command, Stdio};
+
+const JAIL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jail");
+
+/// Confines nothing. It starts the runner from where `--bindmount_ro` has it.
+const STAND_IN: &str = r#"#!/bin/sh
+echo "nsjail $*" >&2
+while [ "$1" != -- ]; do
+    case $1 in *:/fezz-runner) runner=${1%:/fezz-runner} ;; esac
+    shift
+done
+shift 2
+exec "$runner" "$@"
+"#;
+
+/// As it is installed: the wrapper, what it reads and what it starts beside each other.
+fn installed() -> Site {
+    let site = Site::new();
+    for file in ["nsjail-fezz-runner", "nsjail.cfg"] {
+        std::fs::copy(format!("{JAIL}/{file}"), site.root().join(file)).unwrap();
+    }
+    std::fs::copy(binary("fezz-runner"), site.root().join("fezz-runner")).unwrap();
+    site.script("nsjail", STAND_IN);
+    site
+}
+
+/// How nsjail is called for a runner that gets these arguments.
+fn call(site: &Site, arguments: &str) -> String {
+    let output = Command::new(site.root().join("nsjail-fezz-runner"))
+        .args(arguments.split_whitespace())
+        .env_clear()
+        .stdin(Stdio::null())
+        .output();
+    String::from_utf8(output.unwrap().stderr).unwrap()
+}
+
+#[test]
+fn the_wrapper_is_a_shell_script() {
+    let checked = Command::new("sh").args(["-n", &format!("{JAIL}/nsjail-fezz-runner")]).status();
+    assert!(checked.unwrap().success());
+}
+
+#[test]
+fn what_the_manifest_asks_for_reaches_nsjail() {
+    let site = installed();
+    let root = site.root().display();
+    let said = call(&site, "--jail inner --cpu-ms 1000 --timeout-ms 4500 --scratch-bytes 65536 /m/libm.so");
+    let expected = format!(
+        "nsjail --config {root}/nsjail.cfg --nice_level 0 --time_limit 6 --mount none:/tmp:tmpfs:size=65536,nr_inodes=80 \
+         --bindmount_ro {root}/fezz-runner:/fezz-runner --bindmount_ro /m/libm.so:/m/libm.so -- /fezz-runner --jail inner"
+    );
+    assert!(said.starts_with(&expected), "{said}");
+
+    let said = call(&site, "--jail inner --connect 443 /m/libm.so");
+    assert!(said.contains(" --disable_clone_newnet ") && !said.contains("tmpfs"), "{said}");
+    let said = call(&site, "--jail inner /m:n/libm.so");
+    assert!(said.contains("a colon in") && !said.contains("nsjail --config"), "{said}");
+}
+
+#[test]
+fn a_request_goes_through_the_wrapper() {
+    let site = installed();
+    site.install("author@v1", AUTHOR, json!({"env": {"LOG": "info"}}));
+    let wrapper = site.root().join("nsjail-fezz-runner");
+    let host = Host::with_flags(site, &["--runner", wrapper.to_str().unwrap()]);
+    assert_eq!(host.get("/rpc/author/env").text(), "LOG=info");
+    assert_eq!(host.client("POST", "/rpc/author").body("body").send().text(), "body");
+    host.logged("the call", |line| {
+        line["line"].as_str().is_some_and(|text| text.starts_with("nsjail --config"))
+    });
+}
+
+/// Names that kafel has of its own, and numbers of calls that its older tables lack.
+const OTHERWISE: [(&str, &str); 13] = [
+    ("stat", "newstat"),
+    ("lstat", "newlstat"),
+    ("fstat", "newfstat"),
+    ("uname", "newuname"),
+    ("sendfile", "sendfile64"),
+    ("statx", "332"),
+    ("rseq", "334"),
+    ("io_uring_setup", "425"),
+    ("clone3", "435"),
+    ("close_range", "436"),
+    ("openat2", "437"),
+    ("faccessat2", "439"),
+    ("epoll_pwait2", "441"),
+];
+
+#[test]
+fn what_the_runners_filter_allows_is_allowed_by_nsjails() {
+    let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/fezz-runner/src/jail/policy.rs");
+    let policy = std::fs::read_to_string(policy).unwrap();
+    let config = std::fs::read_to_string(format!("{JAIL}/nsjail.cfg")).unwrap();
+    let lines = config.lines().filter_map(|line| line.strip_prefix("seccomp_string:"));
+    let words = lines.flat_map(|line| line.split(|char: char| !char.is_alphanumeric() && char != '_'));
+    let listed: BTreeSet<&str> = words.collect();
+    let wanted = policy.lines().filter_map(|line| line.trim().strip_prefix("SYS_")?.split(' ').next());
+    let otherwise = BTreeMap::from(OTHERWISE);
+    let as_listed = |name| otherwise.get(name).copied().unwrap_or(name);
+    let missing: Vec<&str> = wanted.filter(|name| !listed.contains(as_listed(name))).collect();
+    assert!(missing.is_empty(), "add to jail/nsjail.cfg: {missing:?}");
+}

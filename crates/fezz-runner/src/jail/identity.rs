@@ -26,7 +26,9 @@ pub enum IdentityError {
         source: Errno,
     },
     /// One of the files that map ids into a user namespace.
-    #[error("failed to write `{file}`")]
+    #[error(
+        "failed to write `{file}`: /proc/sys must be writable (in systemd leave out ProtectKernelTunables= and ProcSubset=)"
+    )]
     Map {
         /// The file.
         file: &'static str,

@@ -17,6 +17,9 @@ pub enum NamespaceError {
         /// What the system says.
         source: Errno,
     },
+    /// The name stays the host's.
+    #[error("failed to set the host's name inside: does a unit's ProtectHostname= forbid it? leave that out")]
+    HostName(#[source] Errno),
     /// What the host made can't be entered.
     #[error("failed to enter the namespace at descriptor {descriptor}, which --join names")]
     Join {
@@ -94,14 +97,15 @@ pub fn leave(keeps_network: bool) -> Result<(), NamespaceError> {
         flags |= UnshareFlags::NEWNET;
     }
     syscalls::unshare(flags).map_err(refused)?;
-    rustix::system::sethostname(HOST_NAME).map_err(refused)
+    rustix::system::sethostname(HOST_NAME).map_err(NamespaceError::HostName)
 }
 
 fn refused(source: Errno) -> NamespaceError {
     let mend = match source {
         Errno::PERM | Errno::ACCESS => {
             "allow user namespaces to this user (sysctl kernel.unprivileged_userns_clone=1, \
-             kernel.apparmor_restrict_unprivileged_userns=0; in a container, its own seccomp profile may forbid them)"
+             kernel.apparmor_restrict_unprivileged_userns=0), or CAP_SYS_ADMIN to root; in a container, its own seccomp \
+             profile may forbid them"
         }
         Errno::NOSPC | Errno::USERS => "raise the limits /proc/sys/user/max_*_namespaces",
         Errno::INVAL => "use a kernel that is built with all of them (CONFIG_USER_NS, CONFIG_PID_NS, ...)",

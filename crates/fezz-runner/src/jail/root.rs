@@ -24,6 +24,12 @@ pub enum RootError {
         /// What the system says.
         source: Errno,
     },
+    /// Root without the right to mount.
+    #[error(
+        "failed to make a mount: root needs CAP_SYS_ADMIN for it (in Docker --cap-add SYS_ADMIN); or let the host be an \
+         ordinary user's"
+    )]
+    NotPrivileged(#[source] Errno),
     /// A file or folder of the host can't be shown inside.
     #[error("failed to show `{}` in the jail", path.display())]
     Show {
@@ -56,8 +62,10 @@ impl Detached {
     ///
     /// `ENOENT`, `EACCES`; `EPERM` without CAP_SYS_ADMIN in this mount namespace.
     pub fn module(path: &Path) -> Result<Self, RootError> {
-        Self::take(path, MountAttrFlags::MOUNT_ATTR_NODEV)
-            .map_err(|source| RootError::Module { path: path.to_owned(), source })
+        Self::take(path, MountAttrFlags::MOUNT_ATTR_NODEV).map_err(|source| match source {
+            Errno::PERM => RootError::NotPrivileged(source),
+            source => RootError::Module { path: path.to_owned(), source },
+        })
     }
 
     fn take(path: &Path, attributes: MountAttrFlags) -> Result<Self, Errno> {

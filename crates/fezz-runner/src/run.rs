@@ -93,6 +93,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         std::fs::write(&file, "0").map_err(|source| Failure::Cgroup { file, source })?;
     }
 
+    // Where memory runs short, be it the machine's or that of the cgroup that all requests share: the kernel is to kill
+    // this process, not the host. Anyone may raise it; whoever can't (no /proc) is no worse off than before.
+    std::fs::write("/proc/self/oom_score_adj", "1000").ok();
+
     // While its descriptors are open: the next step closes all that it doesn't know.
     namespaces::join(&options.jail.join).map_err(JailError::from)?;
 

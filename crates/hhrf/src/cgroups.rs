@@ -2,6 +2,9 @@
 //! memory that a request uses, whatever kind it is of, and all of its processes.
 
 use crate::catalogue::Limits;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -46,7 +49,8 @@ pub enum CgroupError {
     },
     /// It can't be divided.
     #[error(
-        "failed to divide the cgroup `{}`: let the host's user write there, and nobody else's process be in it",
+        "failed to divide the cgroup `{}`: start the host in it (Delegate=yes in systemd), let its user write the folder, \
+         cgroup.procs and cgroup.subtree_control, and nobody else's process be in it",
         folder.display()
     )]
     Divide {
@@ -103,7 +107,7 @@ impl Cgroups {
             fs::write(folder.join("cgroup.subtree_control"), format!("+{controller}")).map_err(failed)?;
         }
         let left = fs::read_dir(&folder).map_err(failed)?.flatten();
-        let left = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
+        let left = left.filter(|entry| is_left(&entry.file_name()));
         let left = left.map(|entry| entry.path()).collect();
         Ok(Arc::new(Self { folder, next: AtomicU64::default(), left: Mutex::new(left) }))
     }
@@ -115,9 +119,15 @@ impl Cgroups {
     /// What the system says: the request can't be limited, and must not begin.
     pub fn make(self: &Arc<Self>, limits: &Limits) -> io::Result<Cgroup> {
         self.tidy();
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let folder = self.folder.join(format!("{PREFIX}{}-{number}", std::process::id()));
-        fs::create_dir(&folder)?;
+        let folder = loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let folder = self.folder.join(format!("{PREFIX}{}-{number}", std::process::id()));
+            match fs::create_dir(&folder) {
+                // Left by a host before this one, which had the same process id, and not yet empty.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => break made.map(|()| folder)?,
+            }
+        };
         let cgroup = Cgroup { folder, all: Arc::clone(self) };
         let memory_bytes =
             limits.memory_bytes.saturating_add(limits.scratch_bytes).saturating_add(MEMORY_BESIDE_BYTES);
@@ -167,6 +177,14 @@ impl Drop for Cgroup {
             self.all.left.lock().unwrap_or_else(PoisonError::into_inner).push(self.folder.clone());
         }
     }
+}
+
+/// Whether it is a request's of a host that is gone. Another one may divide the same cgroup, such as that of
+/// `hhrf check-jail`.
+fn is_left(name: &OsStr) -> bool {
+    let id = || name.to_str()?.strip_prefix(PREFIX)?.split('-').next()?.parse().ok();
+    let is_gone = |pid| test_kill_process(pid) == Err(Errno::SRCH) || pid == rustix::process::getpid();
+    id().and_then(Pid::from_raw).is_some_and(is_gone)
 }
 
 /// Kills what runs in a cgroup, and removes it: not yet, while what was killed is on its way out.

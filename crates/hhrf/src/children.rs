@@ -122,15 +122,12 @@ impl Children {
     }
 
     /// Sweeps, again and again, for ever: strays are met though no request ends, or none can begin because they have
-    /// used up the processes that the system allows.
-    pub async fn keep_sweeping(&self) -> std::convert::Infallible {
+    /// used up the processes that the system allows. Tells of each sweep how many it killed.
+    pub async fn keep_sweeping(&self, tell: impl Fn(usize)) -> std::convert::Infallible {
         const EVERY: Duration = Duration::from_millis(100);
         loop {
             tokio::time::sleep(EVERY).await;
-            let processes = self.sweep().await;
-            if processes > 0 {
-                tracing::warn!(processes, "processes that functions left behind are killed");
-            }
+            tell(self.sweep().await);
         }
     }
 

@@ -34,6 +34,11 @@ impl Variant {
     /// Every manifest.
     pub const ALL: [Self; 4] = [Self::Plain, Self::Brief, Self::Network, Self::Scratch];
 
+    /// Whether the manifest grants something that not every machine, nor every wrapper, can grant.
+    pub fn is_granted_something(self) -> bool {
+        matches!(self, Self::Network | Self::Scratch)
+    }
+
     /// The function's id.
     pub fn function(self) -> &'static str {
         match self {

@@ -17,6 +17,7 @@ use crate::jail::{Jail, JailError};
 use crate::log::CollectedLog;
 use crate::run::{Listeners, run};
 use crate::settings::{HostLimits, Rpc, Settings};
+use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -127,7 +128,8 @@ pub async fn check_jail(
     let logged_bytes_max = settings.limits.stderr_bytes;
     let (address, stop, served) = serve(settings, children, jail).await?;
     let machine = Machine::look();
-    let mut check = Check { site: &site, baits, machine, log, address, logged_bytes_max };
+    let mut check =
+        Check { site: &site, baits, machine, log, address, logged_bytes_max, not_to_be_had: HashMap::new() };
     let rows = check.make_all(&selected).await;
     // The host drains: it has nothing to finish but processes that are ending.
     stop.send(()).ok();
@@ -216,13 +218,24 @@ struct Check<'a> {
     log: &'a CollectedLog,
     address: SocketAddr,
     logged_bytes_max: usize,
+    /// Why functions with these manifests don't run here: Landlock knows no ports before Linux 6.7, and a wrapper may give
+    /// no scratch. A jail that can't grant something fails closed.
+    not_to_be_had: HashMap<&'static str, String>,
 }
 
 impl Check<'_> {
     async fn make_all(&mut self, selected: &Selected) -> Result<Vec<Row>, CheckError> {
         // Where a function can't run, nothing is held.
         for attempt in &READY {
-            let said = self.ask(attempt, "").await?.body;
+            let said = match self.ask(attempt, "").await {
+                Err(CheckError::NeverRan { kind, reason, .. })
+                    if attempt.variant.is_granted_something() && kind == "jail_failed" =>
+                {
+                    self.not_to_be_had.insert(attempt.variant.function(), reason);
+                    continue;
+                }
+                answer => answer?.body,
+            };
             if said != READY_ANSWER {
                 return Err(CheckError::OtherModule);
             }
@@ -239,6 +252,10 @@ impl Check<'_> {
     async fn make(&mut self, attempt: &'static Attempt) -> Result<Judgement, CheckError> {
         if let Some(path) = attempt.needs.filter(|path| !self.machine.has_file(path)) {
             let observed = format!("this machine has no {path}");
+            return Ok(Judgement { verdict: Verdict::NotTried, observed });
+        }
+        if let Some(reason) = self.not_to_be_had.get(attempt.variant.function()) {
+            let observed = format!("no function is granted that here: {reason}");
             return Ok(Judgement { verdict: Verdict::NotTried, observed });
         }
         self.log.clear();

@@ -10,7 +10,7 @@ use super::stderr_log::StderrLog;
 use crate::admit::{AdmittedRequest, RequestBody};
 use crate::cgroups::Cgroup;
 use crate::children::Children;
-use crate::jail::Jail;
+use crate::jail::{Jail, JailMode};
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -64,7 +64,7 @@ impl Spawn {
         let (message, mut response, mut stderr) = match self.open(streams, &request) {
             Ok(opened) => opened,
             Err(error) => {
-                clean_up(process, None, &request).await.ok();
+                self.clean_up(process, None, &request).await.ok();
                 return answer(reply, Err(Failure::NotStarted(error)));
             }
         };
@@ -83,21 +83,21 @@ impl Spawn {
         match ending {
             Ending::Answered(Ok(())) => {
                 answer(reply, Ok(response.into_message().into()));
-                clean_up(process, Some(EXIT_GRACE), &request).await.ok();
+                self.clean_up(process, Some(EXIT_GRACE), &request).await.ok();
             }
             Ending::Answered(Err(invalid)) => {
                 answer(reply, Err(Failure::InvalidResponse(invalid)));
-                clean_up(process, None, &request).await.ok();
+                self.clean_up(process, None, &request).await.ok();
             }
             Ending::DeadlineExceeded => {
                 answer(reply, Err(Failure::DeadlineExceeded));
-                clean_up(process, None, &request).await.ok();
+                self.clean_up(process, None, &request).await.ok();
             }
             Ending::ClientGone => {
-                clean_up(process, None, &request).await.ok();
+                self.clean_up(process, None, &request).await.ok();
             }
             Ending::Exited => {
-                let status = clean_up(process, None, &request).await;
+                let status = self.clean_up(process, None, &request).await;
                 // In the log, a function's last words stand before what the host says of it.
                 stderr.take_rest();
                 answer(reply, after_exit(response, status, cgroup.as_ref(), &request));
@@ -110,7 +110,9 @@ impl Spawn {
     }
 
     fn start(&self, request: &AdmittedRequest) -> io::Result<(Option<Cgroup>, (Process, Streams))> {
-        let cgroup = self.jail.cgroup(&request.function)?;
+        let cgroup = self.jail.cgroup(&request.function).map_err(|error| {
+            io::Error::new(error.kind(), format!("its cgroup can't be made (--cgroup): {error}"))
+        })?;
         let command = command(&self.runner, &self.jail, cgroup.as_ref(), &request.function, request.deadline);
         let started = Process::start(&self.children, command)?;
         Ok((cgroup, started))
@@ -132,31 +134,38 @@ impl Spawn {
 
     /// Ends what processes leave behind, beside and between requests, for ever.
     pub async fn keep_sweeping(&self) -> std::convert::Infallible {
-        self.children.keep_sweeping().await
+        self.children.keep_sweeping(|processes| self.tell_of_strays(processes, None)).await
+    }
+
+    /// Ends the process, and what it left behind.
+    async fn clean_up(
+        &self,
+        process: Process,
+        grace: Option<Duration>,
+        request: &AdmittedRequest,
+    ) -> io::Result<ExitStatus> {
+        let ended = process.end(grace).await?;
+        self.tell_of_strays(ended.strays, Some(request));
+        Ok(ended.status)
+    }
+
+    /// Not of what a strict jail consists of, whose own end takes a moment once its supervisor is killed; nothing else can
+    /// be left of it.
+    fn tell_of_strays(&self, processes: usize, request: Option<&AdmittedRequest>) {
+        if processes > 0 && self.jail.mode() != JailMode::Strict {
+            tracing::warn!(
+                function = request.map(|request| request.function.name()),
+                request_id = request.map(|request| request.identity.request_id.as_str()),
+                processes,
+                "processes that functions left behind are killed"
+            );
+        }
     }
 
     /// Kills every process at once; those who wait for them go on as after any other end.
     pub async fn kill_all(&self) {
         self.children.kill_all().await;
     }
-}
-
-/// Ends the process, and what it left behind.
-async fn clean_up(
-    process: Process,
-    grace: Option<Duration>,
-    request: &AdmittedRequest,
-) -> io::Result<ExitStatus> {
-    let ended = process.end(grace).await?;
-    if ended.strays > 0 {
-        tracing::warn!(
-            function = request.function.name(),
-            request_id = request.identity.request_id,
-            processes = ended.strays,
-            "processes that were left behind are killed"
-        );
-    }
-    Ok(ended.status)
 }
 
 /// A client that is gone takes no answer; its end is logged where it was served.

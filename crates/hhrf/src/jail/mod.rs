@@ -37,6 +37,9 @@ pub enum JailError {
     /// The cgroup that the settings name.
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
+    /// It can be divided, but not as a request needs it.
+    #[error("failed to make the cgroup of a request (--cgroup)")]
+    RequestCgroup(#[source] io::Error),
     /// The runner was asked, and can't.
     #[error(transparent)]
     Trial(#[from] TrialError),
@@ -66,9 +69,20 @@ impl Jail {
     /// The runner says why not, or can't be started.
     pub fn try_out(&self, runner: &Path) -> Result<(), JailError> {
         let mut command = Command::new(runner);
-        let uid = self.uids.as_ref().map(Uids::base);
-        self.confine_to(&mut command, &Limits::default(), &[], uid);
+        let (uid, limits) = (self.uids.as_ref().map(Uids::base), Limits::default());
+        // Removed when it is dropped, behind the trial.
+        let cgroup = self.cgroups.as_ref().map(|all| all.make(&limits)).transpose();
+        let cgroup = cgroup.map_err(JailError::RequestCgroup)?;
+        if let Some(cgroup) = &cgroup {
+            command.arg("--cgroup").arg(cgroup.folder());
+        }
+        self.confine_to(&mut command, &limits, &[], uid);
         Ok(trial::try_out(command, runner)?)
+    }
+
+    /// How much of it there is.
+    pub fn mode(&self) -> JailMode {
+        self.mode
     }
 
     /// The cgroup of one request, where there are some.

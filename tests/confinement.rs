@@ -161,7 +161,8 @@ fn limits_are_those_of_the_manifest_and_hard() {
     let limits = json!({"limits": {"memory_bytes": 64 << 20, "threads": 5, "cpu_ms": 7000}});
     for_each_user(limits, |jailed| {
         assert_eq!(jailed.limit("Max core file size"), ["0", "0"]);
-        assert_eq!(jailed.limit("Max open files"), ["1024", "1024"]);
+        assert_eq!(jailed.limit("Max open files"), ["256", "256"]);
+        assert_eq!(jailed.limit("Max pending signals"), ["256", "256"]);
         assert_eq!(jailed.limit("Max data size"), ["67108864", "67108864"]);
         assert_eq!(jailed.limit("Max cpu time"), ["7", "8"]);
         // The supervisor and the first process count, too.

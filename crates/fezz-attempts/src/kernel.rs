@@ -36,6 +36,11 @@ pub(crate) const PROBES: &[Probe] = probes! {
     "kernel-log" syslog SYS_syslog (10, 0, 0);
     "profile-cookie" lookup_dcookie SYS_lookup_dcookie (0, NOWHERE, 0);
     "file-service" nfsservctl SYS_nfsservctl (0, 0, 0);
+    // A thread, but for its descriptors; and a pair of flags that the kernel refuses.
+    "own-descriptors" clone SYS_clone (NOT_QUITE_A_THREAD, 0, 0, 0, 0);
+    "huge-pages" mmap SYS_mmap (0, 0, 0, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_HUGETLB, NO_FD, 0);
+    "write-through-library" fsync SYS_fsync (NO_FD);
+    "lock-library" flock SYS_flock (NO_FD, libc::LOCK_SH);
     "splice-user-memory" vmsplice SYS_vmsplice (NO_FD, 0, 0, 0);
     "splice" splice SYS_splice (NO_FD, 0, NO_FD, 0, 1, 0);
     "tee" tee SYS_tee (NO_FD, NO_FD, 1, 0);
@@ -61,3 +66,10 @@ const TIOCLINUX: usize = 0x541C;
 
 /// An array of one entry: type 2, keys and values of four bytes.
 static BPF_ARRAY: [u32; 5] = [2, 4, 4, 1, 0];
+
+const NOT_QUITE_A_THREAD: i32 = libc::CLONE_VM
+    | libc::CLONE_FS
+    | libc::CLONE_SIGHAND
+    | libc::CLONE_THREAD
+    | libc::CLONE_PIDFD
+    | libc::CLONE_PARENT_SETTID;

@@ -19,6 +19,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     }),
     ("connect-mptcp", |params| connect_by_protocol(libc::AF_INET, libc::IPPROTO_MPTCP, params)),
     ("connect-smc", |params| connect_by_protocol(AF_SMC, 0, params)),
+    ("large-send-buffer", large_send_buffer),
     ("connect-by-fast-open", connect_by_fast_open),
     ("connect-by-fast-open-message", connect_by_fast_open_message),
     ("send-udp", send_udp),
@@ -97,6 +98,23 @@ fn connect_by_protocol(family: i32, protocol: i32, params: &Params<'_>) -> Found
         &[socket.as_raw_fd() as usize, sys::at(&address), size_of_val(&address)],
     );
     Found::achieved("connect", connected)
+}
+
+/// Kernel memory that no limit of the process counts.
+fn large_send_buffer(_: &Params<'_>) -> Found {
+    const BYTES: i32 = 1 << 20;
+    let socket = match open(libc::AF_INET, libc::SOCK_STREAM, 0) {
+        Ok(socket) => socket,
+        Err(error) => return without_socket("the socket", &error),
+    };
+    let arguments = [
+        socket.as_raw_fd() as usize,
+        libc::SOL_SOCKET as usize,
+        libc::SO_SNDBUF as usize,
+        sys::at(&BYTES),
+        size_of_val(&BYTES),
+    ];
+    Found::achieved("setsockopt", sys::call(libc::SYS_setsockopt, &arguments))
 }
 
 /// The same by sendmsg(2), whose address lies where a filter can't look.

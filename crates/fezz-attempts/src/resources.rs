@@ -29,6 +29,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         Found::achieved("mmap of 64 GiB", map(BYTES, libc::PROT_READ, flags))
     }),
     ("descriptor-bomb", descriptor_bomb),
+    ("signal-bomb", |_| signal_bomb()),
     ("disk-bomb", disk_bomb),
     ("scratch-bomb", |params| fill("/tmp", unlinked("/tmp", params), params.number("scratch_bytes"))),
     ("flood-stderr", |_| flood(2)),
@@ -245,7 +246,7 @@ fn memory_in_pipes(params: &Params<'_>) -> Found {
 }
 
 fn descriptor_bomb(_: &Params<'_>) -> Found {
-    const LIMIT: usize = 1024;
+    const LIMIT: usize = 256;
     const DESCRIPTORS_MAX: usize = 4096;
     let mut highest = 0;
     let mut stopped = None;
@@ -259,6 +260,27 @@ fn descriptor_bomb(_: &Params<'_>) -> Found {
         }
     }
     bounded("descriptors", highest + 1, LIMIT, stopped)
+}
+
+/// Signals that wait are counted for the user, whose next process then gets no timer.
+fn signal_bomb() -> Found {
+    const LIMIT: usize = 256;
+    const SIGNALS_MAX: usize = 4096;
+    const SIGNAL: usize = 40;
+    let all = u64::MAX;
+    sys::call(libc::SYS_rt_sigprocmask, &[0, sys::at(&all), 0, size_of_val(&all)]).ok();
+    let own = std::process::id() as usize;
+    for _ in 0..SIGNALS_MAX {
+        // Taken without being queued, where the limit is reached (sigqueue(3)).
+        if let Err(error) = sys::call(libc::SYS_kill, &[own, SIGNAL]) {
+            return Found::Refused(format!("kill: {}", sys::name(&error)));
+        }
+    }
+    let at_once = [0_u64; 2];
+    let wait = [sys::at(&all), 0, sys::at(&at_once), size_of_val(&all)];
+    let waiting = std::iter::from_fn(|| sys::call(libc::SYS_rt_sigtimedwait, &wait).ok()).count();
+    // One more of each kind is known without being queued.
+    bounded("signals", waiting.saturating_sub(1), LIMIT, None)
 }
 
 /// Any byte is too many: a function has no disk.

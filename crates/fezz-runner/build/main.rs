@@ -20,14 +20,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         )
         .into());
     }
-    let network: Vec<_> = policy::ALWAYS.iter().chain(policy::NETWORK).copied().collect();
+    let with = |lists: &[&[policy::Allowed]]| [&[policy::ALWAYS], lists].concat().concat();
     let filters = [
-        ("CLOSED", "What functions without a network may do.", policy::ALWAYS),
-        ("NETWORK", "What functions with a network may do.", &network),
+        ("PLAIN", "What functions without a network or a scratch may do.", with(&[])),
+        ("NETWORK", "What functions with a network may do.", with(&[policy::NETWORK])),
+        ("SCRATCH", "What functions with a scratch may do.", with(&[policy::SCRATCH])),
+        ("BOTH", "What functions with both may do.", with(&[policy::NETWORK, policy::SCRATCH])),
     ];
     let mut text = String::new();
     for (name, doc, allowed) in filters {
-        let steps = filter::compile(allowed, policy::UNKNOWN)?;
+        let steps = filter::compile(&allowed, policy::UNKNOWN)?;
         writeln!(text, "/// {doc}\npub(super) static {name}: [sock_filter; {}] = [", steps.len())?;
         for step in steps {
             let libc::sock_filter { code, jt, jf, k } = step;

@@ -1,5 +1,6 @@
 //! Resource limits of this process, set before the module is loaded.
 
+use crate::syscalls;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Why the process would run without a limit.
@@ -23,10 +24,15 @@ pub enum LimitError {
     ExitHandler(#[source] rustix::io::Errno),
 }
 
-/// Addresses beyond the memory limit: the program, its libraries, and what allocators reserve without using it
-/// (glibc reserves 64 MiB for each thread's arena). A limit of their number alone, without this, would refuse threads
-/// to a function that uses little; [`Resource::Data`] bounds what is used.
-const ADDRESSES_BEYOND_MEMORY_BYTES: u64 = 1 << 30;
+/// Addresses beyond the memory limit: the program, its libraries, and what glibc reserves for arenas, 64 MiB each.
+/// [`Resource::Data`] bounds what is writable; this, what was written and then made read-only.
+const ADDRESSES_BEYOND_MEMORY_BYTES: u64 = 256 << 20;
+
+/// Threads, connections and files of one request.
+const OPEN_FILES: u64 = 256;
+
+/// Timers and queued signals of one process.
+const QUEUED_SIGNALS: u64 = 256;
 
 /// How much one process may take; `None`: as much as it was given itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,8 +55,12 @@ pub struct Limits {
 pub fn apply(limits: &Limits, others: Option<u64>) -> Result<(), LimitError> {
     // A core file holds the request, and lands in whatever folder this is.
     lower("the size of core files", Resource::Core, 0)?;
-    // What select(2) can name, and more than a function of one request needs; the host's own may be far higher.
-    lower("open files", Resource::Nofile, 1024)?;
+    // More than a function of one request needs. Each can hold kernel memory that no other limit counts: a socket of a pair
+    // 220 KiB, an epoll instance watches of which a user has a number for all of its processes.
+    lower("open files", Resource::Nofile, OPEN_FILES)?;
+    // Of these, too, a user has a number for all of its processes, the host's among them.
+    lower("queued signals", Resource::Sigpending, QUEUED_SIGNALS)?;
+    syscalls::use_few_arenas();
     if let Some(memory_bytes) = limits.memory_bytes {
         // Private writable memory, in whichever way it is mapped (since Linux 4.7: getrlimit(2)).
         lower("memory", Resource::Data, memory_bytes)?;

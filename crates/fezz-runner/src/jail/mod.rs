@@ -160,6 +160,9 @@ pub fn enter(jail: &Jail, module: &Path) -> Result<Entered, JailError> {
     };
     let file_name = module.file_name().unwrap_or(module.as_os_str());
     let module = root::change(&taken, file_name, jail.has_network(), jail.scratch_bytes)?;
+    // All that comes of this process, too: the jail's supervisor holds what a module mustn't.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(|source| JailError::Privileges { what: "being traced", source })?;
     // The last of these, since only a child is in the new PID namespace, and its parent should be as small as can be.
     processes::split()?;
     Ok(Entered { module, others: Some(STRICT_OTHERS) })
@@ -191,7 +194,7 @@ pub fn confine(jail: &Jail, module: &Path) -> Result<(), JailError> {
     }
     landlock::restrict(module, jail.scratch_bytes > 0, &jail.connect)?;
     // The last, for the steps above are what it forbids.
-    seccomp::install(jail.has_network()).map_err(JailError::Seccomp)?;
+    seccomp::install(jail.has_network(), jail.scratch_bytes > 0).map_err(JailError::Seccomp)?;
     self_test::run(jail.has_network())?;
     Ok(())
 }

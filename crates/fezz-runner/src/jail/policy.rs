@@ -60,9 +60,12 @@ macro_rules! calls {
     };
 }
 
-/// A thread: everything is shared, and no namespace is new. The bits are those of clone(2) that make the difference.
+/// A thread: everything is shared, and no namespace is new. The bits are those of clone(2) that make the difference. With
+/// descriptors of its own, each thread would have its own limit of them.
 const A_THREAD: Test = Test::Bits {
     mask: (libc::CLONE_VM
+        | libc::CLONE_FS
+        | libc::CLONE_FILES
         | libc::CLONE_SIGHAND
         | libc::CLONE_THREAD
         | libc::CLONE_PTRACE
@@ -74,22 +77,28 @@ const A_THREAD: Test = Test::Bits {
         | libc::CLONE_NEWUSER
         | libc::CLONE_NEWPID
         | libc::CLONE_NEWNET) as u32,
-    value: (libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD) as u32,
+    value: (libc::CLONE_VM | libc::CLONE_FS | libc::CLONE_FILES | libc::CLONE_SIGHAND | libc::CLONE_THREAD)
+        as u32,
 };
 
-/// Memory that is the process's own: MAP_PRIVATE alone of the types in the lowest four bits.
+/// Memory that is the process's own: MAP_PRIVATE alone of the types in the lowest four bits, and none of the pool of huge
+/// pages, which is the machine's.
 const PRIVATE_MEMORY: Test = Test::Bits {
-    mask: (libc::MAP_TYPE | libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN) as u32,
+    mask: (libc::MAP_TYPE | libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN | libc::MAP_HUGETLB) as u32,
     value: (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u32,
 };
 
 /// A file's pages, whether shared with its other readers or not.
-const A_FILE: Test = Test::Bits { mask: (libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN) as u32, value: 0 };
+const A_FILE: Test =
+    Test::Bits { mask: (libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN | libc::MAP_HUGETLB) as u32, value: 0 };
 
 /// The type of a socket without its flags SOCK_NONBLOCK and SOCK_CLOEXEC (socket(2)).
 const STREAM: Test = Test::Bits { mask: 0xf, value: libc::SOCK_STREAM as u32 };
 
+/// As a protocol, and as a level of options.
 const TCP: Test = Test::Is(libc::IPPROTO_TCP as u32);
+const IPV6: Test = Test::Is(libc::IPPROTO_IPV6 as u32);
+const SOCKET: Test = Test::Is(libc::SOL_SOCKET as u32);
 
 /// What is sent goes over a connection: fast open makes one, beside connect(2) and Landlock's rule on it (tcp(7)).
 const NO_FAST_OPEN: Test = Test::Bits { mask: libc::MSG_FASTOPEN as u32, value: 0 };
@@ -107,7 +116,6 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_mprotect => "threads' guard pages, dlopen's relocations",
     SYS_madvise => "free, allocators that give memory back",
     SYS_membarrier => "garbage collectors, crossbeam and other lock-free code",
-    SYS_msync => "databases and memmap2, which write to the scratch through memory",
     SYS_mincore => "libunwind, which asks whether an address is mapped",
     SYS_mlock => "libraries that keep keys out of swap; RLIMIT_MEMLOCK bounds it",
     SYS_munlock => "the same",
@@ -187,12 +195,13 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_readv => "all",
     SYS_pread64 => "dlopen, files",
     SYS_preadv => "files",
-    SYS_preadv2 => "files",
+    // Without flags, one of which tells what others have read.
+    SYS_preadv2 [5: Test::Is(0)] => "files",
     SYS_write => "all",
     SYS_writev => "all",
     SYS_pwrite64 => "files in the scratch",
     SYS_pwritev => "files in the scratch",
-    SYS_pwritev2 => "files in the scratch",
+    SYS_pwritev2 [5: Test::Is(0)] => "files in the scratch",
     SYS_close => "all",
     SYS_close_range => "libraries that close what they don't know",
     SYS_lseek => "files, stdio",
@@ -206,10 +215,6 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_fcntl [1: Test::Is(libc::F_SETFD as u32)] => "O_CLOEXEC",
     SYS_fcntl [1: Test::Is(libc::F_GETFL as u32)] => "O_NONBLOCK",
     SYS_fcntl [1: Test::Is(libc::F_SETFL as u32)] => "O_NONBLOCK",
-    SYS_fcntl [1: Test::Is(libc::F_GETLK as u32)] => "databases in the scratch",
-    SYS_fcntl [1: Test::Is(libc::F_SETLK as u32)] => "databases in the scratch",
-    SYS_fcntl [1: Test::Is(libc::F_SETLKW as u32)] => "databases in the scratch",
-    SYS_fcntl [1: Test::Is(libc::F_OFD_SETLK as u32)] => "databases in the scratch",
     SYS_ioctl [1: Test::Is(libc::FIONBIO as u32)] => "sockets and pipes that don't block",
     SYS_ioctl [1: Test::Is(libc::FIONREAD as u32)] => "how much can be read",
     SYS_ioctl [1: Test::Is(libc::FIOCLEX as u32)] => "Rust's standard library",
@@ -239,7 +244,6 @@ pub const ALWAYS: &[Allowed] = calls! {
     // Files: what there is, the root and Landlock say.
     SYS_open => "C code, dlopen",
     SYS_openat => "all",
-    SYS_creat => "C code: open in another form",
     SYS_stat => "C code, time zones",
     SYS_lstat => "C code",
     SYS_fstat => "dlopen, stdio",
@@ -256,10 +260,48 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_getcwd => "relative paths",
     SYS_chdir => "relative paths",
     SYS_fchdir => "relative paths",
-    SYS_fadvise64 => "readers of large files",
-    SYS_flock => "databases in the scratch",
+    // Not POSIX_FADV_DONTNEED, which has others read the file from the disk again.
+    SYS_fadvise64 [3: Test::Is(libc::POSIX_FADV_NORMAL as u32)] => "readers of large files",
+    SYS_fadvise64 [3: Test::Is(libc::POSIX_FADV_RANDOM as u32)] => "readers of large files",
+    SYS_fadvise64 [3: Test::Is(libc::POSIX_FADV_SEQUENTIAL as u32)] => "readers of large files",
+    SYS_sendfile => "copies of files",
+};
 
-    // Files in the scratch; the rest of the root is read-only.
+/// What a function may do, too, whose manifest has `network.connect`: TCP to the ports that Landlock allows. No
+/// datagrams, which Landlock can't hold to a port: names are looked up by TCP (resolv.conf(5), use-vc).
+pub const NETWORK: &[Allowed] = calls! {
+    // TCP alone: Landlock's rules say nothing of MPTCP or SCTP, which are streams, too.
+    SYS_socket [0: Test::Is(libc::AF_INET as u32), 1: STREAM, 2: Test::Is(0)] => "TCP over IPv4",
+    SYS_socket [0: Test::Is(libc::AF_INET as u32), 1: STREAM, 2: TCP] => "the same, named",
+    SYS_socket [0: Test::Is(libc::AF_INET6 as u32), 1: STREAM, 2: Test::Is(0)] => "TCP over IPv6",
+    SYS_socket [0: Test::Is(libc::AF_INET6 as u32), 1: STREAM, 2: TCP] => "the same, named",
+    SYS_connect => "TCP",
+    SYS_getsockopt => "whether a connection is there",
+    // By name: others size the kernel's buffers, join groups, or choose the kernel's code.
+    SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_REUSEADDR as u32)] => "clients",
+    SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_KEEPALIVE as u32)] => "clients",
+    SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_LINGER as u32)] => "clients",
+    SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_RCVTIMEO as u32)] => "timeouts",
+    SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_SNDTIMEO as u32)] => "timeouts",
+    SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_NODELAY as u32)] => "clients that answer at once",
+    SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_CORK as u32)] => "clients that send in pieces",
+    SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_QUICKACK as u32)] => "clients that answer at once",
+    SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_KEEPIDLE as u32)] => "connections that stay",
+    SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_KEEPINTVL as u32)] => "connections that stay",
+    SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_KEEPCNT as u32)] => "connections that stay",
+    SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_USER_TIMEOUT as u32)] => "timeouts",
+    SYS_setsockopt [1: IPV6, 2: Test::Is(libc::IPV6_V6ONLY as u32)] => "clients of both versions",
+    SYS_getsockname => "clients that ask",
+    SYS_getpeername => "clients that ask",
+    SYS_sendmsg [2: NO_FAST_OPEN] => "writes of several buffers",
+    SYS_recvmsg => "reads into several buffers",
+};
+
+/// What a function may do, too, whose manifest has `limits.scratch_bytes`: what changes files, and what acts on those that
+/// may only be read, the host's libraries among them (locks, modes, fsync).
+pub const SCRATCH: &[Allowed] = calls! {
+    SYS_creat => "C code: open in another form",
+    SYS_msync => "databases and memmap2, which write to the scratch through memory",
     SYS_mkdir => "temporary folders",
     SYS_mkdirat => "temporary folders",
     SYS_rmdir => "temporary folders",
@@ -282,24 +324,13 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_fsync => "databases",
     SYS_fdatasync => "databases",
     SYS_copy_file_range => "copies of files",
-    SYS_sendfile => "copies of files",
-};
-
-/// What a function may do, too, whose manifest has `network.connect`: TCP to the ports that Landlock allows. No
-/// datagrams, which Landlock can't hold to a port: names are looked up by TCP (resolv.conf(5), use-vc).
-pub const NETWORK: &[Allowed] = calls! {
-    // TCP alone: Landlock's rules say nothing of MPTCP or SCTP, which are streams, too.
-    SYS_socket [0: Test::Is(libc::AF_INET as u32), 1: STREAM, 2: Test::Is(0)] => "TCP over IPv4",
-    SYS_socket [0: Test::Is(libc::AF_INET as u32), 1: STREAM, 2: TCP] => "the same, named",
-    SYS_socket [0: Test::Is(libc::AF_INET6 as u32), 1: STREAM, 2: Test::Is(0)] => "TCP over IPv6",
-    SYS_socket [0: Test::Is(libc::AF_INET6 as u32), 1: STREAM, 2: TCP] => "the same, named",
-    SYS_connect => "TCP",
-    SYS_getsockopt => "whether a connection is there",
-    SYS_setsockopt => "TCP_NODELAY, timeouts",
-    SYS_getsockname => "clients that ask",
-    SYS_getpeername => "clients that ask",
-    SYS_sendmsg [2: NO_FAST_OPEN] => "writes of several buffers",
-    SYS_recvmsg => "reads into several buffers",
+    SYS_flock => "databases",
+    SYS_fcntl [1: Test::Is(libc::F_GETLK as u32)] => "databases",
+    SYS_fcntl [1: Test::Is(libc::F_SETLK as u32)] => "databases",
+    SYS_fcntl [1: Test::Is(libc::F_SETLKW as u32)] => "databases",
+    SYS_fcntl [1: Test::Is(libc::F_OFD_SETLK as u32)] => "databases",
+    SYS_fcntl [1: Test::Is(libc::F_OFD_GETLK as u32)] => "databases",
+    SYS_fcntl [1: Test::Is(libc::F_OFD_SETLKW as u32)] => "databases",
 };
 
 /// What is said not to exist, so that glibc and others do it another way, the arguments of which a filter can read.

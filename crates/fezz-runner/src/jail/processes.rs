@@ -9,7 +9,7 @@
 //! The module isn't PID 1 itself, because that one ignores what has no handler: its abort(3) would look like a segfault,
 //! its SIGSTOP and its limit of processor time do nothing (pid_namespaces(7)).
 
-use super::syscalls;
+use super::{capabilities, syscalls};
 use crate::syscalls::{close_all_but_stderr, exit_now};
 use rustix::fd::AsFd;
 use rustix::io::Errno;
@@ -48,6 +48,8 @@ pub fn split() -> Result<(), ProcessError> {
 fn supervise(module: Pid, first: Pid) -> ! {
     // The module's descriptors are its own business now: its response would not end with it, else.
     close_all_but_stderr();
+    // Nothing more to do that needs a right.
+    capabilities::drop_all().unwrap_or_default();
     let ended = wait(module);
     kill_process(first, Signal::KILL).ok();
     // When it is reaped, all that was in the namespace is gone.

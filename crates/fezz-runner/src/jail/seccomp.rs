@@ -17,8 +17,13 @@ mod compiled {
 /// # Errors
 ///
 /// `EINVAL`: the kernel is built without seccomp filters.
-pub fn install(has_network: bool) -> Result<(), Errno> {
-    let mut steps = if has_network { compiled::NETWORK.to_vec() } else { compiled::CLOSED.to_vec() };
+pub fn install(has_network: bool, has_scratch: bool) -> Result<(), Errno> {
+    let mut steps = match (has_network, has_scratch) {
+        (false, false) => compiled::PLAIN.to_vec(),
+        (true, false) => compiled::NETWORK.to_vec(),
+        (false, true) => compiled::SCRATCH.to_vec(),
+        (true, true) => compiled::BOTH.to_vec(),
+    };
     let own_id = rustix::process::getpid().as_raw_nonzero().get().cast_unsigned();
     for step in steps.iter_mut().filter(|step| step.k == THIS_PROCESS) {
         step.k = own_id;
@@ -80,9 +85,14 @@ mod tests {
 
     #[test]
     fn what_is_listed_is_allowed_and_nothing_else() {
-        let network: Vec<Allowed> = policy::ALWAYS.iter().chain(policy::NETWORK).copied().collect();
-        for (filter, list) in [(&compiled::CLOSED[..], policy::ALWAYS), (&compiled::NETWORK[..], &network)] {
-            for call in list {
+        let with = |lists: &[&[Allowed]]| [&[policy::ALWAYS], lists].concat().concat();
+        for (filter, list) in [
+            (&compiled::PLAIN[..], with(&[])),
+            (&compiled::NETWORK[..], with(&[policy::NETWORK])),
+            (&compiled::SCRATCH[..], with(&[policy::SCRATCH])),
+            (&compiled::BOTH[..], with(&[policy::NETWORK, policy::SCRATCH])),
+        ] {
+            for call in &list {
                 let answer = run(filter, ARCHITECTURE, call.number as u32, arguments(call));
                 assert_eq!(answer, SECCOMP_RET_ALLOW, "{}", call.name);
                 if !call.only.is_empty() {
@@ -98,7 +108,7 @@ mod tests {
                 let is_listed =
                     |list: &[Allowed]| list.iter().any(|call| call.number == c_long::from(number));
                 let expected = match number {
-                    _ if is_listed(list) => continue,
+                    _ if is_listed(&list) => continue,
                     _ if is_listed(policy::UNKNOWN) => SECCOMP_RET_ERRNO | libc::ENOSYS as u32,
                     _ => REFUSED,
                 };
@@ -112,14 +122,14 @@ mod tests {
         const I386: u32 = 0x4000_0003;
         const X32_BIT: u32 = 0x4000_0000;
         let read = libc::SYS_read as u32;
-        assert_eq!(run(&compiled::CLOSED, I386, read, [0; 6]), SECCOMP_RET_KILL_PROCESS);
-        assert_eq!(run(&compiled::CLOSED, ARCHITECTURE, read | X32_BIT, [0; 6]), REFUSED);
+        assert_eq!(run(&compiled::PLAIN, I386, read, [0; 6]), SECCOMP_RET_KILL_PROCESS);
+        assert_eq!(run(&compiled::PLAIN, ARCHITECTURE, read | X32_BIT, [0; 6]), REFUSED);
     }
 
     #[test]
     fn a_null_pointer_is_null_in_all_its_bits() {
         let call = libc::SYS_prlimit64 as u32;
-        assert_eq!(run(&compiled::CLOSED, ARCHITECTURE, call, [0, 3, 0, 0x77, 0, 0]), SECCOMP_RET_ALLOW);
-        assert_eq!(run(&compiled::CLOSED, ARCHITECTURE, call, [0, 3, 1 << 32, 0x77, 0, 0]), REFUSED);
+        assert_eq!(run(&compiled::PLAIN, ARCHITECTURE, call, [0, 3, 0, 0x77, 0, 0]), SECCOMP_RET_ALLOW);
+        assert_eq!(run(&compiled::PLAIN, ARCHITECTURE, call, [0, 3, 1 << 32, 0x77, 0, 0]), REFUSED);
     }
 }

@@ -33,6 +33,14 @@ pub fn run(has_network: bool) -> Result<(), BrokenJail> {
     for attempt in ALWAYS_REFUSED.iter().chain(without_network) {
         check(attempt.what, attempt.make(), &FILTERED)?;
     }
+    let nobody = !rustix::process::geteuid().is_root();
+    let none = rustix::thread::capabilities(None)
+        .is_ok_and(|sets| (sets.effective | sets.permitted | sets.inheritable).is_empty());
+    for (what, holds) in [("being root", nobody), ("having a capability", none)] {
+        if !holds {
+            return Err(BrokenJail { what, answer: "it is so".to_owned() });
+        }
+    }
     const HIDDEN: [Errno; 2] = [Errno::ACCESS, Errno::NOENT];
     for (what, path) in FILES {
         check(what, open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map(drop), &HIDDEN)?;

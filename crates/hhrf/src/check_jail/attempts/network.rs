@@ -53,6 +53,9 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("granted-connect-by-fast-open-message", "connect by sending a message (TCP fast open)")
         .under(Variant::Network)
         .call("connect-by-fast-open-message"),
+    Attempt::new("granted-large-send-buffer", "have the kernel hold a megabyte for a socket")
+        .under(Variant::Network)
+        .call("large-send-buffer"),
     Attempt::new("granted-send-udp", "send a UDP datagram").under(Variant::Network).call("send-udp"),
     Attempt::new("granted-bind-tcp", "listen on a TCP port").under(Variant::Network).call("bind-tcp"),
     Attempt::new("granted-listen-without-bind", "listen on a TCP port without choosing it")

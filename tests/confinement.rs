@@ -71,6 +71,14 @@ fn no_namespace_is_the_hosts() {
 }
 
 #[test]
+fn a_runner_that_is_named_is_no_wrapper_by_that() {
+    let runner = crate::harness::binary("fezz-runner");
+    let host = Host::with_flags(site(json!({})), &["--runner", runner.to_str().unwrap()]);
+    host.logged("the mode", |line| line["jail"] == "strict");
+    look_into(host);
+}
+
+#[test]
 fn only_a_network_that_is_asked_for_is_the_hosts() {
     for_each_user(json!({"network": {"connect": [443]}}), |jailed| {
         assert_eq!(jailed.namespace("net"), fs::read_link("/proc/self/ns/net").unwrap());

@@ -10,6 +10,25 @@ fn wrapped(site: Site, script: &str) -> Host {
     Host::with_flags(site, &["--runner", wrapper.to_str().unwrap()])
 }
 
+/// The same without a jail, which a host would try at its start.
+fn wrapped_without_a_jail(site: Site, script: &str) -> Host {
+    let wrapper = site.script("wrapper", script);
+    Host::with_flags(site, &["--jail", "off", "--runner", wrapper.to_str().unwrap()])
+}
+
+#[test]
+fn a_wrapper_that_cannot_confine_ends_the_start_with_its_words() {
+    let site = Site::new();
+    let wrapper = site.script("wrapper", "#!/bin/sh\necho no namespaces today >&2\nexit 3\n");
+    let output = Host::command(&site).arg("--runner").arg(wrapper).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("modules can't be confined here") && said.contains("no namespaces today"),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_two_line_wrapper_takes_the_runners_place() {
     let site = Site::new();
@@ -47,7 +66,7 @@ fn a_wrapper_is_asked_to_end_before_it_is_killed() {
 fn a_wrapper_that_fails_is_a_crash_with_its_words_in_the_log() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
-    let host = wrapped(site, "#!/bin/sh\necho no namespaces today >&2\nexit 3\n");
+    let host = wrapped_without_a_jail(site, "#!/bin/sh\necho no namespaces today >&2\nexit 3\n");
     assert_eq!(host.get("/rpc/author").outcome(), (502, "function_crashed"));
     host.logged("its words", |line| line["line"] == "no namespaces today");
 }
@@ -56,7 +75,7 @@ fn a_wrapper_that_fails_is_a_crash_with_its_words_in_the_log() {
 fn a_wrapper_that_cannot_execute_the_runner_is_the_runners_failure() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
-    let host = wrapped(site, "#!/bin/sh\nexec /no/such/fezz-runner \"$@\"\n");
+    let host = wrapped_without_a_jail(site, "#!/bin/sh\nexec /no/such/fezz-runner \"$@\"\n");
     assert_eq!(host.get("/rpc/author").outcome(), (503, "runner_failed"));
     host.logged("the hint", |line| {
         line["error"].as_str().is_some_and(|error| error.contains("can't execute the runner"))

@@ -60,7 +60,7 @@ pub struct CheckJail {
     pub only: Option<String>,
 
     /// Only one attempt
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "only")]
     pub attempt: Option<String>,
 
     /// The host's settings.

@@ -71,13 +71,7 @@ fn start(flags: Layer) -> Result<Ended, StartError> {
     let _log = log::start(settings.log_format);
     let children = Children::adopt()?;
     let jail = Jail::prepare(&settings)?;
-    match jail.try_out(&settings.runner) {
-        // A wrapper may be mended while this runs; until then, every request fails.
-        Err(error) if settings.jail == JailMode::Inner => {
-            tracing::error!(error = log::chain(&error), "no module will be loaded");
-        }
-        tried => tried?,
-    }
+    jail.try_out(&settings.runner)?;
     let store = ModuleStore::open(&settings.modules)?;
     let catalogue = Catalogue::load(&settings.root, &store, &Catalogue::default())?;
     reload::report(&catalogue, &Catalogue::default());
@@ -148,6 +142,7 @@ fn warn_of_rights(settings: &Settings) {
              fezz-runner; `hhrf check-jail` tries whether they hold"
         ),
         JailMode::Off => tracing::warn!(
+            user = if rustix::process::geteuid().is_root() { "root" } else { "ordinary" },
             "modules run unconfined, with all rights of this user: `network`, `limits.threads` and `limits.scratch_bytes` \
              of manifests are not in force; leave out `--jail off` for code that you don't trust"
         ),
@@ -177,6 +172,7 @@ async fn serve(
         admin = admin_listen.map(|address| address.to_string()),
         root = %settings.root.display(),
         runner = %settings.runner.display(),
+        jail = settings.jail.as_str(),
         "listening on http://{listen}"
     );
     let host = Arc::new(Host::new(settings, store, catalogue, Arc::new(children), jail));

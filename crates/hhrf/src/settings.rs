@@ -131,7 +131,7 @@ pub struct Layer {
     runner: Option<PathBuf>,
 
     /// How modules are confined. `off` is for modules that you trust with all that this user may do
-    /// [default: strict; inner where a runner is named, which is taken for a wrapper]
+    /// [default: strict; inner where a runner is named, which is taken for a wrapper unless it is called fezz-runner]
     #[arg(long, env = "HHRF_JAIL", value_enum)]
     jail: Option<JailMode>,
 
@@ -277,10 +277,7 @@ impl Settings {
             listen: flags.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
             admin: flags.admin.or(file.admin),
             rpc: flags.rpc.or(file.rpc).unwrap_or(Rpc::On),
-            jail: flags.jail.or(file.jail).unwrap_or(match runner {
-                Some(_) => JailMode::Inner,
-                None => JailMode::Strict,
-            }),
+            jail: flags.jail.or(file.jail).unwrap_or_else(|| default_jail(runner.as_deref())),
             cgroup: flags.cgroup.or(file.cgroup),
             uid_base: flags.uid_base.or(file.uid_base).unwrap_or(UID_BASE),
             runner: find_runner(runner)?,
@@ -329,6 +326,17 @@ impl Settings {
     }
 }
 
+/// What a wrapper does needn't be done again, and can't be, as a rule; what is called as the runner is no wrapper.
+fn default_jail(runner: Option<&Path>) -> JailMode {
+    match runner.and_then(Path::file_name) {
+        Some(name) if name != RUNNER => JailMode::Inner,
+        _ => JailMode::Strict,
+    }
+}
+
+/// The runner's program.
+const RUNNER: &str = "fezz-runner";
+
 fn read_file(path: &Path) -> Result<Layer, SettingsError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
@@ -338,7 +346,6 @@ fn read_file(path: &Path) -> Result<Layer, SettingsError> {
 
 /// The runner that was named, else the one beside this program, else the one on PATH.
 fn find_runner(named: Option<PathBuf>) -> Result<PathBuf, SettingsError> {
-    const RUNNER: &str = "fezz-runner";
     if let Some(path) = named {
         // A bare name is looked up like a command; anything with a slash is a path.
         let found =

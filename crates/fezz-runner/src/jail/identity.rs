@@ -17,7 +17,7 @@ const UID_MAP: &str = "/proc/self/uid_map";
 pub enum IdentityError {
     /// One of the calls that give up root.
     #[error(
-        "failed to give up root for uid {uid}: is it mapped in this user namespace? choose another range by --uid-base of hhrf"
+        "failed to give up root for uid {uid}: is it mapped in this user namespace? choose a range that is by --uid-base of hhrf, or run the host as an ordinary user"
     )]
     GiveUpRoot {
         /// Who it should have become.

@@ -1,5 +1,6 @@
 //! Copies of the modules that were accepted: what was checked is what runs, whatever happens to the file it came from.
 
+use rustix::fs::StatVfsMountFlags;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -32,10 +33,24 @@ pub struct KeptModule {
 
 /// Why modules can't be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to make a folder in `{}`, where modules are kept: let the host's user write there, or set --modules", path.display())]
-pub struct StoreError {
-    path: PathBuf,
-    source: io::Error,
+pub enum StoreError {
+    /// There is no folder.
+    #[error(
+        "failed to make a folder in `{}`, where modules are kept: let the host's user write there, or set --modules",
+        path.display()
+    )]
+    NoFolder {
+        /// Where it was to be.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Nothing can be loaded from it.
+    #[error("`{}`, where modules are kept, is mounted noexec: set --modules to a folder that isn't (for check-jail TMPDIR)", path.display())]
+    NoExec {
+        /// Where it is.
+        path: PathBuf,
+    },
 }
 
 impl ModuleStore {
@@ -45,9 +60,13 @@ impl ModuleStore {
     ///
     /// `parent` can't be made, or written to.
     pub fn open(parent: &Path) -> Result<Arc<Self>, StoreError> {
-        let failed = |source| StoreError { path: parent.to_owned(), source };
+        let failed = |source| StoreError::NoFolder { path: parent.to_owned(), source };
         fs::create_dir_all(parent).map_err(failed)?;
         remove_abandoned(parent).map_err(failed)?;
+        let mounted = rustix::fs::statvfs(parent).map_err(|error| failed(error.into()))?;
+        if mounted.f_flag.contains(StatVfsMountFlags::NOEXEC) {
+            return Err(StoreError::NoExec { path: parent.to_owned() });
+        }
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent).map_err(failed)?;
         let lock = lock(folder.path()).map_err(failed)?;
         // A jailed runner is another user, and must find the module.

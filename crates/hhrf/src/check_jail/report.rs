@@ -1,6 +1,7 @@
 //! What is printed: a table for people, JSON for machines.
 
 use super::judge::Verdict;
+use crate::settings::Settings;
 use clap::ValueEnum;
 use serde::Serialize;
 use std::fmt::Write;
@@ -17,12 +18,40 @@ pub enum Format {
 /// The outcome of a whole check.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// The runner that was checked.
-    pub runner: String,
+    /// What was checked, and where.
+    pub checked: Checked,
     /// How many attempts came to what.
     pub counts: Counts,
     /// Each, in the order in which they were made.
     pub attempts: Vec<Row>,
+}
+
+/// What was checked, and where: the same elsewhere may hold less.
+#[derive(Debug, Serialize)]
+pub struct Checked {
+    /// This program's.
+    pub version: &'static str,
+    /// How modules were confined.
+    pub jail: &'static str,
+    /// The runner, or wrapper.
+    pub runner: String,
+    /// Who the host is.
+    pub uid: u32,
+    /// The kernel's release.
+    pub kernel: String,
+}
+
+impl Checked {
+    /// By these settings, here and now.
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            jail: settings.jail.as_str(),
+            runner: settings.runner.display().to_string(),
+            uid: rustix::process::geteuid().as_raw(),
+            kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
+        }
+    }
 }
 
 /// How many attempts came to what.
@@ -59,7 +88,7 @@ pub struct Row {
 
 impl Report {
     /// Counts the rows.
-    pub fn new(runner: String, attempts: Vec<Row>) -> Self {
+    pub fn new(checked: Checked, attempts: Vec<Row>) -> Self {
         let of = |verdict: Verdict| attempts.iter().filter(|row| row.verdict == verdict).count();
         let counts = Counts {
             attempts: attempts.len(),
@@ -68,7 +97,7 @@ impl Report {
             not_tried: of(Verdict::NotTried),
             unclear: of(Verdict::Unclear),
         };
-        Self { runner, counts, attempts }
+        Self { checked, counts, attempts }
     }
 
     /// Whether the jail held whatever could be tried; a check that tried nothing has shown nothing.
@@ -91,7 +120,8 @@ impl Report {
         let width =
             |of: fn(&Row) -> &str| self.attempts.iter().map(|row| of(row).len()).max().unwrap_or_default();
         let (ids, expectations) = (width(|row| row.id), width(|row| row.expected));
-        let mut text = String::new();
+        let Checked { version, jail, runner, uid, kernel } = &self.checked;
+        let mut text = format!("hhrf {version}, --jail {jail}, runner {runner}, uid {uid}, Linux {kernel}\n");
         let mut group = "";
         for row in &self.attempts {
             if row.group != group {

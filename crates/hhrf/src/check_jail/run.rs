@@ -7,7 +7,7 @@ use super::census::left_behind;
 use super::client::{self, Answer};
 use super::judge::{Evidence, Judgement, Verdict, judge};
 use super::machine::Machine;
-use super::report::{Report, Row};
+use super::report::{Checked, Report, Row};
 use super::site::{MEMORY_BYTES, SCRATCH_BYTES, Site, SiteError, THREADS};
 use crate::catalogue::store::StoreError;
 use crate::catalogue::{Catalogue, CatalogueError, ModuleStore};
@@ -124,7 +124,7 @@ pub async fn check_jail(
     let site = Site::new(module)?;
     let baits = Baits::set(site.root(), secret, &children)?;
     let settings = settings_for(&site, settings);
-    let runner = settings.runner.display().to_string();
+    let checked = Checked::new(&settings);
     let logged_bytes_max = settings.limits.stderr_bytes;
     let (address, stop, served) = serve(settings, children, jail).await?;
     let machine = Machine::look();
@@ -134,7 +134,7 @@ pub async fn check_jail(
     // The host drains: it has nothing to finish but processes that are ending.
     stop.send(()).ok();
     served.await.ok();
-    Ok(Report::new(runner, rows?))
+    Ok(Report::new(checked, rows?))
 }
 
 type Selected = Vec<(&'static Group, &'static Attempt)>;

@@ -68,6 +68,9 @@ impl Jail {
     ///
     /// The runner says why not, or can't be started.
     pub fn try_out(&self, runner: &Path) -> Result<(), JailError> {
+        if self.mode == JailMode::Off {
+            return Ok(());
+        }
         let mut command = Command::new(runner);
         let (uid, limits) = (self.uids.as_ref().map(Uids::base), Limits::default());
         // Removed when it is dropped, behind the trial.

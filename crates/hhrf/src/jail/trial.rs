@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 #[derive(Debug, thiserror::Error)]
 pub enum TrialError {
     /// It can't be started, or talked to.
-    #[error("failed to have the runner try the jail")]
+    #[error("failed to have the runner try the jail{NAMED}")]
     Io(#[source] io::Error),
     /// It says why not.
-    #[error("modules can't be confined here (--jail): {words}")]
+    #[error("modules can't be confined here (--jail): {words}{NAMED}")]
     Refused {
         /// Its own words, or its exit status.
         words: String,
@@ -26,6 +26,9 @@ pub enum TrialError {
     )]
     NotItsOwn,
 }
+
+/// What it may be that isn't the machine's fault.
+const NAMED: &str = "; a runner that is named is to be a wrapper for --jail inner, or fezz-runner itself";
 
 /// A jail takes milliseconds; this is for a machine that is busy with something else.
 pub const PATIENCE: Duration = Duration::from_secs(10);

@@ -87,6 +87,17 @@ harms! {
 }
 
 #[test]
+fn a_module_that_claims_that_it_never_ran_is_not_believed() {
+    let site = Site::new();
+    site.harm("exits_77_at_once", json!({}));
+    let host = Host::start(site);
+    assert_eq!(host.get("/rpc/exits_77_at_once").outcome(), (502, "function_crashed"));
+    host.logged("the reason", |line| {
+        line["line"].as_str().is_some_and(|text| text.contains("a number that says it never ran"))
+    });
+}
+
+#[test]
 fn a_panic_and_a_returned_error_tell_the_log_and_not_the_client() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));

@@ -119,6 +119,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let request = channel::read_request()?;
     FezzWireRequest::decode(&request).map_err(Failure::Request)?;
 
+    if let Some(mark) = entered.mark {
+        mark.set().map_err(JailError::from)?;
+    }
     let module = Module::load(&entered.module)?;
     module.on_load(&abi::encode_load_context(&options.function, &options.version, &env))?;
     let answer = module.handle(&request)?;

@@ -85,12 +85,10 @@ pub fn close_from(first: u32) -> Result<(), Errno> {
     if result == 0 { Ok(()) } else { Err(last_error()) }
 }
 
-/// Closes all but stderr, for a process that has nothing left to do but to wait.
-pub fn close_all_but_stderr() {
-    for standard in [0, 1] {
-        // SAFETY: this process uses neither any more, nor does it ever return to code that would.
-        unsafe { libc::close(standard) };
-    }
+/// Closes all but stdin and stderr, for a process that has nothing left to do but to wait.
+pub fn close_all_but_stdin_and_stderr() {
+    // SAFETY: this process doesn't use it any more, nor does it ever return to code that would.
+    unsafe { libc::close(1) };
     close_from(3).unwrap_or_default();
 }
 

@@ -68,6 +68,21 @@ impl ExitCode {
         Self::ALL.into_iter().find(|code| i32::from(code.as_u8()) == status)
     }
 
+    /// Whether it says that no code of the module's has run: the request may be tried again.
+    pub fn is_before_the_module(self) -> bool {
+        match self {
+            Self::Usage | Self::BadRequest | Self::Io | Self::NotConfined | Self::EnvironmentIncomplete => {
+                true
+            }
+            Self::ModuleNotLoaded
+            | Self::OnLoadFailed
+            | Self::AbiViolation
+            | Self::OutOfMemory
+            | Self::MissingSymbol
+            | Self::ResponseNotWritten => false,
+        }
+    }
+
     /// The number for `_exit(2)`.
     pub fn as_u8(self) -> u8 {
         self as u8

@@ -24,6 +24,7 @@ pub mod self_test;
 pub mod syscalls;
 
 use crate::syscalls::{die_with_parent, exit_now};
+use processes::Mark;
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, getppid, set_dumpable_behavior};
 use std::path::{Path, PathBuf};
@@ -115,6 +116,8 @@ pub struct Entered {
     pub module: PathBuf,
     /// How many processes of the same user are in this user namespace, beside this one; `None`: any number.
     pub others: Option<u64>,
+    /// For the supervisor, where there is one.
+    pub mark: Option<Mark>,
 }
 
 /// The supervisor and the first process.
@@ -128,7 +131,7 @@ const STRICT_OTHERS: u64 = 2;
 /// What can't be left, with the mend.
 pub fn enter(jail: &Jail, module: &Path) -> Result<Entered, JailError> {
     if jail.mode == Mode::Off {
-        return Ok(Entered { module: module.to_owned(), others: None });
+        return Ok(Entered { module: module.to_owned(), others: None, mark: None });
     }
     let is_root = identity::is_root();
     let makes_root = jail.mode == Mode::Strict;
@@ -147,7 +150,7 @@ pub fn enter(jail: &Jail, module: &Path) -> Result<Entered, JailError> {
     }
     if !makes_root {
         let others = if namespaces::leave_users()? { 0 } else { others_of_wrapper() };
-        return Ok(Entered { module: module.to_owned(), others: Some(others) });
+        return Ok(Entered { module: module.to_owned(), others: Some(others), mark: None });
     }
     let outside = identity::outside();
     namespaces::leave(jail.has_network() || !jail.join.is_empty())?;
@@ -164,8 +167,8 @@ pub fn enter(jail: &Jail, module: &Path) -> Result<Entered, JailError> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|source| JailError::Privileges { what: "being traced", source })?;
     // The last of these, since only a child is in the new PID namespace, and its parent should be as small as can be.
-    processes::split()?;
-    Ok(Entered { module, others: Some(STRICT_OTHERS) })
+    let mark = Some(processes::split()?);
+    Ok(Entered { module, others: Some(STRICT_OTHERS), mark })
 }
 
 /// The processes that a wrapper has in its namespaces: none where this is the first one, as nsjail starts it; else one,

@@ -1,5 +1,5 @@
-//! The wrapper for nsjail, as far as it can be tried where nsjail isn't installed: by a stand-in that says how it was called,
-//! and goes on by what it was told to start. `jail.rs` has the real one, where there is one.
+//! The wrapper for nsjail, as far as it can be tried where nsjail isn't installed: by a stand-in that says how it was
+//! called, and goes on by what it was told to start. `jail.rs` has the real one, where there is one.
 
 use crate::harness::{AUTHOR, Host, Site, binary};
 use serde_json::json;

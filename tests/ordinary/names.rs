@@ -29,8 +29,8 @@ fn a_name_is_looked_up_by_tcp() {
     }
 }
 
-/// The address that comes first is one at which nobody listens: without datagrams, glibc can't order them by whether they
-/// can be reached (gai.conf(5)), so that a client has to try one after the other, as nearly all do.
+/// The address that comes first is one at which nobody listens: without datagrams, glibc can't order them by whether
+/// they can be reached (gai.conf(5)), so that a client has to try one after the other, as nearly all do.
 #[test]
 fn a_server_is_reached_by_its_name_at_whichever_address_it_listens() {
     let address = serve_echo(echo);
@@ -52,7 +52,8 @@ fn without_a_network_no_name_is_found_and_that_is_an_error_that_can_be_handled()
     check_all(json!({}), &[("connections/no-name?at=localhost", "Uncategorized")]);
 }
 
-/// A host with a function that may look up names, and connect to these ports, on which `/etc/resolv.conf` names a server of these tests; or nothing, where they may not be that server.
+/// A host with a function that may look up names, and connect to these ports, on which `/etc/resolv.conf` names a
+/// server of these tests; or nothing, where they may not be that server.
 fn host_with_name_server(connect: &[u16]) -> Option<Host> {
     static SERVER: OnceLock<Option<Ipv4Addr>> = OnceLock::new();
     let Some(server) = SERVER.get_or_init(serve) else {
@@ -66,8 +67,8 @@ fn host_with_name_server(connect: &[u16]) -> Option<Host> {
     Some(Host::with(site, |command| show_as_resolv_conf(&file, command)))
 }
 
-/// Runs a command where one file lies over `/etc/resolv.conf`, which is a mount namespace of its own. Whoever isn't root
-/// can be it in a user namespace, and must not stay it, or the host would think that it can become other users.
+/// Runs a command where one file lies over `/etc/resolv.conf`, which is a mount namespace of its own. Whoever isn't
+/// root can be it in a user namespace, and must not stay it, or the host would think that it can become other users.
 fn show_as_resolv_conf(file: &Path, command: &mut Command) {
     let (unshare, then) = match is_root() {
         true => ("-m", ""),

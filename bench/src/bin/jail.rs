@@ -17,9 +17,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Measures what a jail costs: the host in each of its own, and a CGI program under lighttpd with bubblewrap and without,
-/// alternating between them. Prints a table, and how the host's strict jail does against the others.
-/// Host, runner and module must be built for release before; what is missing is named with the command that builds it.
+/// Measures what a jail costs: the host in each of its own, and a CGI program under lighttpd with bubblewrap and
+/// without, alternating between them. Prints a table, and how the host's strict jail does against the others. Host,
+/// runner and module must be built for release before; what is missing is named with the command that builds it.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How long the whole run measures

@@ -5,8 +5,8 @@
 //! Each other file is one theme, with a table of its attempts; the host's own list of them says what each is for.
 //!
 //! Nothing here does lasting harm where no jail stops it, to root either: signals go to victims that the check has
-//! started, what can't be taken back is asked for with arguments that the kernel refuses behind its check of rights, and
-//! every bomb has a cap.
+//! started, what can't be taken back is asked for with arguments that the kernel refuses behind its check of rights,
+//! and every bomb has a cap.
 
 mod found;
 mod params;

@@ -1,5 +1,5 @@
-//! Starting processes and programs. Children end at once; a program that is executed in this process's place writes where
-//! the response should go, by which the host knows that it ran.
+//! Starting processes and programs. Children end at once; a program that is executed in this process's place writes
+//! where the response should go, by which the host knows that it ran.
 
 use crate::Attempt;
 use crate::descriptors;

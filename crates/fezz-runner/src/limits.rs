@@ -55,8 +55,8 @@ pub struct Limits {
 pub fn apply(limits: &Limits, others: Option<u64>) -> Result<(), LimitError> {
     // A core file holds the request, and lands in whatever folder this is.
     lower("the size of core files", Resource::Core, 0)?;
-    // More than a function of one request needs. Each can hold kernel memory that no other limit counts: a socket of a pair
-    // 220 KiB, an epoll instance watches of which a user has a number for all of its processes.
+    // More than a function of one request needs. Each can hold kernel memory that no other limit counts: a socket of a
+    // pair 220 KiB, an epoll instance watches of which a user has a number for all of its processes.
     lower("open files", Resource::Nofile, OPEN_FILES)?;
     // Of these, too, a user has a number for all of its processes, the host's among them.
     lower("queued signals", Resource::Sigpending, QUEUED_SIGNALS)?;

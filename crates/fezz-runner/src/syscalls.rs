@@ -16,17 +16,19 @@ unsafe extern "C" {
     static mut stdout: *mut libc::FILE;
 }
 
-/// Has C's stdout pass on each line as it ends, as it does on a terminal, and not some KiB at a time: else a function that
-/// crashes, or is killed at its deadline, leaves nothing of what it printed (setbuf(3)). Before anything is printed.
+/// Has C's stdout pass on each line as it ends, as it does on a terminal, and not some KiB at a time: else a function
+/// that crashes, or is killed at its deadline, leaves nothing of what it printed (setbuf(3)). Before anything is
+/// printed.
 pub fn buffer_stdout_by_line() {
     // SAFETY: no other thread is there yet that could assign to it.
     let stream = unsafe { stdout };
-    // SAFETY: the stream is open, unused so far, and keeps the buffer of its own. It can't fail for a mode that there is.
+    // SAFETY: the stream is open, unused so far, and keeps the buffer of its own. It can't fail for a mode that there
+    // is.
     unsafe { libc::setvbuf(stream, std::ptr::null_mut(), libc::_IOLBF, 0) };
 }
 
-/// Passes on what C's stdout still holds: nobody else does, since [`exit_now`] doesn't. Not of all streams, one of which
-/// a thread might have locked that waits for input.
+/// Passes on what C's stdout still holds: nobody else does, since [`exit_now`] doesn't. Not of all streams, one of
+/// which a thread might have locked that waits for input.
 pub fn flush_stdout() {
     // SAFETY: a module may assign to it (stdout(3)), but not from another thread while others use it: that is C's rule.
     let stream = unsafe { stdout };
@@ -129,8 +131,8 @@ fn wipe_environment() {
     }
 }
 
-/// Has glibc's malloc share two arenas between all threads, each of which reserves 64 MiB of addresses, instead of eight a
-/// processor (mallopt(3)).
+/// Has glibc's malloc share two arenas between all threads, each of which reserves 64 MiB of addresses, instead of
+/// eight a processor (mallopt(3)).
 pub fn use_few_arenas() {
     // SAFETY: has no precondition; an unknown parameter would be refused.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };

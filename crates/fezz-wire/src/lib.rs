@@ -88,6 +88,6 @@ pub use response::{ErrorKind, FezzWireError, FezzWireResponse};
 /// that knows its depth needs no recursion.
 pub const NESTING_MAX: usize = 3;
 
-/// The most headers, path parameters, or keys of any map, in a message. HTTP servers stop near a hundred; this only keeps a message
-/// of three-byte pairs from costing many times its size when decoded.
+/// The most headers, path parameters, or keys of any map, in a message. HTTP servers stop near a hundred; this only
+/// keeps a message of three-byte pairs from costing many times its size when decoded.
 pub const PAIRS_MAX: usize = 1024;

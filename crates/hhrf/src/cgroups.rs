@@ -1,5 +1,5 @@
-//! A cgroup for each request, where the host was given one to divide (cgroups(7), version 2): the kernel then counts all
-//! memory that a request uses, whatever kind it is of, and all of its processes.
+//! A cgroup for each request, where the host was given one to divide (cgroups(7), version 2): the kernel then counts
+//! all memory that a request uses, whatever kind it is of, and all of its processes.
 
 use crate::catalogue::Limits;
 use rustix::io::Errno;
@@ -74,8 +74,8 @@ const HOST: &str = "hhrf";
 /// How the cgroups of requests begin.
 const PREFIX: &str = "request-";
 
-/// Beside what the manifest allows: the supervisor, page tables, kernel memory behind pipes and threads' stacks, and the
-/// pages of libraries that this request is the first to read.
+/// Beside what the manifest allows: the supervisor, page tables, kernel memory behind pipes and threads' stacks, and
+/// the pages of libraries that this request is the first to read.
 const MEMORY_BESIDE_BYTES: u64 = 32 << 20;
 
 /// The supervisor and the jail's first process.

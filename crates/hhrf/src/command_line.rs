@@ -29,14 +29,14 @@ pub struct CommandLine {
 pub enum Command {
     /// Try what a jail must hold, by real attempts to escape through the configured runner, and print what came of each
     ///
-    /// It takes the flags and variables of the host, so that what is checked is what serves; but it serves a root of its
-    /// own, on a port of its own, to itself alone. Below TMPDIR it needs a folder from which modules can be loaded.
+    /// It takes the flags and variables of the host, so that what is checked is what serves; but it serves a root of
+    /// its own, on a port of its own, to itself alone. Below TMPDIR it needs a folder from which modules can be loaded.
     ///
     /// No attempt does lasting harm where it works, to root either: it can be run with no jail at all, to see that it
     /// fails.
     ///
-    /// Exit status: 0 if every attempt that could be made was held; 1 if one worked or ended in a way that tells nothing,
-    /// or if the check itself couldn't be run.
+    /// Exit status: 0 if every attempt that could be made was held; 1 if one worked or ended in a way that tells
+    /// nothing, or if the check itself couldn't be run.
     CheckJail(Box<CheckJail>),
 
     /// Sleep until stdin ends: what check-jail aims at

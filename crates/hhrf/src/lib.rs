@@ -4,7 +4,8 @@
 //!
 //! Then, in the order that a request meets them:
 //!
-//! 1. [`serve`]: an address. [`connection`](mod@connection): HTTP/1.1 or HTTP/2; [`sending`] is what it owes its client.
+//! 1. [`serve`]: an address. [`connection`](mod@connection): HTTP/1.1 or HTTP/2; [`sending`] is what it owes its
+//!    client.
 //! 2. [`walk`]: the stages, one after the other. [`own`] is what the host answers itself; [`exchange`] is the one line
 //!    that each request leaves in the log, under its [`identity`].
 //! 3. [`route`](mod@route): which function.
@@ -18,7 +19,8 @@
 //! [`host`] is what all requests share, [`metrics`] what is counted, [`log`] where it is told, and [`run`](fn@run)
 //! brings it up and down.
 //!
-//! Beside all that: [`check_jail`](mod@check_jail) tries what its runner's jail holds. [`command_line`] is where a program of this begins.
+//! Beside all that: [`check_jail`](mod@check_jail) tries what its runner's jail holds. [`command_line`] is where a
+//! program of this begins.
 #![forbid(unsafe_code)]
 
 pub mod settings;

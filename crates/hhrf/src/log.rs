@@ -25,8 +25,8 @@ pub fn start(format: LogFormat) -> WorkerGuard {
     guard
 }
 
-/// Logs for the whole process into memory, for whoever embeds a host and asks what it said. For little: nothing is thrown
-/// away but by [`CollectedLog::clear`].
+/// Logs for the whole process into memory, for whoever embeds a host and asks what it said. For little: nothing is
+/// thrown away but by [`CollectedLog::clear`].
 pub fn collect() -> CollectedLog {
     let log = CollectedLog::default();
     let writer = log.clone();

@@ -156,7 +156,8 @@ async fn serve(
     children: Children,
     jail: Jail,
 ) -> Result<Ended, StartError> {
-    // From here on SIGHUP no longer ends the process, though nobody follows it yet: what it asks for has just been done.
+    // From here on SIGHUP no longer ends the process, though nobody follows it yet: what it asks for has just been
+    // done.
     let _hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
     let main = bind(settings.listen).await?;
     let admin = match settings.admin {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-/// A request that gets no function's answer though none failed. Its text is for the client too: it tells nothing but the client's own request
-/// and the limits that it met.
+/// A request that gets no function's answer though none failed. Its text is for the client too: it tells nothing but
+/// the client's own request and the limits that it met.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No function, no route.

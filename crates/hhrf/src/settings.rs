@@ -140,8 +140,8 @@ pub struct Layer {
     #[arg(long, env = "HHRF_UID_BASE", value_name = "UID")]
     uid_base: Option<u32>,
 
-    /// A cgroup (version 2) delegated to this user, to be divided between requests, so that all of their memory counts; `own`
-    /// stands for the one that this program is in. Only with --jail strict [default: none]
+    /// A cgroup (version 2) delegated to this user, to be divided between requests, so that all of their memory counts;
+    /// `own` stands for the one that this program is in. Only with --jail strict [default: none]
     #[arg(long, env = "HHRF_CGROUP", value_name = "FOLDER")]
     cgroup: Option<PathBuf>,
 

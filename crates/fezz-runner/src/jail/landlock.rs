@@ -1,6 +1,7 @@
 //! Landlock: which files may be opened for what, which TCP ports reached, and nobody outside signalled (landlock(7)).
 //!
-//! A second line behind the root and the network namespace where this process made those; the first one where a wrapper did.
+//! A second line behind the root and the network namespace where this process made those; the first one where a wrapper
+//! did.
 
 use super::view;
 use landlock::{
@@ -25,14 +26,13 @@ pub enum LandlockError {
     Rules(#[source] RulesetError),
 }
 
-/// Restricts this process, for good, to reading `module` and what `view.rs` lists, to writing in the scratch, if there is
-/// one, and to connecting to `ports`,
-/// if there are any, and to port 53.
+/// Restricts this process, for good, to reading `module` and what `view.rs` lists, to writing in the scratch, if there
+/// is one, and to connecting to `ports`, if there are any, and to port 53.
 ///
 /// # Errors
 ///
-/// The kernel lacks what is needed. What it may lack, because other steps restrict the same, are the scopes (Linux 6.12)
-/// and truncation, moves between folders and device ioctls as rights of their own.
+/// The kernel lacks what is needed. What it may lack, because other steps restrict the same, are the scopes (Linux
+/// 6.12) and truncation, moves between folders and device ioctls as rights of their own.
 pub fn restrict(module: &Path, has_scratch: bool, ports: &[u16]) -> Result<(), LandlockError> {
     let mut rules = ruleset(!ports.is_empty())?;
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;

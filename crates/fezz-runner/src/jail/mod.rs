@@ -1,9 +1,10 @@
 //! The jail: what this process gives up before it loads a module, which is assumed to be hostile.
 //!
-//! In the order in which things are given up: [`identity`] (who it is), [`namespaces`] (what it shares), [`root`] (which files
-//! there are; [`view`] lists them), [`processes`] (which others), [`capabilities`], [`landlock`](mod@landlock) (which files may be opened
-//! for what), [`seccomp`] (which system calls may be made; [`policy`] lists them); then [`self_test`] tries whether it holds. The limits
-//! of memory and the like are in [`crate::limits`].
+//! In the order in which things are given up: [`identity`] (who it is), [`namespaces`] (what it shares), [`root`]
+//! (which files there are; [`view`] lists them), [`processes`] (which others), [`capabilities`],
+//! [`landlock`](mod@landlock) (which files may be opened for what), [`seccomp`] (which system calls may be made;
+//! [`policy`] lists them); then [`self_test`] tries whether it holds. The limits of memory and the like are in
+//! [`crate::limits`].
 //!
 //! [`syscalls`] has the unsafe ones.
 

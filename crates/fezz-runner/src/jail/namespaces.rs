@@ -62,8 +62,9 @@ pub fn join(descriptors: &[u32]) -> Result<(), NamespaceError> {
     Ok(())
 }
 
-/// Inside a wrapper: makes a user namespace, if that can be had and this process's ids be mapped into it. A wrapper that makes one itself
-/// forbids others, or hides /proc; behind one that doesn't, the limit of threads would count all that this user runs.
+/// Inside a wrapper: makes a user namespace, if that can be had and this process's ids be mapped into it. A wrapper
+/// that makes one itself forbids others, or hides /proc; behind one that doesn't, the limit of threads would count all
+/// that this user runs. Returns whether it is made.
 ///
 /// # Errors
 ///

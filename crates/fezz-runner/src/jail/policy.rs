@@ -1,8 +1,8 @@
 //! The system calls that a module may make, as data: each with who needs it. Whatever isn't listed is refused with
 //! `EPERM`; what stands in [`UNKNOWN`] with `ENOSYS`, so that libraries fall back on an older call.
 //!
-//! `build.rs` compiles these lists into filters; `seccomp.rs` installs one of them. An addition here widens what a hostile
-//! module can reach of the kernel, for all functions: name who can't do without, and say why that is safe.
+//! `build.rs` compiles these lists into filters; `seccomp.rs` installs one of them. An addition here widens what a
+//! hostile module can reach of the kernel, for all functions: name who can't do without, and say why that is safe.
 
 use libc::c_long;
 
@@ -60,8 +60,8 @@ macro_rules! calls {
     };
 }
 
-/// A thread: everything is shared, and no namespace is new. The bits are those of clone(2) that make the difference. With
-/// descriptors of its own, each thread would have its own limit of them.
+/// A thread: everything is shared, and no namespace is new. The bits are those of clone(2) that make the difference.
+/// With descriptors of its own, each thread would have its own limit of them.
 const A_THREAD: Test = Test::Bits {
     mask: (libc::CLONE_VM
         | libc::CLONE_FS
@@ -81,8 +81,8 @@ const A_THREAD: Test = Test::Bits {
         as u32,
 };
 
-/// Memory that is the process's own: MAP_PRIVATE alone of the types in the lowest four bits, and none of the pool of huge
-/// pages, which is the machine's.
+/// Memory that is the process's own: MAP_PRIVATE alone of the types in the lowest four bits, and none of the pool of
+/// huge pages, which is the machine's.
 const PRIVATE_MEMORY: Test = Test::Bits {
     mask: (libc::MAP_TYPE | libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN | libc::MAP_HUGETLB) as u32,
     value: (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u32,
@@ -297,8 +297,8 @@ pub const NETWORK: &[Allowed] = calls! {
     SYS_recvmsg => "reads into several buffers",
 };
 
-/// What a function may do, too, whose manifest has `limits.scratch_bytes`: what changes files, and what acts on those that
-/// may only be read, the host's libraries among them (locks, modes, fsync).
+/// What a function may do, too, whose manifest has `limits.scratch_bytes`: what changes files, and what acts on those
+/// that may only be read, the host's libraries among them (locks, modes, fsync).
 pub const SCRATCH: &[Allowed] = calls! {
     SYS_creat => "C code: open in another form",
     SYS_msync => "databases and memmap2, which write to the scratch through memory",

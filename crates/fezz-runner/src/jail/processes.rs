@@ -6,8 +6,8 @@
 //! `- module's (PID 2)  in the new one: goes on
 //! ```
 //!
-//! The module isn't PID 1 itself, because that one ignores what has no handler: its abort(3) would look like a segfault,
-//! its SIGSTOP and its limit of processor time do nothing (pid_namespaces(7)).
+//! The module isn't PID 1 itself, because that one ignores what has no handler: its abort(3) would look like a
+//! segfault, its SIGSTOP and its limit of processor time do nothing (pid_namespaces(7)).
 
 use super::{capabilities, syscalls};
 use crate::channel;
@@ -27,7 +27,8 @@ pub struct ProcessError {
     source: Errno,
 }
 
-/// Tells the supervisor that the module's code begins, which then believes no exit status any more that says it never ran.
+/// Tells the supervisor that the module's code begins, which then believes no exit status any more that says it never
+/// ran.
 #[derive(Debug)]
 pub struct Mark(OwnedFd);
 
@@ -88,8 +89,8 @@ fn supervise(module: Pid, first: Pid, marks: &OwnedFd) -> ! {
     exit_now(ended.exit_status().map_or(1, believed))
 }
 
-/// The exit status, unless it says of a module that ran that it never did: by the runner's codes, or by those of a shell
-/// that can't execute it.
+/// The exit status, unless it says of a module that ran that it never did: by the runner's codes, or by those of a
+/// shell that can't execute it.
 fn believed(status: i32) -> u8 {
     let says_never_ran = [126, 127].contains(&status)
         || ExitCode::from_status(status).is_some_and(ExitCode::is_before_the_module);

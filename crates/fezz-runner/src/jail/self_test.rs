@@ -1,5 +1,5 @@
-//! Tries what must be impossible by now, and refuses to go on if any of it works: a restriction that is in force only on
-//! paper would else be noticed by nobody.
+//! Tries what must be impossible by now, and refuses to go on if any of it works: a restriction that is in force only
+//! on paper would else be noticed by nobody.
 
 use super::syscalls::{ALWAYS_REFUSED, REFUSED_WITHOUT_NETWORK};
 use rustix::fs::{Mode, OFlags, open};

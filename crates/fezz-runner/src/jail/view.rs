@@ -1,5 +1,5 @@
-//! What a module sees of the host's files, as data: each with who needs it. `root.rs` builds a root of it, `landlock.rs`
-//! lets read it. What a system doesn't have is left out.
+//! What a module sees of the host's files, as data: each with who needs it. `root.rs` builds a root of it,
+//! `landlock.rs` lets read it. What a system doesn't have is left out.
 
 /// Folders and files that every function may read.
 pub const ALWAYS: &[(&str, &str)] = &[

@@ -88,7 +88,8 @@ pub struct Limits {
     pub cpu_ms: u64,
     /// Threads of one process, its first among them.
     pub threads: u64,
-    /// A folder `/tmp` that the function may write to, in memory and gone with the request, in bytes. Left out, or 0: none.
+    /// A folder `/tmp` that the function may write to, in memory and gone with the request, in bytes. Left out, or 0:
+    /// none.
     pub scratch_bytes: u64,
     /// The request's body, in bytes.
     pub request_body_bytes: u64,

@@ -68,8 +68,8 @@ pub struct CatalogueError {
 }
 
 impl Catalogue {
-    /// Reads `<root>/functions`, and keeps the modules in `store`. What is as it was in `previous` is taken from there, with its places; what is broken
-    /// now and was served before is served on.
+    /// Reads `<root>/functions`, and keeps the modules in `store`. What is as it was in `previous` is taken from there,
+    /// with its places; what is broken now and was served before is served on.
     ///
     /// # Errors
     ///

@@ -106,7 +106,8 @@ fn by_word(word: Word, machine: &Machine) -> Judgement {
 /// The process ended, or was ended, without a word.
 fn without_word(attempt: &Attempt, answer: &Answer, reason: String) -> Judgement {
     let kind = answer.kind.as_str();
-    // A limit ends a process by SIGKILL, SIGXCPU or SIGXFSZ; other signals are a bug, which no jail is to be praised for.
+    // A limit ends a process by SIGKILL, SIGXCPU or SIGXFSZ; other signals are a bug, which no jail is to be praised
+    // for.
     let is_ended = matches!(kind, "out_of_memory" | "deadline_exceeded")
         || (kind == "function_crashed" && ENDS.iter().any(|signal| reason.contains(signal)));
     let verdict = match attempt.expected {

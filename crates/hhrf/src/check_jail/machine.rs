@@ -16,7 +16,8 @@ const HOLLOW: [(&str, &str); 3] =
     [("iopl", "io_bitmap_share"), ("ioperm", "io_bitmap_share"), ("x32", "x32_sys_call")];
 
 impl Machine {
-    /// Asks the kernel for its symbols. A call that was left out of it is there too, but weak (`W`): it only says ENOSYS.
+    /// Asks the kernel for its symbols. A call that was left out of it is there too, but weak (`W`): it only says
+    /// ENOSYS.
     pub fn look() -> Self {
         let symbols = fs::read_to_string("/proc/kallsyms").ok();
         let strong = |line: &str| Some(line.split_once(" T ")?.1.split_whitespace().next()?.to_owned());

@@ -1,5 +1,6 @@
-//! `hhrf check-jail`: an operator's acceptance test of their own machine, runner and jail. A hostile module, shipped with
-//! the host, tries to leave its jail, one attempt a request, on the road of every request: catalogue, executor, runner.
+//! `hhrf check-jail`: an operator's acceptance test of their own machine, runner and jail. A hostile module, shipped
+//! with the host, tries to leave its jail, one attempt a request, on the road of every request: catalogue, executor,
+//! runner.
 //!
 //! 1. [`secret`]: the host's environment gets something to be found in it.
 //! 2. [`site`]: a root with the module, under several manifests. [`baits`]: what an attempt is to reach, [`sockets`]

@@ -218,8 +218,8 @@ struct Check<'a> {
     log: &'a CollectedLog,
     address: SocketAddr,
     logged_bytes_max: usize,
-    /// Why functions with these manifests don't run here: Landlock knows no ports before Linux 6.7, and a wrapper may give
-    /// no scratch. A jail that can't grant something fails closed.
+    /// Why functions with these manifests don't run here: Landlock knows no ports before Linux 6.7, and a wrapper may
+    /// give no scratch. A jail that can't grant something fails closed.
     not_to_be_had: HashMap<&'static str, String>,
 }
 

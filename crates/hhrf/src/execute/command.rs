@@ -11,8 +11,8 @@ use tokio::time::Instant;
 /// Well behind the host's own killing, which can tell a deadline from a crash.
 const OWN_TIMEOUT_BEYOND_DEADLINE: Duration = Duration::from_secs(2);
 
-/// How a request of `function` is served: by a process that is confined by `jail` in `cgroup`, and ends itself some time after the
-/// deadline, should this host be gone by then.
+/// How a request of `function` is served: by a process that is confined by `jail` in `cgroup`, and ends itself some
+/// time after the deadline, should this host be gone by then.
 pub fn command(
     runner: &Path,
     jail: &Jail,

@@ -1,8 +1,8 @@
 //! Third stage: a process answers, or doesn't.
 //!
 //! [`spawn`] walks through one request: [`command`](mod@command) is how its process is started, [`message`] what it
-//! sends, [`request_writer`] sends it; [`process`] is its process, killed and reaped on every way out; [`response_reader`] takes what it answers and [`stderr_log`] what it
-//! logs; [`failure`] is what can go wrong.
+//! sends, [`request_writer`] sends it; [`process`] is its process, killed and reaped on every way out;
+//! [`response_reader`] takes what it answers and [`stderr_log`] what it logs; [`failure`] is what can go wrong.
 
 pub mod command;
 pub mod failure;

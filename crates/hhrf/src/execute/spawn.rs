@@ -149,8 +149,8 @@ impl Spawn {
         Ok(ended.status)
     }
 
-    /// Not of what a strict jail consists of, whose own end takes a moment once its supervisor is killed; nothing else can
-    /// be left of it.
+    /// Not of what a strict jail consists of, whose own end takes a moment once its supervisor is killed; nothing else
+    /// can be left of it.
     fn tell_of_strays(&self, processes: usize, request: Option<&AdmittedRequest>) {
         if processes > 0 && self.jail.mode() != JailMode::Strict {
             tracing::warn!(

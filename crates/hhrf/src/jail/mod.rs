@@ -1,5 +1,6 @@
-//! How the host has its runners confine themselves: the [`mode`], and what a runner needs for it of its host, which is a uid
-//! ([`uids`]), an [empty network](network) and a cgroup ([`crate::cgroups`]). A [`trial`] at the start tells whether it works.
+//! How the host has its runners confine themselves: the [`mode`], and what a runner needs for it of its host, which is
+//! a uid ([`uids`]), an [empty network](network) and a cgroup ([`crate::cgroups`]). A [`trial`] at the start tells
+//! whether it works.
 
 pub mod mode;
 pub mod network;

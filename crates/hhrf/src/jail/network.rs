@@ -1,5 +1,5 @@
-//! A network without anything in it, which all jails of a host share: to make one for each request would cost as much as
-//! all else in the jail.
+//! A network without anything in it, which all jails of a host share: to make one for each request would cost as much
+//! as all else in the jail.
 
 use super::trial::{PATIENCE, TrialError, end_of};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -85,6 +85,8 @@ impl Answer {
             match stream.read(&mut piece) {
                 Ok(0) => break,
                 Ok(read) => bytes.extend_from_slice(&piece[..read]),
+                // A socket with a timeout isn't read on by itself behind a stop, or a freeze, of the process (signal(7)).
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) if Self::parse(&bytes, Duration::ZERO).is_some() => {
                     eprintln!("the connection ended with {error} behind a whole response");
                     break;

@@ -4,7 +4,7 @@
 use super::trial::{PATIENCE, TrialError, end_of};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
-use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::io::{FdFlags, fcntl_setfd, retry_on_intr};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -48,7 +48,7 @@ fn take_hold(holder: &mut Child, is_root: bool) -> Result<Vec<OwnedFd>, TrialErr
 fn wait_for_word(holder: &mut Child) -> Result<(), TrialError> {
     let Some(mut stdout) = holder.stdout.take() else { return Err(TrialError::Silent) };
     let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
-    let ready = poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&patience));
+    let ready = retry_on_intr(|| poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&patience)));
     if ready.map_err(|error| TrialError::Io(error.into()))? == 0 {
         return Err(TrialError::Silent);
     }

@@ -169,7 +169,7 @@ fn limits_are_those_of_the_manifest_and_hard() {
     let limits = json!({"limits": {"memory_bytes": 64 << 20, "threads": 5, "cpu_ms": 7000}});
     for_each_user(limits, |jailed| {
         assert_eq!(jailed.limit("Max core file size"), ["0", "0"]);
-        assert_eq!(jailed.limit("Max open files"), ["256", "256"]);
+        assert_eq!(jailed.limit("Max open files"), ["64", "64"]);
         assert_eq!(jailed.limit("Max pending signals"), ["256", "256"]);
         assert_eq!(jailed.limit("Max data size"), ["67108864", "67108864"]);
         assert_eq!(jailed.limit("Max cpu time"), ["7", "8"]);

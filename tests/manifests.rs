@@ -76,6 +76,7 @@ manifests! {
     too_many_ports_are_out_of_range: with(&format!(r#""network": {{"connect": {:?}}}"#, (1..=65).collect::<Vec<_>>())) => "key `network.connect` is 65", "up to 64";
     a_misspelt_key_of_the_network_gets_the_nearest: with(r#""network": {"conect": []}"#) => "key `network.conect` is unknown", "did you mean `connect`?";
     a_scratch_beyond_all_memory_is_out_of_range: with(r#""limits": {"scratch_bytes": 1099511627776}"#) => "key `limits.scratch_bytes` is 1099511627776", "1 GiB";
+    too_few_descriptors_are_out_of_range: with(r#""limits": {"descriptors": 3}"#) => "key `limits.descriptors` is 3", "16 to 1024";
     no_thread_is_out_of_range: with(r#""limits": {"threads": 0}"#) => "key `limits.threads` is 0", "1 to 10000";
     a_bad_variable_is_named: with(r#""env": {"A-B": "x"}"#) => "key `env` holds the name `A-B`", "letters, digits and `_`";
     a_variable_with_nul_is_named: with(r#""env": {"A": "x\u0000y"}"#) => "key `env.A` holds a NUL";

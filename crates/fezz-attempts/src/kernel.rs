@@ -38,6 +38,9 @@ pub(crate) const PROBES: &[Probe] = probes! {
     "file-service" nfsservctl SYS_nfsservctl (0, 0, 0);
     // A thread, but for its descriptors; and a pair of flags that the kernel refuses.
     "own-descriptors" clone SYS_clone (NOT_QUITE_A_THREAD, 0, 0, 0, 0);
+    // A range that is none, which the kernel refuses.
+    "unshare-descriptors" close_range SYS_close_range (1, 0, libc::CLOSE_RANGE_UNSHARE);
+    "send-file" sendfile SYS_sendfile (NO_FD, NO_FD, 0, 0);
     "huge-pages" mmap SYS_mmap (0, 0, 0, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_HUGETLB, NO_FD, 0);
     "write-through-library" fsync SYS_fsync (NO_FD);
     "lock-library" flock SYS_flock (NO_FD, libc::LOCK_SH);

@@ -246,7 +246,7 @@ fn memory_in_pipes(params: &Params<'_>) -> Found {
 }
 
 fn descriptor_bomb(_: &Params<'_>) -> Found {
-    const LIMIT: usize = 256;
+    const LIMIT: usize = 64;
     const DESCRIPTORS_MAX: usize = 4096;
     let mut highest = 0;
     let mut stopped = None;

@@ -28,8 +28,8 @@ pub enum LimitError {
 /// [`Resource::Data`] bounds what is writable; this, what was written and then made read-only.
 const ADDRESSES_BEYOND_MEMORY_BYTES: u64 = 256 << 20;
 
-/// Threads, connections and files of one request.
-const OPEN_FILES: u64 = 256;
+/// What select(2) can name, where nobody says otherwise.
+const DESCRIPTORS: u64 = 1024;
 
 /// Timers and queued signals of one process.
 const QUEUED_SIGNALS: u64 = 256;
@@ -41,6 +41,8 @@ pub struct Limits {
     pub memory_bytes: Option<u64>,
     /// Processor time.
     pub cpu_ms: Option<u64>,
+    /// Open descriptors.
+    pub descriptors: Option<u64>,
     /// Threads, the first among them.
     pub threads: Option<u64>,
 }
@@ -55,9 +57,9 @@ pub struct Limits {
 pub fn apply(limits: &Limits, others: Option<u64>) -> Result<(), LimitError> {
     // A core file holds the request, and lands in whatever folder this is.
     lower("the size of core files", Resource::Core, 0)?;
-    // More than a function of one request needs. Each can hold kernel memory that no other limit counts: a socket of a
-    // pair 220 KiB, an epoll instance watches of which a user has a number for all of its processes.
-    lower("open files", Resource::Nofile, OPEN_FILES)?;
+    // Each can hold kernel memory that no other limit counts, a socket of a pair 220 KiB; and epoll watches, of which a user
+    // has a number for all of its processes, grow with the third power of it.
+    lower("open files", Resource::Nofile, limits.descriptors.unwrap_or(DESCRIPTORS))?;
     // Of these, too, a user has a number for all of its processes, the host's among them.
     lower("queued signals", Resource::Sigpending, QUEUED_SIGNALS)?;
     syscalls::use_few_arenas();

@@ -28,6 +28,7 @@ options:
   --scratch-bytes N     let it write to /tmp, in memory, up to N bytes (default: nowhere)
   --cgroup FOLDER       go into this cgroup (version 2) first
   --uid N               who to be, where this process is root (default: 65534, nobody)
+  --descriptors N       the most open descriptors (default: 1024)
   --threads N           the most threads, with the first one; only in a jail (default: no limit)
   --memory-bytes N      the most private memory, in bytes (default: no limit)
   --cpu-ms N            the most processor time, in milliseconds, rounded up to seconds (default: no limit)
@@ -115,6 +116,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             Some("--connect") => jail.connect.push(number("--connect", &value()?)?),
             Some("--scratch-bytes") => jail.scratch_bytes = number("--scratch-bytes", &value()?)?,
             Some("--uid") => jail.uid = Some(unprivileged(number("--uid", &value()?)?)?),
+            Some("--descriptors") => limits.descriptors = Some(number("--descriptors", &value()?)?),
             Some("--threads") => limits.threads = Some(number("--threads", &value()?)?),
             Some("--memory-bytes") => limits.memory_bytes = Some(number("--memory-bytes", &value()?)?),
             Some("--cpu-ms") => limits.cpu_ms = Some(number("--cpu-ms", &value()?)?),
@@ -203,14 +205,14 @@ mod tests {
                 connect: vec![53, 443],
                 scratch_bytes: 9,
             },
-            limits: Limits { memory_bytes: Some(1024), cpu_ms: None, threads: Some(3) },
+            limits: Limits { memory_bytes: Some(1024), cpu_ms: None, descriptors: Some(6), threads: Some(3) },
             is_trial: false,
             cgroup: None,
             timeout_ms: None,
         };
         check(
             "--function f --env A /m/libm.so --function-version v1 --memory-bytes 1024 --env B=c=d --jail inner \
-             --uid 7 --join 5 --connect 53 --connect 443 --scratch-bytes 9 --threads 3",
+             --uid 7 --join 5 --connect 53 --connect 443 --scratch-bytes 9 --threads 3 --descriptors 6",
             Ok(Command::Run(Box::new(options))),
         );
         check("--nonsense m.so", Err("unknown option `--nonsense`"));

@@ -100,8 +100,12 @@ const TCP: Test = Test::Is(libc::IPPROTO_TCP as u32);
 const IPV6: Test = Test::Is(libc::IPPROTO_IPV6 as u32);
 const SOCKET: Test = Test::Is(libc::SOL_SOCKET as u32);
 
-/// What is sent goes over a connection: fast open makes one, beside connect(2) and Landlock's rule on it (tcp(7)).
-const NO_FAST_OPEN: Test = Test::Bits { mask: libc::MSG_FASTOPEN as u32, value: 0 };
+/// What is sent goes over a connection: fast open makes one, beside connect(2) and Landlock's rule on it (tcp(7)). And no
+/// urgent bytes, for which Unix sockets have code that nobody else uses.
+const PLAIN_SENDING: Test = Test::Bits { mask: (libc::MSG_FASTOPEN | libc::MSG_OOB) as u32, value: 0 };
+
+/// Nothing but what was sent.
+const PLAIN_RECEIVING: Test = Test::Bits { mask: (libc::MSG_ERRQUEUE | libc::MSG_OOB) as u32, value: 0 };
 
 /// What every function may do.
 pub const ALWAYS: &[Allowed] = calls! {
@@ -203,7 +207,9 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_pwritev => "files in the scratch",
     SYS_pwritev2 [5: Test::Is(0)] => "files in the scratch",
     SYS_close => "all",
-    SYS_close_range => "libraries that close what they don't know",
+    // Not CLOSE_RANGE_UNSHARE, by which a thread gets descriptors, and a limit of them, of its own.
+    SYS_close_range [2: Test::Is(0)] => "libraries that close what they don't know",
+    SYS_close_range [2: Test::Is(libc::CLOSE_RANGE_CLOEXEC)] => "the same, for an exec",
     SYS_lseek => "files, stdio",
     SYS_dup => "stdio",
     SYS_dup2 => "stdio",
@@ -224,8 +230,8 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_pipe2 => "runtimes that wake themselves",
     SYS_eventfd2 => "tokio, which wakes itself",
     SYS_socketpair [0: Test::Is(libc::AF_UNIX as u32), 1: STREAM] => "tokio, with its feature `signal`: it reaches nobody else",
-    SYS_sendto [3: NO_FAST_OPEN, 4: Test::IsNull] => "the standard library's writes to that pair, or to a connection",
-    SYS_recvfrom [4: Test::IsNull] => "the same, reads",
+    SYS_sendto [3: PLAIN_SENDING, 4: Test::IsNull] => "the standard library's writes to that pair, or to a connection",
+    SYS_recvfrom [3: PLAIN_RECEIVING, 4: Test::IsNull] => "the same, reads",
     SYS_shutdown => "the ends of connections",
 
     // Waiting.
@@ -264,7 +270,6 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_fadvise64 [3: Test::Is(libc::POSIX_FADV_NORMAL as u32)] => "readers of large files",
     SYS_fadvise64 [3: Test::Is(libc::POSIX_FADV_RANDOM as u32)] => "readers of large files",
     SYS_fadvise64 [3: Test::Is(libc::POSIX_FADV_SEQUENTIAL as u32)] => "readers of large files",
-    SYS_sendfile => "copies of files",
 };
 
 /// What a function may do, too, whose manifest has `network.connect`: TCP to the ports that Landlock allows. No
@@ -276,7 +281,19 @@ pub const NETWORK: &[Allowed] = calls! {
     SYS_socket [0: Test::Is(libc::AF_INET6 as u32), 1: STREAM, 2: Test::Is(0)] => "TCP over IPv6",
     SYS_socket [0: Test::Is(libc::AF_INET6 as u32), 1: STREAM, 2: TCP] => "the same, named",
     SYS_connect => "TCP",
-    SYS_getsockopt => "whether a connection is there",
+    SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_ERROR as u32)] => "whether a connection is there",
+    SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_TYPE as u32)] => "libraries that are handed a socket",
+    SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_DOMAIN as u32)] => "libraries that are handed a socket",
+    SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_PROTOCOL as u32)] => "libraries that are handed a socket",
+    SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_KEEPALIVE as u32)] => "clients that ask",
+    SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_LINGER as u32)] => "clients that ask",
+    SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_RCVTIMEO as u32)] => "clients that ask",
+    SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_SNDTIMEO as u32)] => "clients that ask",
+    SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_RCVBUF as u32)] => "clients that ask",
+    SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_SNDBUF as u32)] => "clients that ask",
+    SYS_getsockopt [1: TCP, 2: Test::Is(libc::TCP_NODELAY as u32)] => "clients that ask",
+    SYS_getsockopt [1: TCP, 2: Test::Is(libc::TCP_INFO as u32)] => "clients that ask how a connection fares",
+    SYS_getsockopt [1: IPV6, 2: Test::Is(libc::IPV6_V6ONLY as u32)] => "clients of both versions",
     // By name: others size the kernel's buffers, join groups, or choose the kernel's code.
     SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_REUSEADDR as u32)] => "clients",
     SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_KEEPALIVE as u32)] => "clients",
@@ -293,8 +310,8 @@ pub const NETWORK: &[Allowed] = calls! {
     SYS_setsockopt [1: IPV6, 2: Test::Is(libc::IPV6_V6ONLY as u32)] => "clients of both versions",
     SYS_getsockname => "clients that ask",
     SYS_getpeername => "clients that ask",
-    SYS_sendmsg [2: NO_FAST_OPEN] => "writes of several buffers",
-    SYS_recvmsg => "reads into several buffers",
+    SYS_sendmsg [2: PLAIN_SENDING] => "writes of several buffers",
+    SYS_recvmsg [2: PLAIN_RECEIVING] => "reads into several buffers",
 };
 
 /// What a function may do, too, whose manifest has `limits.scratch_bytes`: what changes files, and what acts on those
@@ -338,4 +355,6 @@ pub const UNKNOWN: &[Allowed] = calls! {
     SYS_clone3 => "pthread_create, which then calls clone",
     SYS_openat2 => "libraries that then call openat",
     SYS_io_uring_setup => "runtimes that then use epoll",
+    // It leaves pages of files in sockets, where no limit counts them.
+    SYS_sendfile => "copies of files, which are then read and written",
 };

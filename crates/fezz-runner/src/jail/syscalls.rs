@@ -108,6 +108,8 @@ extern "C" fn reap_for_ever(supervisor: *mut c_void) -> c_int {
     if tie_to(supervisor).is_err() {
         exit_now(1);
     }
+    // Nothing more to do that needs a right.
+    super::capabilities::drop_all().unwrap_or_default();
     // Whoever waits for the end of a pipe that the module holds shouldn't wait for this process, too.
     close_from(0).unwrap_or_default();
     loop {
@@ -174,11 +176,16 @@ const fn attempt(what: &'static str, number: c_long, arguments: [c_long; 6]) -> 
 }
 
 /// What no module may do.
-pub static ALWAYS_REFUSED: [Attempt; 14] = [
+pub static ALWAYS_REFUSED: [Attempt; 15] = [
     // Shared handlers of signals need shared memory.
     attempt("starting a process", libc::SYS_clone, [libc::CLONE_SIGHAND as c_long, 0, 0, 0, 0, 0]),
     // Its flags lie in memory, where a filter can't look.
     attempt("starting a process by clone3", libc::SYS_clone3, [0; 6]),
+    attempt(
+        "getting descriptors of one's own",
+        libc::SYS_close_range,
+        [NO, 0, libc::CLOSE_RANGE_UNSHARE as c_long, 0, 0, 0],
+    ),
     attempt("starting a program", libc::SYS_execve, [0; 6]),
     attempt("signalling every process", libc::SYS_kill, [NO, 0, 0, 0, 0, 0]),
     attempt("tracing a process", libc::SYS_ptrace, [libc::PTRACE_ATTACH as c_long, NO, 0, 0, 0, 0]),

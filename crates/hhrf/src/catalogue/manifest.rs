@@ -88,6 +88,8 @@ pub struct Limits {
     pub cpu_ms: u64,
     /// Threads of one process, its first among them.
     pub threads: u64,
+    /// Open descriptors of one process: files, connections, pipes.
+    pub descriptors: u64,
     /// A folder `/tmp` that the function may write to, in memory and gone with the request, in bytes. Left out, or 0:
     /// none.
     pub scratch_bytes: u64,
@@ -108,6 +110,7 @@ impl Default for Limits {
             memory_bytes: 128 * MIB,
             cpu_ms: 10_000,
             threads: 64,
+            descriptors: 64,
             scratch_bytes: 0,
             request_body_bytes: 10 * MIB,
             response_body_bytes: 10 * MIB,
@@ -226,6 +229,7 @@ impl Limits {
             Self::SCRATCH_BYTES_MAX,
             "up to 1073741824, 1 GiB",
         )?;
+        in_range("limits.descriptors", self.descriptors, 16, 1024, "16 to 1024")?;
         in_range("limits.threads", self.threads, 1, 10_000, "1 to 10000")?;
         for (key, bytes) in [
             ("limits.request_body_bytes", self.request_body_bytes),

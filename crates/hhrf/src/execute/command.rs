@@ -26,6 +26,7 @@ pub fn command(
         .args(["--function", &function.id, "--function-version", &function.version])
         .args(["--memory-bytes", &function.limits.memory_bytes.to_string()])
         .args(["--cpu-ms", &function.limits.cpu_ms.to_string()])
+        .args(["--descriptors", &function.limits.descriptors.to_string()])
         .args(["--timeout-ms", &own_timeout.as_millis().to_string()])
         .env_clear();
     if let Some(cgroup) = cgroup {

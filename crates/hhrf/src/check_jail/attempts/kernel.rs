@@ -33,6 +33,8 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("profile-cookie", "call lookup_dcookie"),
     Attempt::new("file-service", "call nfsservctl"),
     Attempt::new("own-descriptors", "start a thread with descriptors, and a limit of them, of its own"),
+    Attempt::new("unshare-descriptors", "give its threads descriptors, and a limit of them, of their own"),
+    Attempt::new("send-file", "leave pages of files in a socket"),
     Attempt::new("huge-pages", "take huge pages out of the machine's pool"),
     Attempt::new("write-through-library", "have the host's disk written through"),
     Attempt::new("lock-library", "lock a file that it may only read"),

@@ -15,7 +15,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("memory-in-pipes", "use twice its memory, as what waits in pipes")
         .expected(Expected::Bounded),
     Attempt::new("addresses", "reserve 64 GiB of addresses").expected(Expected::Bounded),
-    Attempt::new("descriptor-bomb", "open more than 256 files").expected(Expected::Bounded),
+    Attempt::new("descriptor-bomb", "open more than 64 files").expected(Expected::Bounded),
     Attempt::new("signal-bomb", "have more than 256 signals wait for it").expected(Expected::Bounded),
     Attempt::new("disk-bomb", "write 32 MiB to a disk").expected(Expected::Bounded),
     Attempt::new("scratch-bomb", "write more than `limits.scratch_bytes`")

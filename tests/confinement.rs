@@ -146,6 +146,22 @@ fn no_capability_is_left_and_none_can_come_back() {
 }
 
 #[test]
+fn no_capability_is_left_to_the_jails_other_processes_either() {
+    for_each_user(json!({}), |jailed| {
+        let has_none = |process: &PathBuf| {
+            let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+            ["CapPrm", "CapEff", "CapBnd"]
+                .iter()
+                .all(|set| status.contains(&format!("{set}:\t0000000000000000")))
+        };
+        crate::harness::wait_for("three processes without a capability", || {
+            let processes = crate::harness::of_requests(&jailed.host);
+            (processes.len() == 3 && processes.iter().all(has_none)).then_some(())
+        });
+    });
+}
+
+#[test]
 fn system_calls_are_filtered() {
     for_each_user(json!({}), |jailed| {
         let status = jailed.status();

@@ -9,7 +9,7 @@ mod site;
 pub(crate) use client::{Answer, Client, connect};
 pub(crate) use host::{Host, is_root};
 pub(crate) use machine::alone;
-pub(crate) use processes::{Census, inside, resident_kib, sockets_of};
+pub(crate) use processes::{Census, inside, of_requests, resident_kib, sockets_of};
 pub(crate) use site::{AUTHOR, HARMFUL, ORDINARY, ORDINARY_C, Site, binary};
 
 use std::time::{Duration, Instant};

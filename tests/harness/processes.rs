@@ -19,18 +19,12 @@ pub(crate) struct Census {
 impl Census {
     pub(crate) fn of(host: &Host) -> Self {
         let own = host.pid().as_raw_nonzero().get().to_string();
-        let root = host.site.root().to_str().unwrap().to_owned();
-        let others = processes().filter(|pid| *pid != own);
-        let of_root = others.filter(|pid| {
-            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&line).contains(&root)
-        });
         let tasks = fs::read_dir(format!("/proc/{own}/task")).unwrap().flatten();
         let children = |task: PathBuf| {
             fs::read_to_string(task.join("children")).unwrap_or_default().split_whitespace().count()
         };
         Self {
-            processes: of_root.count(),
+            processes: of_requests(host).len(),
             children: tasks.map(|task| children(task.path())).sum(),
             descriptors: fs::read_dir(format!("/proc/{own}/fd")).unwrap().count(),
         }
@@ -58,6 +52,18 @@ impl Census {
     pub(crate) fn is_quiet(&self) -> bool {
         self.processes == 0 && self.children == 0
     }
+}
+
+/// The folders in /proc of all processes but the host's own whose command line names its root.
+pub(crate) fn of_requests(host: &Host) -> Vec<PathBuf> {
+    let own = host.pid().as_raw_nonzero().get().to_string();
+    let root = host.site.root().to_str().unwrap();
+    let names_root = |process: &PathBuf| {
+        let line = fs::read(process.join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(root)
+    };
+    let others = processes().filter(|pid| *pid != own).map(|pid| PathBuf::from("/proc").join(pid));
+    others.filter(names_root).collect()
 }
 
 fn processes() -> impl Iterator<Item = String> {

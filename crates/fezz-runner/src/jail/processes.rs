@@ -72,12 +72,11 @@ pub fn split() -> Result<Mark, ProcessError> {
 /// Waits for the end of the module's process, ends the jail, and then itself in the same way.
 fn supervise(module: Pid, first: Pid, marks: &OwnedFd) -> ! {
     // The module's descriptors are its own business now: its response would not end with it, else.
-    if dup2_stdin(marks).is_err() {
+    // Nor is there anything more to do that needs a right.
+    if dup2_stdin(marks).is_err() || capabilities::drop_all().is_err() {
         exit_now(1);
     }
     close_all_but_stdin_and_stderr();
-    // Nothing more to do that needs a right.
-    capabilities::drop_all().unwrap_or_default();
     let ended = wait(module);
     kill_process(first, Signal::KILL).ok();
     // When it is reaped, all that was in the namespace is gone.

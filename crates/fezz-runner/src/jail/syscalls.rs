@@ -105,11 +105,10 @@ extern "C" fn reap_for_ever(supervisor: *mut c_void) -> c_int {
     let descriptor = supervisor as usize as RawFd;
     // SAFETY: this process has a copy of the descriptor, which nothing has closed yet.
     let supervisor = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    if tie_to(supervisor).is_err() {
+    // There is nothing more to do that needs a right.
+    if tie_to(supervisor).is_err() || super::capabilities::drop_all().is_err() {
         exit_now(1);
     }
-    // Nothing more to do that needs a right.
-    super::capabilities::drop_all().unwrap_or_default();
     // Whoever waits for the end of a pipe that the module holds shouldn't wait for this process, too.
     close_from(0).unwrap_or_default();
     loop {

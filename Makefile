@@ -31,7 +31,7 @@ check: ## formatting, clippy and rustdoc, warnings denied
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
-bench: build ## measure the host against bare process starts, and the jail against CGI, in two minutes
+bench: build ## measure the host against bare process starts, and the jail against CGI, in three minutes
 	$(CARGO) run --release -p fezz-bench --bin spawn
 	$(CARGO) run --release -p fezz-bench --bin jail
 

@@ -26,12 +26,12 @@ pub enum IdentityError {
         source: Errno,
     },
     /// One of the files that map ids into a user namespace.
-    #[error(
-        "failed to write `{file}`: /proc/sys must be writable (in systemd leave out ProtectKernelTunables= and ProcSubset=)"
-    )]
+    #[error("failed to write `{file}`: {mend}")]
     Map {
         /// The file.
         file: &'static str,
+        /// What can be done about it.
+        mend: &'static str,
         /// What the system says.
         source: io::Error,
     },
@@ -55,8 +55,7 @@ pub fn give_up_root(uid: Option<u32>) -> Result<(), IdentityError> {
     set_thread_groups(&[]).map_err(failed)?;
     let gid = Gid::from_raw(uid);
     set_thread_res_gid(gid, gid, gid).map_err(failed)?;
-    let (user, root) = (Uid::from_raw(uid), Uid::ROOT);
-    debug_assert_ne!(user, root);
+    let user = Uid::from_raw(uid);
     set_thread_res_uid(user, user, user).map_err(failed)?;
     // Another uid makes /proc/self/uid_map root's own (proc(5), PR_SET_DUMPABLE). Taken back before the module runs.
     set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(failed)
@@ -76,9 +75,11 @@ pub fn can_be_mapped() -> bool {
 pub fn map_to_nobody(outside: (Uid, Gid)) -> Result<(), IdentityError> {
     let (uid, gid) = outside;
     // Without this, an unprivileged user may map no group: else it could leave one that forbids it something.
-    write("/proc/self/setgroups", "deny")?;
-    write(UID_MAP, &format!("{NOBODY} {uid} 1"))?;
-    write("/proc/self/gid_map", &format!("{NOBODY} {gid} 1"))
+    const MEND: &str =
+        "allow the runner user namespaces with their capabilities (as a rule it is AppArmor that takes them)";
+    write("/proc/self/setgroups", "deny", MEND)?;
+    write(UID_MAP, &format!("{NOBODY} {uid} 1"), MEND)?;
+    write("/proc/self/gid_map", &format!("{NOBODY} {gid} 1"), MEND)
 }
 
 /// The ids that [`map_to_nobody`] takes; read before the new user namespace is made, in which nobody has one yet.
@@ -93,9 +94,11 @@ pub fn outside() -> (Uid, Gid) {
 ///
 /// See [`IdentityError::Map`].
 pub fn forbid_user_namespaces() -> Result<(), IdentityError> {
-    write("/proc/sys/user/max_user_namespaces", "0")
+    const MEND: &str =
+        "/proc/sys must be there and writable (in systemd leave out ProtectKernelTunables= and ProcSubset=)";
+    write("/proc/sys/user/max_user_namespaces", "0", MEND)
 }
 
-fn write(file: &'static str, text: &str) -> Result<(), IdentityError> {
-    std::fs::write(file, text).map_err(|source| IdentityError::Map { file, source })
+fn write(file: &'static str, text: &str, mend: &'static str) -> Result<(), IdentityError> {
+    std::fs::write(file, text).map_err(|source| IdentityError::Map { file, mend, source })
 }

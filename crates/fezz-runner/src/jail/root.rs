@@ -104,7 +104,7 @@ pub fn change(
         .map_err(changing("make private"))?;
 
     // Attached over a folder that every system has, since only what is attached can become the root.
-    let root = tmpfs("65536", "64", MountAttrFlags::empty()).map_err(RootError::Tmpfs)?;
+    let root = tmpfs(ROOT_BYTES, ROOT_FILES, MountAttrFlags::empty()).map_err(RootError::Tmpfs)?;
     move_mount(&root, "", CWD, "/proc", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
         .map_err(changing("attach"))?;
 
@@ -132,11 +132,17 @@ pub fn change(
     Ok(inside)
 }
 
+/// It holds folders, links and empty files alone.
+const ROOT_BYTES: u64 = 64 << 10;
+
+/// Twice as many as `view.rs` lists, with the folders above them.
+const ROOT_FILES: u64 = 64;
+
 /// A file system in memory, attached nowhere yet.
-fn tmpfs(bytes: &str, files: &str, attributes: MountAttrFlags) -> Result<OwnedFd, Errno> {
+fn tmpfs(bytes: u64, files: u64, attributes: MountAttrFlags) -> Result<OwnedFd, Errno> {
     let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_set_string(&context, "size", bytes)?;
-    fsconfig_set_string(&context, "nr_inodes", files)?;
+    fsconfig_set_string(&context, "size", bytes.to_string())?;
+    fsconfig_set_string(&context, "nr_inodes", files.to_string())?;
     fsconfig_set_string(&context, "mode", "0755")?;
     fsconfig_create(&context)?;
     fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes | MountAttrFlags::MOUNT_ATTR_NOSUID)
@@ -149,7 +155,7 @@ fn scratch(root: &OwnedFd, bytes: u64) -> Result<(), Errno> {
     const EMPTY_FILES: u64 = 64;
     let files = bytes / PAGE_BYTES + EMPTY_FILES;
     let attributes = MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    let folder = tmpfs(&bytes.to_string(), &files.to_string(), attributes)?;
+    let folder = tmpfs(bytes, files, attributes)?;
     let path = Path::new(view::SCRATCH);
     place(root, path, FileType::Directory)?;
     move_mount(&folder, "", root, below(path), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)

@@ -132,7 +132,7 @@ pub fn tie_to(supervisor: BorrowedFd<'_>) -> Result<(), Errno> {
     }
 }
 
-/// Ends this process by a signal, as another one was ended by it; without a core file, whose limit is 0.
+/// Ends this process by a signal, as another one was ended by it; without a core file, for it isn't dumpable.
 pub fn end_by(signal: c_int) -> ! {
     // SAFETY: SIG_DFL is a disposition, not a function that could run.
     unsafe { libc::signal(signal, libc::SIG_DFL) };

@@ -110,7 +110,7 @@ impl Spawn {
     }
 
     fn start(&self, request: &AdmittedRequest) -> io::Result<(Option<Cgroup>, (Process, Streams))> {
-        let cgroup = self.jail.cgroup(&request.function).map_err(|error| {
+        let cgroup = self.jail.cgroup(&request.function.limits).map_err(|error| {
             io::Error::new(error.kind(), format!("its cgroup can't be made (--cgroup): {error}"))
         })?;
         let command = command(&self.runner, &self.jail, cgroup.as_ref(), &request.function, request.deadline);

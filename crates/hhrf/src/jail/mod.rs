@@ -75,8 +75,7 @@ impl Jail {
         let mut command = Command::new(runner);
         let (uid, limits) = (self.uids.as_ref().map(Uids::base), Limits::default());
         // Removed when it is dropped, behind the trial.
-        let cgroup = self.cgroups.as_ref().map(|all| all.make(&limits)).transpose();
-        let cgroup = cgroup.map_err(JailError::RequestCgroup)?;
+        let cgroup = self.cgroup(&limits).map_err(JailError::RequestCgroup)?;
         if let Some(cgroup) = &cgroup {
             command.arg("--cgroup").arg(cgroup.folder());
         }
@@ -94,8 +93,8 @@ impl Jail {
     /// # Errors
     ///
     /// It can't be made: the request must not begin.
-    pub fn cgroup(&self, function: &Function) -> io::Result<Option<Cgroup>> {
-        self.cgroups.as_ref().map(|all| all.make(&function.limits)).transpose()
+    pub fn cgroup(&self, limits: &Limits) -> io::Result<Option<Cgroup>> {
+        self.cgroups.as_ref().map(|all| all.make(limits)).transpose()
     }
 
     /// Adds the runner's arguments that say how a function is confined.

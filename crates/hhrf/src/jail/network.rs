@@ -29,6 +29,10 @@ pub fn make_empty(runner: &Path, is_root: bool) -> Result<Vec<OwnedFd>, TrialErr
     let opened = take_hold(&mut holder, is_root);
     // Its end doesn't end the namespaces, which live as long as a descriptor of them.
     drop(holder.stdin.take());
+    if matches!(opened, Err(TrialError::Silent)) {
+        // It had its time.
+        holder.kill().map_err(TrialError::Io)?;
+    }
     let (ended, words) = end_of(holder)?;
     match opened {
         Ok(namespaces) if ended.success() => Ok(namespaces),

@@ -26,6 +26,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("NETWORK", "What functions with a network may do.", with(&[policy::NETWORK])),
         ("SCRATCH", "What functions with a scratch may do.", with(&[policy::SCRATCH])),
         ("BOTH", "What functions with both may do.", with(&[policy::NETWORK, policy::SCRATCH])),
+        ("FORK", "What zygotes and their children may do.", with(&[policy::FORK])),
+        ("FORK_NETWORK", "The same with a network.", with(&[policy::FORK, policy::NETWORK])),
+        ("SCOPED", "What zygotes may do without PID namespaces.", with(&[policy::FORK, policy::SCOPED])),
+        (
+            "SCOPED_NETWORK",
+            "The same with a network.",
+            with(&[policy::FORK, policy::SCOPED, policy::NETWORK]),
+        ),
     ];
     let mut text = String::new();
     for (name, doc, allowed) in filters {

@@ -1,7 +1,8 @@
 //! Where the request comes from and the response goes.
 
 use crate::syscalls;
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::{io, stdio};
 use std::mem::ManuallyDrop;
@@ -15,6 +16,9 @@ pub enum ChannelError {
     /// Stdout can't be moved out of the module's reach.
     #[error("failed to move stdout: is it open?")]
     MoveStdout(#[source] Errno),
+    /// Stdin can't be moved out of the module's reach.
+    #[error("failed to move stdin: is it open, and is there a /dev/null?")]
+    MoveStdin(#[source] Errno),
     /// Reading stdin failed.
     #[error("failed to read the request from stdin")]
     Read(#[source] Errno),
@@ -28,27 +32,51 @@ pub enum ChannelError {
 #[derive(Debug)]
 pub struct ResponseChannel(ManuallyDrop<OwnedFd>);
 
+impl AsFd for ResponseChannel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+const FIRST_BEYOND_STANDARD: u32 = 3;
+
 /// Closes all but the standard descriptors, moves stdout to a private one, and points descriptor 1 at stderr.
 ///
 /// # Errors
 ///
 /// A standard descriptor that isn't open: the system then gives no way to do this.
 pub fn take() -> Result<ResponseChannel, ChannelError> {
-    const FIRST_BEYOND_STANDARD: u32 = 3;
     syscalls::close_from(FIRST_BEYOND_STANDARD).map_err(ChannelError::CloseInherited)?;
-    let response = io::fcntl_dupfd_cloexec(stdio::stdout(), FIRST_BEYOND_STANDARD as i32)
-        .map_err(ChannelError::MoveStdout)?;
+    let response = away(stdio::stdout()).map_err(ChannelError::MoveStdout)?;
     stdio::dup2_stdout(stdio::stderr()).map_err(ChannelError::MoveStdout)?;
     syscalls::buffer_stdout_by_line();
     Ok(ResponseChannel(ManuallyDrop::new(response)))
 }
 
-/// Reads stdin up to its end. Whoever started this process bounds what it sends.
+/// Moves stdin to a private descriptor, for a process that loads its module before it has read it: the module finds an
+/// empty one. Behind [`take`], while there is a /dev.
+///
+/// # Errors
+///
+/// As [`take`].
+pub fn take_stdin() -> Result<OwnedFd, ChannelError> {
+    let stdin = away(stdio::stdin()).map_err(ChannelError::MoveStdin)?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let null = open("/dev/null", flags, Mode::empty()).map_err(ChannelError::MoveStdin)?;
+    stdio::dup2_stdin(null).map_err(ChannelError::MoveStdin)?;
+    Ok(stdin)
+}
+
+fn away(standard: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    io::fcntl_dupfd_cloexec(standard, FIRST_BEYOND_STANDARD.cast_signed())
+}
+
+/// Reads `channel` up to its end. Whoever started this process bounds what it sends.
 ///
 /// # Errors
 ///
 /// What read(2) says.
-pub fn read_request() -> Result<Vec<u8>, ChannelError> {
+pub fn read_request(channel: impl AsFd) -> Result<Vec<u8>, ChannelError> {
     // One pipe buffer (pipe(7)): a request without a large body takes one read, and one more that finds the end.
     const STEP_BYTES: usize = 64 * 1024;
     let mut request = Vec::with_capacity(STEP_BYTES);
@@ -56,7 +84,7 @@ pub fn read_request() -> Result<Vec<u8>, ChannelError> {
         if request.capacity() == request.len() {
             request.reserve(request.len());
         }
-        match io::read(stdio::stdin(), rustix::buffer::spare_capacity(&mut request)) {
+        match io::read(&channel, rustix::buffer::spare_capacity(&mut request)) {
             Ok(0) => return Ok(request),
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(ChannelError::Read(errno)),
@@ -69,9 +97,9 @@ pub fn read_request() -> Result<Vec<u8>, ChannelError> {
 /// # Errors
 ///
 /// What write(2) says; a reader that is gone kills this process by SIGPIPE instead.
-pub fn write_response(channel: &ResponseChannel, mut response: &[u8]) -> Result<(), ChannelError> {
+pub fn write_response(channel: impl AsFd, mut response: &[u8]) -> Result<(), ChannelError> {
     while !response.is_empty() {
-        match io::write(&*channel.0, response) {
+        match io::write(&channel, response) {
             Ok(written) => response = &response[written..],
             Err(Errno::INTR) => {}
             Err(errno) => return Err(ChannelError::Write(errno)),

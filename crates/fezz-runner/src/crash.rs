@@ -40,9 +40,36 @@ extern "C" fn exit_by_another_code(status: libc::c_int, _: *mut libc::c_void) {
 }
 
 /// Async-signal-safe (signal-safety(7)): reads a thread-local integer, writes, exits.
-extern "C" fn exit_if_out_of_memory(_signal: libc::c_int) {
+extern "C" fn exit_if_out_of_memory(signal: libc::c_int) {
     if syscalls::errno() == libc::ENOMEM {
         channel::log(b"fezz-runner: out of memory\n");
         syscalls::exit_now(ExitCode::OutOfMemory.as_u8());
     }
+    if signal == libc::SIGABRT && rustix::process::getpid().is_init() {
+        exit_as_by(signal);
+    }
+}
+
+/// The first process of a PID namespace, as each of a zygote's children is, ignores what has no handler: abort(3) would
+/// end as a segfault, and the limit of processor time by a SIGKILL that says nothing. So it exits, by what a shell says
+/// of a signal; [`signal_behind`] is the way back.
+extern "C" fn exit_as_by(signal: libc::c_int) {
+    syscalls::exit_now(u8::try_from(AS_BY_SIGNAL + signal).unwrap_or(1));
+}
+
+/// What a shell adds to a signal's number for an exit status.
+const AS_BY_SIGNAL: libc::c_int = 128;
+
+/// The signal that the first process of a PID namespace exits for, if its exit status says that.
+pub fn signal_behind(status: libc::c_int) -> Option<libc::c_int> {
+    [libc::SIGABRT, libc::SIGXCPU].into_iter().find(|signal| AS_BY_SIGNAL + signal == status)
+}
+
+/// Has the children of this process exit at the end of their processor time.
+///
+/// # Errors
+///
+/// What sigaction(2) says.
+pub fn watch_for_processor_time() -> Result<(), LimitError> {
+    syscalls::on_signal(libc::SIGXCPU, exit_as_by, 0).map_err(LimitError::CrashHandler)
 }

@@ -8,6 +8,7 @@
 //! - [`limits`]: memory, processor time, threads, core files.
 //! - [`crash`]: tells a crash at the memory limit from any other.
 //! - [`module`]: the shared library and its functions.
+//! - [`zygote`]: serves many requests instead of one, each by a process that it forks.
 //! - [`syscalls`]: what needs `unsafe` besides the module.
 //!
 //! The host starts it, or a wrapper named by `FEZZ_RUNNER` does; it also works alone, for instance under a debugger:
@@ -27,6 +28,8 @@ pub mod limits;
 
 pub mod crash;
 pub mod module;
+
+pub mod zygote;
 
 pub mod syscalls;
 

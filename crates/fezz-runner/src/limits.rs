@@ -55,6 +55,72 @@ pub struct Limits {
 ///
 /// What setrlimit(2) says, with the limit's name.
 pub fn apply(limits: &Limits, others: Option<u64>) -> Result<(), LimitError> {
+    apply_to_memory(limits)?;
+    let threads = limits.threads.zip(others).map(|(threads, others)| threads.saturating_add(others));
+    ChildLimits::new(threads, limits.cpu_ms).apply()
+}
+
+/// Puts in force for a zygote what its children inherit, and returns what each of them has to put in force itself: their
+/// processor time is their own, and while the kernel counts the threads of all `children` together, the zygote must be
+/// able to fork when they have used them up.
+///
+/// # Errors
+///
+/// As [`apply`].
+pub fn apply_to_zygote(
+    limits: &Limits,
+    others: Option<u64>,
+    children: u64,
+) -> Result<ChildLimits, LimitError> {
+    apply_to_memory(limits)?;
+    let threads = limits.threads.zip(others).map(|(threads, others)| {
+        const THE_ZYGOTE: u64 = 1;
+        threads.saturating_mul(children).saturating_add(others + THE_ZYGOTE)
+    });
+    let of_child = ChildLimits::new(threads, limits.cpu_ms);
+    if let Some(threads) = threads {
+        lower("threads", Resource::Nproc, threads.saturating_add(children))?;
+    }
+    Ok(of_child)
+}
+
+/// The limits of a zygote's child that it doesn't inherit.
+#[derive(Debug, Clone, Copy)]
+pub struct ChildLimits {
+    threads: Option<u64>,
+    /// The soft limit and the hard one.
+    cpu_seconds: Option<(u64, u64)>,
+}
+
+impl ChildLimits {
+    fn new(threads: Option<u64>, cpu_ms: Option<u64>) -> Self {
+        let threads = threads.map(|threads| threads.min(inherited(Resource::Nproc)));
+        let cpu_seconds = cpu_ms.map(|cpu_ms| {
+            // A second apart, so that the signal which tells the cause (SIGXCPU) comes before the one that doesn't.
+            let seconds = cpu_ms.div_ceil(1000);
+            let inherited = inherited(Resource::Cpu);
+            (seconds.min(inherited), seconds.saturating_add(1).min(inherited))
+        });
+        Self { threads, cpu_seconds }
+    }
+
+    /// Puts them in force for this process.
+    ///
+    /// # Errors
+    ///
+    /// What setrlimit(2) says, with the limit's name.
+    pub fn apply(self) -> Result<(), LimitError> {
+        if let Some(threads) = self.threads {
+            set("threads", Resource::Nproc, threads, threads)?;
+        }
+        match self.cpu_seconds {
+            Some((soft, hard)) => set("processor seconds", Resource::Cpu, soft, hard),
+            None => Ok(()),
+        }
+    }
+}
+
+fn apply_to_memory(limits: &Limits) -> Result<(), LimitError> {
     // A core file holds the request, and lands in whatever folder this is.
     lower("the size of core files", Resource::Core, 0)?;
     // Each can hold kernel memory that no other limit counts, a socket of a pair 220 KiB; and epoll watches, of which a user
@@ -68,27 +134,20 @@ pub fn apply(limits: &Limits, others: Option<u64>) -> Result<(), LimitError> {
         lower("memory", Resource::Data, memory_bytes)?;
         lower("addresses", Resource::As, memory_bytes.saturating_add(ADDRESSES_BEYOND_MEMORY_BYTES))?;
     }
-    if let (Some(threads), Some(others)) = (limits.threads, others) {
-        lower("threads", Resource::Nproc, threads.saturating_add(others))?;
-    }
-    if let Some(cpu_ms) = limits.cpu_ms {
-        // A second apart, so that the signal which tells the cause (SIGXCPU) comes before the one that doesn't.
-        let seconds = cpu_ms.div_ceil(1000);
-        lower("processor seconds", Resource::Cpu, seconds.saturating_add(1))?;
-        let limit = Rlimit { current: Some(seconds), ..getrlimit(Resource::Cpu) };
-        setrlimit(Resource::Cpu, limit).map_err(|source| LimitError::Resource {
-            what: "processor seconds",
-            value: seconds,
-            source,
-        })?;
-    }
     Ok(())
 }
 
 /// Lowers the soft and the hard limit, so that the module can't raise them again; a limit that is lower already stays.
 fn lower(what: &'static str, resource: Resource, value: u64) -> Result<(), LimitError> {
-    let inherited = getrlimit(resource).maximum.unwrap_or(u64::MAX);
-    let value = value.min(inherited);
-    let limit = Rlimit { current: Some(value), maximum: Some(value) };
-    setrlimit(resource, limit).map_err(|source| LimitError::Resource { what, value, source })
+    let value = value.min(inherited(resource));
+    set(what, resource, value, value)
+}
+
+fn inherited(resource: Resource) -> u64 {
+    getrlimit(resource).maximum.unwrap_or(u64::MAX)
+}
+
+fn set(what: &'static str, resource: Resource, soft: u64, hard: u64) -> Result<(), LimitError> {
+    let limit = Rlimit { current: Some(soft), maximum: Some(hard) };
+    setrlimit(resource, limit).map_err(|source| LimitError::Resource { what, value: soft, source })
 }

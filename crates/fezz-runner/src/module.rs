@@ -1,7 +1,7 @@
 //! The function's shared library. All that is called here is the author's code: it runs with whatever rights this
 //! process has left.
 
-use fezz_wire::abi::{self, FezzOwned, FezzSlice, HandleFn, OnLoadFn};
+use fezz_wire::abi::{self, FezzOwned, FezzSlice, HandleFn, OnForkFn, OnLoadFn};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use std::ffi::{CStr, c_void};
 use std::path::{Path, PathBuf};
@@ -44,6 +44,7 @@ pub enum ModuleError {
 pub struct Module {
     handle: HandleFn,
     on_load: Option<OnLoadFn>,
+    on_fork: Option<OnForkFn>,
 }
 
 impl Module {
@@ -67,7 +68,15 @@ impl Module {
         let handle = unsafe { library.get::<HandleFn>(abi::HANDLE) }.map_err(missing(abi::HANDLE))?;
         // SAFETY: likewise. It isn't called, for this process is about to exit; a module without it is incomplete.
         unsafe { library.get::<abi::FreeFn>(abi::FREE) }.map_err(missing(abi::FREE))?;
-        Ok(Self { handle: *handle, on_load: optional(library, abi::ON_LOAD) })
+        let handle = *handle;
+        // Open for good from here on.
+        let library = library.into_raw();
+        let (on_load, on_fork) = (address(library, abi::ON_LOAD), address(library, abi::ON_FORK));
+        // SAFETY: null is None; else the ABI, version 2, gives this symbol this type.
+        let on_load = unsafe { std::mem::transmute::<*mut c_void, Option<OnLoadFn>>(on_load) };
+        // SAFETY: likewise.
+        let on_fork = unsafe { std::mem::transmute::<*mut c_void, Option<OnForkFn>>(on_fork) };
+        Ok(Self { handle, on_load, on_fork })
     }
 
     /// Calls `fezz_on_load_v2`, if the module has it, with the context of [`abi::encode_load_context`].
@@ -85,6 +94,14 @@ impl Module {
         }
     }
 
+    /// Calls `fezz_on_fork_v2`, if the module has it.
+    pub fn on_fork(&self) {
+        if let Some(on_fork) = self.on_fork {
+            // SAFETY: the ABI says: in each forked process, before its request.
+            unsafe { on_fork() };
+        }
+    }
+
     /// Calls `fezz_handle_v2`. The response is the module's memory, never given back: the process ends with it.
     ///
     /// # Errors
@@ -97,13 +114,12 @@ impl Module {
     }
 }
 
-/// The address of a function that a module may leave out. Not by libloading, which has dlerror(3) put its complaint
-/// into words for nobody to read: formatting and translation are four more pages of libc to map for each request.
-fn optional(library: Library, name: &CStr) -> Option<OnLoadFn> {
-    // SAFETY: into_raw leaves the library open for good, and the name ends in NUL.
-    let address = unsafe { libc::dlsym(library.into_raw(), name.as_ptr()) };
-    // SAFETY: null is None; else the ABI, version 2, gives this symbol this type.
-    unsafe { std::mem::transmute::<*mut c_void, Option<OnLoadFn>>(address) }
+/// The address of a function that a module may leave out, or null. Not by libloading, which has dlerror(3) put its
+/// complaint into words for nobody to read: formatting and translation are four more pages of libc to map for each
+/// request.
+fn address(library: *mut c_void, name: &CStr) -> *mut c_void {
+    // SAFETY: the library is open for good, and the name ends in NUL.
+    unsafe { libc::dlsym(library, name.as_ptr()) }
 }
 
 fn borrowed(bytes: &[u8]) -> FezzSlice {

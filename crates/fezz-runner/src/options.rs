@@ -36,6 +36,9 @@ options:
   --join FD             enter the namespace at this descriptor first, as root of it: the host's way to share an empty network
   --help, --version     print this, or the version
 
+  --ahead               load the module before the request is read, for a request that is yet to come
+  --zygote N            instead of serving: load the module and, as the host says over stdin (a SOCK_SEQPACKET socket), fork
+                        processes that serve a request each, up to N at a time
   --try                 instead of serving: confine this process, see whether it holds, exit
   --hold-network        instead of serving: make an empty network, say so on stdout, keep it until stdin ends
 
@@ -60,6 +63,22 @@ pub enum Command {
     Version,
 }
 
+/// What a confined process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Read the request, load the module, answer.
+    Serve,
+    /// Load the module, read the request, answer.
+    ServeAhead,
+    /// Load the module, fork processes that answer.
+    Zygote {
+        /// The most of them at a time.
+        children: u64,
+    },
+    /// Nothing: it was to be seen whether it can be confined.
+    Try,
+}
+
 /// How to serve one request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Options {
@@ -77,8 +96,8 @@ pub struct Options {
     pub jail: Jail,
     /// How much it may take.
     pub limits: Limits,
-    /// Whether to confine this process for nothing but to see whether it can be done.
-    pub is_trial: bool,
+    /// What to do once it is confined.
+    pub task: Task,
     /// The most time at all, in milliseconds.
     pub timeout_ms: Option<u64>,
 }
@@ -99,7 +118,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     let (mut function, mut version, mut env) = (None, None, Vec::new());
     let mut jail =
         Jail { mode: Mode::Strict, uid: None, join: Vec::new(), connect: Vec::new(), scratch_bytes: 0 };
-    let (mut cgroup, mut limits, mut timeout_ms, mut is_trial) = (None, Limits::default(), None, false);
+    let (mut cgroup, mut limits, mut timeout_ms, mut task) = (None, Limits::default(), None, Task::Serve);
     while let Some(argument) = arguments.next() {
         let mut value = || text_after(&argument, arguments.next());
         match argument.to_str() {
@@ -111,7 +130,9 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             Some("--jail") => jail.mode = mode(&value()?)?,
             Some("--hold-network") => return Ok(Command::HoldNetwork),
             Some("--cgroup") => cgroup = Some(PathBuf::from(value()?)),
-            Some("--try") => is_trial = true,
+            Some("--try") => task = Task::Try,
+            Some("--ahead") => task = Task::ServeAhead,
+            Some("--zygote") => task = Task::Zygote { children: number("--zygote", &value()?)? },
             Some("--join") => jail.join.push(number("--join", &value()?)?),
             Some("--connect") => jail.connect.push(number("--connect", &value()?)?),
             Some("--scratch-bytes") => jail.scratch_bytes = number("--scratch-bytes", &value()?)?,
@@ -138,7 +159,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         cgroup,
         jail,
         limits,
-        is_trial,
+        task,
         timeout_ms,
     })))
 }
@@ -206,19 +227,20 @@ mod tests {
                 scratch_bytes: 9,
             },
             limits: Limits { memory_bytes: Some(1024), cpu_ms: None, descriptors: Some(6), threads: Some(3) },
-            is_trial: false,
+            task: Task::Zygote { children: 8 },
             cgroup: None,
             timeout_ms: None,
         };
         check(
             "--function f --env A /m/libm.so --function-version v1 --memory-bytes 1024 --env B=c=d --jail inner \
-             --uid 7 --join 5 --connect 53 --connect 443 --scratch-bytes 9 --threads 3 --descriptors 6",
+             --zygote 8 --uid 7 --join 5 --connect 53 --connect 443 --scratch-bytes 9 --threads 3 --descriptors 6",
             Ok(Command::Run(Box::new(options))),
         );
         check("--nonsense m.so", Err("unknown option `--nonsense`"));
         check("m.so --cpu-ms", Err("`--cpu-ms` lacks its value"));
         check("m.so --cpu-ms soon", Err("`--cpu-ms soon` is not a number of 64 bits"));
         check("m.so --connect 65536", Err("`--connect 65536` is not a number of 16 bits"));
+        check("m.so --zygote", Err("`--zygote` lacks its value"));
         check("m.so --jail on", Err("`--jail on` is none of strict, inner, off"));
         check("m.so --uid 0", Err("`--uid 0` is no unprivileged user"));
         check("m.so --env =x", Err("`--env` lacks the variable's name"));

@@ -1,13 +1,15 @@
 //! The life of the process: one straight list of steps.
 
-use crate::channel::{self, ChannelError};
+use crate::channel::{self, ChannelError, ResponseChannel};
 use crate::environment::{self, EnvironmentError};
-use crate::jail::{self, JailError, namespaces, root::RootError};
+use crate::jail::{self, Entered, JailError, namespaces, root::RootError, separation::Forks};
 use crate::limits::{self, LimitError};
 use crate::module::{Module, ModuleError};
-use crate::options::Options;
+use crate::options::{Options, Task};
+use crate::zygote::{Control, Zygote, ZygoteError};
 use crate::{crash, syscalls};
 use fezz_wire::{ExitCode, FezzWireRequest, WireError, abi};
+use rustix::stdio::stdin;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,6 +42,9 @@ pub enum Failure {
     /// The system refuses a timer.
     #[error("failed to set the timer that ends this process")]
     Timeout(#[source] rustix::io::Errno),
+    /// The zygote.
+    #[error(transparent)]
+    Zygote(#[from] ZygoteError),
     /// Stdin holds something else than a request.
     #[error("stdin holds no request")]
     Request(#[source] WireError),
@@ -62,6 +67,8 @@ impl Failure {
             | Self::DieWithParent(_)
             | Self::Timeout(_) => ExitCode::NotConfined,
             Self::Request(_) => ExitCode::BadRequest,
+            Self::Zygote(ZygoteError::Threads) => ExitCode::OnLoadFailed,
+            Self::Zygote(_) => ExitCode::Io,
             Self::Module(ModuleError::NotLoaded { .. }) => ExitCode::ModuleNotLoaded,
             Self::Module(ModuleError::MissingSymbol { .. }) => ExitCode::MissingSymbol,
             Self::Module(ModuleError::OnLoad { .. }) => ExitCode::OnLoadFailed,
@@ -106,29 +113,80 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 
     // From here on this is another process, in strict mode; the one that the host started waits for its end.
     let entered = jail::enter(&options.jail, &options.module)?;
-    limits::apply(&options.limits, entered.others)?;
     crash::watch_for_memory()?;
     crash::keep_exit_codes_apart()?;
-    jail::confine(&options.jail, &entered.module)?;
-    if options.is_trial {
-        return Ok(());
+    let process = Process { options, env, entered, response };
+    match options.task {
+        Task::Serve => process.serve(),
+        Task::ServeAhead => process.serve_ahead(),
+        Task::Zygote { children } => process.be_zygote(children),
+        Task::Try => process.confine(),
+    }
+}
+
+/// A process in the right surroundings, which still has its rights.
+struct Process<'a> {
+    options: &'a Options,
+    env: Vec<(String, String)>,
+    entered: Entered,
+    response: ResponseChannel,
+}
+
+impl Process<'_> {
+    fn serve(self) -> Result<(), Failure> {
+        self.confine()?;
+        // Inside, since a stranger wrote it; before the module is loaded, so that a bad request is never taken for a bad
+        // module.
+        let request = channel::read_request(stdin())?;
+        FezzWireRequest::decode(&request).map_err(Failure::Request)?;
+        self.answer(&self.load()?, &request)
     }
 
-    // Inside, since a stranger wrote it; before the module is loaded, so that a bad request is never taken for a bad
-    // module.
-    let request = channel::read_request()?;
-    FezzWireRequest::decode(&request).map_err(Failure::Request)?;
-
-    if let Some(mark) = entered.mark {
-        mark.set().map_err(JailError::from)?;
+    fn serve_ahead(self) -> Result<(), Failure> {
+        self.confine()?;
+        let stdin = channel::take_stdin()?;
+        let module = self.load()?;
+        let request = channel::read_request(stdin)?;
+        if request.is_empty() {
+            // It isn't needed any more.
+            return Ok(());
+        }
+        FezzWireRequest::decode(&request).map_err(Failure::Request)?;
+        self.answer(&module, &request)
     }
-    let module = Module::load(&entered.module)?;
-    module.on_load(&abi::encode_load_context(&options.function, &options.version, &env))?;
-    let answer = module.handle(&request)?;
-    channel::write_response(&response, answer)?;
-    // Behind the response, which shouldn't wait for a stream that a thread may have locked for ever.
-    syscalls::flush_stdout();
-    Ok(())
+
+    fn be_zygote(self, children: u64) -> Result<(), Failure> {
+        crash::watch_for_processor_time()?;
+        let limits = limits::apply_to_zygote(&self.options.limits, self.entered.others, children)?;
+        let forks = Forks::prepare(&self.options.jail).map_err(JailError::from)?;
+        jail::confine(&self.options.jail, &self.entered.module, Some(&forks))?;
+        let control = Control::new(channel::take_stdin()?);
+        Ok(Zygote::new(self.load()?, control, forks, limits)?.run()?)
+    }
+
+    fn confine(&self) -> Result<(), Failure> {
+        limits::apply(&self.options.limits, self.entered.others)?;
+        Ok(jail::confine(&self.options.jail, &self.entered.module, None)?)
+    }
+
+    /// The first step of module code.
+    fn load(&self) -> Result<Module, Failure> {
+        if let Some(mark) = &self.entered.mark {
+            mark.set().map_err(JailError::from)?;
+        }
+        let module = Module::load(&self.entered.module)?;
+        let Options { function, version, .. } = self.options;
+        module.on_load(&abi::encode_load_context(function, version, &self.env))?;
+        Ok(module)
+    }
+
+    fn answer(&self, module: &Module, request: &[u8]) -> Result<(), Failure> {
+        let answer = module.handle(request)?;
+        channel::write_response(&self.response, answer)?;
+        // Behind the response, which shouldn't wait for a stream that a thread may have locked for ever.
+        syscalls::flush_stdout();
+        Ok(())
+    }
 }
 
 /// Makes an empty network for other runners to join, says so on stdout, and keeps it until stdin ends.
@@ -140,6 +198,6 @@ pub fn hold_network() -> Result<(), Failure> {
     syscalls::die_with_parent().map_err(Failure::DieWithParent)?;
     namespaces::make_network()?;
     rustix::io::write(rustix::stdio::stdout(), b"made\n").map_err(ChannelError::Write)?;
-    channel::read_request().map(drop)?;
+    channel::read_request(stdin()).map(drop)?;
     Ok(())
 }

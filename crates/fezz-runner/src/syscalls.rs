@@ -1,6 +1,7 @@
 //! What rustix and std offer no safe way to do, one system call a function.
 
 use libc::{c_int, c_void};
+use rustix::fd::{AsRawFd, BorrowedFd};
 use rustix::io::Errno;
 use std::mem::MaybeUninit;
 use std::time::Duration;
@@ -161,21 +162,68 @@ pub fn on_fatal_signal(handler: extern "C" fn(c_int)) -> Result<(), Errno> {
     if unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) } != 0 {
         return Err(last_error());
     }
+    // One shot: behind the handler the instruction, or abort(3), raises the signal again, with its default effect.
+    let flags = libc::SA_RESETHAND | libc::SA_ONSTACK | libc::SA_NODEFER;
+    [libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS]
+        .into_iter()
+        .try_for_each(|signal| on_signal(signal, handler, flags))
+}
+
+/// Calls `handler` on a signal; `flags` are those of sigaction(2), without SA_SIGINFO.
+///
+/// # Errors
+///
+/// What sigaction(2) says.
+pub fn on_signal(signal: c_int, handler: extern "C" fn(c_int), flags: c_int) -> Result<(), Errno> {
     let action = libc::sigaction {
         sa_sigaction: handler as libc::sighandler_t,
         // SAFETY: an empty sigset_t is all zeroes on Linux.
         sa_mask: unsafe { MaybeUninit::zeroed().assume_init() },
-        // One shot: behind the handler the instruction, or abort(3), raises the signal again, with its default effect.
-        sa_flags: libc::SA_RESETHAND | libc::SA_ONSTACK | libc::SA_NODEFER,
+        sa_flags: flags,
         sa_restorer: None,
     };
-    for signal in [libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS] {
-        // SAFETY: the handler takes one int, as a handler without SA_SIGINFO does, and the action outlives the call.
-        if unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } != 0 {
-            return Err(last_error());
-        }
+    // SAFETY: the handler takes one int, as a handler without SA_SIGINFO does, and the action outlives the call.
+    let result = unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
+    if result == 0 { Ok(()) } else { Err(last_error()) }
+}
+
+/// Blocks or unblocks SIGCHLD for this thread (sigprocmask(2)).
+///
+/// # Errors
+///
+/// None that this call can have.
+pub fn block_child_signal(how: c_int) -> Result<(), Errno> {
+    let set = child_signal();
+    // SAFETY: the set outlives the call, and this process has one thread.
+    let result = unsafe { libc::sigprocmask(how, &raw const set, std::ptr::null_mut()) };
+    if result == 0 { Ok(()) } else { Err(last_error()) }
+}
+
+fn child_signal() -> libc::sigset_t {
+    // SAFETY: an empty sigset_t is all zeroes on Linux.
+    let mut set = unsafe { MaybeUninit::zeroed().assume_init() };
+    // SAFETY: the set is initialized, and the signal exists.
+    unsafe { libc::sigaddset(&raw mut set, libc::SIGCHLD) };
+    set
+}
+
+/// Waits until there is something to read, or a signal has come that is blocked otherwise: SIGCHLD (ppoll(2)). Returns
+/// whether there is something to read.
+///
+/// # Errors
+///
+/// What ppoll(2) says, but for `EINTR`.
+pub fn wait_for_input_or_signal(input: BorrowedFd<'_>) -> Result<bool, Errno> {
+    let mut wanted = libc::pollfd { fd: input.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: an empty sigset_t is all zeroes on Linux.
+    let none_blocked: libc::sigset_t = unsafe { MaybeUninit::zeroed().assume_init() };
+    // SAFETY: one descriptor, as is said; without a time it waits for ever; the set outlives the call.
+    let ready = unsafe { libc::ppoll(&raw mut wanted, 1, std::ptr::null(), &raw const none_blocked) };
+    match ready {
+        -1 if last_error() == Errno::INTR => Ok(false),
+        -1 => Err(last_error()),
+        _ => Ok(true),
     }
-    Ok(())
 }
 
 /// Calls `handler` with the status when the process ends by `exit(3)`; registered first, it is called last, behind the

@@ -7,6 +7,7 @@
 //! - [`FezzWireResponse`]: what the module returns and the runner writes on stdout, one CBOR map.
 //! - [`Framer`]: finds where that map ends, while it arrives.
 //! - [`ExitCode`]: what the runner says where there is no response.
+//! - [`control`]: what the host tells a zygote, a runner that forks a process for each request, and what that reports.
 //!
 //! # Rules of the wire
 //!
@@ -73,6 +74,8 @@ mod response;
 mod framer;
 
 mod exit_code;
+
+pub mod control;
 
 mod cbor;
 mod error;

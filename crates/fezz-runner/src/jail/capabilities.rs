@@ -12,6 +12,15 @@ use rustix::thread::{
 ///
 /// What prctl(2) or capset(2) says.
 pub fn drop_all() -> Result<(), Errno> {
+    drop_all_but(CapabilitySet::empty())
+}
+
+/// Gives up every capability but those in `kept`, which no exec passes on.
+///
+/// # Errors
+///
+/// What prctl(2) or capset(2) says.
+pub fn drop_all_but(kept: CapabilitySet) -> Result<(), Errno> {
     // The highest one that a kernel knows is found by asking: `EINVAL` for the first that it doesn't.
     for number in 0..u64::BITS {
         match remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)) {
@@ -24,7 +33,7 @@ pub fn drop_all() -> Result<(), Errno> {
     }
     clear_ambient_capability_set()?;
     let none = CapabilitySet::empty();
-    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+    set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: none })
 }
 
 /// Set-user-ID files and file capabilities give nothing from here on (`PR_SET_NO_NEW_PRIVS`, prctl(2)); also what

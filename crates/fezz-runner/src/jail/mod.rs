@@ -3,8 +3,8 @@
 //! In the order in which things are given up: [`identity`] (who it is), [`namespaces`] (what it shares), [`root`]
 //! (which files there are; [`view`] lists them), [`processes`] (which others), [`capabilities`],
 //! [`landlock`](mod@landlock) (which files may be opened for what), [`seccomp`] (which system calls may be made;
-//! [`policy`] lists them); then [`self_test`] tries whether it holds. The limits of memory and the like are in
-//! [`crate::limits`].
+//! [`policy`] lists them); then [`self_test`] tries whether it holds. [`separation`] keeps the children of a zygote apart.
+//! The limits of memory and the like are in [`crate::limits`].
 //!
 //! [`syscalls`] has the unsafe ones.
 
@@ -22,12 +22,17 @@ pub mod seccomp;
 
 pub mod self_test;
 
+pub mod separation;
+
 pub mod syscalls;
 
 use crate::syscalls::{die_with_parent, exit_now};
 use processes::Mark;
+use seccomp::Filter;
+use separation::Forks;
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, getppid, set_dumpable_behavior};
+use rustix::thread::CapabilitySet;
 use std::path::{Path, PathBuf};
 
 /// How much of the jail this process makes itself.
@@ -105,6 +110,9 @@ pub enum JailError {
         /// How large it may be.
         bytes: u64,
     },
+    /// The children of a zygote.
+    #[error(transparent)]
+    Separation(#[from] separation::SeparationError),
     /// It doesn't hold.
     #[error(transparent)]
     Broken(#[from] self_test::BrokenJail),
@@ -178,17 +186,19 @@ fn others_of_wrapper() -> u64 {
     u64::from(rustix::process::getpid() != rustix::process::Pid::INIT)
 }
 
-/// Gives up what a process in the right surroundings can still do. The last step before the module is loaded.
+/// Gives up what a process in the right surroundings can still do, but for what a zygote `forks` by. The last step before
+/// the module is loaded.
 ///
 /// # Errors
 ///
 /// What can't be given up, with the mend; or what could be done nevertheless.
-pub fn confine(jail: &Jail, module: &Path) -> Result<(), JailError> {
+pub fn confine(jail: &Jail, module: &Path, forks: Option<&Forks>) -> Result<(), JailError> {
     if jail.mode == Mode::Off {
         return Ok(());
     }
     let failed = |what| move |source| JailError::Privileges { what, source };
-    capabilities::drop_all().map_err(failed("capabilities"))?;
+    let kept = forks.map_or(CapabilitySet::empty(), Forks::kept_capability);
+    capabilities::drop_all_but(kept).map_err(failed("capabilities"))?;
     // Before Landlock and the filter, which ask for it.
     capabilities::no_new_privileges().map_err(failed("set-user-ID programs"))?;
     // Nobody may trace it, whoever has the same uid; behind the change of ids, which sets it anew.
@@ -198,8 +208,10 @@ pub fn confine(jail: &Jail, module: &Path) -> Result<(), JailError> {
     }
     landlock::restrict(module, jail.scratch_bytes > 0, &jail.connect)?;
     // The last, for the steps above are what it forbids.
-    seccomp::install(jail.has_network(), jail.scratch_bytes > 0).map_err(JailError::Seccomp)?;
-    self_test::run(jail.has_network())?;
+    let (has_network, has_scratch) = (jail.has_network(), jail.scratch_bytes > 0);
+    let filter = forks.map_or(Filter::Function { has_network, has_scratch }, Forks::zygote_filter);
+    seccomp::install(filter).map_err(JailError::Seccomp)?;
+    self_test::run(has_network, kept)?;
     Ok(())
 }
 

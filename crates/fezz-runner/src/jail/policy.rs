@@ -81,6 +81,18 @@ const A_THREAD: Test = Test::Bits {
         as u32,
 };
 
+/// The process id that every forked process has in its own namespace.
+const FIRST_PROCESS: u32 = 1;
+
+/// A process in a PID namespace of its own, told its id as glibc wants it.
+const A_SEPARATE_PROCESS: Test = Test::Is(
+    (libc::CLONE_NEWPID | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD) as u32,
+);
+
+/// A process in its parent's namespace, likewise.
+const A_TOLD_PROCESS: Test =
+    Test::Is((libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD) as u32);
+
 /// Memory that is the process's own: MAP_PRIVATE alone of the types in the lowest four bits, and none of the pool of
 /// huge pages, which is the machine's.
 const PRIVATE_MEMORY: Test = Test::Bits {
@@ -348,6 +360,36 @@ pub const SCRATCH: &[Allowed] = calls! {
     SYS_fcntl [1: Test::Is(libc::F_OFD_SETLK as u32)] => "databases",
     SYS_fcntl [1: Test::Is(libc::F_OFD_GETLK as u32)] => "databases",
     SYS_fcntl [1: Test::Is(libc::F_OFD_SETLKW as u32)] => "databases",
+};
+
+/// What a zygote does, and its children with it: a filter can't be exchanged, and to add one to each child costs more than
+/// all else that a child does (README of `bench/`). What would be too much for a function needs a right besides, which
+/// a child gives up before it has a request.
+pub const FORK: &[Allowed] = calls! {
+    // The kernel asks for CAP_SYS_ADMIN, for the new namespace (clone(2)); no other clone than this and a thread's is
+    // let through.
+    SYS_clone [0: A_SEPARATE_PROCESS] => "a zygote's children",
+    SYS_capset => "a child, which gives up that right: nobody can gain one by it",
+    // To lower them: to raise one needs a right outside of the jail.
+    SYS_prlimit64 [0: Test::Is(0), 1: Test::Is(libc::RLIMIT_CPU)] => "a child's own limits",
+    SYS_prlimit64 [0: Test::Is(0), 1: Test::Is(libc::RLIMIT_NPROC)] => "a child's own limits",
+    SYS_recvmsg [2: PLAIN_RECEIVING] => "a zygote, which gets its children's sockets by it",
+    SYS_wait4 => "a zygote, which reaps its children",
+    // In a child's namespace there is nobody else.
+    SYS_kill [1: Test::Is(libc::SIGKILL as u32)] => "a zygote, which ends its children",
+    SYS_kill [0: Test::Is(FIRST_PROCESS)] => "what kill(getpid(), ...) is in a child",
+    SYS_tgkill [0: Test::Is(FIRST_PROCESS)] => "what abort, raise and pthread_kill are in a child",
+    // Does nothing, but fails where there are other threads (unshare(2)).
+    SYS_unshare [0: Test::Is(libc::CLONE_THREAD as u32)] => "a zygote, which must have one thread",
+};
+
+/// What a zygote does in addition where it can make no PID namespaces. Each of its children adds the filter of an
+/// ordinary function, which has none of this nor of [`FORK`].
+pub const SCOPED: &[Allowed] = calls! {
+    SYS_clone [0: A_TOLD_PROCESS] => "a zygote's children",
+    SYS_prctl [0: Test::Is(libc::PR_SET_PDEATHSIG as u32)] => "a child, which ends with its zygote",
+    SYS_landlock_restrict_self => "a child, which no signal leaves from then on",
+    SYS_seccomp [0: Test::Is(libc::SECCOMP_SET_MODE_FILTER), 1: Test::Is(0)] => "a child, which adds its own filter",
 };
 
 /// What is said not to exist, so that glibc and others do it another way, the arguments of which a filter can read.

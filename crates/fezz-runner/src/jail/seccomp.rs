@@ -9,6 +9,43 @@ mod compiled {
     include!(concat!(env!("OUT_DIR"), "/filters.rs"));
 }
 
+/// Whose filter it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    /// A process's that serves one request.
+    Function {
+        /// Whether it may use the network.
+        has_network: bool,
+        /// Whether it may write files.
+        has_scratch: bool,
+    },
+    /// A zygote's whose children are in PID namespaces of their own; and theirs.
+    Zygote {
+        /// Whether its children may use the network.
+        has_network: bool,
+    },
+    /// A zygote's whose children add a [`Filter::Function`] of their own.
+    ScopedZygote {
+        /// Whether its children may use the network.
+        has_network: bool,
+    },
+}
+
+impl Filter {
+    fn steps(self) -> &'static [libc::sock_filter] {
+        match self {
+            Self::Function { has_network: false, has_scratch: false } => &compiled::PLAIN,
+            Self::Function { has_network: true, has_scratch: false } => &compiled::NETWORK,
+            Self::Function { has_network: false, has_scratch: true } => &compiled::SCRATCH,
+            Self::Function { has_network: true, has_scratch: true } => &compiled::BOTH,
+            Self::Zygote { has_network: false } => &compiled::FORK,
+            Self::Zygote { has_network: true } => &compiled::FORK_NETWORK,
+            Self::ScopedZygote { has_network: false } => &compiled::SCOPED,
+            Self::ScopedZygote { has_network: true } => &compiled::SCOPED_NETWORK,
+        }
+    }
+}
+
 /// Installs the filter, for good: it can't be taken off. Needs no_new_privs.
 ///
 /// It begins by killing a process that calls by another architecture's numbers (int 0x80), under which the same number
@@ -17,13 +54,8 @@ mod compiled {
 /// # Errors
 ///
 /// `EINVAL`: the kernel is built without seccomp filters.
-pub fn install(has_network: bool, has_scratch: bool) -> Result<(), Errno> {
-    let mut steps = match (has_network, has_scratch) {
-        (false, false) => compiled::PLAIN.to_vec(),
-        (true, false) => compiled::NETWORK.to_vec(),
-        (false, true) => compiled::SCRATCH.to_vec(),
-        (true, true) => compiled::BOTH.to_vec(),
-    };
+pub fn install(filter: Filter) -> Result<(), Errno> {
+    let mut steps = filter.steps().to_vec();
     let own_id = rustix::process::getpid().as_raw_nonzero().get().cast_unsigned();
     for step in steps.iter_mut().filter(|step| step.k == THIS_PROCESS) {
         step.k = own_id;
@@ -91,6 +123,10 @@ mod tests {
             (&compiled::NETWORK[..], with(&[policy::NETWORK])),
             (&compiled::SCRATCH[..], with(&[policy::SCRATCH])),
             (&compiled::BOTH[..], with(&[policy::NETWORK, policy::SCRATCH])),
+            (&compiled::FORK[..], with(&[policy::FORK])),
+            (&compiled::FORK_NETWORK[..], with(&[policy::FORK, policy::NETWORK])),
+            (&compiled::SCOPED[..], with(&[policy::FORK, policy::SCOPED])),
+            (&compiled::SCOPED_NETWORK[..], with(&[policy::FORK, policy::SCOPED, policy::NETWORK])),
         ] {
             for call in &list {
                 let answer = run(filter, ARCHITECTURE, call.number as u32, arguments(call));

@@ -4,6 +4,7 @@
 use super::syscalls::{ALWAYS_REFUSED, REFUSED_WITHOUT_NETWORK};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
+use rustix::thread::CapabilitySet;
 
 /// Something forbidden is possible.
 #[derive(Debug, thiserror::Error)]
@@ -21,12 +22,12 @@ const FILES: [(&str, &str); 4] = [
     ("reading /bin/sh", "/bin/sh"),
 ];
 
-/// Runs every attempt that concerns a function with this or no network.
+/// Runs every attempt that concerns a function with this or no network, and no capability but `kept`.
 ///
 /// # Errors
 ///
 /// The first one that isn't refused.
-pub fn run(has_network: bool) -> Result<(), BrokenJail> {
+pub fn run(has_network: bool, kept: CapabilitySet) -> Result<(), BrokenJail> {
     // A wrapper's own filter may refuse in its own way; all other answers are the call's own: it was made.
     const FILTERED: [Errno; 2] = [Errno::PERM, Errno::NOSYS];
     let without_network = if has_network { [].iter() } else { REFUSED_WITHOUT_NETWORK.iter() };
@@ -35,7 +36,7 @@ pub fn run(has_network: bool) -> Result<(), BrokenJail> {
     }
     let nobody = !rustix::process::geteuid().is_root();
     let none = rustix::thread::capabilities(None)
-        .is_ok_and(|sets| (sets.effective | sets.permitted | sets.inheritable).is_empty());
+        .is_ok_and(|sets| kept.contains(sets.effective | sets.permitted) && sets.inheritable.is_empty());
     for (what, holds) in [("being root", nobody), ("having a capability", none)] {
         if !holds {
             return Err(BrokenJail { what, answer: "it is so".to_owned() });

@@ -3,7 +3,7 @@
 use crate::syscalls::{close_from, die_with_parent, exit_now, last_error};
 use libc::{c_int, c_long, c_void, sock_filter};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{AsRawFd, BorrowedFd, RawFd};
+use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 use rustix::process::{Pid, WaitOptions};
@@ -78,6 +78,63 @@ pub fn fork() -> Result<Option<Pid>, Errno> {
         -1 => Err(last_error()),
         id => Ok(Pid::from_raw(id)),
     }
+}
+
+/// Where glibc keeps the id of the calling thread, which a copy of the process has to know anew.
+#[derive(Debug)]
+pub struct ThreadId(*mut c_int);
+
+/// Asks the kernel, to which glibc has told it (prctl(2), `PR_GET_TID_ADDRESS`).
+///
+/// # Errors
+///
+/// `EINVAL`: the kernel is built without CONFIG_CHECKPOINT_RESTORE.
+pub fn thread_id() -> Result<ThreadId, Errno> {
+    let mut address: *mut c_int = std::ptr::null_mut();
+    // SAFETY: the kernel writes a pointer to where this one lies.
+    let result = unsafe { libc::prctl(libc::PR_GET_TID_ADDRESS, &raw mut address) };
+    if result == 0 && !address.is_null() { Ok(ThreadId(address)) } else { Err(last_error()) }
+}
+
+/// Makes a copy of this process, in a PID namespace of its own if `is_separate`: its id here, `None` in the copy. Unlike
+/// fork(3), which can make no namespace, it runs no handler of pthread_atfork(3).
+///
+/// # Errors
+///
+/// What clone(2) says: `EPERM` without CAP_SYS_ADMIN, for a namespace.
+pub fn fork_in(is_separate: bool, thread_id: &ThreadId) -> Result<Option<Pid>, Errno> {
+    let namespace = if is_separate { libc::CLONE_NEWPID } else { 0 };
+    let flags = namespace | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD;
+    let (none, thread_id) = (0_usize, thread_id.0);
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: no stack of its own means a copy of this one; the copy may go on with anything, for this process has one
+    // thread. The kernel writes its id where glibc expects it.
+    let id = unsafe { libc::syscall(libc::SYS_clone, c_long::from(flags), none, none, thread_id, none) };
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above; the last two change places (clone(2)).
+    let id = unsafe { libc::syscall(libc::SYS_clone, c_long::from(flags), none, none, none, thread_id) };
+    match id {
+        -1 => Err(last_error()),
+        // A process id has 31 bits.
+        id => Ok(Pid::from_raw(id as i32)),
+    }
+}
+
+/// Whether this process has one thread alone: unshare(2) of what threads share does nothing then, and else fails.
+pub fn is_single_threaded() -> bool {
+    // SAFETY: no more than the question.
+    unsafe { libc::unshare(libc::CLONE_THREAD) == 0 }
+}
+
+/// Puts this thread into a Landlock domain of `rules` (landlock_restrict_self(2)).
+///
+/// # Errors
+///
+/// `E2BIG`: it is in sixteen already.
+pub fn restrict_by_landlock(rules: &OwnedFd) -> Result<(), Errno> {
+    // SAFETY: the kernel checks the descriptor, and there are no pointers.
+    let result = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, rules.as_raw_fd(), 0) };
+    if result == 0 { Ok(()) } else { Err(last_error()) }
 }
 
 /// Starts the process that is PID 1 where this process's children are: it reaps, does nothing else, and ends with

@@ -1,0 +1,157 @@
+//! What keeps the children of a zygote apart: each serves one request, and mustn't reach another.
+//!
+//! Their memory is apart since they are non-dumpable from birth on, as their zygote is (prctl(2), PR_SET_DUMPABLE), and
+//! the filter lets nobody look into it. For signals, and for what one of them leaves behind, there are PID namespaces:
+//! a child is born the first in one of its own. That takes CAP_SYS_ADMIN in the zygote's own user namespace, the only
+//! capability that it keeps, and that a child gives up first of all. Where there is none, as in some wrappers, a child
+//! restricts itself further instead, which takes three times as long.
+
+use super::seccomp::{self, Filter};
+use super::{Jail, Mode, syscalls};
+use crate::syscalls::{die_with_parent, exit_now};
+use fezz_wire::control::Separation;
+use landlock::{CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetError, Scope};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::process::{Pid, getpid, getppid};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
+
+/// What a zygote's children need of the kernel isn't there.
+#[derive(Debug, thiserror::Error)]
+pub enum SeparationError {
+    /// Neither way is open.
+    #[error(
+        "failed to keep forked processes apart: there is no right to make PID namespaces (does a wrapper forbid user \
+         namespaces?), and Landlock's scopes need Linux 6.12; set `execution` to `spawn`"
+    )]
+    NoWay(#[source] RulesetError),
+    /// A child can't be born.
+    #[error("failed to fork a process in a PID namespace of its own: raise /proc/sys/user/max_pid_namespaces?")]
+    Fork(#[source] Errno),
+    /// The kernel doesn't say where glibc keeps a thread's id.
+    #[error("failed to ask for the address of the thread's id: use a kernel with CONFIG_CHECKPOINT_RESTORE")]
+    ThreadId(#[source] Errno),
+    /// A child can't give up what it must.
+    #[error("failed to {step} in a forked process")]
+    Child {
+        /// What was tried.
+        step: &'static str,
+        /// What the system says.
+        source: Errno,
+    },
+}
+
+/// How a zygote forks.
+#[derive(Debug)]
+pub struct Forks {
+    separation: Separation,
+    zygote: Pid,
+    thread_id: syscalls::ThreadId,
+    scope: Option<OwnedFd>,
+    child_filter: Filter,
+}
+
+impl Forks {
+    /// Finds out which way is open, and tries it. While everything is still allowed, and before there is a module.
+    ///
+    /// # Errors
+    ///
+    /// See [`SeparationError`].
+    pub fn prepare(jail: &Jail) -> Result<Self, SeparationError> {
+        let may_make_namespaces =
+            capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN));
+        let (separation, scope) = match jail.mode {
+            Mode::Off => (Separation::None, None),
+            Mode::Strict | Mode::Inner if may_make_namespaces => (Separation::PidNamespace, None),
+            Mode::Strict | Mode::Inner => {
+                (Separation::LandlockScope, Some(scope().map_err(SeparationError::NoWay)?))
+            }
+        };
+        let forks = Self {
+            separation,
+            zygote: getpid(),
+            thread_id: syscalls::thread_id().map_err(SeparationError::ThreadId)?,
+            scope,
+            child_filter: Filter::Function { has_network: jail.has_network(), has_scratch: false },
+        };
+        forks.try_out()?;
+        Ok(forks)
+    }
+
+    fn try_out(&self) -> Result<(), SeparationError> {
+        match self.fork().map_err(SeparationError::Fork)? {
+            None => exit_now(0),
+            Some(child) => {
+                let ended = rustix::process::waitpid(Some(child), rustix::process::WaitOptions::empty());
+                ended.map(drop).map_err(SeparationError::Fork)
+            }
+        }
+    }
+
+    /// Which way it is.
+    pub fn separation(&self) -> Separation {
+        self.separation
+    }
+
+    /// The filter of the zygote itself.
+    pub(super) fn zygote_filter(&self) -> Filter {
+        let Filter::Function { has_network, .. } = self.child_filter else { return self.child_filter };
+        match self.separation {
+            Separation::PidNamespace => Filter::Zygote { has_network },
+            Separation::LandlockScope | Separation::None => Filter::ScopedZygote { has_network },
+        }
+    }
+
+    /// The capability that the zygote keeps.
+    pub(super) fn kept_capability(&self) -> CapabilitySet {
+        match self.separation {
+            Separation::PidNamespace => CapabilitySet::SYS_ADMIN,
+            Separation::LandlockScope | Separation::None => CapabilitySet::empty(),
+        }
+    }
+
+    /// Makes a copy of this process: its id here, `None` in the copy, which is to [`separate`](Self::separate) itself
+    /// at once.
+    ///
+    /// # Errors
+    ///
+    /// What clone(2) says.
+    pub fn fork(&self) -> Result<Option<Pid>, Errno> {
+        syscalls::fork_in(self.separation == Separation::PidNamespace, &self.thread_id)
+    }
+
+    /// In a child: gives up what its zygote can do and a function mustn't.
+    ///
+    /// # Errors
+    ///
+    /// The child must serve nothing.
+    pub fn separate(&self) -> Result<(), SeparationError> {
+        let failed = |step| move |source| SeparationError::Child { step, source };
+        if self.separation == Separation::PidNamespace {
+            // Its end is its namespace's, and the zygote's end its own.
+            let none = CapabilitySet::empty();
+            let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
+            return set_capabilities(None, none).map_err(failed("give up capabilities"));
+        }
+        die_with_parent().map_err(failed("ask for a signal at the zygote's end"))?;
+        if getppid() != Some(self.zygote) {
+            exit_now(1);
+        }
+        let Some(scope) = &self.scope else {
+            // No jail: so that it can be killed with what it starts.
+            return rustix::process::setpgid(None, None).map_err(failed("make a process group"));
+        };
+        syscalls::restrict_by_landlock(scope).map_err(failed("put a Landlock scope in force"))?;
+        seccomp::install(self.child_filter).map_err(failed("filter system calls"))
+    }
+}
+
+/// A Landlock domain out of which no signal goes, nor a connection to an abstract socket (landlock(7)).
+fn scope() -> Result<OwnedFd, RulesetError> {
+    let rules = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .scope(Scope::Signal | Scope::AbstractUnixSocket)?
+        .create()?;
+    let descriptor: Option<OwnedFd> = rules.into();
+    Ok(descriptor.expect("what is required is supported, and has a descriptor"))
+}

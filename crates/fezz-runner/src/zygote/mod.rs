@@ -1,0 +1,115 @@
+//! The zygote: a process that has confined itself, loaded the module and run its `fezz_on_load_v2`, and forks a process
+//! for each request, which has all that at once and shares it with no other (copy on write).
+//!
+//! ```text
+//! host            sends over stdin, for each child ahead of its request, a socket and a pipe for its log ([`control`])
+//! `- zygote       forks, kills and reaps: runs none of the module's code from here on
+//!    |- child     gives up the zygote's rights, then waits for its request, serves it, exits ([`child`])
+//!    `- child
+//! ```
+//!
+//! It ends when the host is gone; its children end with it.
+
+mod child;
+mod children;
+mod control;
+
+pub use control::ControlError;
+pub(crate) use control::Control;
+
+use crate::jail::separation::Forks;
+use crate::jail::syscalls::is_single_threaded;
+use crate::limits::ChildLimits;
+use crate::module::Module;
+use crate::syscalls;
+use children::Children;
+use control::Received;
+use fezz_wire::control::Report;
+use rustix::io::Errno;
+
+/// What a zygote has; each child gets a copy of it.
+#[derive(Debug)]
+pub(crate) struct Zygote {
+    module: Module,
+    control: Control,
+    forks: Forks,
+    limits: ChildLimits,
+    /// Where a child's request goes: memory that each copy needn't ask for.
+    request: Vec<u8>,
+}
+
+/// Why a zygote ends before its host.
+#[derive(Debug, thiserror::Error)]
+pub enum ZygoteError {
+    /// A forked process has no thread but the one that forked it.
+    #[error(
+        "the module's fezz_on_load_v2 left threads running, which forked processes wouldn't have: end them there, or set \
+         `execution` to `spawn`"
+    )]
+    Threads,
+    /// Signals.
+    #[error("failed to hear of the end of forked processes")]
+    Signals(#[source] Errno),
+    /// The host.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+}
+
+impl Zygote {
+    /// A zygote of a module that is loaded and ready.
+    ///
+    /// # Errors
+    ///
+    /// It can't be one, with the mend.
+    pub(crate) fn new(
+        module: Module,
+        control: Control,
+        forks: Forks,
+        limits: ChildLimits,
+    ) -> Result<Self, ZygoteError> {
+        /// Most requests fit, of which nearly all are a few hundred bytes.
+        const REQUEST_BYTES: usize = 16 * 1024;
+        if !is_single_threaded() {
+            return Err(ZygoteError::Threads);
+        }
+        // Whatever the module did with it: a child's end must interrupt the wait below, and nothing else.
+        syscalls::on_signal(libc::SIGCHLD, ignore, 0).map_err(ZygoteError::Signals)?;
+        syscalls::block_child_signal(libc::SIG_BLOCK).map_err(ZygoteError::Signals)?;
+        Ok(Self { module, control, forks, limits, request: Vec::with_capacity(REQUEST_BYTES) })
+    }
+
+    /// Does what the host says, until it is gone. In a child it doesn't return.
+    ///
+    /// # Errors
+    ///
+    /// The host can't be understood.
+    pub(crate) fn run(self) -> Result<(), ZygoteError> {
+        let mut children = Children::new(self.forks.separation());
+        let mut reports = vec![Report::Ready(self.forks.separation())];
+        let zygote = self;
+        loop {
+            if !reports.is_empty() {
+                zygote.control.report(&reports)?;
+                reports.clear();
+            }
+            zygote.control.wait()?;
+            loop {
+                match zygote.control.receive()? {
+                    Received::Nothing => break,
+                    Received::HostGone => return Ok(()),
+                    Received::Kill(child) => children.kill(child),
+                    Received::Fork(child, seat) => match zygote.forks.fork() {
+                        Ok(Some(process)) => children.add(child, process),
+                        Ok(None) => child::live(zygote, seat),
+                        Err(error) => {
+                            reports.push(Report::NotForked { child, error: error.raw_os_error() })
+                        }
+                    },
+                }
+            }
+            children.reap(&mut reports);
+        }
+    }
+}
+
+extern "C" fn ignore(_signal: libc::c_int) {}

@@ -1,0 +1,172 @@
+//! What the host and a zygote tell each other over the zygote's stdin, a `SOCK_SEQPACKET` socket (unix(7)): packets of
+//! records, each of [`RECORD_BYTES`], little-endian: what it is (4 bytes), a value (4 bytes), the child's number (8
+//! bytes).
+
+/// The length of a record.
+pub const RECORD_BYTES: usize = 16;
+
+/// The most records in a packet: reports of children that ended at the same time.
+pub const RECORDS_MAX: usize = 64;
+
+/// What the host asks for; one to a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Fork a child, which the host calls by this number from now on. With it come two descriptors (`SCM_RIGHTS`): the
+    /// socket over which it gets its request and answers, and its stderr.
+    Fork {
+        /// The child's number, given once.
+        child: u64,
+    },
+    /// Kill it, if it lives.
+    Kill {
+        /// Its number.
+        child: u64,
+    },
+}
+
+/// What a zygote reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// The module is loaded: the zygote can fork.
+    Ready(Separation),
+    /// A child has ended and been reaped.
+    Ended {
+        /// Its number.
+        child: u64,
+        /// How, as wait(2) says it.
+        status: i32,
+    },
+    /// A child can't be forked.
+    NotForked {
+        /// Its number.
+        child: u64,
+        /// What the system says, as in errno(3).
+        error: i32,
+    },
+}
+
+/// What keeps the children of a zygote from signalling each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Separation {
+    /// Each is born in a PID namespace of its own.
+    PidNamespace,
+    /// Each is in a Landlock domain of its own, out of which no signal goes; for want of the right to make namespaces.
+    LandlockScope,
+    /// Nothing: the jail is off.
+    None,
+}
+
+/// A packet isn't of this kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a packet of {bytes} bytes is none of the protocol between host and zygote")]
+pub struct BadPacket {
+    bytes: usize,
+}
+
+type Record = [u8; RECORD_BYTES];
+
+const FORK: u32 = 1;
+const KILL: u32 = 2;
+const READY: u32 = 3;
+const ENDED: u32 = 4;
+const NOT_FORKED: u32 = 5;
+
+impl Order {
+    /// As a packet.
+    pub fn encode(self) -> Record {
+        match self {
+            Self::Fork { child } => record(FORK, 0, child),
+            Self::Kill { child } => record(KILL, 0, child),
+        }
+    }
+
+    /// The order in a packet.
+    ///
+    /// # Errors
+    ///
+    /// It holds no order, or more than one.
+    pub fn decode(packet: &[u8]) -> Result<Self, BadPacket> {
+        let bad = BadPacket { bytes: packet.len() };
+        match fields(packet.try_into().map_err(|_| bad)?) {
+            (FORK, 0, child) => Ok(Self::Fork { child }),
+            (KILL, 0, child) => Ok(Self::Kill { child }),
+            _ => Err(bad),
+        }
+    }
+}
+
+impl Report {
+    /// As a record of a packet.
+    pub fn encode(self) -> Record {
+        match self {
+            Self::Ready(separation) => record(READY, separation as i32, 0),
+            Self::Ended { child, status } => record(ENDED, status, child),
+            Self::NotForked { child, error } => record(NOT_FORKED, error, child),
+        }
+    }
+
+    /// The reports in a packet.
+    ///
+    /// # Errors
+    ///
+    /// It holds something else, or nothing.
+    pub fn decode(packet: &[u8]) -> Result<Vec<Self>, BadPacket> {
+        let bad = BadPacket { bytes: packet.len() };
+        let (records, rest) = packet.as_chunks::<RECORD_BYTES>();
+        if records.is_empty() || !rest.is_empty() {
+            return Err(bad);
+        }
+        records.iter().map(|record| Self::of(*record).ok_or(bad)).collect()
+    }
+
+    fn of(record: Record) -> Option<Self> {
+        match fields(record) {
+            (READY, value, 0) => {
+                let all = [Separation::PidNamespace, Separation::LandlockScope, Separation::None];
+                all.into_iter().find(|separation| *separation as i32 == value).map(Self::Ready)
+            }
+            (ENDED, status, child) => Some(Self::Ended { child, status }),
+            (NOT_FORKED, error, child) => Some(Self::NotForked { child, error }),
+            _ => None,
+        }
+    }
+}
+
+fn record(kind: u32, value: i32, child: u64) -> Record {
+    let mut record = [0; RECORD_BYTES];
+    record[..4].copy_from_slice(&kind.to_le_bytes());
+    record[4..8].copy_from_slice(&value.to_le_bytes());
+    record[8..].copy_from_slice(&child.to_le_bytes());
+    record
+}
+
+fn fields(record: Record) -> (u32, i32, u64) {
+    let [a, b, c, d, e, f, g, h, child @ ..] = record;
+    (u32::from_le_bytes([a, b, c, d]), i32::from_le_bytes([e, f, g, h]), u64::from_le_bytes(child))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_understood_and_nothing_else() {
+        for order in [Order::Fork { child: 1 << 40 }, Order::Kill { child: 2 }] {
+            assert_eq!(Order::decode(&order.encode()), Ok(order));
+            assert!(Report::decode(&order.encode()).is_err(), "an order is no report");
+        }
+        let reports = [
+            Report::Ready(Separation::PidNamespace),
+            Report::Ready(Separation::LandlockScope),
+            Report::Ended { child: 3, status: 139 },
+            Report::NotForked { child: 4, error: 11 },
+        ];
+        let packet = reports.map(Report::encode).concat();
+        assert_eq!(Report::decode(&packet), Ok(reports.to_vec()));
+        for bytes in [0, 15, 17, packet.len() - 1] {
+            assert_eq!(Report::decode(&packet[..bytes]), Err(BadPacket { bytes }));
+        }
+        assert!(Order::decode(&packet).is_err());
+        assert!(Report::decode(&record(READY, 3, 0)).is_err(), "there is no such separation");
+    }
+}

@@ -22,6 +22,8 @@ pub enum Order {
         /// Its number.
         child: u64,
     },
+    /// Report [`Report::Alive`]: a zygote that does nothing any more is replaced.
+    Probe,
 }
 
 /// What a zygote reports.
@@ -36,6 +38,8 @@ pub enum Report {
         /// How, as wait(2) says it.
         status: i32,
     },
+    /// As it was asked to.
+    Alive,
     /// A child can't be forked.
     NotForked {
         /// Its number.
@@ -70,6 +74,8 @@ const KILL: u32 = 2;
 const READY: u32 = 3;
 const ENDED: u32 = 4;
 const NOT_FORKED: u32 = 5;
+const PROBE: u32 = 6;
+const ALIVE: u32 = 7;
 
 impl Order {
     /// As a packet.
@@ -77,6 +83,7 @@ impl Order {
         match self {
             Self::Fork { child } => record(FORK, 0, child),
             Self::Kill { child } => record(KILL, 0, child),
+            Self::Probe => record(PROBE, 0, 0),
         }
     }
 
@@ -90,6 +97,7 @@ impl Order {
         match fields(packet.try_into().map_err(|_| bad)?) {
             (FORK, 0, child) => Ok(Self::Fork { child }),
             (KILL, 0, child) => Ok(Self::Kill { child }),
+            (PROBE, 0, 0) => Ok(Self::Probe),
             _ => Err(bad),
         }
     }
@@ -102,6 +110,7 @@ impl Report {
             Self::Ready(separation) => record(READY, separation as i32, 0),
             Self::Ended { child, status } => record(ENDED, status, child),
             Self::NotForked { child, error } => record(NOT_FORKED, error, child),
+            Self::Alive => record(ALIVE, 0, 0),
         }
     }
 
@@ -127,6 +136,7 @@ impl Report {
             }
             (ENDED, status, child) => Some(Self::Ended { child, status }),
             (NOT_FORKED, error, child) => Some(Self::NotForked { child, error }),
+            (ALIVE, 0, 0) => Some(Self::Alive),
             _ => None,
         }
     }
@@ -151,7 +161,7 @@ mod tests {
 
     #[test]
     fn what_is_told_is_understood_and_nothing_else() {
-        for order in [Order::Fork { child: 1 << 40 }, Order::Kill { child: 2 }] {
+        for order in [Order::Fork { child: 1 << 40 }, Order::Kill { child: 2 }, Order::Probe] {
             assert_eq!(Order::decode(&order.encode()), Ok(order));
             assert!(Report::decode(&order.encode()).is_err(), "an order is no report");
         }
@@ -160,6 +170,7 @@ mod tests {
             Report::Ready(Separation::LandlockScope),
             Report::Ended { child: 3, status: 139 },
             Report::NotForked { child: 4, error: 11 },
+            Report::Alive,
         ];
         let packet = reports.map(Report::encode).concat();
         assert_eq!(Report::decode(&packet), Ok(reports.to_vec()));

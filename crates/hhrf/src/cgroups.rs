@@ -112,12 +112,12 @@ impl Cgroups {
         Ok(Arc::new(Self { folder, next: AtomicU64::default(), left: Mutex::new(left) }))
     }
 
-    /// Makes the cgroup of a request.
+    /// Makes the cgroup of a request, or of so many at a time that are forked from one process.
     ///
     /// # Errors
     ///
-    /// What the system says: the request can't be limited, and must not begin.
-    pub fn make(self: &Arc<Self>, limits: &Limits) -> io::Result<Cgroup> {
+    /// What the system says: the requests can't be limited, and must not begin.
+    pub fn make(self: &Arc<Self>, limits: &Limits, requests: u64) -> io::Result<Cgroup> {
         self.tidy();
         let folder = loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -129,13 +129,13 @@ impl Cgroups {
             }
         };
         let cgroup = Cgroup { folder, all: Arc::clone(self) };
-        let memory_bytes =
-            limits.memory_bytes.saturating_add(limits.scratch_bytes).saturating_add(MEMORY_BESIDE_BYTES);
-        let processes = limits.threads.saturating_add(PROCESSES_BESIDE);
+        let of_request = limits.memory_bytes.saturating_add(limits.scratch_bytes);
+        let memory_bytes = of_request.saturating_mul(requests).saturating_add(MEMORY_BESIDE_BYTES);
+        let processes = limits.threads.saturating_mul(requests).saturating_add(PROCESSES_BESIDE);
         cgroup.set("memory.max", &memory_bytes.to_string())?;
         cgroup.set("pids.max", &processes.to_string())?;
-        // One process without the others would be half a request.
-        cgroup.set("memory.oom.group", "1")?;
+        // One process without the others would be half a request; of many requests, one is enough.
+        cgroup.set("memory.oom.group", if requests == 1 { "1" } else { "0" })?;
         match cgroup.set("memory.swap.max", "0") {
             // A kernel without swap.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -159,9 +159,14 @@ impl Cgroup {
 
     /// Whether the kernel killed a process of it for its memory.
     pub fn ran_out_of_memory(&self) -> bool {
+        self.killed_for_memory() > 0
+    }
+
+    /// How many processes of it the kernel has killed for its memory.
+    pub fn killed_for_memory(&self) -> u64 {
         let events = fs::read_to_string(self.folder.join("memory.events")).unwrap_or_default();
         let killed = events.lines().find_map(|line| line.strip_prefix("oom_kill "));
-        killed.is_some_and(|count| count.trim() != "0")
+        killed.and_then(|count| count.trim().parse().ok()).unwrap_or_default()
     }
 
     fn set(&self, file: &str, value: &str) -> io::Result<()> {
@@ -273,7 +278,7 @@ mod tests {
     fn without_its_files_no_limit_is_in_force_and_none_is_made() {
         let folder = delegated("memory pids");
         let all = Cgroups::divide(folder.path()).unwrap();
-        assert_eq!(all.make(&Limits::default()).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(all.make(&Limits::default(), 1).unwrap_err().kind(), io::ErrorKind::NotFound);
         let entries = fs::read_dir(folder.path()).unwrap().flatten();
         assert_eq!(
             entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)).count(),

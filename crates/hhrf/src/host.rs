@@ -2,7 +2,8 @@
 
 use crate::catalogue::{Catalogue, ModuleStore};
 use crate::children::Children;
-use crate::execute::Spawn;
+use crate::execute::Executors;
+use crate::execute::start::Starter;
 use crate::gate::Gate;
 use crate::jail::Jail;
 use crate::memory::Memory;
@@ -23,8 +24,8 @@ pub struct Host {
     pub store: Arc<ModuleStore>,
     /// The places for processes of all functions together.
     pub processes: Gate,
-    /// The executor.
-    pub spawn: Spawn,
+    /// The ways to execute requests.
+    pub executors: Executors,
     /// What is counted.
     pub metrics: Metrics,
     /// For request bodies, until they are with their process.
@@ -49,7 +50,15 @@ impl Host {
             processes: Gate::new(limits.processes, u32::MAX),
             body_memory: Memory::new(limits.body_memory_bytes),
             response_memory: Memory::new(limits.response_memory_bytes),
-            spawn: Spawn::new(settings.runner.clone(), limits.stderr_bytes, children, jail),
+            executors: Executors::new(
+                &settings,
+                Starter {
+                    runner: settings.runner.clone(),
+                    stderr_bytes_max: limits.stderr_bytes,
+                    children,
+                    jail,
+                },
+            ),
             metrics: Metrics::new(),
             store,
             catalogue: ArcSwap::from_pointee(catalogue),

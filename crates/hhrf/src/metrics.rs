@@ -1,6 +1,7 @@
 //! What is counted, in the OpenMetrics text format (which Prometheus reads).
 
 use crate::catalogue::Catalogue;
+use crate::execute::Executors;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -23,6 +24,8 @@ pub struct Metrics {
     pub reloads: Counter,
     processes: Family<FunctionLabels, Gauge>,
     queued: Family<FunctionLabels, Gauge>,
+    spare: Family<FunctionLabels, Gauge>,
+    zygotes: Family<FunctionLabels, Gauge>,
     functions: Gauge,
     refused: Gauge,
     memory: Family<MemoryLabels, Gauge>,
@@ -62,6 +65,8 @@ impl Metrics {
             reloads: Counter::default(),
             processes: Family::default(),
             queued: Family::default(),
+            spare: Family::default(),
+            zygotes: Family::default(),
             functions: Gauge::default(),
             refused: Gauge::default(),
             memory: Family::default(),
@@ -78,6 +83,8 @@ impl Metrics {
         registry.register("reloads", "Catalogues swapped in", metrics.reloads.clone());
         registry.register("processes", "Processes that run or are being ended", metrics.processes.clone());
         registry.register("queued", "Requests that wait for a process", metrics.queued.clone());
+        registry.register("spare_processes", "Processes that wait ahead of requests", metrics.spare.clone());
+        registry.register("zygotes", "Processes that others are forked from", metrics.zygotes.clone());
         registry.register("functions", "Functions served", metrics.functions.clone());
         registry.register(
             "memory_bytes",
@@ -96,15 +103,26 @@ impl Metrics {
         self.durations.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
-    /// All of it as text. What belongs to the catalogue is looked up now; `memory_bytes` is what is taken, by its use.
-    pub fn text(&self, catalogue: &Catalogue, memory_bytes: &[(&'static str, usize)]) -> String {
+    /// All of it as text. What belongs to the catalogue is looked up now, and with the executors; `memory_bytes` is what is
+    /// taken, by its use.
+    pub fn text(
+        &self,
+        catalogue: &Catalogue,
+        executors: &Executors,
+        memory_bytes: &[(&'static str, usize)],
+    ) -> String {
         let _printing = self.printing.lock().unwrap_or_else(PoisonError::into_inner);
         self.processes.clear();
         self.queued.clear();
+        self.spare.clear();
+        self.zygotes.clear();
         for function in catalogue.functions() {
             let labels = FunctionLabels { function: function.name() };
             self.processes.get_or_create(&labels).set(count(function.gate.taken()));
             self.queued.get_or_create(&labels).set(count(function.gate.waiting()));
+            let ahead = executors.ahead(function);
+            self.spare.get_or_create(&labels).set(count(ahead.idle));
+            self.zygotes.get_or_create(&labels).set(count(ahead.zygotes));
         }
         for (r#use, bytes) in memory_bytes {
             self.memory.get_or_create(&MemoryLabels { r#use }).set(count(*bytes));

@@ -19,7 +19,7 @@ pub fn answer(host: &Host, entrance: Entrance, head: &Parts) -> Option<Response<
         "/_metrics" if shows_metrics => (
             StatusCode::OK,
             metrics::CONTENT_TYPE,
-            host.metrics.text(&host.catalogue.load(), &host.memory_taken_bytes()),
+            host.metrics.text(&host.catalogue.load(), &host.executors, &host.memory_taken_bytes()),
         ),
         _ => return None,
     };

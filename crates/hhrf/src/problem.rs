@@ -1,6 +1,7 @@
 //! What the client is told when there is no response: the one place where causes become statuses.
 
 use crate::execute::Failure;
+use crate::execute::fork::load::LoadFailure;
 use crate::refusal::Refusal;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
@@ -33,6 +34,26 @@ pub struct Kind {
     pub word: &'static str,
     /// The sentence for people.
     pub title: &'static str,
+}
+
+const RUNNER_FAILED: Kind =
+    kind(StatusCode::SERVICE_UNAVAILABLE, "runner_failed", "The function didn't start");
+const JAIL_FAILED: Kind =
+    kind(StatusCode::SERVICE_UNAVAILABLE, "jail_failed", "The function couldn't be confined");
+const MODULE_FAILED: Kind =
+    kind(StatusCode::SERVICE_UNAVAILABLE, "module_failed", "The function didn't load");
+
+/// No request has reached the module: it is safe to retry.
+fn not_loaded(failure: &LoadFailure) -> Kind {
+    match failure {
+        LoadFailure::NotStarted(_) => RUNNER_FAILED,
+        LoadFailure::TooSlow(_) | LoadFailure::Unstable => MODULE_FAILED,
+        LoadFailure::Left(failure) => match **failure {
+            Failure::NotConfined => JAIL_FAILED,
+            Failure::RunnerGaveUp(_) | Failure::RunnerNotExecuted { .. } => RUNNER_FAILED,
+            _ => MODULE_FAILED,
+        },
+    }
 }
 
 const fn kind(status: StatusCode, word: &'static str, title: &'static str) -> Kind {
@@ -69,20 +90,18 @@ impl Problem {
                 Failure::NotStarted(_)
                 | Failure::RunnerGaveUp(_)
                 | Failure::RunnerNotExecuted { .. }
-                | Failure::Host => kind(S::SERVICE_UNAVAILABLE, "runner_failed", "The function didn't start"),
-                Failure::NotConfined => {
-                    kind(S::SERVICE_UNAVAILABLE, "jail_failed", "The function couldn't be confined")
-                }
-                Failure::Module(_) => {
-                    kind(S::SERVICE_UNAVAILABLE, "module_failed", "The function didn't load")
-                }
+                | Failure::NotForked(_)
+                | Failure::Host => RUNNER_FAILED,
+                Failure::NotConfined => JAIL_FAILED,
+                Failure::Module(_) => MODULE_FAILED,
                 Failure::Panicked(_) => {
                     kind(S::INTERNAL_SERVER_ERROR, "function_panicked", "The function panicked")
                 }
                 Failure::Returned(_) => {
                     kind(S::INTERNAL_SERVER_ERROR, "function_error", "The function failed")
                 }
-                Failure::Crashed(_) | Failure::NotReaped(_) => {
+                Failure::NotLoaded(failure) => return not_loaded(failure),
+                Failure::Crashed(_) | Failure::NotReaped(_) | Failure::ZygoteEnded => {
                     kind(S::BAD_GATEWAY, "function_crashed", "The function crashed")
                 }
                 Failure::OutOfMemory { .. } => {

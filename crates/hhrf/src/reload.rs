@@ -69,6 +69,7 @@ async fn reload(host: &Arc<Host>, known: &Catalogue) {
     match loaded {
         Ok(Ok(catalogue)) => {
             report(&catalogue, known);
+            host.executors.retain(&catalogue);
             host.catalogue.store(Arc::new(catalogue));
             host.metrics.reloads.inc();
         }

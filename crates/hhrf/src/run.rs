@@ -50,7 +50,9 @@ pub async fn run(
     }
     let reloads = tokio::spawn(reload::follow(Arc::clone(&host)));
     let sweeping = Arc::clone(&host);
-    tokio::spawn(async move { sweeping.spawn.keep_sweeping().await });
+    tokio::spawn(async move { sweeping.executors.keep_sweeping().await });
+    let tidying = Arc::clone(&host);
+    tokio::spawn(async move { tidying.executors.keep_tidy().await });
 
     shutdown.await;
     let wait_ms = u64::try_from(host.settings.limits.drain_wait.as_millis()).unwrap_or(u64::MAX);
@@ -73,7 +75,7 @@ pub async fn run(
         () = now => Ended::Forced,
     };
     if ended == Ended::Forced {
-        host.spawn.kill_all().await;
+        host.executors.kill_all().await;
         if timeout(LAST_WORDS_MAX, no_process(&host)).await.is_err() {
             tracing::error!(processes = host.processes.taken(), "processes are left that can't be ended");
         }
@@ -85,12 +87,13 @@ pub async fn run(
 /// Waits until every connection has ended, and every process.
 async fn finish(host: &Host, servers: &mut tokio::task::JoinSet<()>) {
     while servers.join_next().await.is_some() {}
+    host.executors.retire();
     no_process(host).await;
 }
 
 async fn no_process(host: &Host) {
     const PAUSE: Duration = Duration::from_millis(5);
-    while host.processes.taken() > 0 {
+    while host.processes.taken() > 0 || !host.executors.is_empty() {
         sleep(PAUSE).await;
     }
 }

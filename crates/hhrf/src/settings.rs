@@ -49,6 +49,10 @@ pub struct HostLimits {
     pub connections: usize,
     /// Processes at a time, of all functions together.
     pub processes: u32,
+    /// Processes that wait ahead of requests, of a function that doesn't say it itself.
+    pub spare: u32,
+    /// The same, of all functions together.
+    pub spare_total: u32,
     /// Memory for request bodies, of all requests together.
     pub body_memory_bytes: usize,
     /// Memory for responses that are being sent, of all requests together.
@@ -166,6 +170,15 @@ pub struct Layer {
     /// Processes at a time, of all functions together [default: 256, which at 128 MiB each is 32 GiB at the worst]
     #[arg(long, env = "HHRF_PROCESSES", value_name = "N")]
     processes: Option<u32>,
+
+    /// The most processes that wait ahead of a function's requests, where its manifest doesn't say: as many as lately ran
+    /// at the same time; some seconds after the last request none [default: 8]
+    #[arg(long, env = "HHRF_SPARE", value_name = "N")]
+    spare: Option<u32>,
+
+    /// The same for all functions together; those beyond are started when their requests come [default: 128]
+    #[arg(long, env = "HHRF_SPARE_TOTAL", value_name = "N")]
+    spare_total: Option<u32>,
 
     /// Memory for request bodies, of all requests together [default: 268435456, 25 bodies of
     /// 10 MiB; a quarter is for bodies up to 64 KiB alone]
@@ -287,6 +300,8 @@ impl Settings {
             limits: HostLimits {
                 connections: flags.connections.or(file.connections).unwrap_or(4096),
                 processes: flags.processes.or(file.processes).unwrap_or(256),
+                spare: flags.spare.or(file.spare).unwrap_or(8),
+                spare_total: flags.spare_total.or(file.spare_total).unwrap_or(128),
                 body_memory_bytes: flags.body_memory_bytes.or(file.body_memory_bytes).unwrap_or(256 << 20),
                 response_memory_bytes: flags
                     .response_memory_bytes

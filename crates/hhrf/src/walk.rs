@@ -1,7 +1,6 @@
 //! The walk of one request: `route -> admit -> execute -> respond`, each stage taking what the one before returns.
 
 use crate::admit::admit;
-use crate::catalogue::Execution;
 use crate::exchange::Exchange;
 use crate::host::Host;
 use crate::own;
@@ -52,9 +51,7 @@ async fn walk(
     let function = Arc::clone(&routed.function);
     exchange.function = Some(Arc::clone(&function));
     let admitted = admit(host, routed, body, exchange.identity.clone(), client_ip).await?;
-    let message = match function.execution.unwrap_or(host.settings.execution) {
-        Execution::Spawn => host.spawn.execute(admitted).await?,
-    };
+    let message = host.executors.execute(admitted).await?;
     Ok(respond(message, function.limits.response_body_bytes)?)
 }
 

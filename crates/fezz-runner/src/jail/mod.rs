@@ -28,11 +28,11 @@ pub mod syscalls;
 
 use crate::syscalls::{die_with_parent, exit_now};
 use processes::Mark;
-use seccomp::Filter;
-use separation::Forks;
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, getppid, set_dumpable_behavior};
 use rustix::thread::CapabilitySet;
+use seccomp::Filter;
+use separation::Forks;
 use std::path::{Path, PathBuf};
 
 /// How much of the jail this process makes itself.

@@ -26,7 +26,9 @@ pub enum SeparationError {
     )]
     NoWay(#[source] RulesetError),
     /// A child can't be born.
-    #[error("failed to fork a process in a PID namespace of its own: raise /proc/sys/user/max_pid_namespaces?")]
+    #[error(
+        "failed to fork a process in a PID namespace of its own: raise /proc/sys/user/max_pid_namespaces?"
+    )]
     Fork(#[source] Errno),
     /// The kernel doesn't say where glibc keeps a thread's id.
     #[error("failed to ask for the address of the thread's id: use a kernel with CONFIG_CHECKPOINT_RESTORE")]

@@ -31,6 +31,8 @@ pub(super) enum Received {
     Fork(u64, Seat),
     /// Kill the child of this number.
     Kill(u64),
+    /// Say that there is a zygote.
+    Probe,
     /// Nothing, for now.
     Nothing,
     /// Nothing, ever more.
@@ -81,6 +83,7 @@ impl Control {
         });
         match Order::decode(&packet[..received.bytes])? {
             Order::Kill { child } => Ok(Received::Kill(child)),
+            Order::Probe => Ok(Received::Probe),
             Order::Fork { child } => {
                 let mut descriptors = descriptors.by_ref().flatten();
                 // Out of descriptors of its own, the kernel leaves some out (recvmsg(2), MSG_CTRUNC).

@@ -14,8 +14,8 @@ mod child;
 mod children;
 mod control;
 
-pub use control::ControlError;
 pub(crate) use control::Control;
+pub use control::ControlError;
 
 use crate::jail::separation::Forks;
 use crate::jail::syscalls::is_single_threaded;
@@ -75,6 +75,8 @@ impl Zygote {
         // Whatever the module did with it: a child's end must interrupt the wait below, and nothing else.
         syscalls::on_signal(libc::SIGCHLD, ignore, 0).map_err(ZygoteError::Signals)?;
         syscalls::block_child_signal(libc::SIG_BLOCK).map_err(ZygoteError::Signals)?;
+        // Or each child would print it again.
+        syscalls::flush_stdout();
         Ok(Self { module, control, forks, limits, request: Vec::with_capacity(REQUEST_BYTES) })
     }
 
@@ -98,12 +100,11 @@ impl Zygote {
                     Received::Nothing => break,
                     Received::HostGone => return Ok(()),
                     Received::Kill(child) => children.kill(child),
+                    Received::Probe => reports.push(Report::Alive),
                     Received::Fork(child, seat) => match zygote.forks.fork() {
                         Ok(Some(process)) => children.add(child, process),
                         Ok(None) => child::live(zygote, seat),
-                        Err(error) => {
-                            reports.push(Report::NotForked { child, error: error.raw_os_error() })
-                        }
+                        Err(error) => reports.push(Report::NotForked { child, error: error.raw_os_error() }),
                     },
                 }
             }

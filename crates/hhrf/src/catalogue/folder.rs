@@ -98,6 +98,7 @@ pub(super) fn read(
         limits: manifest.limits,
         connect: manifest.network.connect,
         execution: manifest.execution,
+        spare: manifest.spare,
         timeout: Duration::from_millis(timeout_ms),
         edition,
     }))

@@ -23,6 +23,8 @@ pub struct Function {
     pub connect: Vec<u16>,
     /// How a request is executed; `None` leaves it to the host's settings.
     pub execution: Option<Execution>,
+    /// The most processes that wait ahead of requests; `None` leaves it to the host's settings.
+    pub spare: Option<u32>,
     /// From admission to the end of the process.
     pub timeout: Duration,
     /// The paths that lead to it.
@@ -47,5 +49,15 @@ impl Function {
     /// `<id>@<version>`: the folder's name, and the function's in logs.
     pub fn name(&self) -> String {
         format!("{}@{}", self.id, self.version)
+    }
+
+    /// How its requests are executed: as its manifest says, else by `default`; but with a folder to write to, never by
+    /// processes that would share it.
+    pub fn execution_or(&self, default: Execution) -> Execution {
+        match self.execution {
+            Some(execution) => execution,
+            None if self.limits.scratch_bytes > 0 => Execution::Spawn,
+            None => default,
+        }
     }
 }

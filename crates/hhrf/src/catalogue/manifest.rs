@@ -27,6 +27,9 @@ pub struct Manifest {
     pub routes: Option<Vec<Route>>,
     /// How requests are executed. Left out: as the host's settings say.
     pub execution: Option<Execution>,
+    /// The most processes that are kept waiting ahead of requests: 0 to 1000. How many there are follows how many requests
+    /// lately ran at the same time; some seconds after the last there are none. Left out: as the host's settings say.
+    pub spare: Option<u32>,
     /// From admission to the end of the process, in milliseconds: 1 to 3600000. Left out: 30000.
     pub timeout_ms: Option<u64>,
     /// What one request, and all of them together, may take.
@@ -74,8 +77,10 @@ impl JsonSchema for Methods {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Execution {
-    /// A new process for each request, loading the module anew.
+    /// A new process for each request, which loads the module anew.
     Spawn,
+    /// A new process for each request, forked from one that has loaded the module.
+    Fork,
 }
 
 /// What one request, and all of them together, may take. Each has a default.
@@ -132,6 +137,9 @@ pub struct Network {
 /// Where a manifest leaves the time out.
 pub const TIMEOUT_MS_DEFAULT: u64 = 30_000;
 
+/// Each takes some memory and two descriptors of the host's.
+const SPARE_MAX: u64 = 1000;
+
 /// An hour: beyond it, a request is a job, and a restart of the host would have to wait for it.
 pub const TIMEOUT_MS_MAX: u64 = 3_600_000;
 
@@ -181,6 +189,10 @@ impl Manifest {
         let timeout_ms = self.timeout_ms.unwrap_or(TIMEOUT_MS_DEFAULT);
         in_range("timeout_ms", timeout_ms, 1, TIMEOUT_MS_MAX, "1 to 3600000, an hour")?;
         self.limits.check()?;
+        in_range("spare", self.spare.unwrap_or(0).into(), 0, SPARE_MAX, "up to 1000")?;
+        if self.execution == Some(Execution::Fork) && self.limits.scratch_bytes > 0 {
+            return Err(ManifestError::ForkWithScratch);
+        }
         let ports = self.network.connect.len() as u64;
         in_range("network.connect", ports, 0, PORTS_MAX, "a list of up to 64 ports")?;
         if self.network.connect.contains(&0) {

@@ -77,6 +77,11 @@ pub enum ManifestError {
         /// The range in words.
         allowed: &'static str,
     },
+    /// Forked processes have their zygote's files.
+    #[error(
+        "key `limits.scratch_bytes` goes with `execution` `spawn` alone: forked processes would share the folder; leave one          of them out"
+    )]
+    ForkWithScratch,
     /// An environment variable can't be set.
     #[error(
         "key `env` holds the name `{name}`: use letters, digits and `_`, not beginning with a digit, up to {NAME_CHARS_MAX}"

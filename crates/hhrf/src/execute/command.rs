@@ -6,29 +6,51 @@ use crate::jail::Jail;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-use tokio::time::Instant;
+
+/// What a runner is started for.
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose {
+    /// A request that is there, and ends within `timeout`.
+    Request {
+        /// From now to its deadline.
+        timeout: Duration,
+    },
+    /// A request that is yet to come, if it does, and ends within `timeout` from now.
+    Ahead {
+        /// How long it waits, and its request may take.
+        timeout: Duration,
+    },
+    /// Processes to be forked, up to `children` at a time.
+    Zygote {
+        /// The most of them.
+        children: u64,
+    },
+}
 
 /// Well behind the host's own killing, which can tell a deadline from a crash.
 const OWN_TIMEOUT_BEYOND_DEADLINE: Duration = Duration::from_secs(2);
 
-/// How a request of `function` is served: by a process that is confined by `jail` in `cgroup`, and ends itself some
-/// time after the deadline, should this host be gone by then.
+/// How a runner of `function` is started: confined by `jail` in `cgroup`, to end itself some time after the deadline,
+/// should this host be gone by then. A zygote hears of that end itself.
 pub fn command(
     runner: &Path,
     jail: &Jail,
     cgroup: Option<&Cgroup>,
     function: &Function,
-    deadline: Instant,
+    purpose: Purpose,
 ) -> Command {
-    let own_timeout = deadline.saturating_duration_since(Instant::now()) + OWN_TIMEOUT_BEYOND_DEADLINE;
     let mut command = Command::new(runner);
     command
         .args(["--function", &function.id, "--function-version", &function.version])
         .args(["--memory-bytes", &function.limits.memory_bytes.to_string()])
         .args(["--cpu-ms", &function.limits.cpu_ms.to_string()])
         .args(["--descriptors", &function.limits.descriptors.to_string()])
-        .args(["--timeout-ms", &own_timeout.as_millis().to_string()])
         .env_clear();
+    match purpose {
+        Purpose::Request { timeout } => add_timeout(&mut command, timeout),
+        Purpose::Ahead { timeout } => add_timeout(command.arg("--ahead"), timeout),
+        Purpose::Zygote { children } => drop(command.args(["--zygote", &children.to_string()])),
+    }
     if let Some(cgroup) = cgroup {
         command.arg("--cgroup").arg(cgroup.folder());
     }
@@ -40,4 +62,9 @@ pub fn command(
     // The last one, where wrappers look for it.
     command.arg(function.module.path());
     command
+}
+
+fn add_timeout(command: &mut Command, timeout: Duration) {
+    let own_timeout = timeout + OWN_TIMEOUT_BEYOND_DEADLINE;
+    command.args(["--timeout-ms", &own_timeout.as_millis().to_string()]);
 }

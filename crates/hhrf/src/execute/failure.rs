@@ -51,6 +51,15 @@ pub enum Failure {
     /// The deadline passed.
     #[error("the deadline passed, the process was killed")]
     DeadlineExceeded,
+    /// The zygote ended, and the process with it.
+    #[error("its zygote ended, and the process with it: the reason stands in the log")]
+    ZygoteEnded,
+    /// The zygote can't fork.
+    #[error("failed to fork a process: are there too many, for the function or the machine?")]
+    NotForked(#[source] std::io::Error),
+    /// There is no zygote.
+    #[error(transparent)]
+    NotLoaded(super::fork::load::LoadFailure),
     /// The process is gone and left no status.
     #[error("failed to reap the process")]
     NotReaped(#[source] std::io::Error),
@@ -133,6 +142,15 @@ impl Failure {
             ExitCode::ResponseNotWritten => Self::InvalidResponse(InvalidResponse::NotWritten),
             ExitCode::AbiViolation => Self::InvalidResponse(InvalidResponse::Empty),
             ExitCode::OutOfMemory => Self::OutOfMemory { limit_bytes: memory_limit_bytes },
+        }
+    }
+
+    /// What the end of a forked process without a response means. Its module is loaded: no exit status says that it
+    /// never ran.
+    pub fn of_child_exit(status: ExitStatus, memory_limit_bytes: u64) -> Self {
+        match Self::of_exit(status, memory_limit_bytes) {
+            failure @ (Self::InvalidResponse(_) | Self::OutOfMemory { .. }) => failure,
+            _ => Self::Crashed(status),
         }
     }
 }

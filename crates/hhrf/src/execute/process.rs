@@ -1,11 +1,13 @@
 //! The process of one request: started, watched, and with all that it started killed and reaped.
 
+use super::watch::watch;
 use crate::children::Children;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::Interest;
@@ -41,6 +43,21 @@ pub struct Streams {
     pub stderr: PipeReader,
 }
 
+impl Streams {
+    /// Makes a pipe for each stream of the process that `command` starts.
+    ///
+    /// # Errors
+    ///
+    /// What pipe(2) says.
+    pub fn of(command: &mut Command) -> io::Result<Self> {
+        let (child_stdin, stdin) = io::pipe()?;
+        let (stdout, child_stdout) = io::pipe()?;
+        let (stderr, child_stderr) = io::pipe()?;
+        command.stdin(child_stdin).stdout(child_stdout).stderr(child_stderr);
+        Ok(Self { stdin, stdout, stderr })
+    }
+}
+
 /// How long a process that has to go may take to go by itself: wrappers use it to remove what they made (nsjail its
 /// cgroups). A runner that isn't wrapped dies of the first signal at once.
 const TERM_GRACE: Duration = Duration::from_millis(100);
@@ -50,31 +67,20 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// What pipe(2), the exec or pidfd_open(2) says.
-    pub fn start(children: &Arc<Children>, mut command: Command) -> io::Result<(Self, Streams)> {
-        let (child_stdin, stdin) = io::pipe()?;
-        let (stdout, child_stdout) = io::pipe()?;
-        let (stderr, child_stderr) = io::pipe()?;
+    /// What the exec or pidfd_open(2) says.
+    pub fn start(children: &Arc<Children>, mut command: Command) -> io::Result<Self> {
         command
-            .stdin(Stdio::from(child_stdin))
-            .stdout(Stdio::from(child_stdout))
-            .stderr(Stdio::from(child_stderr))
             // A group of its own, to be killed as one. Neither this nor the folder needs code between fork and exec,
             // so that std can spawn by vfork, whose price doesn't grow with this process.
             .process_group(0)
             .current_dir("/");
-        let child = children.start(&mut command)?;
-        Ok((Self::watch(child, children)?, Streams { stdin, stdout, stderr }))
+        Self::watch(children.start(&mut command)?, children)
     }
 
-    #[expect(
-        deprecated,
-        reason = "its unsafe successor asks for a descriptor that stays open and the same, as an OwnedFd's does"
-    )]
     fn watch(child: Child, children: &Arc<Children>) -> io::Result<Self> {
         let pid = Pid::from_child(&child);
         let children = Arc::clone(children);
-        let open = || AsyncFd::with_interest(pidfd_open(pid, PidfdFlags::NONBLOCK)?, Interest::READABLE);
+        let open = || watch(pidfd_open(pid, PidfdFlags::NONBLOCK)?, Interest::READABLE);
         match open() {
             Ok(exit) => Ok(Self { child, pid, exit, children }),
             // Without descriptors to watch it (EMFILE), it can't be let run.
@@ -90,6 +96,13 @@ impl Process {
     pub async fn exited(&self) {
         // An error would be one of epoll's own; then, as at the exit, the next step is to kill and reap.
         self.exit.readable().await.map(drop).unwrap_or_default();
+    }
+
+    /// Whether the process itself has ended.
+    pub fn has_exited(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        // An error would be one of poll's own: whoever waits for the end will learn more.
+        poll(&mut [PollFd::new(self.exit.get_ref(), PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
     }
 
     /// Gives the process a moment to end by itself, if `grace` says so, then asks it, then kills it and its group;

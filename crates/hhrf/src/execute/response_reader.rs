@@ -1,14 +1,24 @@
-//! Takes a response off a pipe, as far as it goes and no further.
+//! Takes a response off a pipe or a socket, as far as it goes and no further.
 
 use super::failure::InvalidResponse;
+use super::watch::watch;
 use fezz_wire::{Framer, Progress};
-use std::io::{self, PipeReader};
-use tokio::net::unix::pipe::Receiver;
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use std::io;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// A response that arrives.
 #[derive(Debug)]
 pub struct ResponseReader {
-    pipe: Receiver,
+    channel: AsyncFd<OwnedFd>,
+    message: Message,
+}
+
+/// What has arrived.
+#[derive(Debug)]
+struct Message {
     received: Vec<u8>,
     framer: Framer,
     body_bytes_max: usize,
@@ -23,8 +33,17 @@ pub enum Taken {
     InPart,
     /// As far as it was written.
     NotYet,
-    /// As far as it ever will: whoever could write has closed the pipe.
+    /// As far as it ever will: whoever could write has closed the channel.
     Ended,
+}
+
+/// How the wait for a response ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrived {
+    /// It is complete.
+    Whole,
+    /// The channel is closed, and it isn't.
+    Closed,
 }
 
 /// What a message holds beside its body: headers up to the limit in `respond.rs`, keys and lengths, an error's text.
@@ -37,85 +56,81 @@ const TURN_BYTES: usize = 1024 * 1024;
 const FIRST_BYTES: usize = 8 * 1024;
 
 impl ResponseReader {
-    /// Reads from `pipe`, up to a body of `body_bytes_max` and what stands beside it.
+    /// Reads from `channel`, up to a body of `body_bytes_max` and what stands beside it.
     ///
     /// # Errors
     ///
     /// Those of registering a descriptor with the runtime.
-    pub fn new(pipe: PipeReader, body_bytes_max: u64) -> io::Result<Self> {
+    pub fn new(channel: OwnedFd, body_bytes_max: u64) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&channel, true)?;
         let body_bytes_max = usize::try_from(body_bytes_max).unwrap_or(usize::MAX);
+        let received = Vec::with_capacity(FIRST_BYTES);
         Ok(Self {
-            pipe: Receiver::from_owned_fd(pipe.into())?,
-            received: Vec::with_capacity(FIRST_BYTES),
-            framer: Framer::default(),
-            body_bytes_max,
+            channel: watch(channel, Interest::READABLE)?,
+            message: Message { received, framer: Framer::default(), body_bytes_max },
         })
     }
 
-    /// Waits until the response is complete. At the end of file it goes on waiting: the end of the process decides
-    /// then, for a pipe can be closed early, or held open by what is left behind. May be dropped and called again.
+    /// Waits until the response is complete, or can't become so because the channel is closed. May be dropped and called
+    /// again.
     ///
     /// # Errors
     ///
     /// What can't become a response, as soon as that is certain.
-    pub async fn complete(&mut self) -> Result<(), InvalidResponse> {
+    pub async fn arrive(&mut self) -> Result<Arrived, InvalidResponse> {
         loop {
-            match self.take_available()? {
-                Taken::Complete => return Ok(()),
-                Taken::Ended => std::future::pending().await,
+            // An error would be the runtime's own; then there is nothing more to hear of this channel.
+            let Ok(mut ready) = self.channel.readable().await else { return Ok(Arrived::Closed) };
+            match self.message.take(ready.get_inner())? {
+                Taken::Complete => return Ok(Arrived::Whole),
+                Taken::Ended => return Ok(Arrived::Closed),
                 Taken::InPart => tokio::task::yield_now().await,
-                Taken::NotYet => drop(self.pipe.readable().await),
+                Taken::NotYet => ready.clear_ready(),
             }
         }
     }
 
-    /// Takes what an ended process left in the pipe. Asks the kernel itself: the runtime may have heard of the end
-    /// before it hears of the last bytes.
+    /// Takes what an ended process left in the channel.
     ///
     /// # Errors
     ///
-    /// As [`Self::complete`].
+    /// As [`Self::arrive`].
     pub fn take_rest(&mut self) -> Result<Taken, InvalidResponse> {
         loop {
-            let taken = self.take(|pipe, received| {
-                received.reserve(FIRST_BYTES);
-                Ok(rustix::io::read(pipe, rustix::buffer::spare_capacity(received))?)
-            })?;
+            let taken = self.message.take(self.channel.get_ref())?;
             if taken != Taken::InPart {
                 return Ok(taken);
             }
         }
     }
 
-    fn take_available(&mut self) -> Result<Taken, InvalidResponse> {
-        self.take(|pipe, received| pipe.try_read_buf(received))
+    /// How much of a response has come.
+    pub fn received_bytes(&self) -> usize {
+        self.message.received.len()
     }
 
-    fn take(
-        &mut self,
-        read: impl Fn(&Receiver, &mut Vec<u8>) -> io::Result<usize>,
-    ) -> Result<Taken, InvalidResponse> {
+    /// Takes the message out.
+    pub fn take_message(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.message.received)
+    }
+}
+
+impl Message {
+    fn take(&mut self, channel: &OwnedFd) -> Result<Taken, InvalidResponse> {
         let turn_ends = self.received.len().saturating_add(TURN_BYTES);
         while self.received.len() < turn_ends {
-            match read(&self.pipe, &mut self.received) {
+            if self.received.capacity() == self.received.len() {
+                self.received.reserve(FIRST_BYTES);
+            }
+            match rustix::io::read(channel, rustix::buffer::spare_capacity(&mut self.received)) {
                 Ok(0) => return Ok(Taken::Ended),
                 Ok(_) if self.is_complete()? => return Ok(Taken::Complete),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Taken::NotYet),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return Ok(Taken::NotYet),
                 Err(_) => return Ok(Taken::Ended),
             }
         }
         Ok(Taken::InPart)
-    }
-
-    /// How much of a response has come.
-    pub fn received_bytes(&self) -> usize {
-        self.received.len()
-    }
-
-    /// The message.
-    pub fn into_message(self) -> Vec<u8> {
-        self.received
     }
 
     fn is_complete(&mut self) -> Result<bool, InvalidResponse> {

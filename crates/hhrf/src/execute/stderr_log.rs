@@ -1,17 +1,27 @@
 //! Brings what a function writes on stderr into the log, line by line, tagged and bounded, and never lets it wait.
 
+use super::watch::watch;
 use crate::catalogue::Function;
 use crate::log::harmless;
-use std::io::{self, PipeReader};
-use tokio::net::unix::pipe::Receiver;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use std::io;
+use std::sync::Arc;
+use tokio::io::Interest;
 
-/// A function's stderr, for one request.
+/// A function's stderr, for one request; or a zygote's own.
 #[derive(Debug)]
 pub struct StderrLog {
-    pipe: Receiver,
-    /// `<id>@<version>`.
-    function: String,
-    request_id: String,
+    pipe: OwnedFd,
+    lines: Lines,
+}
+
+/// What has been read of it.
+#[derive(Debug)]
+struct Lines {
+    function: Arc<Function>,
+    /// The request's, where there is one.
+    request_id: Option<String>,
     line: Vec<u8>,
     bytes_left: usize,
     dropped_bytes: u64,
@@ -32,75 +42,69 @@ impl StderrLog {
     ///
     /// # Errors
     ///
-    /// Those of registering a descriptor with the runtime.
+    /// What ioctl(2) says.
     pub fn new(
-        pipe: PipeReader,
-        function: &Function,
-        request_id: String,
+        pipe: OwnedFd,
+        function: &Arc<Function>,
+        request_id: Option<String>,
         bytes_max: usize,
     ) -> io::Result<Self> {
-        let pipe = Receiver::from_owned_fd(pipe.into())?;
-        Ok(Self {
-            pipe,
-            function: function.name(),
-            request_id,
-            line: Vec::new(),
-            bytes_left: bytes_max,
-            dropped_bytes: 0,
-        })
+        rustix::io::ioctl_fionbio(&pipe, true)?;
+        let function = Arc::clone(function);
+        let lines = Lines { function, request_id, line: Vec::new(), bytes_left: bytes_max, dropped_bytes: 0 };
+        Ok(Self { pipe, lines })
     }
 
     /// Takes what comes, for ever: so that the function never waits for the log. In turns, so that a function which
     /// writes faster than this reads is still met by its deadline.
     pub async fn follow(&mut self) -> std::convert::Infallible {
+        let Self { pipe, lines } = self;
+        // An error here or below would be the runtime's own; then what is taken at the end has to do.
+        let Ok(watched) = watch(pipe.as_fd(), Interest::READABLE) else {
+            return std::future::pending().await;
+        };
         loop {
-            match self.take_turn() {
+            let Ok(mut ready) = watched.readable().await else { return std::future::pending().await };
+            match lines.take_up_to(TURN_BYTES, *ready.get_inner()) {
                 Pipe::Ended => std::future::pending().await,
                 Pipe::HasMore => tokio::task::yield_now().await,
-                // An error would be the runtime's own; then there is nothing more to hear of this pipe.
-                Pipe::Empty => match self.pipe.readable().await {
-                    Ok(()) => {}
-                    Err(_) => std::future::pending().await,
-                },
+                Pipe::Empty => ready.clear_ready(),
             }
         }
     }
 
-    /// Takes what an ended process left in the pipe. Asks the kernel itself: the runtime may have heard of the end
-    /// before it hears of the last bytes.
+    /// Takes what an ended process left in the pipe.
     pub fn take_rest(&mut self) {
-        let mut buffer = [0; LINE_BYTES_MAX];
-        for _ in 0..REST_BYTES_MAX / LINE_BYTES_MAX {
-            match rustix::io::read(&self.pipe, &mut buffer) {
-                Ok(0) | Err(_) => break,
-                Ok(read) => self.take(&buffer[..read]),
-            }
-        }
-        if !self.line.is_empty() {
-            self.log_line();
+        self.lines.take_up_to(REST_BYTES_MAX, self.pipe.as_fd());
+        if !self.lines.line.is_empty() {
+            self.lines.log_line();
         }
     }
 
     /// Takes the rest, and says how much of all wasn't logged.
     pub fn finish(mut self) {
         self.take_rest();
-        if self.dropped_bytes > 0 {
+        let Lines { function, request_id, dropped_bytes, .. } = self.lines;
+        if dropped_bytes > 0 {
             tracing::warn!(
-                function = self.function,
-                request_id = self.request_id,
-                dropped_bytes = self.dropped_bytes,
+                function = function.name(),
+                request_id,
+                dropped_bytes,
                 "the function wrote more to stderr than is logged for one request"
             );
         }
     }
+}
 
-    fn take_turn(&mut self) -> Pipe {
+impl Lines {
+    fn take_up_to(&mut self, bytes: usize, pipe: BorrowedFd<'_>) -> Pipe {
         let mut buffer = [0; LINE_BYTES_MAX];
-        for _ in 0..TURN_BYTES / LINE_BYTES_MAX {
-            match self.pipe.try_read(&mut buffer) {
+        for _ in 0..bytes / LINE_BYTES_MAX {
+            match rustix::io::read(pipe, &mut buffer) {
                 Ok(0) => return Pipe::Ended,
                 Ok(read) => self.take(&buffer[..read]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Pipe::Empty,
+                Err(Errno::AGAIN) => return Pipe::Empty,
+                Err(Errno::INTR) => {}
                 Err(_) => return Pipe::Ended,
             }
         }
@@ -122,7 +126,7 @@ impl StderrLog {
     fn log_line(&mut self) {
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
         tracing::info!(
-            function = self.function,
+            function = self.function.name(),
             request_id = self.request_id,
             line = harmless(line),
             "stderr"

@@ -1,31 +1,37 @@
 //! The `spawn` executor: each request gets a process that is started for it and ends with it.
 
+mod ahead;
+mod started;
+
 use super::Outcome;
-use super::command::command;
+use super::command::Purpose;
 use super::failure::{Failure, InvalidResponse};
+use super::per_function::PerFunction;
 use super::process::{Process, Streams};
 use super::request_writer::RequestWriter;
-use super::response_reader::{ResponseReader, Taken};
+use super::response_reader::{Arrived, ResponseReader, Taken};
+use super::spare::Spares;
+use super::start::Starter;
 use super::stderr_log::StderrLog;
 use crate::admit::{AdmittedRequest, RequestBody};
+use crate::catalogue::{Catalogue, Function};
 use crate::cgroups::Cgroup;
-use crate::children::Children;
-use crate::jail::{Jail, JailMode};
+use ahead::Ahead;
+use started::Started;
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 /// Starts processes; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Spawn {
-    runner: Arc<PathBuf>,
-    stderr_bytes_max: usize,
-    children: Arc<Children>,
-    jail: Arc<Jail>,
+    starter: Arc<Starter>,
+    spares: Spares,
+    spare_default: u32,
+    ahead: Arc<PerFunction<Ahead>>,
 }
 
 /// How a request's process came to be done with.
@@ -42,9 +48,10 @@ enum Ending {
 const EXIT_GRACE: Duration = Duration::from_millis(500);
 
 impl Spawn {
-    /// Starts `runner` for each request, confined by `jail`; logs up to `stderr_bytes_max` of what it writes to stderr.
-    pub fn new(runner: PathBuf, stderr_bytes_max: usize, children: Arc<Children>, jail: Jail) -> Self {
-        Self { runner: Arc::new(runner), stderr_bytes_max, children, jail: Arc::new(jail) }
+    /// Starts a runner for each request; up to `spare_default` of them ahead for functions that don't say it themselves,
+    /// as long as there are `spares`.
+    pub fn new(starter: Arc<Starter>, spares: Spares, spare_default: u32) -> Self {
+        Self { starter, spares, spare_default, ahead: Arc::default() }
     }
 
     /// Executes the request in a task of its own, which outlives the caller: when the caller is dropped, because the
@@ -56,8 +63,27 @@ impl Spawn {
         outcome.await.unwrap_or(Err(Failure::Host))
     }
 
-    async fn run(self, mut request: AdmittedRequest, mut reply: oneshot::Sender<Outcome>) {
-        let (cgroup, (process, streams)) = match self.start(&request) {
+    async fn run(self, request: AdmittedRequest, reply: oneshot::Sender<Outcome>) {
+        let ahead = self.ahead(&request.function);
+        let waiting = ahead.begin();
+        if waiting.is_none() {
+            // More requests at a time than before: more are to wait.
+            tokio::spawn(Arc::clone(&ahead).fill());
+        }
+        self.serve(request, reply, waiting).await;
+        ahead.end();
+        ahead.fill().await;
+    }
+
+    async fn serve(
+        self,
+        mut request: AdmittedRequest,
+        mut reply: oneshot::Sender<Outcome>,
+        waiting: Option<Started>,
+    ) {
+        let timeout = request.deadline.saturating_duration_since(Instant::now());
+        let start = || Started::start(&self.starter, &request.function, Purpose::Request { timeout });
+        let Started { process, streams, cgroup } = match waiting.map_or_else(start, Ok) {
             Ok(started) => started,
             Err(error) => return answer(reply, Err(Failure::NotStarted(error))),
         };
@@ -70,7 +96,7 @@ impl Spawn {
         };
         let ending = tokio::select! {
             biased;
-            answered = response.complete() => Ending::Answered(answered),
+            answered = whole(&mut response) => Ending::Answered(answered),
             () = process.exited() => Ending::Exited,
             () = sleep_until(request.deadline) => Ending::DeadlineExceeded,
             () = reply.closed() => Ending::ClientGone,
@@ -82,7 +108,7 @@ impl Spawn {
         // Whoever can be answered is answered first; what is left to do needs nobody's patience but this task's.
         match ending {
             Ending::Answered(Ok(())) => {
-                answer(reply, Ok(response.into_message().into()));
+                answer(reply, Ok(response.take_message().into()));
                 self.clean_up(process, Some(EXIT_GRACE), &request).await.ok();
             }
             Ending::Answered(Err(invalid)) => {
@@ -109,32 +135,18 @@ impl Spawn {
         drop(request.places);
     }
 
-    fn start(&self, request: &AdmittedRequest) -> io::Result<(Option<Cgroup>, (Process, Streams))> {
-        let cgroup = self.jail.cgroup(&request.function.limits).map_err(|error| {
-            io::Error::new(error.kind(), format!("its cgroup can't be made (--cgroup): {error}"))
-        })?;
-        let command = command(&self.runner, &self.jail, cgroup.as_ref(), &request.function, request.deadline);
-        let started = Process::start(&self.children, command)?;
-        Ok((cgroup, started))
-    }
-
     fn open(
         &self,
         streams: Streams,
         request: &AdmittedRequest,
     ) -> io::Result<(RequestWriter, ResponseReader, StderrLog)> {
         let function = &request.function;
-        let request_id = request.identity.request_id.clone();
+        let request_id = Some(request.identity.request_id.clone());
         Ok((
-            RequestWriter::begin(streams.stdin, request)?,
-            ResponseReader::new(streams.stdout, function.limits.response_body_bytes)?,
-            StderrLog::new(streams.stderr, function, request_id, self.stderr_bytes_max)?,
+            RequestWriter::begin(streams.stdin.into(), request)?,
+            ResponseReader::new(streams.stdout.into(), function.limits.response_body_bytes)?,
+            StderrLog::new(streams.stderr.into(), function, request_id, self.starter.stderr_bytes_max)?,
         ))
-    }
-
-    /// Ends what processes leave behind, beside and between requests, for ever.
-    pub async fn keep_sweeping(&self) -> std::convert::Infallible {
-        self.children.keep_sweeping(|processes| self.tell_of_strays(processes, None)).await
     }
 
     /// Ends the process, and what it left behind.
@@ -145,26 +157,48 @@ impl Spawn {
         request: &AdmittedRequest,
     ) -> io::Result<ExitStatus> {
         let ended = process.end(grace).await?;
-        self.tell_of_strays(ended.strays, Some(request));
+        self.starter.tell_of_strays(
+            ended.strays,
+            Some(&request.function),
+            Some(&request.identity.request_id),
+        );
         Ok(ended.status)
     }
 
-    /// Not of what a strict jail consists of, whose own end takes a moment once its supervisor is killed; nothing else
-    /// can be left of it.
-    fn tell_of_strays(&self, processes: usize, request: Option<&AdmittedRequest>) {
-        if processes > 0 && self.jail.mode() != JailMode::Strict {
-            tracing::warn!(
-                function = request.map(|request| request.function.name()),
-                request_id = request.map(|request| request.identity.request_id.as_str()),
-                processes,
-                "processes that functions left behind are killed"
-            );
-        }
+    /// Gives up what isn't needed any more.
+    pub fn tidy(&self) {
+        self.ahead.retain(Ahead::tidy);
     }
 
-    /// Kills every process at once; those who wait for them go on as after any other end.
-    pub async fn kill_all(&self) {
-        self.children.kill_all().await;
+    /// Has functions that aren't served any more end what waits for their requests.
+    pub fn retain(&self, catalogue: &Catalogue) {
+        self.ahead.gone_from(catalogue).iter().for_each(Ahead::retire);
+    }
+
+    /// Has all end that waits.
+    pub fn retire(&self) {
+        self.ahead.all().iter().for_each(Ahead::retire);
+    }
+
+    /// How many runners of a function wait.
+    pub fn count(&self, function: &Arc<Function>) -> usize {
+        self.ahead.get(function).map_or(0, |ahead| ahead.count())
+    }
+
+    fn ahead(&self, function: &Arc<Function>) -> Arc<Ahead> {
+        self.ahead.of(function, || {
+            let spare_max = function.spare.unwrap_or(self.spare_default);
+            Ahead::new(Arc::clone(function), Arc::clone(&self.starter), self.spares.clone(), spare_max)
+        })
+    }
+}
+
+/// Waits for a whole response. At the end of file it goes on waiting: the end of the process decides then, for a pipe can
+/// be closed early, or held open by what is left behind.
+async fn whole(response: &mut ResponseReader) -> Result<(), InvalidResponse> {
+    match response.arrive().await? {
+        Arrived::Whole => Ok(()),
+        Arrived::Closed => std::future::pending().await,
     }
 }
 
@@ -181,7 +215,7 @@ fn after_exit(
     request: &AdmittedRequest,
 ) -> Outcome {
     if response.take_rest().map_err(Failure::InvalidResponse)? == Taken::Complete {
-        return Ok(response.into_message().into());
+        return Ok(response.take_message().into());
     }
     let status = status.map_err(Failure::NotReaped)?;
     let limit_bytes = request.function.limits.memory_bytes;

@@ -1,0 +1,147 @@
+//! One request and a child: what is sent, what is answered, and how they part.
+
+use super::child::{Child, Handle, Held, Leave};
+use super::fates::ChildEnd;
+use crate::admit::{AdmittedRequest, RequestBody};
+use crate::execute::Outcome;
+use crate::execute::failure::{Failure, InvalidResponse};
+use crate::execute::request_writer::RequestWriter;
+use crate::execute::response_reader::{Arrived, ResponseReader};
+use crate::execute::stderr_log::StderrLog;
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// A request that a child has, or soon will. Dropped before its end, because the client went away, it has the child
+/// killed.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    handle: Handle,
+    response: ResponseReader,
+    /// Until they part.
+    held: Option<Held>,
+    memory_limit_bytes: u64,
+    deadline: Instant,
+}
+
+/// What is still to be sent, and the memory of it.
+#[derive(Debug)]
+pub(super) struct Rest {
+    writer: RequestWriter,
+    _body: RequestBody,
+}
+
+/// Most answers are there by then; so that for most requests nobody has to watch the log, which takes as long as to
+/// write it. The pipe holds what is written until then, and a function that writes more waits for no longer than this.
+const LOG_UNWATCHED: Duration = Duration::from_millis(5);
+
+impl Exchange {
+    /// Sends the request, as far as it goes.
+    ///
+    /// # Errors
+    ///
+    /// With the request: the child is gone and has read nothing of it, or descriptors are wanting.
+    pub(super) fn begin(
+        child: Child,
+        request: AdmittedRequest,
+        stderr_bytes_max: usize,
+    ) -> Result<(Self, Rest), (io::Error, Box<AdmittedRequest>)> {
+        let Child { handle, socket, stderr } = child;
+        let begin = || {
+            let writer = RequestWriter::begin_over(&socket, &request)?;
+            let limits = &request.function.limits;
+            let response = ResponseReader::new(socket, limits.response_body_bytes)?;
+            let request_id = Some(request.identity.request_id.clone());
+            let stderr = StderrLog::new(stderr, &request.function, request_id, stderr_bytes_max)?;
+            Ok((writer, response, stderr, limits.memory_bytes))
+        };
+        match begin() {
+            Err(error) => Err((error, Box::new(request))),
+            Ok((writer, response, stderr, memory_limit_bytes)) => {
+                let held = Some(Held { stderr, places: request.places });
+                let exchange =
+                    Self { handle, response, held, memory_limit_bytes, deadline: request.deadline };
+                Ok((exchange, Rest { writer, _body: request.body }))
+            }
+        }
+    }
+
+    /// Waits for the answer.
+    pub(super) async fn answer(mut self, rest: Rest) -> Outcome {
+        match self.arrive(rest).await {
+            Some(Ok(Arrived::Whole)) => {
+                self.part(Leave::ByItself);
+                Ok(self.response.take_message().into())
+            }
+            Some(Ok(Arrived::Closed)) => match timeout_at(self.deadline, self.handle.end()).await {
+                Ok(end) => Err(self.without_answer(end)),
+                Err(_) => Err(self.overdue()),
+            },
+            Some(Err(invalid)) => {
+                self.part(Leave::Killed);
+                Err(Failure::InvalidResponse(invalid))
+            }
+            None => Err(self.overdue()),
+        }
+    }
+
+    /// Waits until the response is there, or can't be; `None`: until the deadline.
+    async fn arrive(&mut self, rest: Rest) -> Option<Result<Arrived, InvalidResponse>> {
+        let Rest { writer, _body } = rest;
+        let mut sending = pin!(writer.finish());
+        let unwatched = self.deadline.min(Instant::now() + LOG_UNWATCHED);
+        tokio::select! {
+            biased;
+            answered = self.response.arrive() => return Some(answered),
+            () = sleep_until(unwatched) => {}
+            never = &mut sending => match never {},
+        }
+        // Held until they part, which is below.
+        let stderr = &mut self.held.as_mut()?.stderr;
+        tokio::select! {
+            biased;
+            answered = self.response.arrive() => Some(answered),
+            () = sleep_until(self.deadline) => None,
+            never = &mut sending => match never {},
+            never = stderr.follow() => match never {},
+        }
+    }
+
+    fn overdue(&mut self) -> Failure {
+        self.part(Leave::Killed);
+        Failure::DeadlineExceeded
+    }
+
+    /// What it means that the child ended before its response was complete.
+    fn without_answer(&mut self, end: Option<ChildEnd>) -> Failure {
+        // In the log, a function's last words stand before what the host says of it.
+        if let Some(held) = &mut self.held {
+            held.stderr.take_rest();
+        }
+        self.part(Leave::ByItself);
+        let limit_bytes = self.memory_limit_bytes;
+        match (end, self.response.received_bytes()) {
+            (None, _) => Failure::ZygoteEnded,
+            (Some(ChildEnd::NotForked(error)), _) => Failure::NotForked(error.into()),
+            (Some(ChildEnd::OutOfMemory), _) => Failure::OutOfMemory { limit_bytes },
+            // Exit status 0 says that the runner wrote all that the module gave it.
+            (Some(ChildEnd::Exited(status)), bytes @ 1..) if status.success() => {
+                Failure::InvalidResponse(InvalidResponse::Incomplete { bytes })
+            }
+            (Some(ChildEnd::Exited(status)), _) => Failure::of_child_exit(status, limit_bytes),
+        }
+    }
+
+    fn part(&mut self, leave: Leave) {
+        if let Some(held) = self.held.take() {
+            self.handle.leave(leave, held);
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.part(Leave::Killed);
+    }
+}

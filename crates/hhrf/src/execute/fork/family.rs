@@ -1,0 +1,283 @@
+//! The zygote of one function, the children that wait ahead of their requests, and when there are to be none.
+
+use super::child::{Child, Idle};
+use super::keeper::{Ending, Keeper};
+use super::load::LoadFailure;
+use super::zygote::Zygote;
+use crate::catalogue::Function;
+use crate::execute::Failure;
+use crate::execute::back_off::BackOff;
+use crate::execute::spare::{Demand, Spares};
+use crate::execute::start::Starter;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::time::timeout_at;
+
+/// What a function's requests are served by.
+#[derive(Debug)]
+pub(super) struct Family {
+    function: Arc<Function>,
+    starter: Arc<Starter>,
+    spares: Spares,
+    /// The most children at a time, of all of its zygotes together.
+    children: u64,
+    state: Mutex<State>,
+    /// Whoever waits for a zygote is to look again.
+    news: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    /// The oldest first: it is the one that is ready.
+    idle: VecDeque<Idle>,
+    demand: Demand,
+    back_off: BackOff,
+    is_renewing: bool,
+    is_retired: bool,
+    /// Zygotes that have been started and aren't gone.
+    zygotes: usize,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Nobody calls the function.
+    Asleep,
+    Starting,
+    Up(Arc<Zygote>),
+    /// It can't be loaded; until then that isn't tried again.
+    Broken {
+        failure: LoadFailure,
+        until: Instant,
+    },
+}
+
+/// A zygote is kept for longer than its children: it costs one process's memory, and to start one some milliseconds.
+const ZYGOTE_IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// All children of a zygote have its addresses and its keys of hash tables: so that what is learnt of one is of little
+/// use with the next, or for long.
+const FORKS_MAX: u64 = 100_000;
+const AGE_MAX: Duration = Duration::from_secs(600);
+
+impl Family {
+    pub(super) fn new(
+        function: Arc<Function>,
+        starter: Arc<Starter>,
+        spares: Spares,
+        spare_max: u32,
+    ) -> Self {
+        // Those who wait, those who serve, and as many on their way out.
+        let children = 2 * (u64::from(function.limits.concurrency) + u64::from(spare_max));
+        let state = State {
+            phase: Phase::Asleep,
+            idle: VecDeque::new(),
+            demand: Demand::new(spare_max),
+            back_off: BackOff::default(),
+            is_renewing: false,
+            is_retired: false,
+            zygotes: 0,
+        };
+        Self { function, starter, spares, children, state: Mutex::new(state), news: watch::Sender::new(()) }
+    }
+
+    /// Takes a child for a request that begins: one that waits, else one that is ordered now. Waits for a zygote where
+    /// there is none.
+    ///
+    /// # Errors
+    ///
+    /// The function can't be loaded, or not before the deadline.
+    pub(super) async fn take(self: &Arc<Self>, deadline: tokio::time::Instant) -> Result<Child, Failure> {
+        let mut news = self.news.subscribe();
+        loop {
+            if let Some(child) = self.try_take()? {
+                return Ok(child);
+            }
+            let changed = timeout_at(deadline, news.changed()).await;
+            // The sender lives as long as this.
+            changed.map_err(|_| Failure::DeadlineExceeded)?.ok();
+        }
+    }
+
+    fn try_take(self: &Arc<Self>) -> Result<Option<Child>, Failure> {
+        let mut state = self.lock();
+        match &state.phase {
+            Phase::Up(zygote) if zygote.is_of_use() => {
+                let zygote = Arc::clone(zygote);
+                while let Some(Idle { child, .. }) = state.idle.pop_front() {
+                    if child.handle.is_living() {
+                        return Ok(Some(child));
+                    }
+                }
+                drop(state);
+                zygote.order().map(Some).map_err(Failure::NotStarted)
+            }
+            Phase::Broken { failure, until } if Instant::now() < *until => {
+                Err(Failure::NotLoaded(failure.clone()))
+            }
+            Phase::Starting => Ok(None),
+            Phase::Asleep | Phase::Up(_) | Phase::Broken { .. } => {
+                state.phase = Phase::Starting;
+                tokio::spawn(Arc::clone(self).start());
+                Ok(None)
+            }
+        }
+    }
+
+    /// A request begins.
+    pub(super) fn begin(&self) {
+        self.lock().demand.begin(Instant::now());
+    }
+
+    /// A request has its answer.
+    pub(super) fn end(&self) {
+        self.lock().demand.end(Instant::now());
+    }
+
+    /// Orders as many children as should wait; and a new zygote, when it is time.
+    pub(super) fn refill(self: &Arc<Self>) {
+        let mut state = self.lock();
+        let Phase::Up(zygote) = &state.phase else { return };
+        let zygote = Arc::clone(zygote);
+        let wanted = if state.is_retired { 0 } else { state.demand.wanted(Instant::now()) };
+        while state.idle.len() < wanted {
+            let Some(permit) = self.spares.take() else { break };
+            // Without descriptors, those that there are have to do.
+            let Ok(child) = zygote.order() else { break };
+            state.idle.push_back(Idle { child, _permit: permit });
+        }
+        let (forks, age) = zygote.age();
+        if !state.is_renewing && (forks > FORKS_MAX || age > AGE_MAX) {
+            state.is_renewing = true;
+            tokio::spawn(Arc::clone(self).renew());
+        }
+    }
+
+    /// Gives up what isn't needed any more. Returns whether there is anything left.
+    pub(super) fn tidy(&self) -> bool {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let wanted = state.demand.wanted(now);
+        if state.idle.len() > wanted {
+            state.idle.truncate(wanted);
+        }
+        let idle_max = if state.is_retired { Duration::ZERO } else { ZYGOTE_IDLE_MAX };
+        if state.demand.idle_for(now) > idle_max {
+            state.sleep();
+        }
+        !matches!(state.phase, Phase::Asleep) || state.zygotes > 0 || state.demand.idle_for(now).is_zero()
+    }
+
+    /// The function isn't served any more, but for requests under way.
+    pub(super) fn retire(&self) {
+        self.lock().is_retired = true;
+        self.tidy();
+    }
+
+    /// How many children wait, and how many zygotes there are.
+    pub(super) fn count(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.idle.len(), state.zygotes)
+    }
+
+    async fn start(self: Arc<Self>) {
+        let started = self.start_keeper().await;
+        let mut state = self.lock();
+        match started {
+            Ok(keeper) => {
+                state.phase = Phase::Up(Arc::clone(&keeper.zygote));
+                tokio::spawn(Arc::clone(&self).keep(keeper));
+            }
+            Err(failure) => {
+                let until = state.back_off.failed();
+                state.phase = Phase::Broken { failure, until };
+            }
+        }
+        drop(state);
+        self.news.send_replace(());
+    }
+
+    /// Has a new zygote take over; those who are served by the old one notice nothing.
+    async fn renew(self: Arc<Self>) {
+        let started = self.start_keeper().await;
+        let mut state = self.lock();
+        state.is_renewing = false;
+        let Ok(keeper) = started else { return };
+        if let Phase::Up(old) = &state.phase {
+            old.retire();
+            state.phase = Phase::Up(Arc::clone(&keeper.zygote));
+            state.idle.clear();
+        } else {
+            // Meanwhile the old one has ended by itself, or nobody calls the function.
+            keeper.zygote.retire();
+        }
+        tokio::spawn(Arc::clone(&self).keep(keeper));
+    }
+
+    async fn start_keeper(&self) -> Result<Keeper, LoadFailure> {
+        self.lock().zygotes += 1;
+        match Keeper::start(&self.starter, &self.function, self.children).await {
+            Ok((keeper, separation)) => {
+                tracing::debug!(function = self.function.name(), ?separation, "a zygote is ready");
+                Ok(keeper)
+            }
+            Err(failure) => {
+                self.lock().zygotes -= 1;
+                tracing::error!(
+                    function = self.function.name(),
+                    error = crate::log::chain(&failure),
+                    "the function can't be loaded; it is tried again, ever more seldom"
+                );
+                Err(failure)
+            }
+        }
+    }
+
+    async fn keep(self: Arc<Self>, keeper: Keeper) {
+        let zygote = Arc::clone(&keeper.zygote);
+        let ending = keeper.keep().await;
+        let mut state = self.lock();
+        state.zygotes -= 1;
+        if let Phase::Up(current) = &state.phase
+            && Arc::ptr_eq(current, &zygote)
+        {
+            state.idle.clear();
+            let again = match ending {
+                Ending::Retired => None,
+                Ending::Died(_) | Ending::Hung => state.back_off.ended(zygote.age().1),
+            };
+            state.phase = match again {
+                None => Phase::Asleep,
+                Some(until) => Phase::Broken { failure: LoadFailure::Unstable, until },
+            };
+        }
+        drop(state);
+        let function = self.function.name();
+        match ending {
+            Ending::Retired => tracing::debug!(function, "a zygote has ended"),
+            Ending::Died(Ok(status)) => {
+                tracing::warn!(function, %status, "a zygote ended by itself; the next request starts another")
+            }
+            Ending::Died(Err(error)) => tracing::warn!(function, %error, "a zygote is lost"),
+            Ending::Hung => tracing::warn!(function, "a zygote gave no sign of life, and was killed"),
+        }
+        self.news.send_replace(());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that is done under the lock can panic halfway.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn sleep(&mut self) {
+        self.idle.clear();
+        if let Phase::Up(zygote) = &self.phase {
+            zygote.retire();
+            self.phase = Phase::Asleep;
+        }
+    }
+}

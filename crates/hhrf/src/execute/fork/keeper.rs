@@ -1,0 +1,166 @@
+//! The life of a zygote: started, watched, replaced when it does nothing any more, ended.
+
+use super::load::LoadFailure;
+use super::zygote::{Next, Zygote};
+use crate::catalogue::Function;
+use crate::execute::command::Purpose;
+use crate::execute::process::Process;
+use crate::execute::start::Starter;
+use crate::execute::stderr_log::StderrLog;
+use fezz_wire::control::{Report, Separation};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::{sleep, timeout};
+
+/// What belongs to a zygote until its end.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    pub(super) zygote: Arc<Zygote>,
+    process: Process,
+    stderr: StderrLog,
+}
+
+/// Why a zygote ended.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// It wasn't needed any more.
+    Retired,
+    /// It ended by itself.
+    Died(io::Result<ExitStatus>),
+    /// It gave no sign of life.
+    Hung,
+}
+
+/// A zygote answers in microseconds; on a machine that hangs for so long as a whole, it isn't the zygote's fault, and
+/// costs no more than its requests under way.
+const HUNG_AFTER: Duration = Duration::from_secs(5);
+
+/// How often it is asked for a sign of life, and children are looked after.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// A zygote's socket is full while it forks; it takes some orders in this time.
+const SEND_AGAIN: Duration = Duration::from_millis(1);
+
+/// A zygote ends at once when it is told to; this is for a wrapper that tidies up behind it.
+const GRACE: Duration = Duration::from_millis(500);
+
+impl Keeper {
+    /// Starts a zygote of `function`, which may have so many `children` at a time, and waits until its module is loaded.
+    ///
+    /// # Errors
+    ///
+    /// It isn't loaded, and nothing is left of it.
+    pub(super) async fn start(
+        starter: &Starter,
+        function: &Arc<Function>,
+        children: u64,
+    ) -> Result<(Self, Separation), LoadFailure> {
+        let mut keeper = Self::spawn(starter, function, children)
+            .map_err(|error| LoadFailure::NotStarted(Arc::new(error)))?;
+        let Self { zygote, process, stderr } = &mut keeper;
+        let report = tokio::select! {
+            reports = zygote.reports() => reports.and_then(|reports| reports.first().copied()),
+            () = process.exited() => None,
+            () = sleep(function.timeout) => {
+                keeper.end(None).await.ok();
+                return Err(LoadFailure::TooSlow(function.timeout));
+            }
+            never = stderr.follow() => match never {},
+        };
+        match report {
+            Some(Report::Ready(separation)) => Ok((keeper, separation)),
+            _ => {
+                let limit_bytes = function.limits.memory_bytes;
+                Err(LoadFailure::of_end(keeper.end(Some(GRACE)).await, limit_bytes))
+            }
+        }
+    }
+
+    fn spawn(starter: &Starter, function: &Arc<Function>, children: u64) -> io::Result<Self> {
+        let (control, its_stdin) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        let (stderr, its_stderr) = io::pipe()?;
+        let (mut command, cgroup) = starter.command(function, Purpose::Zygote { children })?;
+        command.stdin(its_stdin).stdout(Stdio::null()).stderr(its_stderr);
+        let zygote = Zygote::new(control, cgroup)?;
+        let stderr = StderrLog::new(stderr.into(), function, None, starter.stderr_bytes_max)?;
+        let process = Process::start(&starter.children, command)?;
+        Ok(Self { zygote, process, stderr })
+    }
+
+    /// Keeps it, until it ends or isn't needed any more. It is gone when this returns, and all of its children.
+    pub(super) async fn keep(mut self) -> Ending {
+        let Self { zygote, process, stderr } = &mut self;
+        let ending = tokio::select! {
+            ending = watch(zygote, process) => ending,
+            never = stderr.follow() => match never {},
+        };
+        match ending {
+            Ending::Retired => {
+                self.end(Some(GRACE)).await.ok();
+                ending
+            }
+            Ending::Died(_) => {
+                // What it has reported up to its end still counts.
+                while let Ok(Some(reports)) = timeout(Duration::ZERO, self.zygote.reports()).await {
+                    reports.into_iter().for_each(|report| self.zygote.heed(report));
+                }
+                Ending::Died(self.end(Some(GRACE)).await)
+            }
+            Ending::Hung => {
+                self.end(None).await.ok();
+                ending
+            }
+        }
+    }
+
+    async fn end(self, grace: Option<Duration>) -> io::Result<ExitStatus> {
+        self.zygote.hang_up();
+        let ended = self.process.end(grace).await;
+        self.stderr.finish();
+        self.zygote.bury();
+        ended.map(|ended| ended.status)
+    }
+}
+
+async fn watch(zygote: &Zygote, process: &Process) -> Ending {
+    let mut asked: Option<Instant> = None;
+    loop {
+        let pause = match zygote.look() {
+            Next::End => return Ending::Retired,
+            Next::Rest => None,
+            Next::Send => Some(SEND_AGAIN),
+            Next::Watch => Some(LOOK_EVERY),
+        };
+        if asked.is_some_and(|since| since.elapsed() > HUNG_AFTER) {
+            return Ending::Hung;
+        }
+        // Whether nothing has been heard for so long.
+        let silence = async {
+            match pause {
+                Some(pause) => timeout(pause, zygote.news()).await.is_err(),
+                None => {
+                    zygote.news().await;
+                    false
+                }
+            }
+        };
+        tokio::select! {
+            reports = zygote.reports() => match reports {
+                Some(reports) => {
+                    asked = None;
+                    reports.into_iter().for_each(|report| zygote.heed(report));
+                }
+                None => return Ending::Died(Err(io::ErrorKind::UnexpectedEof.into())),
+            },
+            () = process.exited() => return Ending::Died(Err(io::ErrorKind::UnexpectedEof.into())),
+            is_silent = silence => if is_silent && asked.is_none() {
+                zygote.probe();
+                asked = Some(Instant::now());
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Why there is no zygote of a function.
+
+use crate::execute::Failure;
+use std::io;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why a zygote can't fork. It holds for all requests until it is tried again.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LoadFailure {
+    /// Its process can't be started.
+    #[error("failed to start the zygote")]
+    NotStarted(#[source] Arc<io::Error>),
+    /// It left before its module was loaded.
+    #[error("the zygote left before its module was loaded")]
+    Left(#[source] Arc<Failure>),
+    /// It took longer than a request may.
+    #[error("the module wasn't loaded within {} ms, the time of a request", .0.as_millis())]
+    TooSlow(Duration),
+    /// It ended again and again.
+    #[error("the zygote ends again and again: its words stand in the function's log")]
+    Unstable,
+}
+
+impl LoadFailure {
+    /// What the end of a zygote before its first word means.
+    pub(super) fn of_end(ended: io::Result<ExitStatus>, memory_limit_bytes: u64) -> Self {
+        match ended {
+            Ok(status) => Self::Left(Arc::new(Failure::of_exit(status, memory_limit_bytes))),
+            Err(error) => Self::NotStarted(Arc::new(error)),
+        }
+    }
+}

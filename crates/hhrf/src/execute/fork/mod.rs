@@ -1,0 +1,109 @@
+//! The `fork` executor: each request gets a process that is forked for it from one that has the module loaded, the
+//! function's zygote (`fezz-runner --zygote`).
+//!
+//! [`family`] has a function's zygote and the children that wait ahead of their requests; [`exchange`] is one request with
+//! one [`child`]. [`keeper`] starts, watches and ends a [`zygote`], to which orders go and from which reports come;
+//! [`fates`] is what is known of its children. [`load`] is why there is no zygote.
+
+mod child;
+mod exchange;
+mod family;
+mod fates;
+mod keeper;
+pub mod load;
+mod zygote;
+
+use super::per_function::PerFunction;
+use super::spare::Spares;
+use super::start::Starter;
+use super::{Failure, Outcome};
+use crate::admit::AdmittedRequest;
+use crate::catalogue::{Catalogue, Function};
+use exchange::Exchange;
+use family::Family;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Forks processes by zygotes.
+#[derive(Debug)]
+pub struct Fork {
+    starter: Arc<Starter>,
+    spares: Spares,
+    spare_default: u32,
+    families: PerFunction<Family>,
+}
+
+/// A family that a request is served by, and counts.
+struct Member(Arc<Family>);
+
+impl Fork {
+    /// Starts zygotes when they are called for; keeps up to `spare_default` children ahead for functions that don't say
+    /// it themselves, as long as there are `spares`.
+    pub fn new(starter: Arc<Starter>, spares: Spares, spare_default: u32) -> Self {
+        Self { starter, spares, spare_default, families: PerFunction::default() }
+    }
+
+    /// Executes the request. When this is dropped, because the client went away, the process is killed; in any case the
+    /// places are given back when it is gone, not before.
+    pub async fn execute(&self, request: AdmittedRequest) -> Outcome {
+        /// A child that waited can be gone, killed by the kernel for instance; one after the other won't be.
+        const ATTEMPTS: usize = 3;
+        const PAUSE: Duration = Duration::from_millis(1);
+        let family = self.family(&request.function);
+        family.begin();
+        let member = Member(family);
+        let mut request = request;
+        for attempt in 1.. {
+            let child = member.0.take(request.deadline).await?;
+            match Exchange::begin(child, request, self.starter.stderr_bytes_max) {
+                Ok((exchange, rest)) => {
+                    // While the child is at work.
+                    member.0.refill();
+                    return exchange.answer(rest).await;
+                }
+                Err((error, _)) if attempt == ATTEMPTS => return Err(Failure::NotStarted(error)),
+                Err((_, again)) => request = *again,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(Failure::Host)
+    }
+
+    /// Gives up what isn't needed any more.
+    pub fn tidy(&self) {
+        self.families.retain(|family| family.tidy());
+    }
+
+    /// Has functions that aren't served any more end what waits for their requests.
+    pub fn retain(&self, catalogue: &Catalogue) {
+        self.families.gone_from(catalogue).iter().for_each(|family| family.retire());
+    }
+
+    /// Has all end that waits.
+    pub fn retire(&self) {
+        self.families.all().iter().for_each(|family| family.retire());
+    }
+
+    /// Whether no zygote is left.
+    pub fn is_empty(&self) -> bool {
+        self.families.all().iter().all(|family| family.count().1 == 0)
+    }
+
+    /// How many children of a function wait, and how many zygotes it has.
+    pub fn count(&self, function: &Arc<Function>) -> (usize, usize) {
+        self.families.get(function).map_or((0, 0), |family| family.count())
+    }
+
+    fn family(&self, function: &Arc<Function>) -> Arc<Family> {
+        self.families.of(function, || {
+            let spare_max = function.spare.unwrap_or(self.spare_default);
+            Family::new(Arc::clone(function), Arc::clone(&self.starter), self.spares.clone(), spare_max)
+        })
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}

@@ -1,0 +1,262 @@
+//! A zygote as the host sees it: orders go out, reports come in, and each child's end is known by its parent's word.
+
+use super::child::{Child, Handle, Held, Leave};
+use super::fates::{ChildEnd, Fates, Wait};
+use crate::cgroups::Cgroup;
+use crate::execute::watch::watch;
+use fezz_wire::control::{Order, RECORD_BYTES, RECORDS_MAX, Report};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, SocketFlags,
+    SocketType, recv, sendmsg, shutdown, socketpair,
+};
+use rustix::process::Signal;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
+
+/// A process that forks others as it is told.
+#[derive(Debug)]
+pub(super) struct Zygote {
+    control: AsyncFd<OwnedFd>,
+    state: Mutex<State>,
+    /// For its keeper: there is something new in the state.
+    news: Notify,
+    born: Instant,
+    cgroup: Option<Cgroup>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    fates: Fates,
+    ordered: u64,
+    /// What the socket hasn't taken.
+    unsent: VecDeque<Packet>,
+    /// How many the kernel had killed for their memory, when that was last asked.
+    killed_for_memory: u64,
+    is_retired: bool,
+    is_gone: bool,
+}
+
+/// An order, and the child's ends of what it is ordered with.
+type Packet = (Order, Option<[OwnedFd; 2]>);
+
+/// What a zygote's keeper is to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Try again soon: the socket is full.
+    Send,
+    /// Look after the children now and then.
+    Watch,
+    /// Wait for news.
+    Rest,
+    /// End it: it has no children, nor will it have any.
+    End,
+}
+
+impl Zygote {
+    /// A zygote at the other end of `control`, all of whose children are in `cgroup`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Those of registering a descriptor with the runtime.
+    pub(super) fn new(control: OwnedFd, cgroup: Option<Cgroup>) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            // Not for writing, too: the runtime would be woken by each order that is read.
+            control: watch(control, Interest::READABLE)?,
+            state: Mutex::default(),
+            news: Notify::new(),
+            born: Instant::now(),
+            cgroup,
+        }))
+    }
+
+    /// Orders a child. Its descriptors are of use at once: what is written waits for it.
+    ///
+    /// # Errors
+    ///
+    /// No descriptors, or no memory.
+    pub(super) fn order(self: &Arc<Self>) -> io::Result<Child> {
+        let (socket, its_socket) =
+            socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let (stderr, its_stderr) = io::pipe()?;
+        let mut state = self.lock();
+        let number = state.ordered;
+        state.ordered += 1;
+        if !state.is_gone {
+            state.fates.begin(number);
+            self.send(&mut state, (Order::Fork { child: number }, Some([its_socket, its_stderr.into()])));
+        }
+        drop(state);
+        let handle = Handle::new(number, Arc::clone(self));
+        Ok(Child { handle, socket, stderr: stderr.into() })
+    }
+
+    /// How many children were ordered, and how long ago the first could be.
+    pub(super) fn age(&self) -> (u64, Duration) {
+        (self.lock().ordered, self.born.elapsed())
+    }
+
+    /// Whether it forks.
+    pub(super) fn is_of_use(&self) -> bool {
+        let state = self.lock();
+        !state.is_gone && !state.is_retired
+    }
+
+    /// Whether a child that waits can have a request.
+    pub(super) fn has(&self, child: u64) -> bool {
+        self.lock().fates.is_living(child)
+    }
+
+    /// It is to end as soon as it has no children.
+    pub(super) fn retire(&self) {
+        self.lock().is_retired = true;
+        self.news.notify_one();
+    }
+
+    /// Waits for the end of a child; `None`: its zygote has ended with it.
+    pub(super) async fn end_of(&self, child: u64) -> Option<ChildEnd> {
+        let wait = self.lock().fates.wait(child);
+        match wait {
+            Wait::Over(end) => Some(end),
+            Wait::Until(end) => end.await.ok(),
+            Wait::Gone => None,
+        }
+    }
+
+    /// Nobody waits for a child any more. What its request `held` is given back when it is gone.
+    pub(super) fn leave(&self, child: u64, leave: Leave, held: Option<Held>) {
+        let mut state = self.lock();
+        let (held, is_to_be_killed) = state.fates.leave(child, leave, held);
+        if is_to_be_killed {
+            self.send(&mut state, (Order::Kill { child }, None));
+        }
+        drop(state);
+        if let Some(held) = held {
+            held.release();
+        }
+    }
+
+    /// Asks for a sign of life.
+    pub(super) fn probe(&self) {
+        self.send(&mut self.lock(), (Order::Probe, None));
+    }
+
+    /// Waits until there is something new.
+    pub(super) async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    /// Sends what is unsent, has overdue children killed, and says what is next.
+    pub(super) fn look(&self) -> Next {
+        let mut state = self.lock();
+        for child in state.fates.overdue() {
+            self.send(&mut state, (Order::Kill { child }, None));
+        }
+        while let Some(packet) = state.unsent.pop_front() {
+            if !self.try_send(&packet) {
+                state.unsent.push_front(packet);
+                return Next::Send;
+            }
+        }
+        match (state.fates.is_empty(), state.is_retired) {
+            (true, true) => Next::End,
+            (true, false) => Next::Rest,
+            (false, _) => Next::Watch,
+        }
+    }
+
+    /// The next reports; `None`: there are no more.
+    pub(super) async fn reports(&self) -> Option<Vec<Report>> {
+        loop {
+            let mut ready = self.control.readable().await.ok()?;
+            let mut packet = [0; RECORD_BYTES * RECORDS_MAX];
+            match recv(ready.get_inner(), &mut packet, RecvFlags::DONTWAIT) {
+                Ok((_, 0)) => return None,
+                // What isn't understood comes of a zygote that isn't one any more.
+                Ok((_, bytes)) => return Report::decode(packet.get(..bytes)?).ok(),
+                Err(Errno::AGAIN) => ready.clear_ready(),
+                Err(Errno::INTR) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Takes a report to whom it concerns.
+    pub(super) fn heed(&self, report: Report) {
+        let (child, end) = match report {
+            Report::Ready(_) | Report::Alive => return,
+            Report::Ended { child, status } => (child, self.end_by(ExitStatus::from_raw(status))),
+            Report::NotForked { child, error } => {
+                (child, ChildEnd::NotForked(Errno::from_raw_os_error(error)))
+            }
+        };
+        let held = self.lock().fates.end(child, end);
+        if let Some(held) = held {
+            held.release();
+        }
+    }
+
+    /// It has ended, and with it all of its children. Those who wait for them see that nobody is left to tell.
+    pub(super) fn bury(&self) {
+        let mut state = self.lock();
+        state.is_gone = true;
+        state.unsent.clear();
+        let held = state.fates.end_all();
+        drop(state);
+        held.into_iter().for_each(Held::release);
+    }
+
+    /// By this a zygote hears that it isn't needed any more.
+    pub(super) fn hang_up(&self) {
+        // Fails where nobody is left to hear it.
+        shutdown(self.control.get_ref(), Shutdown::Both).ok();
+    }
+
+    /// Who is killed for the memory of the cgroup is killed as by anybody else.
+    fn end_by(&self, status: ExitStatus) -> ChildEnd {
+        let is_killed = status.signal() == Some(Signal::KILL.as_raw());
+        let Some(cgroup) = self.cgroup.as_ref().filter(|_| is_killed) else {
+            return ChildEnd::Exited(status);
+        };
+        let killed = cgroup.killed_for_memory();
+        let before = std::mem::replace(&mut self.lock().killed_for_memory, killed);
+        if killed > before { ChildEnd::OutOfMemory } else { ChildEnd::Exited(status) }
+    }
+
+    /// Sends a packet, or keeps it until the socket takes it.
+    fn send(&self, state: &mut State, packet: Packet) {
+        if !state.unsent.is_empty() || !self.try_send(&packet) {
+            state.unsent.push_back(packet);
+            self.news.notify_one();
+        }
+    }
+
+    /// Whether a packet is done with: it is also where it never can be sent, of which the keeper hears otherwise.
+    fn try_send(&self, (order, descriptors): &Packet) -> bool {
+        let descriptors: Option<[BorrowedFd<'_>; 2]> =
+            descriptors.as_ref().map(|[socket, stderr]| [socket.as_fd(), stderr.as_fd()]);
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if let Some(descriptors) = &descriptors {
+            ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+        }
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let sent = sendmsg(self.control.get_ref(), &[IoSlice::new(&order.encode())], &mut ancillary, flags);
+        // ETOOMANYREFS: too many descriptors are on their way (unix(7)).
+        !matches!(sent, Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS | Errno::TOOMANYREFS))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that is done under the lock can panic halfway.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

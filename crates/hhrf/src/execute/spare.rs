@@ -1,0 +1,134 @@
+//! How many processes of a function are started ahead of their requests: as many as lately ran at the same time, a few
+//! more than none while there are requests at all, and none some time after the last.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What one function asks for.
+#[derive(Debug)]
+pub struct Demand {
+    spare_max: usize,
+    running: usize,
+    /// The most that ran at the same time in this period, and in the one before.
+    peaks: [usize; 2],
+    period_began: Instant,
+    last_used: Instant,
+}
+
+/// The right to keep one process ahead, given back when it is dropped: of so many that all functions have together.
+pub type Permit = OwnedSemaphorePermit;
+
+/// Long enough to span the pauses in a steady load, short enough to forget a burst.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Longer than the pauses of a person who works with a page; what waits longer is mostly wasted.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// While there are requests at all: one that waits, and one that is being started meanwhile.
+const FEW: usize = 2;
+
+impl Demand {
+    /// Of a function that nobody has called yet.
+    pub fn new(spare_max: u32) -> Self {
+        let now = Instant::now();
+        let spare_max = spare_max as usize;
+        Self { spare_max, running: 0, peaks: [0; 2], period_began: now, last_used: now }
+    }
+
+    /// A request begins.
+    pub fn begin(&mut self, now: Instant) {
+        self.running += 1;
+        self.look(now);
+        self.peaks[0] = self.peaks[0].max(self.running);
+        self.last_used = now;
+    }
+
+    /// A request has ended.
+    pub fn end(&mut self, now: Instant) {
+        self.running -= 1;
+        self.last_used = now;
+    }
+
+    /// How many should wait.
+    pub fn wanted(&mut self, now: Instant) -> usize {
+        self.look(now);
+        if self.idle_for(now) > IDLE_MAX {
+            return 0;
+        }
+        let [peak, before] = self.peaks;
+        peak.max(before).max(FEW).min(self.spare_max)
+    }
+
+    /// For how long there has been no request.
+    pub fn idle_for(&self, now: Instant) -> Duration {
+        if self.running > 0 { Duration::ZERO } else { now.duration_since(self.last_used) }
+    }
+
+    fn look(&mut self, now: Instant) {
+        let since = now.duration_since(self.period_began);
+        if since >= PERIOD {
+            let before = if since < 2 * PERIOD { self.peaks[0] } else { self.running };
+            self.peaks = [self.running, before];
+            self.period_began = now;
+        }
+    }
+}
+
+/// What all functions have together.
+#[derive(Debug, Clone)]
+pub struct Spares {
+    free: Arc<Semaphore>,
+    total: usize,
+}
+
+impl Spares {
+    /// So many.
+    pub fn new(total: u32) -> Self {
+        let total = total as usize;
+        Self { free: Arc::new(Semaphore::new(total)), total }
+    }
+
+    /// Takes one; `None` where all are taken: the function then has its processes when its requests come.
+    pub fn take(&self) -> Option<Permit> {
+        Arc::clone(&self.free).try_acquire_owned().ok()
+    }
+
+    /// How many are taken.
+    pub fn taken(&self) -> usize {
+        self.total - self.free.available_permits()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_follows_what_ran_at_the_same_time_and_ends_with_it() {
+        let mut demand = Demand::new(8);
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        demand.begin(at(0));
+        assert_eq!(demand.wanted(at(0)), FEW);
+        (0..4).for_each(|_| demand.begin(at(10)));
+        assert_eq!(demand.wanted(at(10)), 5);
+        (0..5).for_each(|_| demand.end(at(20)));
+        assert_eq!(demand.wanted(at(1500)), 5, "a burst is remembered");
+        assert_eq!(demand.wanted(at(4000)), FEW, "and forgotten");
+        assert_eq!(demand.wanted(at(10_100)), 0, "nobody calls it any more");
+        (0..20).for_each(|_| demand.begin(at(11_000)));
+        assert_eq!(demand.wanted(at(11_000)), 8, "no more than allowed");
+        assert_eq!(Demand::new(0).wanted(start), 0);
+    }
+
+    #[test]
+    fn a_request_that_takes_long_is_no_idleness() {
+        let mut demand = Demand::new(8);
+        let start = Instant::now();
+        demand.begin(start);
+        assert_eq!(demand.wanted(start + Duration::from_secs(60)), FEW);
+        demand.end(start + Duration::from_secs(60));
+        assert_eq!(demand.idle_for(start + Duration::from_secs(61)), Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,190 @@
+//! Runners of one function that are started ahead of their requests: jailed, with the module loaded, and each for one
+//! request.
+
+use super::started::Started;
+use crate::catalogue::Function;
+use crate::execute::back_off::BackOff;
+use crate::execute::command::Purpose;
+use crate::execute::spare::{Demand, Permit, Spares};
+use crate::execute::start::Starter;
+use crate::execute::stderr_log::StderrLog;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The runners of one function that wait.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    function: Arc<Function>,
+    starter: Arc<Starter>,
+    spares: Spares,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The oldest first.
+    waiting: VecDeque<Waiting>,
+    demand: Demand,
+    back_off: BackOff,
+    /// None is started until then, for one ended that had no request.
+    broken_until: Option<Instant>,
+    is_filling: bool,
+    is_retired: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    started: Started,
+    since: Instant,
+    permit: Permit,
+}
+
+/// So that a runner's own timer, which has to allow for it, ends what a killed host leaves behind.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// A runner that isn't needed ends when its stdin does.
+const GRACE: Duration = Duration::from_millis(500);
+
+impl Ahead {
+    pub(super) fn new(
+        function: Arc<Function>,
+        starter: Arc<Starter>,
+        spares: Spares,
+        spare_max: u32,
+    ) -> Self {
+        let state = State {
+            waiting: VecDeque::new(),
+            demand: Demand::new(spare_max),
+            back_off: BackOff::default(),
+            broken_until: None,
+            is_filling: false,
+            is_retired: false,
+        };
+        Self { function, starter, spares, state: Mutex::new(state) }
+    }
+
+    /// A request begins: a runner for it, if one waits.
+    pub(super) fn begin(self: &Arc<Self>) -> Option<Started> {
+        let mut state = self.lock();
+        state.demand.begin(Instant::now());
+        while let Some(waiting) = state.waiting.pop_front() {
+            if !waiting.started.process.has_exited() {
+                state.back_off = BackOff::default();
+                return Some(waiting.started);
+            }
+            tokio::spawn(Arc::clone(self).bury(waiting));
+        }
+        None
+    }
+
+    /// A request has ended.
+    pub(super) fn end(&self) {
+        self.lock().demand.end(Instant::now());
+    }
+
+    /// Starts as many runners as should wait.
+    pub(super) async fn fill(self: Arc<Self>) {
+        if std::mem::replace(&mut self.lock().is_filling, true) {
+            return;
+        }
+        while let Some(permit) = self.lacks() {
+            let timeout = WAIT_MAX + self.function.timeout;
+            match Started::start(&self.starter, &self.function, Purpose::Ahead { timeout }) {
+                Ok(started) => {
+                    let waiting = Waiting { started, since: Instant::now(), permit };
+                    self.lock().waiting.push_back(waiting);
+                }
+                Err(error) => {
+                    let function = self.function.name();
+                    tracing::warn!(function, %error, "failed to start a runner ahead of its request");
+                    self.lock().pause();
+                }
+            }
+            // To start one takes a millisecond of this thread's: others have their turn.
+            tokio::task::yield_now().await;
+        }
+        self.lock().is_filling = false;
+    }
+
+    /// Ends what waits for too long or isn't needed any more. Returns whether there is anything left.
+    pub(super) fn tidy(self: &Arc<Self>) -> bool {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let wanted = if state.is_retired { 0 } else { state.demand.wanted(now) };
+        let (mut fit, mut unfit) = (VecDeque::new(), Vec::new());
+        for waiting in std::mem::take(&mut state.waiting) {
+            let is_fit =
+                now.duration_since(waiting.since) < WAIT_MAX && !waiting.started.process.has_exited();
+            if is_fit && fit.len() < wanted { fit.push_back(waiting) } else { unfit.push(waiting) }
+        }
+        state.waiting = fit;
+        for waiting in unfit {
+            tokio::spawn(Arc::clone(self).bury(waiting));
+        }
+        if state.waiting.len() < wanted && !state.is_filling {
+            tokio::spawn(Arc::clone(self).fill());
+        }
+        !state.waiting.is_empty() || state.is_filling || state.demand.idle_for(now) < WAIT_MAX
+    }
+
+    /// The function isn't served any more, but for requests under way.
+    pub(super) fn retire(self: &Arc<Self>) {
+        self.lock().is_retired = true;
+        self.tidy();
+    }
+
+    /// How many wait.
+    pub(super) fn count(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    /// The right to start one more, if one is lacking and may be started.
+    fn lacks(&self) -> Option<Permit> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let wanted = state.demand.wanted(now);
+        let is_broken = state.broken_until.is_some_and(|until| now < until);
+        if is_broken || state.is_retired || state.waiting.len() >= wanted {
+            return None;
+        }
+        drop(state);
+        self.spares.take()
+    }
+
+    /// Ends a runner that had no request.
+    async fn bury(self: Arc<Self>, waiting: Waiting) {
+        let Waiting { started, permit, .. } = waiting;
+        let Started { process, streams, cgroup } = started;
+        let has_failed = process.has_exited();
+        // By this it hears that it isn't needed.
+        drop((streams.stdin, streams.stdout));
+        let ended = process.end(Some(GRACE)).await;
+        let stderr =
+            StderrLog::new(streams.stderr.into(), &self.function, None, self.starter.stderr_bytes_max);
+        if let Ok(stderr) = stderr {
+            stderr.finish();
+        }
+        drop(cgroup);
+        if has_failed && let Ok(ended) = ended {
+            self.lock().pause();
+            tracing::error!(
+                function = self.function.name(),
+                status = %ended.status,
+                "a runner ended that was started ahead, before it had a request; it is tried again, ever more seldom"
+            );
+        }
+        drop(permit);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that is done under the lock can panic halfway.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn pause(&mut self) {
+        self.broken_until = Some(self.back_off.failed());
+    }
+}

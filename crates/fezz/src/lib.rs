@@ -86,14 +86,18 @@
 //! # Modules
 //!
 //! In the order that a request meets them: `shim` (decodes it, calls the function and encodes the answer; `panic` if
-//! that goes wrong), [`Request`], [`Context`], then the function, then [`IntoResponse`], `Json`, [`Error`] and
-//! [`Response`]. `body_error` and `headers` are what they share.
+//! that goes wrong), [`LoadContext`] and [`IntoLoaded`] before it, [`Request`], [`Context`], then the function, then
+//! [`IntoResponse`], `Json`, [`Error`] and [`Response`]. `body_error` and `headers` are what they share.
 
 use fezz_unwind as _;
 
 mod shim;
 
 mod panic;
+
+mod load_context;
+
+mod into_loaded;
 
 mod request;
 
@@ -116,16 +120,18 @@ pub use body_error::BodyError;
 pub use context::Context;
 pub use error::{Error, IntoError};
 pub use fezz_macro::fezz_function;
+pub use into_loaded::IntoLoaded;
 pub use into_response::IntoResponse;
 #[cfg(feature = "json")]
 pub use json::Json;
+pub use load_context::LoadContext;
 pub use request::Request;
 pub use response::Response;
 
 /// What the macro prints names these; nobody else should.
 #[doc(hidden)]
 pub mod __shim {
-    pub use crate::shim::{FezzOwned, FezzSlice, block_on, free, handle};
+    pub use crate::shim::{FezzOwned, FezzSlice, block_on, free, handle, on_fork, on_load};
 }
 
 /// All that most functions need: `use fezz::prelude::*`. [`Error`] isn't among them, for `fezz::Error` says better

@@ -5,15 +5,21 @@ use crate::value;
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Ident, LitInt, LitStr, Token, bracketed};
+use syn::{ExprPath, Ident, LitInt, LitStr, Token, bracketed};
 
-const NAMES: [&str; 6] = ["id", "version", "description", "timeout", "method", "path"];
+const NAMES: [&str; 8] = ["id", "version", "description", "timeout", "method", "path", "on_load", "on_fork"];
 
 const FORM: &str = "expected `#[fezz_function(id = \"todos\", version = \"v3\", description = \"the to-do list\", \
-                    timeout = \"30s\", method = \"GET\", path = \"/api/todos/{id}\")]`, each argument optional";
+                    timeout = \"30s\", method = \"GET\", path = \"/api/todos/{id}\", on_load = load, \
+                    on_fork = reseed)]`, each argument optional";
+
+const ON_LOAD_FORM: &str = "expected `on_load = load`, which names a `fn load(context: &fezz::LoadContext)`; it may \
+                            return a `Result<(), E>`";
+
+const ON_FORK_FORM: &str = "expected `on_fork = reseed`, which names a `fn reseed()`";
 
 /// The arguments, checked; `None` and empty where the author left them out.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Args {
     pub(crate) id: Option<String>,
     pub(crate) version: Option<String>,
@@ -21,6 +27,8 @@ pub(crate) struct Args {
     pub(crate) timeout_ms: Option<u64>,
     pub(crate) methods: Vec<String>,
     pub(crate) paths: Vec<String>,
+    pub(crate) on_load: Option<ExprPath>,
+    pub(crate) on_fork: Option<ExprPath>,
 }
 
 impl Parse for Args {
@@ -63,6 +71,8 @@ impl Args {
                 self.methods = parse_list(input, "method = \"GET\"` or `[\"GET\", \"POST\"]", value::method)?
             }
             "path" => self.paths = parse_list(input, "path = \"/api/todos/{id}\"` or a list", value::path)?,
+            "on_load" => self.on_load = Some(parse_hook(input, ON_LOAD_FORM)?),
+            "on_fork" => self.on_fork = Some(parse_hook(input, ON_FORK_FORM)?),
             unknown => return Err(unknown_argument(name.span(), unknown)),
         }
         Ok(())
@@ -116,6 +126,15 @@ fn parse_list(
     Ok(checked)
 }
 
+/// The path of a function, neither called nor in quotes.
+fn parse_hook(input: ParseStream, form: &str) -> syn::Result<ExprPath> {
+    let path = input.parse().map_err(|at: syn::Error| syn::Error::new(at.span(), form))?;
+    if !input.is_empty() && !input.peek(Token![,]) {
+        return Err(syn::Error::new(input.span(), form));
+    }
+    Ok(path)
+}
+
 fn unknown_argument(span: Span, name: &str) -> syn::Error {
     let hint = nearest(name, &NAMES).map(|known| format!(", did you mean `{known}`?")).unwrap_or_default();
     let known = NAMES.map(|known| format!("`{known}`")).join(", ");
@@ -131,7 +150,7 @@ mod tests {
     use super::Args;
 
     fn check(tokens: &str, expected: &str) {
-        let error = syn::parse_str::<Args>(tokens).expect_err("the arguments are wrong").to_string();
+        let error = syn::parse_str::<Args>(tokens).err().expect("the arguments are wrong").to_string();
         assert!(error.contains(expected), "{tokens}: {error}");
     }
 
@@ -149,6 +168,12 @@ mod tests {
         check("path = [1]", "or a list");
         check("method = \"GET\"", "`method` needs `path`");
         check("timeout = -5", "is no number above zero");
+        check("on_load = \"load\"", "expected `on_load = load`");
+        check("on_load = load()", "expected `on_load = load`");
+        check("on_load = |_| ()", "expected `on_load = load`");
+        check("on_load = ", "expected `on_load = load`");
+        check("on_fork = 5", "expected `on_fork = reseed`");
+        check("on_frok = reseed", "did you mean `on_fork`?");
         check("timeout = 1.5", "expected `timeout = \"30s\"`, `\"1500ms\"` or `1500`");
     }
 
@@ -158,5 +183,13 @@ mod tests {
         assert_eq!(args.paths, ["/a", "/b"]);
         assert_eq!(args.methods, ["GET"]);
         assert_eq!(args.timeout_ms, Some(5));
+    }
+
+    #[test]
+    fn a_hook_is_any_path_of_a_function() {
+        for path in ["load", "self::state::load", "Todos::load", "load::<u8>", "<Todos as State>::load"] {
+            let args: Args = syn::parse_str(&format!("on_load = {path}, on_fork = {path}")).unwrap();
+            assert!(args.on_load.is_some() && args.on_fork.is_some(), "{path}");
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Prints what stands in place of the attribute.
 
+use crate::args::Args;
 use crate::item::Function;
+use crate::{hooks, manifest};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-/// The item as written, then the C functions and the manifest.
+/// The item as written, then the C functions and the manifest. (`hooks` prints those that an argument asks for.)
 ///
 /// ```text
 /// // Input:
@@ -36,14 +38,16 @@ use syn::spanned::Spanned;
 /// author's source: the lint `unsafe_code` passes over what an external macro wrote, which is what lets a crate with
 /// `#![forbid(unsafe_code)]` use it (`tests/ui/pass/forbid_unsafe_code.rs` in fezz holds us to that). An `#[allow]`
 /// would not: under `forbid` it is an error itself.
-pub(crate) fn print(item: &TokenStream, function: &Function, manifest: &str) -> TokenStream {
+pub(crate) fn print(item: &TokenStream, function: &Function, args: &Args) -> TokenStream {
     let shim = shim(function);
-    let manifest = manifest_static(manifest);
+    let hooks = hooks::print(args);
+    let manifest = manifest_static(&manifest::json(args));
     quote! {
         #item
 
         const _: () = {
             #shim
+            #hooks
             #manifest
         };
     }
@@ -89,7 +93,7 @@ fn answer(function: &Function) -> TokenStream {
 }
 
 /// A place in the author's source, in the macro's own scope.
-fn span_at(place: Span) -> Span {
+pub(crate) fn span_at(place: Span) -> Span {
     place.resolved_at(Span::mixed_site())
 }
 

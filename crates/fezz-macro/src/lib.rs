@@ -6,7 +6,8 @@
 //!   with the nearest known one (`nearest`).
 //! - `item`: what stands below the attribute; refuses what can't be a function of Fezz.
 //! - `manifest`: the arguments as the JSON that a module carries.
-//! - `expand`: prints the item as it was written, and behind it the C functions and the manifest.
+//! - `expand`: prints the item as it was written, and behind it the C functions and the manifest; `hooks`: those of the
+//!   functions that are optional.
 
 #![forbid(unsafe_code)]
 
@@ -20,6 +21,7 @@ mod item;
 mod manifest;
 
 mod expand;
+mod hooks;
 
 use args::Args;
 use item::Function;
@@ -35,6 +37,8 @@ use proc_macro2::TokenStream;
 ///     timeout = "30s",                  // or "1500ms", or an integer of milliseconds
 ///     method = ["GET", "HEAD"],         // or one, "GET"; left out, any. Needs `path`
 ///     path = "/api/todos/{id}",         // or a list
+///     on_load = load,                   // the path of a `fn load(context: &fezz::LoadContext)`
+///     on_fork = reseed,                 // the path of a `fn reseed()`
 /// )]
 /// fn todos(request: Request, context: Context) -> Result<Response, fezz::Error>
 /// ```
@@ -42,9 +46,24 @@ use proc_macro2::TokenStream;
 /// Each argument is optional, and so is the parameter `context`. The function may be `async`; it returns anything
 /// that is `fezz::IntoResponse`. It stays as written and can be called by unit tests. A crate has one such function.
 ///
-/// Beside it the macro prints `fezz_handle_v2` and `fezz_free_v2`, the two C functions that a runner looks up, and the
-/// arguments as JSON in the section `.fezz.manifest`, which the host and the tools read without running any code.
-/// They are no part of the crate's Rust names. A crate with `#![forbid(unsafe_code)]` may use the macro.
+/// # Before a request
+///
+/// - `on_load` is called once in each process that loads the module, before any request, to build what requests read.
+///   It returns nothing, or a `Result<(), E>` with any error that a function may return. Where it fails or panics the
+///   process serves no request: the client is told 503 `module_failed`, and the log has the error, or the panic's text
+///   and place.
+/// - `on_fork` is called in each forked process, before its request, to renew what two processes must not share: random
+///   generators. It returns nothing. Where it panics the process aborts, lest it serves with what it should have
+///   renewed: the client is told 502 `function_crashed`, and the log has the panic's text and place.
+///
+/// When that is, and what is shared by whom, is on the page of the crate `fezz`.
+///
+/// # What is printed
+///
+/// Beside the function, `fezz_handle_v2` and `fezz_free_v2`, the two C functions that a runner looks up, and the
+/// arguments as JSON in the section `.fezz.manifest`, which the host and the tools read without running any code. With
+/// `on_load` also `fezz_on_load_v2`, with `on_fork` also `fezz_on_fork_v2`. They are no part of the crate's Rust names.
+/// A crate with `#![forbid(unsafe_code)]` may use the macro.
 #[proc_macro_attribute]
 pub fn fezz_function(
     args: proc_macro::TokenStream,
@@ -62,5 +81,5 @@ pub fn fezz_function(
 fn expand_function(args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
     let args: Args = syn::parse2(args)?;
     let function = Function::parse(item.clone())?;
-    Ok(expand::print(&item, &function, &manifest::json(&args)))
+    Ok(expand::print(&item, &function, &args))
 }

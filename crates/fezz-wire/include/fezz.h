@@ -51,11 +51,12 @@ FezzOwned fezz_handle_v2(FezzSlice request);
  * leave it out. */
 void fezz_free_v2(FezzOwned buffer);
 
-/* Optional: once per process image, before the first request. context is a CBOR map {function, version, env}. The
- * empty buffer is success, otherwise UTF-8 text says what failed. */
+/* Optional: once per process image, before the first request. context is a CBOR map of function and version, both
+ * text, and env, a map of text to text. The empty buffer is success, otherwise UTF-8 text says what failed. */
 FezzOwned fezz_on_load_v2(FezzSlice context);
 
-/* Optional: in each forked process, before its request: reseed random number generators. */
+/* Optional: in each forked process, before its request: reseed random number generators. Threads that were started
+ * before the fork are not there. Where it fails, the process is to abort. */
 void fezz_on_fork_v2(void);
 
 /* Optional: before a long-lived process ends. */

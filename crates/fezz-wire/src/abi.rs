@@ -1,5 +1,10 @@
 //! The C functions of a module, version 2. `include/fezz.h` says the same to C; a test holds the two together.
 
+use crate::WireError;
+use crate::cbor::Writer;
+use crate::reader::Reader;
+use crate::request::{read_map, read_texts};
+use std::collections::BTreeMap;
 use std::ffi::CStr;
 
 /// Bytes that the callee borrows for the call.
@@ -36,10 +41,12 @@ pub type HandleFn = unsafe extern "C" fn(request: FezzSlice) -> FezzOwned;
 pub type FreeFn = unsafe extern "C" fn(buffer: FezzOwned);
 
 /// `fezz_on_load_v2`: optional, called once per process image before the first request. `context` is the CBOR map
-/// that [`encode_load_context`] makes. The empty buffer is success, UTF-8 text says what failed.
+/// that [`encode_load_context`] makes and [`decode_load_context`] reads. The empty buffer is success, UTF-8 text says
+/// what failed.
 pub type OnLoadFn = unsafe extern "C" fn(context: FezzSlice) -> FezzOwned;
 
-/// `fezz_on_fork_v2`: optional, called in each forked process before its request.
+/// `fezz_on_fork_v2`: optional, called in each forked process before its request. It must not unwind; a module that
+/// can't go on aborts the process.
 pub type OnForkFn = unsafe extern "C" fn();
 
 /// `fezz_on_unload_v2`: optional, called before a long-lived process ends.
@@ -68,7 +75,7 @@ const _: () = {
 
 /// The context of [`OnLoadFn`]: a CBOR map of `function` and `version` (text) and `env` (a map of text to text).
 pub fn encode_load_context(function: &str, version: &str, env: &[(String, String)]) -> Vec<u8> {
-    let mut writer = crate::cbor::Writer::default();
+    let mut writer = Writer::default();
     writer.map(3);
     writer.text("function");
     writer.text(function);
@@ -81,4 +88,39 @@ pub fn encode_load_context(function: &str, version: &str, env: &[(String, String
         writer.text(value);
     }
     writer.into_bytes()
+}
+
+/// What [`OnLoadFn`] is told, borrowed from the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadContext<'a> {
+    /// The function's id.
+    pub function: &'a str,
+    /// The function's version.
+    pub version: &'a str,
+    /// The process's environment variables, by name.
+    pub env: BTreeMap<&'a str, &'a str>,
+}
+
+/// Decodes the context of [`OnLoadFn`], by the rules of the wire (see the crate's page).
+///
+/// # Errors
+///
+/// Whatever breaks those rules, by name and place.
+pub fn decode_load_context(context: &[u8]) -> Result<LoadContext<'_>, WireError> {
+    let mut reader = Reader::new(context)?;
+    let (mut function, mut version, mut env) = (None, None, None);
+    read_map(&mut reader, "the message", |reader, key| {
+        match key {
+            "function" => function = Some(reader.text()?),
+            "version" => version = Some(reader.text()?),
+            "env" => env = Some(read_texts(reader, "env")?),
+            _ => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(LoadContext {
+        function: function.ok_or(WireError::MissingKey { key: "function" })?,
+        version: version.ok_or(WireError::MissingKey { key: "version" })?,
+        env: env.ok_or(WireError::MissingKey { key: "env" })?,
+    })
 }

@@ -69,7 +69,7 @@ pub enum WireError {
     /// More than [`PAIRS_MAX`](crate::PAIRS_MAX) headers, or keys of one map.
     #[error("`{key}` holds more than {max} pairs")]
     TooManyPairs {
-        /// Whose: `headers`, `params`, `meta`, `error`, `the message`.
+        /// Whose: `headers`, `params`, `meta`, `error`, `env`, `the message`.
         key: &'static str,
         /// The limit.
         max: usize,

@@ -91,7 +91,7 @@ impl<'a> FezzWireRequest<'a> {
                 "authority" => authority = Some(reader.text()?),
                 "scheme" => scheme = Some(reader.text()?),
                 "headers" => headers = Some(read_headers(reader)?),
-                "params" => params = Some(read_params(reader)?),
+                "params" => params = Some(read_texts(reader, "params")?),
                 "body" => body = Some(reader.bytes()?),
                 "meta" => meta = Some(Meta::read(reader)?),
                 _ => reader.skip()?,
@@ -218,11 +218,15 @@ fn read_header_pair<'a>(reader: &mut Reader<'a>) -> Result<(&'a str, &'a [u8]), 
     Ok((name, value))
 }
 
-fn read_params<'a>(reader: &mut Reader<'a>) -> Result<BTreeMap<&'a str, &'a str>, WireError> {
-    let mut params = BTreeMap::new();
-    read_map(reader, "params", |reader, name| {
-        params.insert(name, reader.text()?);
+/// Reads a map of text to text; `name` is its own key.
+pub(crate) fn read_texts<'a>(
+    reader: &mut Reader<'a>,
+    name: &'static str,
+) -> Result<BTreeMap<&'a str, &'a str>, WireError> {
+    let mut texts = BTreeMap::new();
+    read_map(reader, name, |reader, key| {
+        texts.insert(key, reader.text()?);
         Ok(())
     })?;
-    Ok(params)
+    Ok(texts)
 }

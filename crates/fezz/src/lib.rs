@@ -69,9 +69,74 @@
 //!
 //! - An error that is returned, and a panic, become a 500 that tells the client nothing. The host's log has the
 //!   message with all its sources, or the panic's text and place ([`Error`] has the exceptions).
+//! - An error or a panic of `on_load` becomes a 503 `module_failed`, and its text is in the log; a panic of `on_fork`
+//!   ends the process, which is a 502 `function_crashed`.
 //! - With `panic = "abort"` in the crate's profile, a panic can't be caught: the process crashes, the client is told
 //!   502 `function_crashed`, and the log has only what the panic printed.
 //! - A crash, an endless loop or a leak ends one process. Other requests never notice.
+//!
+//! # Before a request
+//!
+//! What every request reads can be built by `on_load`, once in each process that loads the module:
+//!
+//! ```
+//! use fezz::LoadContext;
+//! use fezz::prelude::*;
+//! use std::collections::BTreeMap;
+//! use std::sync::OnceLock;
+//!
+//! /// Inhabitants by city; more often an `include_str!("cities.csv")`.
+//! const TABLE: &str = "Oslo,700000\nQuito,2000000";
+//!
+//! static CITIES: OnceLock<BTreeMap<&str, u32>> = OnceLock::new();
+//!
+//! fn load(context: &LoadContext) -> Result<(), fezz::Error> {
+//!     let separator = context.env("SEPARATOR").unwrap_or(",");
+//!     let mut cities = BTreeMap::new();
+//!     for line in TABLE.lines() {
+//!         let torn = || fezz::Error::new(format!("`{line}` has no `{separator}`"));
+//!         let (name, inhabitants) = line.split_once(separator).ok_or_else(torn)?;
+//!         cities.insert(name, inhabitants.parse()?);
+//!     }
+//!     CITIES.get_or_init(|| cities);
+//!     Ok(())
+//! }
+//!
+//! #[fezz_function(path = "/cities/{name}", on_load = load)]
+//! fn city(request: Request) -> Result<String, Response> {
+//!     let name = request.param("name").unwrap_or_default();
+//!     let inhabitants = CITIES.get().and_then(|cities| cities.get(name));
+//!     let not_found = || Response::text("no such city\n").with_status(404);
+//!     Ok(format!("{}\n", inhabitants.ok_or_else(not_found)?))
+//! }
+//!
+//! // A unit test calls both.
+//! # pub // so that this example is run
+//! fn a_city_is_found_by_its_name() {
+//!     load(&LoadContext::new()).unwrap();
+//!     let request = Request::new("GET", "/cities/Oslo").with_param("name", "Oslo");
+//!     assert_eq!(city(request).into_response().body(), b"700000\n");
+//! }
+//! # a_city_is_found_by_its_name();
+//! # assert!(load(&LoadContext::new().with_env("SEPARATOR", ";")).is_err());
+//! ```
+//!
+//! How often that is depends on the executor:
+//!
+//! - With `spawn` each request has a process that loads the module anew: `on_load` is called before each request, and
+//!   takes of its time.
+//! - With `fork` it is called once, in a process from which one is forked for each request. These share what `on_load`
+//!   built, copy-on-write: what a request changes, in a `Mutex` or an atomic too, no other request sees.
+//!
+//! A forked process is a copy, and so has what `on_load` left in the same state as every other:
+//!
+//! - **Random generators** seeded in `on_load` would give every request the same numbers. `on_fork = reseed` names a
+//!   `fn reseed()` that is called in each forked process, before its request, to seed them anew: for the one of the
+//!   crate `rand`, `rand::rng().reseed()`. What asks the system each time, as `getrandom` does, needs none of it. With
+//!   `spawn` it is never called.
+//! - **Threads** that `on_load` started don't exist in forked processes. A module whose `on_load` leaves any running, a
+//!   runtime's for example, is refused with `fork`.
+//! - **Connections and open files** would be one and the same for all requests: open them in the function.
 //!
 //! # Async
 //!
@@ -86,14 +151,18 @@
 //! # Modules
 //!
 //! In the order that a request meets them: `shim` (decodes it, calls the function and encodes the answer; `panic` if
-//! that goes wrong), [`Request`], [`Context`], then the function, then [`IntoResponse`], `Json`, [`Error`] and
-//! [`Response`]. `body_error` and `headers` are what they share.
+//! that goes wrong), [`LoadContext`] and [`IntoLoaded`] before it, [`Request`], [`Context`], then the function, then
+//! [`IntoResponse`], `Json`, [`Error`] and [`Response`]. `body_error` and `headers` are what they share.
 
 use fezz_unwind as _;
 
 mod shim;
 
 mod panic;
+
+mod load_context;
+
+mod into_loaded;
 
 mod request;
 
@@ -116,16 +185,18 @@ pub use body_error::BodyError;
 pub use context::Context;
 pub use error::{Error, IntoError};
 pub use fezz_macro::fezz_function;
+pub use into_loaded::IntoLoaded;
 pub use into_response::IntoResponse;
 #[cfg(feature = "json")]
 pub use json::Json;
+pub use load_context::LoadContext;
 pub use request::Request;
 pub use response::Response;
 
 /// What the macro prints names these; nobody else should.
 #[doc(hidden)]
 pub mod __shim {
-    pub use crate::shim::{FezzOwned, FezzSlice, block_on, free, handle};
+    pub use crate::shim::{FezzOwned, FezzSlice, block_on, free, handle, on_fork, on_load};
 }
 
 /// All that most functions need: `use fezz::prelude::*`. [`Error`] isn't among them, for `fezz::Error` says better

@@ -1,12 +1,42 @@
 //! What the C functions that `#[fezz_function]` prints call. No part of the API: it changes with the macro.
 
-use crate::{Context, IntoResponse, Request, Response, panic};
-use fezz_wire::{ErrorKind, FezzWireRequest};
-use std::any::Any;
+use crate::{Context, Error, IntoResponse, LoadContext, Request, Response, panic};
+use fezz_wire::{ErrorKind, FezzWireRequest, abi};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use fezz_wire::abi::{FezzOwned, FezzSlice};
+
+/// `fezz_on_load_v2`: decodes the context and calls the author's `on_load`. The empty buffer where that succeeds, else
+/// what failed. Never unwinds.
+///
+/// # Safety
+///
+/// `context` is readable for the whole call; a null `ptr` is taken for no bytes.
+pub unsafe fn on_load(context: FezzSlice, load: impl FnOnce(&LoadContext) -> Result<(), Error>) -> FezzOwned {
+    // SAFETY: the slice must be readable while `message` is in use, which the caller promises for the whole call; what
+    // is decoded from it is copied.
+    let message = unsafe { bytes(&context) };
+    match loaded(message, load) {
+        Ok(()) => FezzOwned::EMPTY,
+        // No text would be success.
+        Err(failure) if failure.is_empty() => give_away(b"on_load failed with an empty message".to_vec()),
+        Err(failure) => give_away(failure.into_bytes()),
+    }
+}
+
+/// `fezz_on_fork_v2`: calls the author's `on_fork`. Where that panics, the process aborts, and so never unwinds: with
+/// what it should have renewed, it would repeat the random numbers of other requests.
+pub fn on_fork(fork: impl FnOnce()) {
+    if let Err(panic) = guarded(fork) {
+        // `eprintln!` would panic where stderr can't be written.
+        let _ = writeln!(
+            std::io::stderr(),
+            "fezz: on_fork panicked, and so this process must not serve: {panic}"
+        );
+        std::process::abort();
+    }
+}
 
 /// `fezz_handle_v2`: decodes the request, calls the function, encodes the response. Never unwinds.
 ///
@@ -14,13 +44,9 @@ pub use fezz_wire::abi::{FezzOwned, FezzSlice};
 ///
 /// `request` is readable for the whole call; a null `ptr` is taken for no bytes.
 pub unsafe fn handle(request: FezzSlice, call: impl FnOnce(Request, Context) -> Response) -> FezzOwned {
-    let message = if request.ptr.is_null() {
-        &[]
-    } else {
-        // SAFETY: `ptr` must be readable for `len` bytes, which the caller promises for the whole call; what is
-        // decoded from `message` is copied before `answer` returns.
-        unsafe { std::slice::from_raw_parts(request.ptr, request.len) }
-    };
+    // SAFETY: the slice must be readable while `message` is in use, which the caller promises for the whole call; what
+    // is decoded from it is copied.
+    let message = unsafe { bytes(&request) };
     give_away(answer(message, call))
 }
 
@@ -28,7 +54,7 @@ pub unsafe fn handle(request: FezzSlice, call: impl FnOnce(Request, Context) -> 
 ///
 /// # Safety
 ///
-/// `buffer` is null, or came from [`handle`] and wasn't freed before.
+/// `buffer` is null, or came from [`handle`] or [`on_load`] and wasn't freed before.
 pub unsafe fn free(buffer: FezzOwned) {
     if !buffer.ptr.is_null() {
         let bytes = std::ptr::slice_from_raw_parts_mut(buffer.ptr, buffer.len);
@@ -56,10 +82,26 @@ pub fn block_on<F: Future<Output: IntoResponse>>(future: F) -> Response {
     }
 }
 
+fn loaded(message: &[u8], load: impl FnOnce(&LoadContext) -> Result<(), Error>) -> Result<(), String> {
+    let outcome = guarded(|| match abi::decode_load_context(message) {
+        Ok(wire) => load(&LoadContext::from_wire(&wire)).map_err(described),
+        Err(error) => Err(format!("failed to decode the context: {error}")),
+    });
+    outcome.unwrap_or_else(|panic| Err(format!("on_load panicked: {panic}")))
+}
+
+fn described(error: Error) -> String {
+    match error.message() {
+        Some(message) => message.to_owned(),
+        None => format!(
+            "on_load returned a response (status {}), but there is no request to answer",
+            error.answer().status()
+        ),
+    }
+}
+
 fn answer(message: &[u8], call: impl FnOnce(Request, Context) -> Response) -> Vec<u8> {
-    panic::watch();
-    // Whatever the function left half done goes with the process or with its request: nobody else sees it.
-    let caught = catch_unwind(AssertUnwindSafe(|| {
+    let answer = guarded(|| {
         let response = match FezzWireRequest::decode(message) {
             Ok(wire) => call(Request::from_wire(&wire), Context::from_wire(&wire.meta)),
             Err(error) => {
@@ -67,22 +109,43 @@ fn answer(message: &[u8], call: impl FnOnce(Request, Context) -> Response) -> Ve
             }
         };
         response.encode()
-    }));
-    flush_log();
-    caught.unwrap_or_else(panicked)
+    });
+    answer.unwrap_or_else(|panic| Response::failed(ErrorKind::Panicked, panic).encode())
 }
 
-fn panicked(payload: Box<dyn Any + Send>) -> Vec<u8> {
-    let message = panic::describe(&*payload);
-    // The payload's own drop may panic, and nothing is left that would catch it.
-    std::mem::forget(payload);
-    Response::failed(ErrorKind::Panicked, message).encode()
+/// Runs what may call the author's code; if it panics, what and where. Then the log is flushed, behind `on_load` too:
+/// each forked process would have a copy of what is left, and write it.
+fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    panic::watch();
+    // Whatever the author's code left half done goes with the process or with its request: nobody else sees it. Where
+    // `on_load` or `on_fork` panics there is no request.
+    let caught = catch_unwind(AssertUnwindSafe(call));
+    flush_log();
+    caught.map_err(|payload| {
+        let panic = panic::describe(&*payload);
+        // The payload's own drop may panic, and nothing is left that would catch it.
+        std::mem::forget(payload);
+        panic
+    })
 }
 
 /// A shared library's stdout isn't flushed at exit, and the last `print!` without a newline would be lost.
 fn flush_log() {
     // A log that can't be written is nothing that the log could say.
     let _ = std::io::stdout().flush();
+}
+
+/// What the caller lends.
+///
+/// # Safety
+///
+/// `slice` is readable for as long as it is borrowed; a null `ptr` is taken for no bytes.
+unsafe fn bytes(slice: &FezzSlice) -> &[u8] {
+    if slice.ptr.is_null() {
+        return &[];
+    }
+    // SAFETY: `ptr` must be readable for `len` bytes while the result is in use, which the caller promises.
+    unsafe { std::slice::from_raw_parts(slice.ptr, slice.len) }
 }
 
 fn give_away(bytes: Vec<u8>) -> FezzOwned {

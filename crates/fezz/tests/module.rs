@@ -149,3 +149,17 @@ fn the_manifest_is_read_without_running_the_module() {
         r#"{"id":"test","routes":[{"path":"/{*rest}"}],"timeout_ms":2000,"version":"v1"}"#
     );
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_module_has_only_the_functions_that_were_asked_for() {
+    use object::{Object, ObjectSymbol};
+
+    let module = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+    let module = object::File::parse(&*module).unwrap();
+    let names = module.symbols().filter_map(|symbol| symbol.name().ok());
+    let mut functions: Vec<_> =
+        names.filter(|name| name.starts_with("fezz_") && name.ends_with("_v2")).collect();
+    functions.sort_unstable();
+    assert_eq!(functions, ["fezz_free_v2", "fezz_handle_v2"]);
+}

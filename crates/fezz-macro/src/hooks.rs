@@ -1,0 +1,68 @@
+//! Prints the C functions that a module may leave out, each only where an argument asks for it.
+
+use crate::args::Args;
+use crate::expand::span_at;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote_spanned;
+use syn::ExprPath;
+use syn::spanned::Spanned;
+
+/// The functions that the arguments ask for.
+///
+/// ```text
+/// // Input:
+/// #[fezz_function(on_load = load, on_fork = reseed)]
+///
+/// // Output:
+/// #[unsafe(no_mangle)]
+/// unsafe extern "C" fn fezz_on_load_v2(context: ...) -> ... {
+///     let load: fn(&::fezz::LoadContext) -> _ = load;
+///     let call = |context: &::fezz::LoadContext| -> ::core::result::Result<(), ::fezz::Error> {
+///         let loaded = load(context);
+///         ::fezz::IntoLoaded::into_loaded(loaded)
+///     };
+///     unsafe { ::fezz::__shim::on_load(context, call) }
+/// }
+/// #[unsafe(no_mangle)]
+/// extern "C" fn fezz_on_fork_v2() {
+///     let fork: fn() = reseed;
+///     ::fezz::__shim::on_fork(fork)
+/// }
+/// ```
+pub(crate) fn print(args: &Args) -> TokenStream {
+    let on_load = args.on_load.as_ref().map(on_load);
+    let on_fork = args.on_fork.as_ref().map(on_fork);
+    [on_load, on_fork].into_iter().flatten().collect()
+}
+
+// SAFETY of what is printed. `no_mangle`: as for the functions that every module has. `on_load` asks for a slice that
+// is readable for the call, under which condition fezz.h lets the runner call.
+//
+// The type of `load` stands there for the author: a function of another shape is refused with both shapes, and so is
+// one that is `unsafe`, which could be called here, in an unsafe function's body.
+fn on_load(path: &ExprPath) -> TokenStream {
+    let at = span_at(path.span());
+    let loaded = Ident::new("loaded", at);
+    let outcome = quote_spanned!(at=> ::fezz::IntoLoaded::into_loaded(#loaded));
+    quote_spanned! { Span::mixed_site()=>
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn fezz_on_load_v2(context: ::fezz::__shim::FezzSlice) -> ::fezz::__shim::FezzOwned {
+            let load: fn(&::fezz::LoadContext) -> _ = #path;
+            let call = |context: &::fezz::LoadContext| -> ::core::result::Result<(), ::fezz::Error> {
+                let #loaded = load(context);
+                #outcome
+            };
+            unsafe { ::fezz::__shim::on_load(context, call) }
+        }
+    }
+}
+
+fn on_fork(path: &ExprPath) -> TokenStream {
+    quote_spanned! { Span::mixed_site()=>
+        #[unsafe(no_mangle)]
+        extern "C" fn fezz_on_fork_v2() {
+            let fork: fn() = #path;
+            ::fezz::__shim::on_fork(fork)
+        }
+    }
+}

@@ -1,0 +1,10 @@
+use fezz::prelude::*;
+
+#[fezz_function(on_fork = "reseed")]
+fn todos(_: Request) -> &'static str {
+    "todos"
+}
+
+fn reseed() {}
+
+fn main() {}

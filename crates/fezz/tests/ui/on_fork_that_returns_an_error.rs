@@ -1,0 +1,12 @@
+use fezz::prelude::*;
+
+#[fezz_function(on_fork = reseed)]
+fn todos(_: Request) -> &'static str {
+    "todos"
+}
+
+fn reseed() -> Result<(), String> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use fezz::prelude::*;
+
+#[fezz_function(on_load = load())]
+fn todos(_: Request) -> &'static str {
+    "todos"
+}
+
+fn load(_: &fezz::LoadContext) {}
+
+fn main() {}

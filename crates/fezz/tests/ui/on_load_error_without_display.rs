@@ -1,0 +1,14 @@
+use fezz::prelude::*;
+
+#[fezz_function(on_load = load)]
+fn todos(_: Request) -> &'static str {
+    "todos"
+}
+
+struct Broken;
+
+fn load(_: &fezz::LoadContext) -> Result<(), Broken> {
+    Err(Broken)
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use fezz::prelude::*;
+
+#[fezz_function(on_load = load)]
+fn todos(_: Request) -> &'static str {
+    "todos"
+}
+
+fn load(_: &fezz::LoadContext) -> u32 {
+    3
+}
+
+fn main() {}

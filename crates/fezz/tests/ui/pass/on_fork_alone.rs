@@ -1,0 +1,9 @@
+#![deny(warnings)]
+use fezz::prelude::*;
+
+#[fezz_function(on_fork = call)]
+fn request(_: Request) {}
+
+fn call() {}
+
+fn main() {}

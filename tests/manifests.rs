@@ -66,7 +66,9 @@ manifests! {
     a_negative_number_is_named: with(r#""limits": {"queue": -1}"#) => "key `limits.queue` has the wrong type";
     a_number_for_a_variable_is_named: with(r#""env": {"LOG": 1}"#) => "key `env.LOG` has the wrong type", "expected a string";
     an_empty_list_of_methods_is_named: with(r#""routes": [{"path": "/a", "method": []}]"#) => "key `routes[0].method`", "no key at all for any";
-    an_execution_of_later_is_named: with(r#""execution": "fork""#) => "key `execution`", "`fork`", "`spawn`";
+    an_execution_that_is_none_is_named: with(r#""execution": "worker""#) => "key `execution`", "`worker`", "`spawn`", "`fork`";
+    a_forked_functions_scratch_is_refused: with(r#""execution": "fork", "limits": {"scratch_bytes": 4096}"#) => "key `limits.scratch_bytes`", "`spawn`", "would share";
+    too_many_spares_are_out_of_range: with(r#""spare": 1001"#) => "key `spare` is 1001", "up to 1000";
     a_timeout_of_zero_is_out_of_range: with(r#""timeout_ms": 0"#) => "key `timeout_ms` is 0", "1 to 3600000";
     a_timeout_of_a_day_is_out_of_range: with(r#""timeout_ms": 86400000"#) => "key `timeout_ms` is 86400000";
     no_concurrency_is_out_of_range: with(r#""limits": {"concurrency": 0}"#) => "key `limits.concurrency` is 0", "1 to 10000";

@@ -133,16 +133,17 @@ struct Process<'a> {
 }
 
 impl Process<'_> {
-    fn serve(self) -> Result<(), Failure> {
+    fn serve(mut self) -> Result<(), Failure> {
         self.confine()?;
         // Inside, since a stranger wrote it; before the module is loaded, so that a bad request is never taken for a bad
         // module.
         let request = channel::read_request(stdin())?;
         FezzWireRequest::decode(&request).map_err(Failure::Request)?;
-        self.answer(&self.load()?, &request)
+        let module = self.load()?;
+        self.answer(&module, &request)
     }
 
-    fn serve_ahead(self) -> Result<(), Failure> {
+    fn serve_ahead(mut self) -> Result<(), Failure> {
         self.confine()?;
         let stdin = channel::take_stdin()?;
         let module = self.load()?;
@@ -155,7 +156,7 @@ impl Process<'_> {
         self.answer(&module, &request)
     }
 
-    fn be_zygote(self, children: u64) -> Result<(), Failure> {
+    fn be_zygote(mut self, children: u64) -> Result<(), Failure> {
         crash::watch_for_processor_time()?;
         let limits = limits::apply_to_zygote(&self.options.limits, self.entered.others, children)?;
         let forks = Forks::prepare(&self.options.jail).map_err(JailError::from)?;
@@ -170,8 +171,9 @@ impl Process<'_> {
     }
 
     /// The first step of module code.
-    fn load(&self) -> Result<Module, Failure> {
-        if let Some(mark) = &self.entered.mark {
+    fn load(&mut self) -> Result<Module, Failure> {
+        // Closed by that: it is nothing of the module's.
+        if let Some(mark) = self.entered.mark.take() {
             mark.set().map_err(JailError::from)?;
         }
         let module = Module::load(&self.entered.module)?;

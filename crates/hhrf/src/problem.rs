@@ -100,7 +100,7 @@ impl Problem {
                 Failure::Returned(_) => {
                     kind(S::INTERNAL_SERVER_ERROR, "function_error", "The function failed")
                 }
-                Failure::NotLoaded(failure) => return not_loaded(failure),
+                Failure::NotLoaded(failure) => not_loaded(failure),
                 Failure::Crashed(_) | Failure::NotReaped(_) | Failure::ZygoteEnded => {
                     kind(S::BAD_GATEWAY, "function_crashed", "The function crashed")
                 }

@@ -38,7 +38,7 @@ impl Mark {
     /// # Errors
     ///
     /// The supervisor is gone.
-    pub fn set(&self) -> Result<(), ProcessError> {
+    pub fn set(self) -> Result<(), ProcessError> {
         let failed =
             |source| ProcessError { step: "tell the jail's supervisor that the module begins", source };
         rustix::io::write(&self.0, &[1]).map(drop).map_err(failed)

@@ -11,6 +11,7 @@ use fezz_wire::{ExitCode, FezzWireRequest, Framer, Progress, WireError};
 use rustix::fd::AsFd;
 use rustix::io::Errno;
 use rustix::stdio::{dup2_stderr, dup2_stdout};
+use std::mem::ManuallyDrop;
 
 /// Why a child has no response.
 #[derive(Debug, thiserror::Error)]
@@ -60,24 +61,27 @@ pub(super) fn live(zygote: Zygote, seat: Seat) -> ! {
 }
 
 fn serve(zygote: Zygote, seat: Seat) -> Result<(), ChildFailure> {
-    let Zygote { module, control, forks, limits, mut request } = zygote;
+    let Zygote { module, control, forks, limits, request } = zygote;
     // Before anything else: over it, a child could speak for its zygote.
     drop(control);
     dup2_stderr(&seat.stderr).map_err(ChildFailure::Log)?;
     dup2_stdout(&seat.stderr).map_err(ChildFailure::Log)?;
     drop(seat.stderr);
+    // The end of the process frees all at once; and the module may have closed what isn't its own.
+    let (forks, socket) = (ManuallyDrop::new(forks), ManuallyDrop::new(seat.socket));
+    let mut request = ManuallyDrop::new(request);
     forks.separate()?;
     limits.apply()?;
     syscalls::block_child_signal(libc::SIG_UNBLOCK).map_err(ChildFailure::Signals)?;
     module.on_fork();
 
     // All of the above is done before there is a request, while nobody waits for it.
-    if !read(&seat.socket, &mut request)? {
+    if !read(&*socket, &mut request)? {
         return Ok(());
     }
     FezzWireRequest::decode(&request)?;
     let answer = module.handle(&request)?;
-    channel::write_response(&seat.socket, answer)?;
+    channel::write_response(&*socket, answer)?;
     syscalls::flush_stdout();
     Ok(())
 }

@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct PerFunction<T> {
     /// By where the function lies, which no other one does as long as it is held here.
-    entries: Mutex<HashMap<usize, (Arc<Function>, Arc<T>)>>,
+    entries: Mutex<Entries<T>>,
 }
+
+type Entries<T> = HashMap<usize, (Arc<Function>, Arc<T>)>;
 
 impl<T> PerFunction<T> {
     /// The function's, made now if it isn't there.
@@ -45,7 +47,7 @@ impl<T> PerFunction<T> {
         self.lock().retain(|_, (_, value)| is_needed(value));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<usize, (Arc<Function>, Arc<T>)>> {
+    fn lock(&self) -> MutexGuard<'_, Entries<T>> {
         // Nothing that is done under the lock can panic halfway.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -49,7 +49,11 @@ pub fn command(
     match purpose {
         Purpose::Request { timeout } => add_timeout(&mut command, timeout),
         Purpose::Ahead { timeout } => add_timeout(command.arg("--ahead"), timeout),
-        Purpose::Zygote { children } => drop(command.args(["--zygote", &children.to_string()])),
+        Purpose::Zygote { children } => {
+            command.args(["--zygote", &children.to_string()]);
+            // Once, instead of in each process (ld.so(8)); the runner leaves the module nothing of it.
+            command.env("LD_BIND_NOW", "1");
+        }
     }
     if let Some(cgroup) = cgroup {
         command.arg("--cgroup").arg(cgroup.folder());

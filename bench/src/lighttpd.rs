@@ -1,83 +1,68 @@
-//! The peer: lighttpd, which starts a CGI program for each request.
+//! lighttpd, which starts a CGI program for each request, under bubblewrap if it's told to.
 
-use crate::cgi::{self, CgiError};
-use crate::http::Page;
-use crate::server::{Server, folder};
-use std::fs::{self, File};
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use crate::compile::{Product, compile};
+use crate::function::Function;
+use crate::peer::{Peer, PeerError};
+use crate::program::Program;
+use crate::server;
+use std::ffi::OsString;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use tempfile::TempDir;
+use std::process::Command;
 
-/// A server that runs, with a folder of its own; killed when it is dropped.
-#[derive(Debug)]
-pub struct Lighttpd {
-    _server: Server,
-    address: SocketAddr,
-    folder: TempDir,
+/// Who confines the CGI program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CgiJail {
+    /// Nobody.
+    Off,
+    /// bubblewrap, as in `c/cgi-bwrap.c`.
+    Bwrap,
 }
 
-/// Why there is no server.
-#[derive(Debug, thiserror::Error)]
-pub enum LighttpdError {
-    /// Its folder or its socket can't be made.
-    #[error("failed to make lighttpd's folder or socket")]
-    Prepare(#[source] io::Error),
-    /// A program that it runs can't be built.
-    #[error(transparent)]
-    Cgi(#[from] CgiError),
-    /// It can't be started.
-    #[error("failed to start `{}`", path.display())]
-    Start {
-        /// The program.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
+/// Starts it with a CGI program that greets as `function` does.
+///
+/// # Errors
+///
+/// See [`PeerError`].
+pub fn start(function: Function, jail: CgiJail) -> Result<Peer, PeerError> {
+    let program = Program::Lighttpd.find()?;
+    let folder = server::folder().map_err(PeerError::Prepare)?;
+    build_hello(function, folder.path())?;
+    let jailer = match jail {
+        CgiJail::Off => None,
+        CgiJail::Bwrap => Some(build_jailer(folder.path())?),
+    };
+    let configuration = folder.path().join("lighttpd.conf");
+    fs::write(&configuration, configure(folder.path(), jailer.as_deref())).map_err(PeerError::Prepare)?;
+    // It listens from here on: whoever connects before the server is ready waits for it.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(PeerError::Prepare)?;
+    let address = listener.local_addr().map_err(PeerError::Prepare)?;
+    let mut command = Command::new(program);
+    command.arg("-D").arg("-f").arg(configuration).stdin(OwnedFd::from(listener));
+    Peer::start(command, folder, vec![address], "/hello.cgi")
 }
 
-impl Lighttpd {
-    /// Starts `program` on a port that is free, with a CGI program that `cc` builds. It runs that under `bwrap`, where
-    /// there is one.
-    ///
-    /// # Errors
-    ///
-    /// See [`LighttpdError`].
-    pub fn start(program: PathBuf, cc: &Path, bwrap: Option<&Path>) -> Result<Self, LighttpdError> {
-        let folder = folder().map_err(LighttpdError::Prepare)?;
-        cgi::build_hello(cc, folder.path())?;
-        let jailer = bwrap.map(|bwrap| cgi::build_jailer(cc, folder.path(), bwrap)).transpose()?;
-        let configuration = folder.path().join("lighttpd.conf");
-        fs::write(&configuration, configure(folder.path(), jailer.as_deref()))
-            .map_err(LighttpdError::Prepare)?;
-        let stderr = File::create(folder.path().join("log")).map_err(LighttpdError::Prepare)?;
-        // It listens from here on: whoever connects before the server is ready waits for it.
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(LighttpdError::Prepare)?;
-        let address = listener.local_addr().map_err(LighttpdError::Prepare)?;
-        let process = Command::new(&program)
-            .arg("-D")
-            .arg("-f")
-            .arg(configuration)
-            .stdin(OwnedFd::from(listener))
-            .stdout(Stdio::null())
-            .stderr(stderr)
-            .spawn()
-            .map_err(|source| LighttpdError::Start { path: program, source })?;
-        Ok(Self { _server: Server(process), address, folder })
-    }
+/// Builds the CGI program that greets as `function` does: `hello.cgi`.
+///
+/// # Errors
+///
+/// See [`PeerError`].
+pub(crate) fn build_hello(function: Function, folder: &Path) -> Result<PathBuf, PeerError> {
+    let cc = Program::Cc.find()?;
+    // A string of Rust's is one of C's, as long as it is plain text with line ends.
+    let end = OsString::from(format!("GREETING_END={:?}", function.greeting_end()));
+    Ok(compile(&cc, "cgi-hello.c", Product::StaticProgram, folder.join("hello.cgi"), &[end])?)
+}
 
-    /// The server as a contender.
-    pub fn page(&self, name: &str) -> Page {
-        Page {
-            name: name.to_owned(),
-            address: self.address,
-            path: "/hello.cgi".to_owned(),
-            expected: cgi::EXPECTED,
-            log: self.folder.path().join("log"),
-        }
-    }
+/// Builds the program that runs another one under bubblewrap.
+fn build_jailer(folder: &Path) -> Result<PathBuf, PeerError> {
+    let (cc, bwrap) = (Program::Cc.find()?, Program::Bwrap.find()?);
+    let mut definition = OsString::from("BWRAP=\"");
+    definition.push(bwrap);
+    definition.push("\"");
+    Ok(compile(&cc, "cgi-bwrap.c", Product::StaticProgram, folder.join("cgi-bwrap"), &[definition])?)
 }
 
 /// All that it doesn't say is as lighttpd has it by default: one process, whose log is its stderr, which CGI programs

@@ -1,25 +1,24 @@
-//! `cargo run --release -p fezz-bench --bin jail`: the price of the jail, beside that of CGI with and without one.
+//! `cargo run --release -p fezz-bench --bin jail`: the price of each of the host's jails.
 
 use clap::{Parser, ValueEnum};
 use fezz_bench::build::{Build, BuildError};
 use fezz_bench::chain;
-use fezz_bench::contender::{Contender, ContenderError};
+use fezz_bench::contender::{Contender, ContenderError, Turn};
 use fezz_bench::function::Function;
 use fezz_bench::host::{Host, HostError};
 use fezz_bench::http::Page;
-use fezz_bench::jail::Jail;
-use fezz_bench::lighttpd::{Lighttpd, LighttpdError};
 use fezz_bench::program::{MissingProgram, Program};
-use fezz_bench::rounds::{Plan, measure};
+use fezz_bench::ratios::{self, Row};
+use fezz_bench::rounds::measure;
+use fezz_bench::setup::{Execution, Jail, Setup};
 use fezz_bench::summary::{self, Comparison};
-use fezz_bench::table::{self, Row};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Measures what a jail costs: the host in each of its own, and a CGI program under lighttpd with bubblewrap and
-/// without, alternating between them. Prints a table, and how the host's strict jail does against the others. Host,
-/// runner and module must be built for release before; what is missing is named with the command that builds it.
+/// Measures what a jail costs: the host with each, alternating between them. Prints a table, and how the strict jail
+/// does against the others. Host, runner and module must be built for release before; what is missing is named with the
+/// command that builds it.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How long the whole run measures
@@ -52,22 +51,13 @@ enum Kind {
     HostOff,
     HostStrict,
     HostBwrap,
-    Cgi,
-    CgiBwrap,
 }
 
-/// `bench/cgi/hello.c` does the same.
 const FUNCTION: Function = Function::HelloC;
 
 /// What the summary is about, and what it is compared to.
 const SUBJECT: Kind = Kind::HostStrict;
-const OTHERS: [Kind; 3] = [Kind::CgiBwrap, Kind::HostOff, Kind::HostBwrap];
-
-/// A contender's server, which lives as long as this.
-enum Running {
-    Host(Host),
-    Lighttpd(Lighttpd),
-}
+const OTHERS: [Kind; 2] = [Kind::HostOff, Kind::HostBwrap];
 
 #[derive(Debug, thiserror::Error)]
 enum BenchError {
@@ -77,8 +67,6 @@ enum BenchError {
     Missing(#[from] MissingProgram),
     #[error(transparent)]
     Host(#[from] HostError),
-    #[error(transparent)]
-    Lighttpd(#[from] LighttpdError),
     #[error(transparent)]
     Contender(#[from] ContenderError),
 }
@@ -103,16 +91,17 @@ fn run(arguments: Arguments) -> Result<(Vec<Row>, Vec<Comparison>), BenchError> 
     let named = |folder| Build { name: String::new(), folder };
     let build = arguments.build.map_or_else(Build::default_build, named).check(&[FUNCTION])?;
     let servers = start(kinds, &build)?;
-    let pages: Vec<Page> = servers.iter().map(|(kind, server)| server.page(kind.name())).collect();
+    let pages: Vec<Page> = servers.iter().map(|(kind, host)| host.page(kind.name(), FUNCTION)).collect();
     let contenders: Vec<&dyn Contender> = pages.iter().map(|page| page as &dyn Contender).collect();
     let names: Vec<&str> = contenders.iter().map(|contender| contender.name()).collect();
 
     let turns = arguments.rounds * arguments.concurrency.len() * contenders.len();
-    let turn = Duration::from_secs(arguments.seconds) / u32::try_from(turns.max(1)).unwrap_or(u32::MAX);
+    let duration = Duration::from_secs(arguments.seconds) / u32::try_from(turns.max(1)).unwrap_or(u32::MAX);
     let (mut rows, mut comparisons) = (Vec::new(), Vec::new());
     for &concurrency in &arguments.concurrency {
-        let slices = measure(Plan { rounds: arguments.rounds, turn, concurrency }, &contenders)?;
-        rows.extend(table::rows(FUNCTION.id(), concurrency, &names, &slices));
+        let turn = Turn { duration, concurrency, pause: Duration::ZERO };
+        let slices = measure(arguments.rounds, turn, &contenders)?;
+        rows.extend(ratios::rows(FUNCTION.id(), concurrency, &names, &slices));
         let others = OTHERS.map(Kind::name);
         comparisons.extend(summary::compare(concurrency, SUBJECT.name(), &others, &names, &slices));
     }
@@ -120,7 +109,7 @@ fn run(arguments: Arguments) -> Result<(Vec<Row>, Vec<Comparison>), BenchError> 
 }
 
 /// Starts what can be started on this machine, and says of the rest what is missing.
-fn start(kinds: &[Kind], build: &Build) -> Result<Vec<(Kind, Running)>, BenchError> {
+fn start(kinds: &[Kind], build: &Build) -> Result<Vec<(Kind, Host)>, BenchError> {
     let mut servers = Vec::new();
     for &kind in kinds {
         match kind.start(build) {
@@ -139,43 +128,26 @@ impl Kind {
             Self::HostOff => "host off",
             Self::HostStrict => "host strict",
             Self::HostBwrap => "host bwrap",
-            Self::Cgi => "cgi",
-            Self::CgiBwrap => "cgi bwrap",
         }
     }
 
-    fn start(self, build: &Build) -> Result<Running, BenchError> {
-        let host = |jail| Ok(Running::Host(Host::start(build, jail, &[FUNCTION])?));
-        match self {
-            Self::HostOff => host(Jail::Off),
-            Self::HostStrict => host(Jail::Strict),
-            Self::HostBwrap => {
-                // The wrapper looks for it by itself.
-                Program::Bwrap.find()?;
-                host(Jail::Bwrap)
-            }
-            Self::Cgi => lighttpd(None),
-            Self::CgiBwrap => lighttpd(Some(Program::Bwrap.find()?)),
+    fn start(self, build: &Build) -> Result<Host, BenchError> {
+        let jail = match self {
+            Self::HostOff => Jail::Off,
+            Self::HostStrict => Jail::Strict,
+            Self::HostBwrap => Jail::Bwrap,
+        };
+        if jail == Jail::Bwrap {
+            // The wrapper looks for it by itself.
+            Program::Bwrap.find()?;
         }
-    }
-}
-
-fn lighttpd(bwrap: Option<PathBuf>) -> Result<Running, BenchError> {
-    let (program, cc) = (Program::Lighttpd.find()?, Program::Cc.find()?);
-    Ok(Running::Lighttpd(Lighttpd::start(program, &cc, bwrap.as_deref())?))
-}
-
-impl Running {
-    fn page(&self, name: &str) -> Page {
-        match self {
-            Self::Host(host) => host.page(name, FUNCTION),
-            Self::Lighttpd(lighttpd) => lighttpd.page(name),
-        }
+        Ok(Host::start(build, Setup { jail, ..Setup::strict(Execution::SPAWN, &[FUNCTION]) })?)
     }
 }
 
 fn print(markdown: bool, rows: &[Row], comparisons: &[Comparison]) {
-    let (table, bullet) = if markdown { (table::markdown(rows), "- ") } else { (table::text(rows), "") };
+    let table = ratios::table(rows);
+    let (table, bullet) = if markdown { (table.markdown(), "- ") } else { (table.text(), "") };
     println!("{table}");
     for comparison in comparisons {
         println!("{bullet}{comparison}");

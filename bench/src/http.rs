@@ -218,7 +218,7 @@ mod tests {
     fn a_response_is_as_long_as_its_head_and_its_content_length() {
         assert_eq!(measure(b"HTTP/1.1 200 OK\r\nContent-Le").expect("it goes on"), None);
         let measured = measure(b"HTTP/1.1 200 OK\r\ncontent-length:2\r\n\r\nx");
-        assert_eq!(measured.expect("it has a length"), Some(40));
+        assert_eq!(measured.expect("it has a length"), Some(39));
         assert!(measure(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
     }
 }

@@ -23,6 +23,7 @@
 //! - [`table`]: tables in text and Markdown; then what stands in them: [`ratios`], [`summary`], [`standings`],
 //!   [`targets`].
 //! - `svg`, then [`bars`] and [`lines`]: plots.
+//! - [`curves`]: a run of `make bench-curves`.
 //! - [`machine`]: what all of it ran on.
 //! - [`report`] and [`results`]: what is printed, and what is kept.
 //!
@@ -83,6 +84,8 @@ mod svg;
 
 pub mod bars;
 pub mod lines;
+
+pub mod curves;
 
 pub mod machine;
 

@@ -48,16 +48,16 @@ struct Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
-    HostOff,
-    HostStrict,
-    HostBwrap,
+    Off,
+    Strict,
+    Bwrap,
 }
 
 const FUNCTION: Function = Function::HelloC;
 
 /// What the summary is about, and what it is compared to.
-const SUBJECT: Kind = Kind::HostStrict;
-const OTHERS: [Kind; 2] = [Kind::HostOff, Kind::HostBwrap];
+const SUBJECT: Kind = Kind::Strict;
+const OTHERS: [Kind; 2] = [Kind::Off, Kind::Bwrap];
 
 #[derive(Debug, thiserror::Error)]
 enum BenchError {
@@ -125,17 +125,17 @@ impl Kind {
     /// The name in the table.
     fn name(self) -> &'static str {
         match self {
-            Self::HostOff => "host off",
-            Self::HostStrict => "host strict",
-            Self::HostBwrap => "host bwrap",
+            Self::Off => "host off",
+            Self::Strict => "host strict",
+            Self::Bwrap => "host bwrap",
         }
     }
 
     fn start(self, build: &Build) -> Result<Host, BenchError> {
         let jail = match self {
-            Self::HostOff => Jail::Off,
-            Self::HostStrict => Jail::Strict,
-            Self::HostBwrap => Jail::Bwrap,
+            Self::Off => Jail::Off,
+            Self::Strict => Jail::Strict,
+            Self::Bwrap => Jail::Bwrap,
         };
         if jail == Jail::Bwrap {
             // The wrapper looks for it by itself.

@@ -5,13 +5,13 @@ use crate::contender::Contender;
 use crate::function::Function;
 use crate::host::{Host, HostError};
 use crate::http::Page;
-use crate::lighttpd::CgiJail;
-use crate::peer::{Peer, PeerError};
+use crate::peers::lighttpd::CgiJail;
+use crate::peers::{Peer, PeerError};
+use crate::peers::{apache, hyper, lighttpd, wasmtime, workerd};
 use crate::prefork::{Prefork, PreforkError};
 use crate::program::{MissingProgram, Program};
 use crate::server::Server;
 use crate::setup::{Execution, Setup};
-use crate::{apache, hyper, lighttpd, wasmtime, workerd};
 
 /// One row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

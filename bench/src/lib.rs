@@ -13,8 +13,7 @@
 //! - [`host`]: the server that is the host.
 //! - [`program`]: what has to be installed for the peers.
 //! - [`compile`]: the C programs and modules that a run needs.
-//! - [`peer`]: a server that is none of ours; then each of them: [`hyper`], [`lighttpd`], [`apache`], [`workerd`],
-//!   [`wasmtime`].
+//! - [`peers`]: servers that are none of ours.
 //! - [`entrants`]: all that `make bench` measures, a row each.
 //! - [`memory`]: what a server takes at rest.
 //! - [`rounds`]: alternates contenders, so that what else the machine does meets all of them alike.
@@ -22,7 +21,7 @@
 //! - `statistics`: medians, and ratios within a round.
 //! - [`table`]: tables in text and Markdown; then what stands in them: [`ratios`], [`summary`], [`standings`],
 //!   [`targets`].
-//! - `svg`, then [`bars`] and [`lines`]: plots.
+//! - [`plots`]: the same as SVG.
 //! - [`curves`]: a run of `make bench-curves`.
 //! - [`machine`]: what all of it ran on.
 //! - [`report`] and [`results`]: what is printed, and what is kept.
@@ -54,13 +53,7 @@ pub mod program;
 
 pub mod compile;
 
-pub mod peer;
-
-pub mod apache;
-pub mod hyper;
-pub mod lighttpd;
-pub mod wasmtime;
-pub mod workerd;
+pub mod peers;
 
 pub mod entrants;
 
@@ -80,10 +73,7 @@ pub mod standings;
 pub mod summary;
 pub mod targets;
 
-mod svg;
-
-pub mod bars;
-pub mod lines;
+pub mod plots;
 
 pub mod curves;
 

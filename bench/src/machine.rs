@@ -3,18 +3,31 @@
 use std::fs;
 use std::process::Command;
 
-/// Processor, memory, kernel and compiler, in a line.
+/// Processor, memory, kernel and compiler, as far as they are known, in a line.
 pub fn describe() -> String {
-    let processors = std::thread::available_parallelism().map_or(0, usize::from);
-    let model = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned());
-    let gigabytes = field("/proc/meminfo", "MemTotal").and_then(|total| kibibytes(&total));
-    let memory = gigabytes.map_or_else(String::new, |kib| format!(", {:.0} GB", kib as f64 * 1024.0 / 1e9));
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let rustc = Command::new("rustc").arg("--version").output().ok();
-    let rustc = rustc.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    let user = if rustix::process::geteuid().is_root() { "root" } else { "an ordinary user" };
-    let rustc = rustc.unwrap_or_default();
-    format!("{processors} processors ({model}){memory}, Linux {}, {rustc}, as {user}", kernel.trim())
+    let user = if rustix::process::geteuid().is_root() { "as root" } else { "as an ordinary user" };
+    let parts = [processors(), memory(), kernel(), compiler(), Some(user.to_owned())];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn processors() -> Option<String> {
+    let count = std::thread::available_parallelism().ok()?;
+    Some(format!("{count} processors ({})", field("/proc/cpuinfo", "model name")?))
+}
+
+fn memory() -> Option<String> {
+    let kibibytes: f64 = field("/proc/meminfo", "MemTotal")?.strip_suffix(" kB")?.parse().ok()?;
+    Some(format!("{:.0} GB", kibibytes * 1024.0 / 1e9))
+}
+
+fn kernel() -> Option<String> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    Some(format!("Linux {}", release.trim()))
+}
+
+fn compiler() -> Option<String> {
+    let output = Command::new("rustc").arg("--version").output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// The value of the first line `name : value`.
@@ -23,8 +36,4 @@ fn field(file: &str, name: &str) -> Option<String> {
     let (_, value) =
         text.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == name)?;
     Some(value.trim().to_owned())
-}
-
-fn kibibytes(text: &str) -> Option<u64> {
-    text.strip_suffix(" kB")?.trim().parse().ok()
 }

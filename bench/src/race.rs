@@ -124,7 +124,7 @@ impl Race {
         measured: &mut Measured,
     ) -> Result<(), ContenderError> {
         let names: Vec<&str> = contenders.iter().map(|contender| contender.name()).collect();
-        eprintln!("bench: {concurrency} at a time: {}", names.join(", "));
+        eprintln!("bench: {concurrency} at a time: {}", names.join("; "));
         let turn = Turn { duration: self.duration, concurrency, pause };
         let slices = measure(self.rounds, turn, contenders)?;
         measured.add(concurrency, &names, slices);

@@ -1,8 +1,8 @@
 //! What a run of `make bench` prints and keeps.
 
-use crate::bars::{self, Bar, Panel};
 use crate::entrants::Entrant;
 use crate::machine;
+use crate::plots::bars::{self, Bar, Panel};
 use crate::race::{Outcome, Race};
 use crate::standings::{self, Figures, Standing, milliseconds};
 use crate::table::Table;
@@ -60,8 +60,10 @@ fn notes(race: &Race, outcome: &Outcome) -> Vec<String> {
     let mut notes = vec![
         machine::describe(),
         format!("function `{}`; {rounds} rounds, turns of {milliseconds} ms", race.function.id()),
-        format!("versions: {}", versions.join("; ")),
     ];
+    if !versions.is_empty() {
+        notes.push(format!("versions: {}", versions.join("; ")));
+    }
     notes.extend(outcome.left_out.iter().cloned());
     notes
 }

@@ -2,6 +2,7 @@
 
 use crate::build::Build;
 use crate::function::Function;
+use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::fs;
 use std::io;
@@ -23,7 +24,7 @@ pub struct Setup<'a> {
 }
 
 /// Who makes the jail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Jail {
     /// Nobody.
     Off,

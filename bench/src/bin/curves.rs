@@ -4,7 +4,7 @@ use clap::Parser;
 use fezz_bench::build::{Build, BuildError};
 use fezz_bench::curves::{Curve, CurveError, Plan, bodies, cold, on_load, registered};
 use fezz_bench::function::Function;
-use fezz_bench::lines;
+use fezz_bench::plots::lines;
 use fezz_bench::results::{self, ResultsError};
 use fezz_bench::table::Table;
 use fezz_bench::{chain, machine};

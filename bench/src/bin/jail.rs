@@ -33,9 +33,9 @@ struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "1,16")]
     concurrency: Vec<usize>,
 
-    /// Which contenders; the first is what the others are compared to in the table [default: all that are installed]
-    #[arg(long = "contender", value_enum, value_delimiter = ',')]
-    contenders: Vec<Kind>,
+    /// Which jails; the first is what the others are compared to in the table [default: all that are installed]
+    #[arg(long = "jail", value_enum, value_delimiter = ',')]
+    jails: Vec<Jail>,
 
     /// The folder with hhrf, fezz-runner and the module [default: release/ in CARGO_TARGET_DIR or target/]
     #[arg(long, value_name = "FOLDER")]
@@ -46,18 +46,11 @@ struct Arguments {
     markdown: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    Off,
-    Strict,
-    Bwrap,
-}
-
 const FUNCTION: Function = Function::HelloC;
 
 /// What the summary is about, and what it is compared to.
-const SUBJECT: Kind = Kind::Strict;
-const OTHERS: [Kind; 2] = [Kind::Off, Kind::Bwrap];
+const SUBJECT: Jail = Jail::Strict;
+const OTHERS: [Jail; 2] = [Jail::Off, Jail::Bwrap];
 
 #[derive(Debug, thiserror::Error)]
 enum BenchError {
@@ -87,11 +80,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<(Vec<Row>, Vec<Comparison>), BenchError> {
-    let kinds = if arguments.contenders.is_empty() { Kind::value_variants() } else { &arguments.contenders };
+    let jails = if arguments.jails.is_empty() { Jail::value_variants() } else { &arguments.jails };
     let named = |folder| Build { name: String::new(), folder };
     let build = arguments.build.map_or_else(Build::default_build, named).check(&[FUNCTION])?;
-    let servers = start(kinds, &build)?;
-    let pages: Vec<Page> = servers.iter().map(|(kind, host)| host.page(kind.name(), FUNCTION)).collect();
+    let servers = start(jails, &build)?;
+    let pages: Vec<Page> = servers.iter().map(|(jail, host)| host.page(name(*jail), FUNCTION)).collect();
     let contenders: Vec<&dyn Contender> = pages.iter().map(|page| page as &dyn Contender).collect();
     let names: Vec<&str> = contenders.iter().map(|contender| contender.name()).collect();
 
@@ -102,46 +95,39 @@ fn run(arguments: Arguments) -> Result<(Vec<Row>, Vec<Comparison>), BenchError> 
         let turn = Turn { duration, concurrency, pause: Duration::ZERO };
         let slices = measure(arguments.rounds, turn, &contenders)?;
         rows.extend(ratios::rows(FUNCTION.id(), concurrency, &names, &slices));
-        let others = OTHERS.map(Kind::name);
-        comparisons.extend(summary::compare(concurrency, SUBJECT.name(), &others, &names, &slices));
+        let others = OTHERS.map(name);
+        comparisons.extend(summary::compare(concurrency, name(SUBJECT), &others, &names, &slices));
     }
     Ok((rows, comparisons))
 }
 
 /// Starts what can be started on this machine, and says of the rest what is missing.
-fn start(kinds: &[Kind], build: &Build) -> Result<Vec<(Kind, Host)>, BenchError> {
+fn start(jails: &[Jail], build: &Build) -> Result<Vec<(Jail, Host)>, BenchError> {
     let mut servers = Vec::new();
-    for &kind in kinds {
-        match kind.start(build) {
-            Ok(server) => servers.push((kind, server)),
-            Err(BenchError::Missing(missing)) => eprintln!("bench: `{}` is left out: {missing}", kind.name()),
+    for &jail in jails {
+        match start_one(jail, build) {
+            Ok(server) => servers.push((jail, server)),
+            Err(BenchError::Missing(missing)) => eprintln!("bench: `{}` is left out: {missing}", name(jail)),
             Err(error) => return Err(error),
         }
     }
     Ok(servers)
 }
 
-impl Kind {
-    /// The name in the table.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Off => "host off",
-            Self::Strict => "host strict",
-            Self::Bwrap => "host bwrap",
-        }
+fn start_one(jail: Jail, build: &Build) -> Result<Host, BenchError> {
+    if jail == Jail::Bwrap {
+        // The wrapper looks for it by itself.
+        Program::Bwrap.find()?;
     }
+    Ok(Host::start(build, Setup { jail, ..Setup::strict(Execution::SPAWN, &[FUNCTION]) })?)
+}
 
-    fn start(self, build: &Build) -> Result<Host, BenchError> {
-        let jail = match self {
-            Self::Off => Jail::Off,
-            Self::Strict => Jail::Strict,
-            Self::Bwrap => Jail::Bwrap,
-        };
-        if jail == Jail::Bwrap {
-            // The wrapper looks for it by itself.
-            Program::Bwrap.find()?;
-        }
-        Ok(Host::start(build, Setup { jail, ..Setup::strict(Execution::SPAWN, &[FUNCTION]) })?)
+/// The name in the table.
+fn name(jail: Jail) -> &'static str {
+    match jail {
+        Jail::Off => "host off",
+        Jail::Strict => "host strict",
+        Jail::Bwrap => "host bwrap",
     }
 }
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How often each contender has its turn
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 10)]
     rounds: usize,
 
     /// How long a turn is

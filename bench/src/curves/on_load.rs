@@ -28,7 +28,7 @@ pub fn measure(plan: &Plan) -> Result<Curve, CurveError> {
         }
     }
     let points = plan.measure(samples)?;
-    Ok(Curve { title: "memory touched on load", step: "MiB", points })
+    Ok(Curve { title: "memory touched on load, MiB", step: "MiB", points })
 }
 
 fn start(plan: &Plan, execution: Execution, touch_mib: u64) -> Result<(Host, Sample), CurveError> {

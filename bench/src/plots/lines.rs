@@ -1,7 +1,7 @@
 //! The plot of `make bench-curves`: small line charts. What grows by factors stands at equal distances along the bottom;
 //! the height is to scale, from zero.
 
-use crate::svg::{Anchor, Svg};
+use crate::plots::{Anchor, Svg};
 
 /// Lines over the same steps.
 #[derive(Debug, Clone, PartialEq)]

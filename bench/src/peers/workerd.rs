@@ -1,7 +1,7 @@
 //! workerd, the runtime of Cloudflare Workers: JavaScript in isolates of one process, which all requests share.
 
 use crate::function::Function;
-use crate::peer::{Peer, PeerError};
+use crate::peers::{Peer, PeerError};
 use crate::program::Program;
 use crate::server;
 use std::fs;

@@ -1,6 +1,6 @@
 //! The plot of `make bench`: bars, in panels that each have a scale of their own, from zero.
 
-use crate::svg::{Anchor, Svg};
+use crate::plots::{Anchor, Svg};
 
 /// Bars that are compared to one another.
 #[derive(Debug, Clone, PartialEq)]

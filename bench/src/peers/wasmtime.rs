@@ -1,7 +1,7 @@
 //! `wasmtime serve`: WebAssembly in one process, with an instance of its own for each request.
 
 use crate::function::Function;
-use crate::peer::{Peer, PeerError};
+use crate::peers::{Peer, PeerError};
 use crate::program::Program;
 use crate::server;
 use std::process::{Command, Stdio};

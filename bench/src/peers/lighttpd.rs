@@ -2,7 +2,7 @@
 
 use crate::compile::{Product, compile};
 use crate::function::Function;
-use crate::peer::{Peer, PeerError};
+use crate::peers::{Peer, PeerError};
 use crate::program::Program;
 use crate::server;
 use std::ffi::OsString;

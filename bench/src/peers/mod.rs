@@ -1,4 +1,12 @@
-//! A peer: a server that is none of ours, or one without functions.
+//! The peers, servers that are none of ours or have no functions: what they have in common, and a file for each.
+
+pub mod hyper;
+
+pub mod apache;
+pub mod lighttpd;
+
+pub mod wasmtime;
+pub mod workerd;
 
 use crate::compile::CompileError;
 use crate::function::Function;

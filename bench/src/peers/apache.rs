@@ -3,8 +3,8 @@
 //! one client, that is most of what is measured.
 
 use crate::function::Function;
-use crate::lighttpd::build_hello;
-use crate::peer::{Peer, PeerError};
+use crate::peers::lighttpd::build_hello;
+use crate::peers::{Peer, PeerError};
 use crate::program::Program;
 use crate::server;
 use std::fs;

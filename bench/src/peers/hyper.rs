@@ -1,7 +1,7 @@
 //! Bare hyper, the ceiling of everything that is built on it: our own `bare-hyper`, which answers without any function.
 
 use crate::function::Function;
-use crate::peer::{Peer, PeerError};
+use crate::peers::{Peer, PeerError};
 use crate::program::Program;
 use crate::server;
 use std::process::{Command, Stdio};

@@ -1,4 +1,7 @@
-//! What plots have in common: a frame that reads on light and on dark backgrounds.
+//! Plots, as SVG: what they have in common, which is that they read on light and on dark backgrounds.
+
+pub mod bars;
+pub mod lines;
 
 use std::fmt::Write;
 

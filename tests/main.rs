@@ -20,4 +20,5 @@ mod ordinary;
 mod routing;
 mod runner;
 mod soak;
+mod takeover;
 mod wrapper;

@@ -40,6 +40,9 @@ fn check_with(jail: &str, harm: &str, status: u16, kind: &str) {
 
 macro_rules! harms {
     ($($name:ident: $harm:literal, $status:literal, $kind:literal;)*) => {
+        /// Each with its status and kind.
+        pub(crate) const HARMS: &[(&str, u16, &str)] = &[$(($harm, $status, $kind),)*];
+
         $(
             #[test]
             fn $name() {

@@ -9,6 +9,7 @@ mod catalogue;
 mod check_jail;
 mod confinement;
 mod environment;
+mod fork;
 mod harm;
 mod jail;
 mod life;

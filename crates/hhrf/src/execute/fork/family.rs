@@ -97,7 +97,8 @@ impl Family {
             }
             let changed = timeout_at(deadline, news.changed()).await;
             // The sender lives as long as this.
-            changed.map_err(|_| Failure::DeadlineExceeded)?.ok();
+            // Not as a deadline that the function has let pass: it has heard nothing of the request.
+            changed.map_err(|_| Failure::NotLoaded(LoadFailure::TooLate))?.ok();
         }
     }
 

@@ -1,14 +1,13 @@
 //! The `fork` executor: a zygote that has loaded the module, and a process forked from it for each request.
 
-use crate::harm::HARMS;
+use crate::harm::check_all;
 use crate::harness::{
-    AUTHOR, Answer, Census, Client, HARMFUL, Host, Site, TAKEOVER, alone, binary, forked, is_root, many,
-    wait_for, zygotes,
+    AUTHOR, Answer, Census, HARMFUL, Host, Site, TAKEOVER, alone, binary, forked, is_root, many, wait_for,
+    zygotes,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A site of one function that is executed by `fork`, with `more` in its manifest.
@@ -70,36 +69,8 @@ fn a_module_is_loaded_once_and_each_request_has_what_that_built_and_nothing_of_a
 const NO_STOP: (&str, u16, &str) = ("raises_sigstop", 200, "");
 
 fn check_harms(flags: &[&str], instead: &[(&str, u16, &str)], left_out: &[&str]) {
-    const TIMEOUT_MS: u64 = 3000;
-    const LATE_MAX: Duration = Duration::from_millis(500);
-    const AT_A_TIME: usize = 6;
     let _machine = alone();
-    let site = Site::new();
-    let limits = json!({"memory_bytes": 64 << 20, "response_body_bytes": 1 << 20, "cpu_ms": 60_000});
-    for (harm, ..) in HARMS.iter().chain(&[("answers_well", 200, "")]) {
-        site.harm(harm, json!({"execution": "fork", "timeout_ms": TIMEOUT_MS, "limits": limits}));
-    }
-    let host = Host::without_machine(site, |command| {
-        command.args(flags);
-    });
-    host.get("/rpc/answers_well");
-    let next = AtomicUsize::new(0);
-    let check = || {
-        while let Some(usual) = HARMS.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if left_out.contains(&usual.0) {
-                continue;
-            }
-            let (harm, status, kind) = *instead.iter().find(|(known, ..)| *known == usual.0).unwrap_or(usual);
-            for _ in 0..2 {
-                let answer = Client::new(host.address, "GET", &format!("/rpc/{harm}")).send();
-                assert_eq!(answer.outcome(), (status, kind), "{flags:?}, {harm}: {}", answer.text());
-                let took_max = Duration::from_millis(TIMEOUT_MS) + LATE_MAX;
-                assert!(answer.took < took_max, "{flags:?}, {harm}: {:?}", answer.took);
-            }
-        }
-    };
-    std::thread::scope(|scope| (0..AT_A_TIME).for_each(|_| drop(scope.spawn(check))));
-    assert_eq!(host.get("/rpc/answers_well").text(), "well");
+    let host = check_all(&json!({"execution": "fork"}), flags, instead, left_out);
     wait_for("the end of every forked process", || forked(&host).is_empty().then_some(()));
     assert_eq!(lines(&host, "a zygote ended by itself"), 0);
 }

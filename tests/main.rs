@@ -4,6 +4,7 @@
 mod harness;
 
 mod admission;
+mod ahead;
 mod cancellation;
 mod catalogue;
 mod check_jail;

@@ -9,7 +9,9 @@ mod site;
 pub(crate) use client::{Answer, Client, connect, many};
 pub(crate) use host::{Host, is_root};
 pub(crate) use machine::alone;
-pub(crate) use processes::{Census, forked, inside, of_requests, resident_kib, sockets_of, zombies, zygotes};
+pub(crate) use processes::{
+    Census, forked, inside, of_requests, resident_kib, sockets_of, started_ahead, zombies, zygotes,
+};
 pub(crate) use site::{AUTHOR, HARMFUL, ORDINARY, ORDINARY_C, Site, TAKEOVER, binary};
 
 use std::time::{Duration, Instant};

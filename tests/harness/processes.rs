@@ -136,6 +136,15 @@ pub(crate) fn inside(host: &Host) -> PathBuf {
     wait_for("a process inside", || processes().map(|pid| PathBuf::from("/proc").join(pid)).find(is_inside))
 }
 
+/// The processes of a host's runners that were started ahead of their requests, whatever becomes of them.
+pub(crate) fn started_ahead(host: &Host) -> Vec<PathBuf> {
+    let is_ahead = |process: &PathBuf| {
+        let line = fs::read(process.join("cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).any(|word| word == b"--ahead")
+    };
+    of_requests(host).into_iter().filter(is_ahead).collect()
+}
+
 /// A process in /proc.
 struct Seen {
     pid: Pid,

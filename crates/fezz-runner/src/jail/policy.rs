@@ -40,6 +40,8 @@ pub enum Test {
         /// How they must be.
         value: u32,
     },
+    /// A number above 0, of a signed one.
+    IsPositive,
     /// A null pointer.
     IsNull,
     /// The process's own id, put in when the filter is installed.
@@ -375,8 +377,9 @@ pub const FORK: &[Allowed] = calls! {
     SYS_prlimit64 [0: Test::Is(0), 1: Test::Is(libc::RLIMIT_NPROC)] => "a child's own limits",
     SYS_recvmsg [2: PLAIN_RECEIVING] => "a zygote, which gets its children's sockets by it",
     SYS_wait4 => "a zygote, which reaps its children",
-    // In a child's namespace there is nobody else.
-    SYS_kill [1: Test::Is(libc::SIGKILL as u32)] => "a zygote, which ends its children",
+    // In a child's namespace there is nobody else. But 0 is the process group, which reaches beyond the namespace: to the
+    // zygote and all of its children.
+    SYS_kill [0: Test::IsPositive, 1: Test::Is(libc::SIGKILL as u32)] => "a zygote, which ends its children",
     SYS_kill [0: Test::Is(FIRST_PROCESS)] => "what kill(getpid(), ...) is in a child",
     SYS_tgkill [0: Test::Is(FIRST_PROCESS)] => "what abort, raise and pthread_kill are in a child",
     // Does nothing, but fails where there are other threads (unshare(2)).
@@ -389,6 +392,10 @@ pub const SCOPED: &[Allowed] = calls! {
     SYS_clone [0: A_TOLD_PROCESS] => "a zygote's children",
     SYS_prctl [0: Test::Is(libc::PR_SET_PDEATHSIG as u32)] => "a child, which ends with its zygote",
     SYS_landlock_restrict_self => "a child, which no signal leaves from then on",
+    // Its own filter holds it to its own id, which its zygote's can't know. And a signal of the zygote's leaves its
+    // Landlock domain as little, without which there is no such zygote.
+    SYS_kill [0: Test::IsPositive] => "kill(getpid(), ...) in a child",
+    SYS_tgkill [0: Test::IsPositive] => "abort, raise and pthread_kill in a child",
     SYS_seccomp [0: Test::Is(libc::SECCOMP_SET_MODE_FILTER), 1: Test::Is(0)] => "a child, which adds its own filter",
 };
 

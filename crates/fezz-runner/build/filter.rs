@@ -132,6 +132,11 @@ fn test(argument: &Argument, rest: usize) -> Steps {
         Test::Bits { mask, value } => {
             vec![load(low), step(BPF_ALU | BPF_AND | BPF_K, mask), equal(value, 0)]
         }
+        Test::IsPositive => {
+            const SIGN: u32 = 1 << 31;
+            let refused = |behind: usize| u8::try_from(rest + behind).expect("an alternative is short");
+            vec![load(low), jump(BPF_JEQ, 0, refused(1), 0), jump(BPF_JGE, SIGN, refused(0), 0)]
+        }
         Test::IsNull => vec![load(low), equal(0, 2), load(high), equal(0, 0)],
         Test::IsThisProcess => vec![load(low), equal(THIS_PROCESS, 0)],
     }

@@ -40,6 +40,8 @@ pub enum Test {
         /// How they must be.
         value: u32,
     },
+    /// A number above 0, of a signed one.
+    IsPositive,
     /// A null pointer.
     IsNull,
     /// The process's own id, put in when the filter is installed.
@@ -375,8 +377,9 @@ pub const FORK: &[Allowed] = calls! {
     SYS_prlimit64 [0: Test::Is(0), 1: Test::Is(libc::RLIMIT_NPROC)] => "a child's own limits",
     SYS_recvmsg [2: PLAIN_RECEIVING] => "a zygote, which gets its children's sockets by it",
     SYS_wait4 => "a zygote, which reaps its children",
-    // In a child's namespace there is nobody else.
-    SYS_kill [1: Test::Is(libc::SIGKILL as u32)] => "a zygote, which ends its children",
+    // In a child's namespace there is nobody else. But 0 is the process group, which reaches beyond the namespace: to the
+    // zygote and all of its children.
+    SYS_kill [0: Test::IsPositive, 1: Test::Is(libc::SIGKILL as u32)] => "a zygote, which ends its children",
     SYS_kill [0: Test::Is(FIRST_PROCESS)] => "what kill(getpid(), ...) is in a child",
     SYS_tgkill [0: Test::Is(FIRST_PROCESS)] => "what abort, raise and pthread_kill are in a child",
     // Does nothing, but fails where there are other threads (unshare(2)).

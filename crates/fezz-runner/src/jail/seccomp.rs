@@ -108,6 +108,7 @@ mod tests {
         for argument in call.only {
             arguments[usize::from(argument.index)] = match argument.test {
                 Test::Is(value) | Test::Bits { value, .. } => value.into(),
+                Test::IsPositive => 7,
                 Test::IsNull => 0,
                 Test::IsThisProcess => policy::THIS_PROCESS.into(),
             };
@@ -160,6 +161,16 @@ mod tests {
         let read = libc::SYS_read as u32;
         assert_eq!(run(&compiled::PLAIN, I386, read, [0; 6]), SECCOMP_RET_KILL_PROCESS);
         assert_eq!(run(&compiled::PLAIN, ARCHITECTURE, read | X32_BIT, [0; 6]), REFUSED);
+    }
+
+    #[test]
+    fn a_zygote_kills_processes_and_no_groups() {
+        let kill = |pid: i32| {
+            let pid = u64::from(pid.cast_unsigned());
+            run(&compiled::FORK, ARCHITECTURE, libc::SYS_kill as u32, [pid, libc::SIGKILL as u64, 0, 0, 0, 0])
+        };
+        assert_eq!([1, 7, i32::MAX].map(kill), [SECCOMP_RET_ALLOW; 3]);
+        assert_eq!([0, -1, -7, i32::MIN].map(kill), [REFUSED; 4]);
     }
 
     #[test]

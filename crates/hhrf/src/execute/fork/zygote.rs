@@ -92,6 +92,10 @@ impl Zygote {
         let number = state.ordered;
         state.ordered += 1;
         if !state.is_gone {
+            if state.fates.is_empty() {
+                // Its keeper rests while there are none, and looks after this one from now on.
+                self.news.notify_one();
+            }
             state.fates.begin(number);
             self.send(&mut state, (Order::Fork { child: number }, Some([its_socket, its_stderr.into()])));
         }

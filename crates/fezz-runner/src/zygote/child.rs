@@ -70,8 +70,9 @@ fn serve(zygote: Zygote, seat: Seat) -> Result<(), ChildFailure> {
     // The end of the process frees all at once; and the module may have closed what isn't its own.
     let (forks, socket) = (ManuallyDrop::new(forks), ManuallyDrop::new(seat.socket));
     let mut request = ManuallyDrop::new(request);
-    forks.separate()?;
+    // While it may: where there is no PID namespace, the next step adds the filter of an ordinary function.
     limits.apply()?;
+    forks.separate()?;
     syscalls::block_child_signal(libc::SIG_UNBLOCK).map_err(ChildFailure::Signals)?;
     module.on_fork();
 

@@ -38,6 +38,13 @@ impl AsFd for ResponseChannel {
     }
 }
 
+impl ResponseChannel {
+    /// Closes it, for a process that answers nobody.
+    pub fn close(self) {
+        drop(ManuallyDrop::into_inner(self.0));
+    }
+}
+
 const FIRST_BEYOND_STANDARD: u32 = 3;
 
 /// Closes all but the standard descriptors, moves stdout to a private one, and points descriptor 1 at stderr.
@@ -61,10 +68,19 @@ pub fn take() -> Result<ResponseChannel, ChannelError> {
 /// As [`take`].
 pub fn take_stdin() -> Result<OwnedFd, ChannelError> {
     let stdin = away(stdio::stdin()).map_err(ChannelError::MoveStdin)?;
+    empty_stdin()?;
+    Ok(stdin)
+}
+
+/// Points stdin at nothing, opened anew: to share it would be to share its flags (open(2), open file descriptions).
+///
+/// # Errors
+///
+/// There is no /dev/null, or no descriptor is free.
+pub fn empty_stdin() -> Result<(), ChannelError> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let null = open("/dev/null", flags, Mode::empty()).map_err(ChannelError::MoveStdin)?;
-    stdio::dup2_stdin(null).map_err(ChannelError::MoveStdin)?;
-    Ok(stdin)
+    stdio::dup2_stdin(null).map_err(ChannelError::MoveStdin)
 }
 
 fn away(standard: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {

@@ -67,9 +67,9 @@ fn serve(zygote: Zygote, seat: Seat) -> Result<(), ChildFailure> {
     dup2_stderr(&seat.stderr).map_err(ChildFailure::Log)?;
     dup2_stdout(&seat.stderr).map_err(ChildFailure::Log)?;
     drop(seat.stderr);
+    channel::empty_stdin()?;
     // The end of the process frees all at once; and the module may have closed what isn't its own.
-    let (forks, socket) = (ManuallyDrop::new(forks), ManuallyDrop::new(seat.socket));
-    let mut request = ManuallyDrop::new(request);
+    let (socket, mut request) = (ManuallyDrop::new(seat.socket), ManuallyDrop::new(request));
     // While it may: where there is no PID namespace, the next step adds the filter of an ordinary function.
     limits.apply()?;
     forks.separate()?;

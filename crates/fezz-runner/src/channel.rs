@@ -38,6 +38,13 @@ impl AsFd for ResponseChannel {
     }
 }
 
+impl ResponseChannel {
+    /// Closes it, for a process that answers nobody.
+    pub fn close(self) {
+        drop(ManuallyDrop::into_inner(self.0));
+    }
+}
+
 const FIRST_BEYOND_STANDARD: u32 = 3;
 
 /// Closes all but the standard descriptors, moves stdout to a private one, and points descriptor 1 at stderr.

@@ -115,11 +115,15 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let entered = jail::enter(&options.jail, &options.module)?;
     crash::watch_for_memory()?;
     crash::keep_exit_codes_apart()?;
-    let process = Process { options, env, entered, response };
+    let process = Process { options, env, entered };
     match options.task {
-        Task::Serve => process.serve(),
-        Task::ServeAhead => process.serve_ahead(),
-        Task::Zygote { children } => process.be_zygote(children),
+        Task::Serve => process.serve(&response),
+        Task::ServeAhead => process.serve_ahead(&response),
+        Task::Zygote { children } => {
+            // Its children answer over sockets of their own, and must share nothing.
+            response.close();
+            process.be_zygote(children)
+        }
         Task::Try => process.confine(),
     }
 }
@@ -129,21 +133,20 @@ struct Process<'a> {
     options: &'a Options,
     env: Vec<(String, String)>,
     entered: Entered,
-    response: ResponseChannel,
 }
 
 impl Process<'_> {
-    fn serve(mut self) -> Result<(), Failure> {
+    fn serve(mut self, response: &ResponseChannel) -> Result<(), Failure> {
         self.confine()?;
         // Inside, since a stranger wrote it; before the module is loaded, so that a bad request is never taken for a bad
         // module.
         let request = channel::read_request(stdin())?;
         FezzWireRequest::decode(&request).map_err(Failure::Request)?;
         let module = self.load()?;
-        self.answer(&module, &request)
+        Self::answer(&module, &request, response)
     }
 
-    fn serve_ahead(mut self) -> Result<(), Failure> {
+    fn serve_ahead(mut self, response: &ResponseChannel) -> Result<(), Failure> {
         self.confine()?;
         let stdin = channel::take_stdin()?;
         let module = self.load()?;
@@ -153,7 +156,7 @@ impl Process<'_> {
             return Ok(());
         }
         FezzWireRequest::decode(&request).map_err(Failure::Request)?;
-        self.answer(&module, &request)
+        Self::answer(&module, &request, response)
     }
 
     fn be_zygote(mut self, children: u64) -> Result<(), Failure> {
@@ -182,9 +185,9 @@ impl Process<'_> {
         Ok(module)
     }
 
-    fn answer(&self, module: &Module, request: &[u8]) -> Result<(), Failure> {
+    fn answer(module: &Module, request: &[u8], response: &ResponseChannel) -> Result<(), Failure> {
         let answer = module.handle(request)?;
-        channel::write_response(&self.response, answer)?;
+        channel::write_response(response, answer)?;
         // Behind the response, which shouldn't wait for a stream that a thread may have locked for ever.
         syscalls::flush_stdout();
         Ok(())

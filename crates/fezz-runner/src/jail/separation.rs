@@ -122,12 +122,12 @@ impl Forks {
         syscalls::fork_in(self.separation == Separation::PidNamespace, &self.thread_id)
     }
 
-    /// In a child: gives up what its zygote can do and a function mustn't.
+    /// In a child: gives up what its zygote can do and a function mustn't, and what it did it by.
     ///
     /// # Errors
     ///
     /// The child must serve nothing.
-    pub fn separate(&self) -> Result<(), SeparationError> {
+    pub fn separate(self) -> Result<(), SeparationError> {
         let failed = |step| move |source| SeparationError::Child { step, source };
         if self.separation == Separation::PidNamespace {
             // Its end is its namespace's, and the zygote's end its own.
@@ -139,11 +139,11 @@ impl Forks {
         if getppid() != Some(self.zygote) {
             exit_now(1);
         }
-        let Some(scope) = &self.scope else {
+        let Some(scope) = self.scope else {
             // No jail: so that it can be killed with what it starts.
             return rustix::process::setpgid(None, None).map_err(failed("make a process group"));
         };
-        syscalls::restrict_by_landlock(scope).map_err(failed("put a Landlock scope in force"))?;
+        syscalls::restrict_by_landlock(&scope).map_err(failed("put a Landlock scope in force"))?;
         seccomp::install(self.child_filter).map_err(failed("filter system calls"))
     }
 }

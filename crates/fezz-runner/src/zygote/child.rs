@@ -11,7 +11,7 @@ use fezz_wire::ExitCode;
 use fezz_wire::control::LENGTH_BYTES;
 use rustix::fd::AsFd;
 use rustix::io::Errno;
-use rustix::stdio::{dup2_stderr, dup2_stdout};
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use std::mem::ManuallyDrop;
 
 /// Why a child has no response.
@@ -63,10 +63,12 @@ fn serve(zygote: Zygote, seat: Seat) -> Result<(), ChildFailure> {
     control.close();
     dup2_stderr(&seat.stderr).map_err(ChildFailure::Log)?;
     dup2_stdout(&seat.stderr).map_err(ChildFailure::Log)?;
+    // All three are this process's own: an open file that it shared with the next would have its flags, too. What reads
+    // stdin is told that it can't be read (EBADF), which stdio and Rust's library take for its end.
+    dup2_stdin(&seat.stderr).map_err(ChildFailure::Log)?;
     syscalls::close(seat.stderr);
     // The end of the process frees all at once; and the module may have closed what isn't its own.
-    let (forks, socket) = (ManuallyDrop::new(forks), ManuallyDrop::new(seat.socket));
-    let mut request = ManuallyDrop::new(request);
+    let (socket, mut request) = (ManuallyDrop::new(seat.socket), ManuallyDrop::new(request));
     // While it may: where there is no PID namespace, the next step adds the filter of an ordinary function.
     limits.apply()?;
     forks.separate()?;

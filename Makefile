@@ -3,7 +3,7 @@ CARGO ?= cargo
 # The address of `make demo` and `make serve`.
 LISTEN ?= 127.0.0.1:3000
 
-.PHONY: help demo serve build install test check bench bench-curves schema sizes clean
+.PHONY: help demo serve build install test soak check bench bench-curves schema sizes clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 21
@@ -25,6 +25,9 @@ install: build ## put the examples under functions/
 test: ## run every test: the real host, the real runner, real modules
 	$(CARGO) test --workspace --exclude fixture_ordinary --no-fail-fast
 	$(CARGO) test -p fezz --features tokio
+
+soak: ## full load for SOAK_SECONDS (180), with crashes, hanging requests, killed zygotes and new editions
+	$(CARGO) test --release -p fezz-tests -- --ignored --nocapture endurance
 
 check: ## formatting, clippy and rustdoc, warnings denied
 	$(CARGO) fmt --all --check

@@ -139,6 +139,11 @@ impl Host {
         self.log.lock().unwrap().clone()
     }
 
+    /// Forgets what has been logged: for a test that has millions of lines logged and looks at none.
+    pub(crate) fn forget_log(&self) {
+        self.log.lock().unwrap().clear();
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
     }

@@ -6,7 +6,7 @@ mod machine;
 mod processes;
 mod site;
 
-pub(crate) use client::{Answer, Client, connect, many};
+pub(crate) use client::{Answer, Client, Connection, connect, many};
 pub(crate) use host::{Host, is_root};
 pub(crate) use machine::alone;
 pub(crate) use processes::{

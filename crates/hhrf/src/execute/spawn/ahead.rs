@@ -70,7 +70,6 @@ impl Ahead {
         state.demand.begin(Instant::now());
         while let Some(waiting) = state.waiting.pop_front() {
             if !waiting.started.process.has_exited() {
-                state.back_off = BackOff::default();
                 return Some(waiting.started);
             }
             tokio::spawn(Arc::clone(self).bury(waiting));
@@ -78,9 +77,13 @@ impl Ahead {
         None
     }
 
-    /// A request has ended.
-    pub(super) fn end(&self) {
-        self.lock().demand.end(Instant::now());
+    /// A request has ended; `is_answered` says that the module can be loaded.
+    pub(super) fn end(&self, is_answered: bool) {
+        let mut state = self.lock();
+        state.demand.end(Instant::now());
+        if is_answered {
+            (state.back_off, state.broken_until) = (BackOff::default(), None);
+        }
     }
 
     /// Starts as many runners as should wait.

@@ -70,28 +70,33 @@ impl Spawn {
             // More requests at a time than before: more are to wait.
             tokio::spawn(Arc::clone(&ahead).fill());
         }
-        self.serve(request, reply, waiting).await;
-        ahead.end();
+        let is_answered = self.serve(request, reply, waiting).await;
+        ahead.end(is_answered);
         ahead.fill().await;
     }
 
+    /// Returns whether the module has answered.
     async fn serve(
         self,
         mut request: AdmittedRequest,
         mut reply: oneshot::Sender<Outcome>,
         waiting: Option<Started>,
-    ) {
+    ) -> bool {
         let timeout = request.deadline.saturating_duration_since(Instant::now());
         let start = || Started::start(&self.starter, &request.function, Purpose::Request { timeout });
         let Started { process, streams, cgroup } = match waiting.map_or_else(start, Ok) {
             Ok(started) => started,
-            Err(error) => return answer(reply, Err(Failure::NotStarted(error))),
+            Err(error) => {
+                answer(reply, Err(Failure::NotStarted(error)));
+                return false;
+            }
         };
         let (message, mut response, mut stderr) = match self.open(streams, &request) {
             Ok(opened) => opened,
             Err(error) => {
                 self.clean_up(process, None, &request).await.ok();
-                return answer(reply, Err(Failure::NotStarted(error)));
+                answer(reply, Err(Failure::NotStarted(error)));
+                return false;
             }
         };
         let ending = tokio::select! {
@@ -106,33 +111,41 @@ impl Spawn {
         // Whatever came of it, the body has done its work.
         request.body = RequestBody::default();
         // Whoever can be answered is answered first; what is left to do needs nobody's patience but this task's.
-        match ending {
+        let is_answered = match ending {
             Ending::Answered(Ok(())) => {
                 answer(reply, Ok(response.take_message().into()));
                 self.clean_up(process, Some(EXIT_GRACE), &request).await.ok();
+                true
             }
             Ending::Answered(Err(invalid)) => {
                 answer(reply, Err(Failure::InvalidResponse(invalid)));
                 self.clean_up(process, None, &request).await.ok();
+                true
             }
             Ending::DeadlineExceeded => {
                 answer(reply, Err(Failure::DeadlineExceeded));
                 self.clean_up(process, None, &request).await.ok();
+                false
             }
             Ending::ClientGone => {
                 self.clean_up(process, None, &request).await.ok();
+                false
             }
             Ending::Exited => {
                 let status = self.clean_up(process, None, &request).await;
                 // In the log, a function's last words stand before what the host says of it.
                 stderr.take_rest();
-                answer(reply, after_exit(response, status, cgroup.as_ref(), &request));
+                let outcome = after_exit(response, status, cgroup.as_ref(), &request);
+                let is_answered = outcome.is_ok();
+                answer(reply, outcome);
+                is_answered
             }
-        }
+        };
         stderr.finish();
         drop(cgroup);
         // The last thing: whoever gets these places finds the process and all that it started gone.
         drop(request.places);
+        is_answered
     }
 
     fn open(

@@ -3,10 +3,10 @@ CARGO ?= cargo
 # The address of `make demo` and `make serve`.
 LISTEN ?= 127.0.0.1:3000
 
-.PHONY: help demo serve build install test check bench schema sizes clean
+.PHONY: help demo serve build install test check bench bench-curves schema sizes clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 21
 
 demo: install ## build all, install the examples, start the host, show requests answered
 	@scripts/demo $(LISTEN)
@@ -16,7 +16,7 @@ serve: install ## the same, but leave the host running in the foreground
 
 build: ## build host, runner, the attempts of `hhrf check-jail` and examples for release
 	$(CARGO) build --release -p hhrf -p fezz-runner -p fezz-attempts -p example_hello -p example_todosapi -p example_echo
-	$(MAKE) --silent -C examples/hello-c
+	$(MAKE) --silent -C examples/hello-c OUT=$(abspath $(or $(CARGO_TARGET_DIR),target))/release
 
 install: build ## put the examples under functions/
 	@scripts/install-examples
@@ -31,9 +31,12 @@ check: ## formatting, clippy and rustdoc, warnings denied
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
-bench: build ## measure the host against bare process starts, and the jail against CGI, in three minutes
-	$(CARGO) run --release -p fezz-bench --bin spawn
-	$(CARGO) run --release -p fezz-bench --bin jail
+bench: build ## measure the host beside its peers, in five minutes; bench/README.md says how to read it
+	$(CARGO) build --release -p fezz-bench
+	$(CARGO) run --release -p fezz-bench --bin peers
+
+bench-curves: build ## measure how the price of a request grows, in three minutes
+	$(CARGO) run --release -p fezz-bench --bin curves
 
 schema: ## write fezz.schema.json anew from the types that read manifests
 	UPDATE_SCHEMA=1 $(CARGO) test -p hhrf --lib the_schema

@@ -1,7 +1,8 @@
 //! Every harm: its status and kind, in time, and nothing of it left behind.
 
 use crate::harness::{AUTHOR, Census, Host, Site, alone};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Long enough for a process to start on a busy machine, short enough to wait for.
@@ -40,6 +41,9 @@ fn check_with(jail: &str, harm: &str, status: u16, kind: &str) {
 
 macro_rules! harms {
     ($($name:ident: $harm:literal, $status:literal, $kind:literal;)*) => {
+        /// Each with its status and kind.
+        pub(crate) const HARMS: &[(&str, u16, &str)] = &[$(($harm, $status, $kind),)*];
+
         $(
             #[test]
             fn $name() {
@@ -84,6 +88,47 @@ harms! {
     a_brother_left_behind_does_no_harm: "leaves_a_brother_behind", 200, "";
     a_flood_of_stderr_ends_at_its_deadline: "floods_stderr_by_several_processes", 504, "deadline_exceeded";
     refusing_to_load_fails_the_module: "refuses_to_load", 503, "module_failed";
+}
+
+/// All harms, several at a time, on a host for itself, with `more` in their manifests; but for those that end otherwise
+/// there, `instead`, and those `left_out`.
+pub(crate) fn check_all(
+    more: &Value,
+    flags: &[&str],
+    instead: &[(&str, u16, &str)],
+    left_out: &[&str],
+) -> Host {
+    const AT_A_TIME: usize = 6;
+    const LONGER_TIMEOUT_MS: u64 = 2 * TIMEOUT_MS;
+    let site = Site::new();
+    let limits = json!({"memory_bytes": 64 << 20, "response_body_bytes": 1 << 20, "cpu_ms": 60_000});
+    for (harm, ..) in HARMS.iter().chain(&[("answers_well", 200, "")]) {
+        let mut manifest = more.clone();
+        (manifest["timeout_ms"], manifest["limits"]) = (LONGER_TIMEOUT_MS.into(), limits.clone());
+        site.harm(harm, manifest);
+    }
+    let host = Host::without_machine(site, |command| {
+        command.args(flags);
+    });
+    host.get("/rpc/answers_well");
+    let next = AtomicUsize::new(0);
+    let check = || {
+        while let Some(usual) = HARMS.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if left_out.contains(&usual.0) {
+                continue;
+            }
+            let (harm, status, kind) = *instead.iter().find(|(known, ..)| *known == usual.0).unwrap_or(usual);
+            for _ in 0..2 {
+                let answer = host.get(&format!("/rpc/{harm}"));
+                assert_eq!(answer.outcome(), (status, kind), "{flags:?}, {harm}: {}", answer.text());
+                let took_max = Duration::from_millis(LONGER_TIMEOUT_MS) + 2 * LATE_MAX;
+                assert!(answer.took < took_max, "{flags:?}, {harm}: {:?}", answer.took);
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..AT_A_TIME).for_each(|_| drop(scope.spawn(check))));
+    assert_eq!(host.get("/rpc/answers_well").text(), "well");
+    host
 }
 
 #[test]

@@ -4,11 +4,13 @@
 mod harness;
 
 mod admission;
+mod ahead;
 mod cancellation;
 mod catalogue;
 mod check_jail;
 mod confinement;
 mod environment;
+mod fork;
 mod harm;
 mod jail;
 mod life;
@@ -20,4 +22,5 @@ mod ordinary;
 mod routing;
 mod runner;
 mod soak;
+mod takeover;
 mod wrapper;

@@ -2,13 +2,15 @@
 //! the host gives it (`crates/hhrf/src/execute/process.rs`), by a program that does nothing else.
 
 use crate::build::Build;
-use crate::contender::{Client, Contender, ContenderError};
+use crate::contender::{Contender, ContenderError, Slice, Turn};
 use crate::function::Function;
-use fezz_wire::{FezzWireRequest, FezzWireResponse, Meta};
+use crate::wire;
+use fezz_wire::FezzWireResponse;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 /// Spawns the runner for each request.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl Bare {
     /// The runner of `build` with `module`, which is a file of the host's root: both contenders map the same pages.
     pub fn new(build: &Build, module: PathBuf, function: Function) -> Self {
         let name = format!("bare {}", build.name).trim_end().to_owned();
-        Self { name, runner: build.runner(), module, function, request: request(function) }
+        Self { name, runner: build.runner(), module, function, request: wire::request(function) }
     }
 }
 
@@ -54,17 +56,39 @@ impl Contender for Bare {
         &self.name
     }
 
-    fn client(&self) -> Result<Client, ContenderError> {
-        let (runner, module, function) = (self.runner.clone(), self.module.clone(), self.function);
-        let request = self.request.clone();
-        Ok(Box::new(move || Ok(answer(&runner, &module, function, &request)?)))
+    /// A thread for each client: the pipes of a process are as good as free beside its start.
+    fn turn(&self, turn: Turn) -> Result<Slice, ContenderError> {
+        let begun = Instant::now();
+        let results: Vec<Result<Vec<Duration>, BareError>> = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..turn.concurrency).map(|_| scope.spawn(|| self.client(begun, turn))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("a client never panics")).collect()
+        });
+        let elapsed = begun.elapsed();
+        Ok(Slice::new(results.into_iter().collect::<Result<Vec<_>, _>>()?.concat(), elapsed))
+    }
+}
+
+impl Bare {
+    fn client(&self, begun: Instant, turn: Turn) -> Result<Vec<Duration>, BareError> {
+        let mut latencies = Vec::new();
+        loop {
+            let sent = Instant::now();
+            answer(&self.runner, &self.module, self.function, &self.request)?;
+            latencies.push(sent.elapsed());
+            std::thread::sleep(turn.pause);
+            if begun.elapsed() >= turn.duration {
+                return Ok(latencies);
+            }
+        }
     }
 }
 
 fn answer(runner: &Path, module: &Path, function: Function, request: &[u8]) -> Result<(), BareError> {
     let (stdout, stderr, status) = spawn(runner, module, function, request).map_err(BareError::Pipe)?;
     let is_answer = |response: FezzWireResponse<'_>| {
-        response.status == 200 && String::from_utf8_lossy(response.body).contains(function.expected())
+        let expected = function.expected();
+        response.status == 200 && response.body.windows(expected.len()).any(|window| window == expected)
     };
     if status.success() && FezzWireResponse::decode(&stdout).is_ok_and(is_answer) {
         return Ok(());
@@ -102,31 +126,4 @@ fn spawn(
         pipe.read_to_end(&mut stderr)?;
     }
     Ok((stdout, stderr, child.wait()?))
-}
-
-/// What the host would write for the request that `host.rs` sends.
-fn request(function: Function) -> Vec<u8> {
-    let path = function.path();
-    let request = FezzWireRequest {
-        method: "GET",
-        uri: &path,
-        authority: Some("127.0.0.1:3000"),
-        scheme: Some("http"),
-        headers: vec![
-            ("host", b"127.0.0.1:3000"),
-            ("x-name", b"Ada"),
-            ("x-request-id", b"0123456789abcdef0123456789abcdef"),
-            ("traceparent", b"00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"),
-        ],
-        params: Default::default(),
-        body: b"",
-        meta: Meta {
-            request_id: "0123456789abcdef0123456789abcdef",
-            function: function.id(),
-            version: Function::VERSION,
-            deadline_ms: 30_000,
-            client_ip: Some("127.0.0.1"),
-        },
-    };
-    request.encode()
 }

@@ -1,6 +1,7 @@
 //! A folder of release binaries.
 
 use crate::function::Function;
+use crate::program::target;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -38,9 +39,7 @@ pub enum BuildError {
 impl Build {
     /// What `cargo build --release` made, under `CARGO_TARGET_DIR` or `target`.
     pub fn default_build() -> Self {
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-        Self { name: String::new(), folder: target.join("release") }
+        Self { name: String::new(), folder: target().join("release") }
     }
 
     /// The runner's program.

@@ -1,21 +1,26 @@
-//! The functions that are called: the smallest in C, the smallest in Rust, and one with serde and routes.
+//! The functions that are called.
 
 use clap::ValueEnum;
 
-/// An example of the repository.
+/// An example of the repository, but for the last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Function {
-    /// `examples/hello-c`.
+    /// `examples/hello-c`: the smallest in C.
     HelloC,
-    /// `examples/hello`.
+    /// `examples/hello`: the smallest in Rust.
     Hello,
-    /// `examples/todosapi`.
+    /// `examples/todosapi`: one with serde and routes.
     Todos,
+    /// `examples/echo`: sends back what it was sent.
+    Echo,
+    /// `bench/c/touch.c`: touches memory as it is loaded.
+    #[value(skip)]
+    Touch,
 }
 
 impl Function {
-    /// All of them, the smallest first.
-    pub const ALL: [Self; 3] = [Self::HelloC, Self::Hello, Self::Todos];
+    /// The version, the same for all.
+    pub const VERSION: &'static str = "v1";
 
     /// The id, as the folder under `functions/` and the table show it.
     pub fn id(self) -> &'static str {
@@ -23,11 +28,10 @@ impl Function {
             Self::HelloC => "hello-c",
             Self::Hello => "hello",
             Self::Todos => "todos",
+            Self::Echo => "echo",
+            Self::Touch => "touch",
         }
     }
-
-    /// The version, the same for all.
-    pub const VERSION: &'static str = "v1";
 
     /// The module's file name.
     pub fn entry(self) -> &'static str {
@@ -35,6 +39,8 @@ impl Function {
             Self::HelloC => "libhello_c.so",
             Self::Hello => "libexample_hello.so",
             Self::Todos => "libexample_todosapi.so",
+            Self::Echo => "libexample_echo.so",
+            Self::Touch => "libtouch.so",
         }
     }
 
@@ -44,6 +50,8 @@ impl Function {
             Self::HelloC => "make -C examples/hello-c",
             Self::Hello => "cargo build --release -p example_hello",
             Self::Todos => "cargo build --release -p example_todosapi",
+            Self::Echo => "cargo build --release -p example_echo",
+            Self::Touch => "make bench-curves",
         }
     }
 
@@ -53,12 +61,23 @@ impl Function {
         format!("/rpc/{}@{}{below}", self.id(), Self::VERSION)
     }
 
-    /// What its answer holds, so that an error page isn't measured.
-    pub fn expected(self) -> &'static str {
+    /// What its answer to the request of all clients here holds, so that an error page isn't measured.
+    pub fn expected(self) -> Vec<u8> {
+        let text = match self {
+            Self::HelloC | Self::Hello => format!("Hello, Ada{}", self.greeting_end()),
+            Self::Todos => "buy milk".to_owned(),
+            Self::Echo => "GET /rpc/echo".to_owned(),
+            Self::Touch => "touched".to_owned(),
+        };
+        text.into_bytes()
+    }
+
+    /// What it says after the visitor's name; peers greet in the same words. Nothing where it doesn't greet.
+    pub fn greeting_end(self) -> &'static str {
         match self {
-            Self::HelloC => "Hello, Ada, from C!",
-            Self::Hello => "Hello, Ada!",
-            Self::Todos => "buy milk",
+            Self::HelloC => ", from C!\n",
+            Self::Hello => "!",
+            Self::Todos | Self::Echo | Self::Touch => "",
         }
     }
 }

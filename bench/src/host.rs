@@ -3,22 +3,20 @@
 use crate::build::Build;
 use crate::function::Function;
 use crate::http::Page;
-use crate::jail::{Jail, install_wrapper};
-use crate::server::{Server, folder};
-use std::fs::{self, File};
+use crate::server::{LOOK, Server, folder};
+use crate::setup::{Setup, copy_id, function_folder};
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
-/// A host that runs, with a root and a log of its own; killed when it is dropped.
+/// A host that runs, with a root and a log of its own; ended when it is dropped.
 #[derive(Debug)]
 pub struct Host {
-    _server: Server,
+    server: Server,
     address: SocketAddr,
-    root: TempDir,
 }
 
 /// Why there is no host.
@@ -43,79 +41,72 @@ pub enum HostError {
     },
 }
 
-/// Starting takes some 10 ms; a machine that is busy building may take longer.
-const START_MAX: Duration = Duration::from_secs(10);
+/// Starting takes some 10 ms, with a thousand functions a second or two; a machine that is busy building may take
+/// longer.
+const START_MAX: Duration = Duration::from_secs(20);
 
 /// What stands before the address in the log.
 const LISTENING: &str = "listening on http://";
 
 impl Host {
-    /// Starts the host of `build` with the functions on a port that is free; with its own idea of a jail, where none
-    /// is given.
+    /// Starts the host of `build` on a port that is free.
     ///
     /// # Errors
     ///
     /// See [`HostError`].
-    pub fn start(build: &Build, jail: Jail, functions: &[Function]) -> Result<Self, HostError> {
-        let root = make_root(build, functions).map_err(HostError::Root)?;
-        let log = root.path().join("log");
-        let stderr = File::create(&log).map_err(HostError::Root)?;
-        let runner = match jail {
-            Jail::Bwrap => install_wrapper(build, root.path()).map_err(HostError::Root)?,
-            _ => build.runner(),
-        };
+    pub fn start(build: &Build, setup: Setup<'_>) -> Result<Self, HostError> {
+        let root = folder().map_err(HostError::Root)?;
+        setup.install(build, root.path()).map_err(HostError::Root)?;
+        let runner = setup.jail.runner(build, root.path()).map_err(HostError::Root)?;
         let path = build.host();
-        let process = Command::new(&path)
-            .args(["--listen", "127.0.0.1:0", "--root"])
-            .arg(root.path())
-            .arg("--runner")
-            .arg(runner)
-            .args(["--jail", jail.setting()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(stderr)
-            .spawn()
-            .map_err(|source| HostError::Start { path, source })?;
-        let server = Server(process);
-        Ok(Self { _server: server, address: wait_for_address(&log)?, root })
+        let mut command = Command::new(&path);
+        // No balancer has to be told that it ends.
+        command.args(["--listen", "127.0.0.1:0", "--drain-wait-ms", "0", "--jail", setup.jail.setting()]);
+        command.arg("--root").arg(root.path()).arg("--runner").arg(runner).stdin(Stdio::null());
+        let server = Server::start(&mut command, root).map_err(|source| HostError::Start { path, source })?;
+        let address = wait_for_address(&server.log())?;
+        Ok(Self { server, address })
     }
 
-    /// The host as a contender for one of its functions.
+    /// Its process.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// One of its functions as a contender.
     pub fn page(&self, name: &str, function: Function) -> Page {
         Page {
             name: name.to_owned(),
             address: self.address,
             path: function.path(),
+            body: Vec::new(),
             expected: function.expected(),
-            log: self.root.path().join("log"),
+            log: self.server.log(),
+        }
+    }
+
+    /// The same for the n-th copy of a function.
+    pub fn copy(&self, function: Function, copy: usize) -> Page {
+        let path = format!("/bench/{}", copy_id(function, copy));
+        Page { path, ..self.page("copy", function) }
+    }
+
+    /// The function `echo`, with a body of so many bytes both ways.
+    pub fn echo(&self, name: &str, body_bytes: usize) -> Page {
+        let page = self.page(name, Function::Echo);
+        match body_bytes {
+            0 => page,
+            bytes => Page { body: vec![b'x'; bytes], expected: vec![b'x'; bytes], ..page },
         }
     }
 
     /// The file of a function's module in the host's root.
     pub fn module(&self, function: Function) -> PathBuf {
-        function_folder(self.root.path(), function).join(function.entry())
+        function_folder(self.server.folder(), function.id()).join(function.entry())
     }
-}
-
-fn function_folder(root: &Path, function: Function) -> PathBuf {
-    root.join("functions").join(format!("{}@{}", function.id(), Function::VERSION))
-}
-
-fn make_root(build: &Build, functions: &[Function]) -> io::Result<TempDir> {
-    let root = folder()?;
-    for function in functions {
-        let folder = function_folder(root.path(), *function);
-        fs::create_dir_all(&folder)?;
-        fs::copy(build.module(*function), folder.join(function.entry()))?;
-        let (id, version, entry) = (function.id(), Function::VERSION, function.entry());
-        let manifest = format!(r#"{{"id": "{id}", "version": "{version}", "entry": "{entry}"}}"#);
-        fs::write(folder.join("fezz.json"), manifest)?;
-    }
-    Ok(root)
 }
 
 fn wait_for_address(log: &Path) -> Result<SocketAddr, HostError> {
-    const PAUSE: Duration = Duration::from_millis(5);
     let begun = Instant::now();
     loop {
         let text = fs::read_to_string(log).map_err(HostError::Root)?;
@@ -126,7 +117,7 @@ fn wait_for_address(log: &Path) -> Result<SocketAddr, HostError> {
         match address {
             Some(address) => return Ok(address),
             None if begun.elapsed() > START_MAX => return Err(HostError::Silent { log: text }),
-            None => std::thread::sleep(PAUSE),
+            None => std::thread::sleep(LOOK),
         }
     }
 }

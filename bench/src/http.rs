@@ -1,9 +1,11 @@
 //! A page of a server on the loopback, over keep-alive connections: hosts and their peers are asked in the same way.
 
-use crate::contender::{Client, Contender, ContenderError};
+use crate::contender::{Contender, ContenderError, Slice, Turn};
+use crate::load::{self, Client};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,8 +18,10 @@ pub struct Page {
     pub address: SocketAddr,
     /// The path of the URL.
     pub path: String,
+    /// What is sent; nothing makes the request a GET, anything a POST.
+    pub body: Vec<u8>,
     /// What the answer holds.
-    pub expected: &'static str,
+    pub expected: Vec<u8>,
     /// The server's log.
     pub log: PathBuf,
 }
@@ -40,7 +44,7 @@ pub enum HttpError {
     Answer {
         /// The page's name.
         name: String,
-        /// The whole response.
+        /// The beginning of the response.
         response: String,
         /// The end of the server's log, where the reason stands.
         log: String,
@@ -52,25 +56,31 @@ impl Contender for Page {
         &self.name
     }
 
-    fn client(&self) -> Result<Client, ContenderError> {
-        let page = self.clone();
-        let mut stream = connect(page.address).map_err(|source| page.broken(source))?;
-        let head = format!("GET {} HTTP/1.1\r\nHost: {}\r\nX-Name: Ada\r\n\r\n", page.path, page.address);
-        let mut response = Vec::with_capacity(8 * 1024);
-        Ok(Box::new(move || {
-            exchange(&mut stream, head.as_bytes(), &mut response).map_err(|source| page.broken(source))?;
-            Ok(page.check(&response)?)
-        }))
+    fn turn(&self, turn: Turn) -> Result<Slice, ContenderError> {
+        let request = self.request();
+        load::run(turn, (0..turn.concurrency).map(|_| Visitor::new(self, &request)).collect())
     }
 }
 
 impl Page {
+    fn request(&self) -> Vec<u8> {
+        let (path, address, body) = (&self.path, self.address, &self.body);
+        let (method, length) = match body.len() {
+            0 => ("GET", String::new()),
+            bytes => ("POST", format!("Content-Length: {bytes}\r\n")),
+        };
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nX-Name: Ada\r\n{length}\r\n");
+        [head.as_bytes(), body].concat()
+    }
+
     fn check(&self, response: &[u8]) -> Result<(), HttpError> {
-        let response = String::from_utf8_lossy(response);
-        if response.starts_with("HTTP/1.1 200 ") && response.contains(self.expected) {
+        let is_answer = response.windows(self.expected.len()).any(|window| window == self.expected);
+        if response.starts_with(b"HTTP/1.1 200 ") && is_answer {
             return Ok(());
         }
-        let (name, response) = (self.name.clone(), response.into_owned());
+        const SHOWN_BYTES_MAX: usize = 2000;
+        let shown = &response[..response.len().min(SHOWN_BYTES_MAX)];
+        let (name, response) = (self.name.clone(), String::from_utf8_lossy(shown).into_owned());
         Err(HttpError::Answer { name, response, log: warnings(&self.log) })
     }
 
@@ -89,31 +99,126 @@ fn warnings(log: &Path) -> String {
     lines[lines.len().saturating_sub(LINES_MAX)..].join("\n")
 }
 
+/// One connection, for one request after the other.
+struct Visitor<'a> {
+    page: &'a Page,
+    request: &'a [u8],
+    /// Made for the first request.
+    stream: Option<TcpStream>,
+    /// How much of the request is sent.
+    sent_bytes: usize,
+    response: Response,
+}
+
+impl<'a> Visitor<'a> {
+    fn new(page: &'a Page, request: &'a [u8]) -> Self {
+        Self { page, request, stream: None, sent_bytes: 0, response: Response::new() }
+    }
+}
+
+impl Client for Visitor<'_> {
+    fn send(&mut self) -> Result<Option<BorrowedFd<'_>>, ContenderError> {
+        let broken = |source| self.page.broken(source);
+        let is_new = self.stream.is_none();
+        let stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => connect(self.page.address).map_err(broken)?,
+        };
+        let stream = self.stream.insert(stream);
+        self.response.clear();
+        self.sent_bytes = write(stream, self.request).map_err(broken)?;
+        Ok(is_new.then_some(TcpStream::as_fd(stream)))
+    }
+
+    fn resume(&mut self) -> Result<bool, ContenderError> {
+        let broken = |source| self.page.broken(source);
+        let Some(stream) = &mut self.stream else { return Ok(false) };
+        self.sent_bytes += write(stream, &self.request[self.sent_bytes..]).map_err(broken)?;
+        let is_whole = self.response.read(stream).map_err(broken)?;
+        if is_whole {
+            self.page.check(&self.response.bytes)?;
+        }
+        Ok(is_whole)
+    }
+}
+
 fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
+    stream.set_nonblocking(true)?;
     Ok(stream)
 }
 
-/// Sends a request and reads a response up to the end that its content-length gives; all servers here send one.
-fn exchange(stream: &mut TcpStream, head: &[u8], response: &mut Vec<u8>) -> io::Result<()> {
-    stream.write_all(head)?;
-    response.clear();
-    let mut buffer = [0; 8 * 1024];
-    while whole_bytes(response).is_none_or(|whole| response.len() < whole) {
-        match stream.read(&mut buffer)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => response.extend_from_slice(&buffer[..read]),
+/// Writes as much as the socket takes.
+fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match stream.write(&bytes[written..]) {
+            Ok(some) => written += some,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(written)
 }
 
-/// How long the response is, once its head is there.
-fn whole_bytes(response: &[u8]) -> Option<usize> {
-    let head_bytes = response.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let head = std::str::from_utf8(&response[..head_bytes]).ok()?;
-    let mut headers = head.lines().filter_map(|line| line.split_once(": "));
-    let (_, length) = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?;
-    Some(head_bytes + length.parse::<usize>().ok()?)
+/// A response, as far as it is there.
+struct Response {
+    bytes: Vec<u8>,
+    /// How long it will be, once its head is there.
+    whole_bytes: Option<usize>,
+    buffer: Box<[u8]>,
+}
+
+impl Response {
+    fn new() -> Self {
+        /// Few reads for a large body, and not so much memory that it displaces the server's from the caches.
+        const BUFFER_BYTES: usize = 64 * 1024;
+        Self { bytes: Vec::new(), whole_bytes: None, buffer: vec![0; BUFFER_BYTES].into() }
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.whole_bytes = None;
+    }
+
+    /// Reads what is there, up to the end of the response; says whether that was reached.
+    fn read(&mut self, stream: &mut TcpStream) -> io::Result<bool> {
+        while self.whole_bytes.is_none_or(|whole| self.bytes.len() < whole) {
+            match stream.read(&mut self.buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(bytes) => self.bytes.extend_from_slice(&self.buffer[..bytes]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+            if self.whole_bytes.is_none() {
+                self.whole_bytes = measure(&self.bytes)?;
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// How long the response is, by its content-length, which all servers here send; nothing while its head isn't there.
+fn measure(response: &[u8]) -> io::Result<Option<usize>> {
+    let Some(end) = response.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
+    let head = String::from_utf8_lossy(&response[..end]);
+    let mut headers = head.lines().filter_map(|line| line.split_once(':'));
+    let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length = length.and_then(|(_, length)| length.trim().parse::<usize>().ok());
+    let no_length = || io::Error::new(io::ErrorKind::InvalidData, format!("no content-length: {head}"));
+    Ok(Some(end + 4 + length.ok_or_else(no_length)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_is_as_long_as_its_head_and_its_content_length() {
+        assert_eq!(measure(b"HTTP/1.1 200 OK\r\nContent-Le").expect("it goes on"), None);
+        let measured = measure(b"HTTP/1.1 200 OK\r\ncontent-length:2\r\n\r\nx");
+        assert_eq!(measured.expect("it has a length"), Some(39));
+        assert!(measure(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
+    }
 }

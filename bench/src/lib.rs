@@ -1,21 +1,30 @@
-//! Measures what the host adds to the price of its runner, and what a jail adds to that of a request. In the order of a
-//! run:
+//! Measures the host beside its peers, and what each of its parts costs. In the order of a run:
 //!
 //! - [`function`]: what is called.
 //! - [`build`]: a folder of binaries to be measured; two of them are a before and an after.
 //! - [`contender`]: a way to have a function answer, as often as it can.
-//! - [`bare`]: the contender that is a plain spawn of the runner.
+//! - `load`: the clients of a turn, in one thread.
 //! - [`http`]: the contender that is a page of a server.
-//! - `server`: the process and the folder of one.
-//! - [`jail`]: what confines a host's functions.
+//! - `wire`: the request as the host writes it, for what follows.
+//! - [`bare`]: the contender that is a plain spawn of the runner.
+//! - [`prefork`]: the contender that is a bare loop of fork and call.
+//! - [`server`]: the process and the folder of one.
+//! - [`setup`]: how a host runs its functions.
 //! - [`host`]: the server that is the host.
 //! - [`program`]: what has to be installed for the peers.
-//! - `cgi`: the programs that they run.
-//! - [`lighttpd`]: the server that is the peer.
-//! - [`rounds`]: alternates them, so that what else the machine does meets all of them alike.
+//! - [`compile`]: the C programs and modules that a run needs.
+//! - [`peers`]: servers that are none of ours.
+//! - [`entrants`]: all that `make bench` measures, a row each.
+//! - [`memory`]: what a server takes at rest.
+//! - [`rounds`]: alternates contenders, so that what else the machine does meets all of them alike.
+//! - [`race`]: a run of `make bench`; `trials`: what it measures for the targets alone.
 //! - `statistics`: medians, and ratios within a round.
-//! - [`table`]: a row for each contender.
-//! - [`summary`]: one contender against another, in a line.
+//! - [`table`]: tables in text and Markdown; then what stands in them: [`ratios`], [`summary`], [`standings`],
+//!   [`targets`].
+//! - [`plots`]: the same as SVG.
+//! - [`curves`]: a run of `make bench-curves`.
+//! - [`machine`]: what all of it ran on.
+//! - [`report`] and [`results`]: what is printed, and what is kept.
 //!
 //! README.md says how to read the tables.
 
@@ -25,24 +34,53 @@ pub mod build;
 
 pub mod contender;
 
-pub mod bare;
-pub mod http;
-mod server;
+mod load;
 
-pub mod jail;
+pub mod http;
+
+mod wire;
+
+pub mod bare;
+pub mod prefork;
+
+pub mod server;
+
+pub mod setup;
 
 pub mod host;
 
 pub mod program;
 
-mod cgi;
-pub mod lighttpd;
+pub mod compile;
+
+pub mod peers;
+
+pub mod entrants;
+
+pub mod memory;
 
 pub mod rounds;
 
+pub mod race;
+mod trials;
+
 mod statistics;
-pub mod summary;
+
 pub mod table;
+
+pub mod ratios;
+pub mod standings;
+pub mod summary;
+pub mod targets;
+
+pub mod plots;
+
+pub mod curves;
+
+pub mod machine;
+
+pub mod report;
+pub mod results;
 
 /// An error with its causes, as one line.
 pub fn chain(error: &dyn std::error::Error) -> String {

@@ -1,16 +1,27 @@
-//! What a distribution has to bring before a peer can be measured.
+//! What has to be there before a peer can be measured.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 /// A program that may not be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
-    /// The web server of the peers.
+    /// A web server that starts CGI programs.
     Lighttpd,
-    /// The jail of the peers, and of `jail/bwrap-fezz-runner`.
+    /// Another one.
+    Apache,
+    /// The jail of a peer, and of `jail/bwrap-fezz-runner`.
     Bwrap,
-    /// The C compiler, for the CGI programs.
+    /// The C compiler, for what lies in `c/`.
     Cc,
+    /// The runtime of Cloudflare Workers.
+    Workerd,
+    /// A runtime of WebAssembly.
+    Wasmtime,
+    /// The component that it runs: `wasm/`, built.
+    HelloWasm,
+    /// Our own server without functions, beside the program that runs.
+    BareHyper,
 }
 
 /// A peer can't be measured on this machine.
@@ -18,12 +29,41 @@ pub enum Program {
 #[error("`{}` isn't installed: `{}`", .0.name(), .0.install_command())]
 pub struct MissingProgram(Program);
 
+/// Below the target folder: where `scripts/install-bench-peers` puts what the distribution doesn't have.
+const PEERS: &str = "peers";
+
+/// The npm package that holds the program for this machine.
+const WORKERD: &str = if cfg!(target_arch = "aarch64") { "workerd-linux-arm64" } else { "workerd-linux-64" };
+
 impl Program {
+    /// Its file.
+    ///
+    /// # Errors
+    ///
+    /// It isn't installed.
+    pub fn find(self) -> Result<PathBuf, MissingProgram> {
+        let files = self.folders().into_iter().map(|folder| folder.join(self.name()));
+        files.into_iter().find(|file| file.is_file()).ok_or(MissingProgram(self))
+    }
+
+    /// The first line of what it says of itself; nothing where it isn't installed.
+    pub fn version(self) -> Option<String> {
+        let flag = if self == Self::Apache { "-v" } else { "--version" };
+        let output = Command::new(self.find().ok()?).arg(flag).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.lines().next().map(|line| line.trim().to_owned())
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Lighttpd => "lighttpd",
+            Self::Apache => "apache2",
             Self::Bwrap => "bwrap",
             Self::Cc => "cc",
+            Self::Workerd => "workerd",
+            Self::Wasmtime => "wasmtime",
+            Self::HelloWasm => "hello_wasm.wasm",
+            Self::BareHyper => "bare-hyper",
         }
     }
 
@@ -31,20 +71,41 @@ impl Program {
     fn install_command(self) -> &'static str {
         match self {
             Self::Lighttpd => "apt-get install lighttpd",
+            Self::Apache => "apt-get install apache2-bin",
             Self::Bwrap => "apt-get install bubblewrap",
             Self::Cc => "apt-get install gcc libc6-dev",
+            Self::Workerd => "scripts/install-bench-peers workerd",
+            Self::Wasmtime | Self::HelloWasm => "scripts/install-bench-peers wasmtime",
+            Self::BareHyper => "cargo build --release -p fezz-bench",
         }
     }
 
-    /// Its file.
-    ///
-    /// # Errors
-    ///
-    /// It isn't installed.
-    pub fn find(self) -> Result<PathBuf, MissingProgram> {
+    /// Where it may lie, the likeliest first.
+    fn folders(self) -> Vec<PathBuf> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        // Servers lie in a folder that Debian leaves out of ordinary users' PATH.
-        let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-        folders.map(|folder| folder.join(self.name())).find(|file| file.is_file()).ok_or(MissingProgram(self))
+        let path = std::env::split_paths(&path);
+        match self {
+            Self::BareHyper => own_folder().into_iter().collect(),
+            // The package's own `bin/workerd` is a script that starts this one.
+            Self::Workerd => [peers().join("node_modules/@cloudflare").join(WORKERD).join("bin")].into(),
+            Self::HelloWasm => [peers().join("wasm32-wasip2/release")].into(),
+            Self::Wasmtime => [peers().join("bin")].into_iter().chain(path).collect(),
+            // Servers lie in a folder that Debian leaves out of ordinary users' PATH.
+            _ => path.chain([PathBuf::from("/usr/sbin")]).collect(),
+        }
     }
+}
+
+/// `target`, or what cargo was told to take for it.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
+}
+
+/// Where the peers lie that the distribution doesn't have.
+fn peers() -> PathBuf {
+    target().join(PEERS)
+}
+
+fn own_folder() -> Option<PathBuf> {
+    Some(std::env::current_exe().ok()?.parent()?.to_owned())
 }

@@ -1,21 +1,75 @@
 //! What a server of a run is made of: a process that ends with the run, and a folder that is gone with it.
 
-use std::fs::{self, Permissions};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::{self, File, Permissions};
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Child;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A process, killed when it is dropped.
+/// A process and its folder; ended when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Server(pub(crate) Child);
+pub struct Server {
+    process: Child,
+    /// Holds the log, and what else the process needs.
+    folder: TempDir,
+}
+
+/// What a server that isn't asked to do anything takes to end; it is killed then.
+const END_MAX: Duration = Duration::from_secs(5);
+
+/// How long to sleep between two looks at something that takes some milliseconds.
+pub(crate) const LOOK: Duration = Duration::from_millis(5);
+
+impl Server {
+    /// Starts the command. Its stderr becomes the log.
+    ///
+    /// # Errors
+    ///
+    /// The log can't be made, or the program not be started.
+    pub(crate) fn start(command: &mut Command, folder: TempDir) -> io::Result<Self> {
+        let log = File::create(log(&folder))?;
+        let process = command.stdout(Stdio::null()).stderr(log).spawn()?;
+        Ok(Self { process, folder })
+    }
+
+    /// What it wrote on stderr.
+    pub(crate) fn log(&self) -> PathBuf {
+        log(&self.folder)
+    }
+
+    /// Its folder.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// The process that the others, if there are any, descend from.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+}
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It holds nothing worth a drain. Errors mean that it is gone already.
-        self.0.kill().ok();
-        self.0.wait().ok();
+        // Asked first, for a server that is killed leaves its children. Errors mean that it is gone already.
+        kill_process(Pid::from_child(&self.process), Signal::TERM).ok();
+        let asked = Instant::now();
+        while asked.elapsed() < END_MAX {
+            if !matches!(self.process.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(LOOK);
+        }
+        self.process.kill().ok();
+        self.process.wait().ok();
     }
+}
+
+fn log(folder: &TempDir) -> PathBuf {
+    folder.path().join("log")
 }
 
 /// Makes a temporary folder that others may read: under root, a jail gives up its user before it looks for its files.
@@ -27,4 +81,16 @@ pub(crate) fn folder() -> io::Result<TempDir> {
     let folder = tempfile::tempdir()?;
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
     Ok(folder)
+}
+
+/// So many addresses that nobody listens on, for servers that can't be told to choose one and say which. Another
+/// program could take one before the server does; the server then says so and ends.
+///
+/// # Errors
+///
+/// What bind(2) says.
+pub(crate) fn free_addresses(count: usize) -> io::Result<Vec<SocketAddr>> {
+    let bind = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let listeners = (0..count).map(bind).collect::<io::Result<Vec<_>>>()?;
+    listeners.iter().map(TcpListener::local_addr).collect()
 }

@@ -1,7 +1,7 @@
 //! One contender against one other, in a line: what a reader of the table would have to work out.
 
-use crate::rounds::Slice;
-use crate::statistics::{median_ratio, median_seconds, throughput};
+use crate::contender::Slice;
+use crate::statistics::{median_ratio, median_seconds, round_throughput};
 use std::fmt;
 
 /// Two contenders that were measured together.
@@ -34,9 +34,7 @@ pub fn compare(
             concurrency,
             name: name.to_owned(),
             other: (*other).to_owned(),
-            throughput_ratio: median_ratio(slices, reference, |slice| {
-                throughput(std::slice::from_ref(slice))
-            }),
+            throughput_ratio: median_ratio(slices, reference, round_throughput),
             p50_ratio: median_ratio(slices, reference, median_seconds),
         })
     };

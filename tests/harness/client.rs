@@ -1,7 +1,7 @@
 //! HTTP/1.1 by hand, so that a test can do what no client library does.
 
 use super::PATIENCE;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -74,6 +74,46 @@ impl<'a> Client<'a> {
         let begun = Instant::now();
         Answer::read(self.begin(), begun)
     }
+}
+
+/// A connection for one request after the other, where a new one for each would take most of the time.
+pub(crate) struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self(BufReader::new(connect(address)))
+    }
+
+    /// Sends a GET and reads the response.
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
+        let begun = Instant::now();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        self.0.get_mut().write_all(request.as_bytes()).unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let read = self.0.read_until(b'\n', &mut head).unwrap();
+            assert!(read > 0, "the connection ended behind {:?}", String::from_utf8_lossy(&head));
+        }
+        let mut answer = Answer::parse(&head, Duration::ZERO).unwrap();
+        answer.body = vec![0; answer.header("content-length").unwrap().parse().unwrap()];
+        self.0.read_exact(&mut answer.body).unwrap();
+        answer.took = begun.elapsed();
+        answer
+    }
+}
+
+/// The answers to many GETs of one path, several at a time.
+pub(crate) fn many(address: SocketAddr, path: &str, requests: usize) -> Vec<Answer> {
+    const CONCURRENCY: usize = 8;
+    std::thread::scope(|scope| {
+        let get_part = |part: usize| {
+            let mut connection = Connection::new(address);
+            let share = requests / CONCURRENCY + usize::from(part < requests % CONCURRENCY);
+            (0..share).map(|_| connection.get(path)).collect::<Vec<_>>()
+        };
+        let parts: Vec<_> = (0..CONCURRENCY).map(|part| scope.spawn(move || get_part(part))).collect();
+        parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
+    })
 }
 
 impl Answer {

@@ -63,6 +63,20 @@ impl Host {
         host
     }
 
+    /// A host whose runners are in bubblewrap, which leaves them no capability; nothing where it isn't installed.
+    pub(crate) fn in_bwrap(site: Site, flags: &[&str]) -> Option<Self> {
+        const WRAPPER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jail/bwrap-fezz-runner");
+        if Command::new("bwrap").arg("--version").output().is_err() {
+            super::skip("bwrap isn't installed: apt-get install bubblewrap");
+            return None;
+        }
+        // As it is installed: the wrapper and the runner beside each other.
+        let wrapper = site.root().join("bwrap-fezz-runner");
+        std::fs::copy(WRAPPER, &wrapper).unwrap();
+        std::fs::copy(binary("fezz-runner"), site.root().join("fezz-runner")).unwrap();
+        Some(Self::with_flags(site, &[&["--runner", wrapper.to_str().unwrap()], flags].concat()))
+    }
+
     /// For a test that has the machine for itself, or holds it already.
     pub(crate) fn without_machine(site: Site, more: impl FnOnce(&mut Command)) -> Self {
         let mut command = Self::command(&site);

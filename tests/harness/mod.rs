@@ -6,11 +6,13 @@ mod machine;
 mod processes;
 mod site;
 
-pub(crate) use client::{Answer, Client, connect};
+pub(crate) use client::{Answer, Client, connect, many};
 pub(crate) use host::{Host, is_root};
 pub(crate) use machine::alone;
-pub(crate) use processes::{Census, inside, of_requests, resident_kib, sockets_of};
-pub(crate) use site::{AUTHOR, HARMFUL, ORDINARY, ORDINARY_C, Site, binary};
+pub(crate) use processes::{
+    Census, forked, inside, of_requests, resident_kib, sockets_of, started_ahead, zombies, zygotes,
+};
+pub(crate) use site::{AUTHOR, HARMFUL, ORDINARY, ORDINARY_C, Site, TAKEOVER, binary};
 
 use std::time::{Duration, Instant};
 

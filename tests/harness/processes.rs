@@ -1,6 +1,7 @@
 //! What is left of a host's requests: processes, descriptors, memory.
 
 use super::{Host, wait_for};
+use rustix::process::Pid;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,6 +46,27 @@ impl Census {
         wait_for("what was there before, and no more", || {
             let now = Some(Self::of(host)).filter(Self::is_quiet)?;
             (now.descriptors <= before.descriptors).then_some(())
+        });
+    }
+
+    /// What a host holds when nothing changes any more: zygotes and what waits for requests included.
+    pub(crate) fn at_rest(host: &Host) -> Self {
+        const A_WHILE: Duration = Duration::from_millis(300);
+        wait_for("a moment of rest", || {
+            let census = Self::of(host);
+            std::thread::sleep(A_WHILE);
+            (Self::of(host) == census).then_some(census)
+        })
+    }
+
+    /// Waits until the host holds no more than it did, of anything.
+    pub(crate) fn wait_for_at_most(before: &Self, host: &Host) {
+        wait_for("no more than there was before", || {
+            let now = Self::of(host);
+            let is_within = now.processes <= before.processes
+                && now.children <= before.children
+                && now.descriptors <= before.descriptors;
+            is_within.then_some(())
         });
     }
 
@@ -112,4 +134,95 @@ pub(crate) fn inside(host: &Host) -> PathBuf {
             && !ids.ends_with("\t1")
     };
     wait_for("a process inside", || processes().map(|pid| PathBuf::from("/proc").join(pid)).find(is_inside))
+}
+
+/// The processes of a host's runners that were started ahead of their requests, whatever becomes of them.
+pub(crate) fn started_ahead(host: &Host) -> Vec<PathBuf> {
+    let is_ahead = |process: &PathBuf| {
+        let line = fs::read(process.join("cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).any(|word| word == b"--ahead")
+    };
+    of_requests(host).into_iter().filter(is_ahead).collect()
+}
+
+/// A process in /proc.
+struct Seen {
+    pid: Pid,
+    parent: String,
+    /// Its ids in each PID namespace that it is in, the outermost first.
+    ids: Vec<String>,
+    state: char,
+}
+
+/// The processes of a host's zygotes by name, wrappers and zombies left out.
+fn of_zygotes(host: &Host) -> Vec<Seen> {
+    let is_zygotes = |process: &PathBuf| {
+        let line = fs::read(process.join("cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).any(|word| word == b"--zygote")
+    };
+    let all = of_requests(host).into_iter().filter(is_zygotes).filter_map(|process| {
+        let status = fs::read_to_string(process.join("status")).ok()?;
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            Some(line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        };
+        (field("Name:")? == ["fezz-runner"]).then_some(Seen {
+            pid: Pid::from_raw(process.file_name()?.to_str()?.parse().ok()?)?,
+            parent: field("PPid:")?.first()?.clone(),
+            ids: field("NSpid:")?,
+            state: field("State:")?.first()?.chars().next()?,
+        })
+    });
+    all.filter(|seen| seen.state != 'Z').collect()
+}
+
+/// The zygotes of a host and those whom they forked.
+fn zygotes_and_forked(host: &Host) -> (Vec<Pid>, Vec<Pid>) {
+    let all = of_zygotes(host);
+    // Where there is a PID namespace, a supervisor stays outside, and its first process only reaps.
+    let is_jailed = all.iter().any(|seen| seen.ids.len() > 1);
+    let depth = if is_jailed { 2 } else { 1 };
+    let is_first = |seen: &Seen| is_jailed && seen.ids.last().is_some_and(|id| id == "1");
+    let level: Vec<&Seen> = all.iter().filter(|seen| seen.ids.len() == depth && !is_first(seen)).collect();
+    let is_of_level = |seen: &Seen| level.iter().any(|other| other.pid.to_string() == seen.parent);
+    let zygotes: Vec<Pid> = level.iter().filter(|seen| !is_of_level(seen)).map(|seen| seen.pid).collect();
+    let is_forked = |seen: &&Seen| zygotes.iter().any(|zygote| zygote.to_string() == seen.parent);
+    (zygotes.clone(), all.iter().filter(is_forked).map(|seen| seen.pid).collect())
+}
+
+/// The zygotes of a host, as it sees them.
+pub(crate) fn zygotes(host: &Host) -> Vec<Pid> {
+    let mut zygotes = zygotes_and_forked(host).0;
+    zygotes.sort_unstable_by_key(|pid| pid.as_raw_nonzero());
+    zygotes
+}
+
+/// The processes that a host's zygotes have forked and that live.
+pub(crate) fn forked(host: &Host) -> Vec<Pid> {
+    zygotes_and_forked(host).1
+}
+
+/// Zombies whose ancestor is the host: a process that has ended has no command line.
+pub(crate) fn zombies(host: &Host) -> usize {
+    let stats: Vec<(String, String, char)> = processes()
+        .filter_map(|pid| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // Behind the name, which may hold anything (proc(5)).
+            let mut fields = stat[stat.rfind(')')? + 1..].split_whitespace();
+            Some((pid, fields.next()?.chars().next()?, fields.next()?.to_owned()))
+        })
+        .map(|(pid, state, parent)| (pid, parent, state))
+        .collect();
+    let own = host.pid().to_string();
+    let is_of_host = |pid: &String| {
+        let mut pid = pid.clone();
+        while let Some((_, parent, _)) = stats.iter().find(|(other, ..)| *other == pid) {
+            if *parent == own {
+                return true;
+            }
+            pid.clone_from(parent);
+        }
+        false
+    };
+    stats.iter().filter(|(pid, _, state)| *state == 'Z' && is_of_host(pid)).count()
 }

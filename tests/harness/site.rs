@@ -15,6 +15,8 @@ pub(crate) const AUTHOR: &str = "libfixture_author.so";
 pub(crate) const ORDINARY: &str = "libfixture_ordinary.so";
 /// The same in C: `tests/fixtures/ordinary/c`.
 pub(crate) const ORDINARY_C: &str = "libfixture_ordinary_c.so";
+/// The module whose requests take over their process: `tests/fixtures/takeover`.
+pub(crate) const TAKEOVER: &str = "libfixture_takeover.so";
 
 /// A folder that is gone when the test is over.
 pub(crate) struct Site {

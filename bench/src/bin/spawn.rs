@@ -4,12 +4,12 @@ use clap::{Parser, ValueEnum};
 use fezz_bench::bare::Bare;
 use fezz_bench::build::{Build, BuildError};
 use fezz_bench::chain;
-use fezz_bench::contender::{Contender, ContenderError};
+use fezz_bench::contender::{Contender, ContenderError, Turn};
 use fezz_bench::function::Function;
 use fezz_bench::host::{Host, HostError};
-use fezz_bench::jail::Jail;
-use fezz_bench::rounds::{Plan, measure};
-use fezz_bench::table::{self, Row};
+use fezz_bench::ratios::{self, Row};
+use fezz_bench::rounds::measure;
+use fezz_bench::setup::{Execution, Jail, Setup};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "1,16")]
     concurrency: Vec<usize>,
 
-    /// Which functions [default: all]
-    #[arg(long = "function", value_enum, value_delimiter = ',')]
+    /// Which functions
+    #[arg(long = "function", value_enum, value_delimiter = ',', default_value = "hello-c,hello,todos")]
     functions: Vec<Function>,
 
     /// A folder with hhrf, fezz-runner and the modules, to compare editions of them; may be repeated
@@ -65,10 +65,11 @@ enum BenchError {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let print = if arguments.markdown { table::markdown } else { table::text };
+    let markdown = arguments.markdown;
     match run(arguments) {
         Ok(rows) => {
-            print!("{}", print(&rows));
+            let table = ratios::table(&rows);
+            print!("{}", if markdown { table.markdown() } else { table.text() });
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -79,21 +80,19 @@ fn main() -> ExitCode {
 }
 
 fn run(mut arguments: Arguments) -> Result<Vec<Row>, BenchError> {
-    if arguments.functions.is_empty() {
-        arguments.functions = Function::ALL.to_vec();
-    }
     if arguments.builds.is_empty() {
         arguments.builds = vec![Build::default_build()];
     }
     let functions = &arguments.functions;
     let check = |build: Build| build.check(functions);
     let builds = arguments.builds.into_iter().map(check).collect::<Result<Vec<_>, _>>()?;
-    let start = |build: &Build| Host::start(build, Jail::Off, functions);
+    let setup = Setup { jail: Jail::Off, ..Setup::strict(Execution::SPAWN, functions) };
+    let start = |build: &Build| Host::start(build, setup);
     let hosts = builds.iter().map(start).collect::<Result<Vec<_>, _>>()?;
 
     let a_build = if arguments.only.is_some() { 1 } else { 2 };
     let turns = arguments.rounds * functions.len() * arguments.concurrency.len() * builds.len() * a_build;
-    let turn = Duration::from_secs(arguments.seconds) / u32::try_from(turns.max(1)).unwrap_or(u32::MAX);
+    let duration = Duration::from_secs(arguments.seconds) / u32::try_from(turns.max(1)).unwrap_or(u32::MAX);
     let mut rows = Vec::new();
     for &function in functions {
         for &concurrency in &arguments.concurrency {
@@ -109,8 +108,9 @@ fn run(mut arguments: Arguments) -> Result<Vec<Row>, BenchError> {
             }
             let contenders: Vec<&dyn Contender> = contenders.iter().map(|contender| &**contender).collect();
             let names: Vec<&str> = contenders.iter().map(|contender| contender.name()).collect();
-            let slices = measure(Plan { rounds: arguments.rounds, turn, concurrency }, &contenders)?;
-            rows.extend(table::rows(function.id(), concurrency, &names, &slices));
+            let turn = Turn { duration, concurrency, pause: Duration::ZERO };
+            let slices = measure(arguments.rounds, turn, &contenders)?;
+            rows.extend(ratios::rows(function.id(), concurrency, &names, &slices));
         }
     }
     Ok(rows)

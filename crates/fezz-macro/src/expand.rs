@@ -20,7 +20,7 @@ use syn::spanned::Spanned;
 /// const _: () = {
 ///     #[unsafe(no_mangle)]
 ///     unsafe extern "C" fn fezz_handle_v2(request: ...) -> ... {
-///         let call = |request: ::fezz::Request, context: ::fezz::Context| -> ::fezz::Response {
+///         let call = |request: ::fezz::Request, _: &::fezz::__shim::Meta<'_>| -> ::fezz::Response {
 ///             let answer = hello(request);
 ///             ::fezz::__shim::block_on(answer)
 ///         };
@@ -58,11 +58,22 @@ pub(crate) fn print(item: &TokenStream, function: &Function, args: &Args) -> Tok
 // wasn't freed before: each passes on, unchanged, the condition under which fezz.h lets the runner call.
 fn shim(function: &Function) -> TokenStream {
     let answer = answer(function);
+    // Made only for a function that takes it: it reads the clock.
+    let (meta, context) = match function.parameters.len() {
+        2 => (
+            quote_spanned!(Span::mixed_site()=> meta),
+            quote_spanned!(Span::mixed_site()=> let context = ::fezz::__shim::context(meta);),
+        ),
+        _ => (quote!(_), TokenStream::new()),
+    };
     // The macro's own scope: the author's function may be called `request` or `call`.
     quote_spanned! { Span::mixed_site()=>
         #[unsafe(no_mangle)]
         unsafe extern "C" fn fezz_handle_v2(request: ::fezz::__shim::FezzSlice) -> ::fezz::__shim::FezzOwned {
-            let call = |request: ::fezz::Request, context: ::fezz::Context| -> ::fezz::Response { #answer };
+            let call = |request: ::fezz::Request, #meta: &::fezz::__shim::Meta<'_>| -> ::fezz::Response {
+                #context
+                #answer
+            };
             unsafe { ::fezz::__shim::handle(request, call) }
         }
 

@@ -1,13 +1,14 @@
-//! Prints the C functions that a module may leave out, each only where an argument asks for it.
+//! Prints the C functions that a module may leave out: `fezz_on_load_v2`, which prepares what each request needs, and calls
+//! the author's function where an argument names one; `fezz_on_fork_v2` only where an argument does.
 
 use crate::args::Args;
 use crate::expand::span_at;
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote_spanned;
+use quote::{quote, quote_spanned};
 use syn::ExprPath;
 use syn::spanned::Spanned;
 
-/// The functions that the arguments ask for.
+/// The functions, with what the arguments ask for.
 ///
 /// ```text
 /// // Input:
@@ -30,9 +31,18 @@ use syn::spanned::Spanned;
 /// }
 /// ```
 pub(crate) fn print(args: &Args) -> TokenStream {
-    let on_load = args.on_load.as_ref().map(on_load);
+    let on_load = args.on_load.as_ref().map_or_else(prepare, on_load);
     let on_fork = args.on_fork.as_ref().map(on_fork);
-    [on_load, on_fork].into_iter().flatten().collect()
+    quote! { #on_load #on_fork }
+}
+
+fn prepare() -> TokenStream {
+    quote_spanned! { Span::mixed_site()=>
+        #[unsafe(no_mangle)]
+        extern "C" fn fezz_on_load_v2(_: ::fezz::__shim::FezzSlice) -> ::fezz::__shim::FezzOwned {
+            ::fezz::__shim::prepare()
+        }
+    }
 }
 
 // SAFETY of what is printed. `no_mangle`: as for the functions that every module has. `on_load` asks for a slice that

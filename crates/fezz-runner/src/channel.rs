@@ -68,19 +68,10 @@ pub fn take() -> Result<ResponseChannel, ChannelError> {
 /// As [`take`].
 pub fn take_stdin() -> Result<OwnedFd, ChannelError> {
     let stdin = away(stdio::stdin()).map_err(ChannelError::MoveStdin)?;
-    empty_stdin()?;
-    Ok(stdin)
-}
-
-/// Points stdin at nothing, opened anew: to share it would be to share its flags (open(2), open file descriptions).
-///
-/// # Errors
-///
-/// There is no /dev/null, or no descriptor is free.
-pub fn empty_stdin() -> Result<(), ChannelError> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let null = open("/dev/null", flags, Mode::empty()).map_err(ChannelError::MoveStdin)?;
-    stdio::dup2_stdin(null).map_err(ChannelError::MoveStdin)
+    stdio::dup2_stdin(null).map_err(ChannelError::MoveStdin)?;
+    Ok(stdin)
 }
 
 fn away(standard: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {

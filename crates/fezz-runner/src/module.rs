@@ -94,6 +94,13 @@ impl Module {
         }
     }
 
+    /// Makes the thread-local variables of all libraries, which glibc else makes when the first is used: in each forked
+    /// process anew, by its allocator, its locks and its loader, which are 15 pages to map.
+    pub fn make_thread_locals() {
+        // SAFETY: the callback has the type that dl_iterate_phdr(3) calls, and needs no data.
+        unsafe { libc::dl_iterate_phdr(Some(make_thread_locals_of), std::ptr::null_mut()) };
+    }
+
     /// Calls `fezz_on_fork_v2`, if the module has it.
     pub fn on_fork(&self) {
         if let Some(on_fork) = self.on_fork {
@@ -120,6 +127,35 @@ impl Module {
 fn address(library: *mut c_void, name: &CStr) -> *mut c_void {
     // SAFETY: the library is open for good, and the name ends in NUL.
     unsafe { libc::dlsym(library, name.as_ptr()) }
+}
+
+/// Of one library (dl_iterate_phdr(3)).
+unsafe extern "C" fn make_thread_locals_of(
+    library: *mut libc::dl_phdr_info,
+    size: usize,
+    _: *mut c_void,
+) -> libc::c_int {
+    /// What compilers call by, for a variable: its library, by number, and its place there (ELF Handling For Thread-Local
+    /// Storage, 3.4.2).
+    #[repr(C)]
+    struct Index {
+        library: usize,
+        offset: usize,
+    }
+    unsafe extern "C" {
+        fn __tls_get_addr(index: *const Index) -> *mut c_void;
+    }
+    if size < size_of::<libc::dl_phdr_info>() {
+        return 0;
+    }
+    // SAFETY: glibc passes a valid one, as large as it says.
+    let library = unsafe { (*library).dlpi_tls_modid };
+    if library != 0 {
+        let index = Index { library, offset: 0 };
+        // SAFETY: the library is loaded, and has such variables, the first of them at 0.
+        unsafe { __tls_get_addr(&raw const index) };
+    }
+    0
 }
 
 fn borrowed(bytes: &[u8]) -> FezzSlice {

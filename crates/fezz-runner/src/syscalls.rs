@@ -1,20 +1,26 @@
 //! What rustix and std offer no safe way to do, one system call a function.
 
 use libc::{c_int, c_void};
-use rustix::fd::{AsRawFd, BorrowedFd};
+use rustix::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use rustix::io::Errno;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
 /// Ends the process at once: no destructors, no atexit handlers, no flushing (`_exit(2)`).
 pub fn exit_now(status: u8) -> ! {
-    // SAFETY: _exit has no precondition.
-    unsafe { libc::_exit(status.into()) }
+    loop {
+        // SAFETY: has no precondition. By the call that a forked process has used already, so that its end needs no page
+        // of libc more.
+        unsafe { libc::syscall(libc::SYS_exit_group, c_int::from(status)) };
+    }
 }
 
 unsafe extern "C" {
     /// C's standard output stream (stdout(3)), which the libc crate doesn't declare.
     static mut stdout: *mut libc::FILE;
+
+    /// How many bytes a stream holds that aren't written yet (stdio_ext(3)).
+    fn __fpending(stream: *mut libc::FILE) -> usize;
 }
 
 /// Has C's stdout pass on each line as it ends, as it does on a terminal, and not some KiB at a time: else a function
@@ -33,7 +39,10 @@ pub fn buffer_stdout_by_line() {
 pub fn flush_stdout() {
     // SAFETY: a module may assign to it (stdout(3)), but not from another thread while others use it: that is C's rule.
     let stream = unsafe { stdout };
-    if stream.is_null() {
+    // SAFETY: a stream. Another thread may be at it, for which the answer is a number too high or too low, as it would be
+    // a moment earlier or later.
+    if stream.is_null() || unsafe { __fpending(stream) } == 0 {
+        // To lock and unlock it takes three pages of a forked process's own.
         return;
     }
     // SAFETY: a stream; glibc's own, which is static, even where the module has closed it.
@@ -187,24 +196,26 @@ pub fn on_signal(signal: c_int, handler: extern "C" fn(c_int), flags: c_int) -> 
     if result == 0 { Ok(()) } else { Err(last_error()) }
 }
 
-/// Blocks or unblocks SIGCHLD for this thread (sigprocmask(2)).
+/// Blocks or unblocks SIGCHLD for this thread (sigprocmask(2)). Not by libc, in which it is two pages that nothing else of
+/// a forked process is in.
 ///
 /// # Errors
 ///
 /// None that this call can have.
 pub fn block_child_signal(how: c_int) -> Result<(), Errno> {
-    let set = child_signal();
-    // SAFETY: the set outlives the call, and this process has one thread.
-    let result = unsafe { libc::sigprocmask(how, &raw const set, std::ptr::null_mut()) };
+    // The kernel's own kind of set, a bit for each signal from 1 on.
+    let set = 1_u64 << (libc::SIGCHLD - 1);
+    let bytes = size_of_val(&set);
+    let (new, old) = (&raw const set, std::ptr::null_mut::<u64>());
+    // SAFETY: the set outlives the call, which is told its size, and this process has one thread.
+    let result = unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, new, old, bytes) };
     if result == 0 { Ok(()) } else { Err(last_error()) }
 }
 
-fn child_signal() -> libc::sigset_t {
-    // SAFETY: an empty sigset_t is all zeroes on Linux.
-    let mut set = unsafe { MaybeUninit::zeroed().assume_init() };
-    // SAFETY: the set is initialized, and the signal exists.
-    unsafe { libc::sigaddset(&raw mut set, libc::SIGCHLD) };
-    set
+/// Closes a descriptor without libc, likewise.
+pub fn close(descriptor: OwnedFd) {
+    // SAFETY: nobody else uses it, for it is given away here.
+    unsafe { rustix::io::close(descriptor.into_raw_fd()) };
 }
 
 /// Waits until there is something to read, or a signal has come that is blocked otherwise: SIGCHLD (ppoll(2)). Returns

@@ -8,6 +8,11 @@ pub const RECORD_BYTES: usize = 16;
 /// The most records in a packet: reports of children that ended at the same time.
 pub const RECORDS_MAX: usize = 64;
 
+/// The length of what stands before each request on a child's own socket: how many bytes the message has, little-endian.
+/// So that a child knows where it ends without looking into it, and without an end of the socket, by which the response
+/// comes back.
+pub const LENGTH_BYTES: usize = 8;
+
 /// What the host asks for; one to a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {

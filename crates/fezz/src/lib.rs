@@ -196,7 +196,9 @@ pub use response::Response;
 /// What the macro prints names these; nobody else should.
 #[doc(hidden)]
 pub mod __shim {
-    pub use crate::shim::{FezzOwned, FezzSlice, block_on, free, handle, on_fork, on_load};
+    pub use crate::shim::{
+        FezzOwned, FezzSlice, Meta, block_on, context, free, handle, on_fork, on_load, prepare,
+    };
 }
 
 /// All that most functions need: `use fezz::prelude::*`. [`Error`] isn't among them, for `fezz::Error` says better

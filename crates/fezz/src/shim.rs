@@ -5,6 +5,7 @@ use fezz_wire::{ErrorKind, FezzWireRequest, abi};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use fezz_wire::Meta;
 pub use fezz_wire::abi::{FezzOwned, FezzSlice};
 
 /// `fezz_on_load_v2`: decodes the context and calls the author's `on_load`. The empty buffer where that succeeds, else
@@ -22,6 +23,15 @@ pub unsafe fn on_load(context: FezzSlice, load: impl FnOnce(&LoadContext) -> Res
         // No text would be success.
         Err(failure) if failure.is_empty() => give_away(b"on_load failed with an empty message".to_vec()),
         Err(failure) => give_away(failure.into_bytes()),
+    }
+}
+
+/// `fezz_on_load_v2` without a function of the author's: does once, for all processes that are forked from this one, what
+/// each would do itself.
+pub fn prepare() -> FezzOwned {
+    match guarded(|| {}) {
+        Ok(()) => FezzOwned::EMPTY,
+        Err(panic) => give_away(panic.into_bytes()),
     }
 }
 
@@ -43,11 +53,16 @@ pub fn on_fork(fork: impl FnOnce()) {
 /// # Safety
 ///
 /// `request` is readable for the whole call; a null `ptr` is taken for no bytes.
-pub unsafe fn handle(request: FezzSlice, call: impl FnOnce(Request, Context) -> Response) -> FezzOwned {
+pub unsafe fn handle(request: FezzSlice, call: impl FnOnce(Request, &Meta<'_>) -> Response) -> FezzOwned {
     // SAFETY: the slice must be readable while `message` is in use, which the caller promises for the whole call; what
     // is decoded from it is copied.
     let message = unsafe { bytes(&request) };
     give_away(answer(message, call))
+}
+
+/// For a function that takes it.
+pub fn context(meta: &Meta<'_>) -> Context {
+    Context::from_wire(meta)
 }
 
 /// `fezz_free_v2`: frees a buffer. Null is ignored.
@@ -100,10 +115,10 @@ fn described(error: Error) -> String {
     }
 }
 
-fn answer(message: &[u8], call: impl FnOnce(Request, Context) -> Response) -> Vec<u8> {
+fn answer(message: &[u8], call: impl FnOnce(Request, &Meta<'_>) -> Response) -> Vec<u8> {
     let answer = guarded(|| {
         let response = match FezzWireRequest::decode(message) {
-            Ok(wire) => call(Request::from_wire(&wire), Context::from_wire(&wire.meta)),
+            Ok(wire) => call(Request::from_wire(&wire), &wire.meta),
             Err(error) => {
                 Response::failed(ErrorKind::Returned, format!("failed to decode the request: {error}"))
             }

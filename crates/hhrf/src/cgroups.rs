@@ -112,12 +112,13 @@ impl Cgroups {
         Ok(Arc::new(Self { folder, next: AtomicU64::default(), left: Mutex::new(left) }))
     }
 
-    /// Makes the cgroup of a request, or of so many at a time that are forked from one process.
+    /// Makes the cgroup of so many requests at a time: of one, or of those that are forked from one process, beside which
+    /// so many others wait.
     ///
     /// # Errors
     ///
     /// What the system says: the requests can't be limited, and must not begin.
-    pub fn make(self: &Arc<Self>, limits: &Limits, requests: u64) -> io::Result<Cgroup> {
+    pub fn make(self: &Arc<Self>, limits: &Limits, requests: u64, waiting: u64) -> io::Result<Cgroup> {
         self.tidy();
         let folder = loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -131,7 +132,8 @@ impl Cgroups {
         let cgroup = Cgroup { folder, all: Arc::clone(self) };
         let of_request = limits.memory_bytes.saturating_add(limits.scratch_bytes);
         let memory_bytes = of_request.saturating_mul(requests).saturating_add(MEMORY_BESIDE_BYTES);
-        let processes = limits.threads.saturating_mul(requests).saturating_add(PROCESSES_BESIDE);
+        let threads = limits.threads.saturating_mul(requests);
+        let processes = threads.saturating_add(waiting).saturating_add(PROCESSES_BESIDE);
         cgroup.set("memory.max", &memory_bytes.to_string())?;
         cgroup.set("pids.max", &processes.to_string())?;
         // One process without the others would be half a request; of many requests, one is enough.
@@ -278,7 +280,7 @@ mod tests {
     fn without_its_files_no_limit_is_in_force_and_none_is_made() {
         let folder = delegated("memory pids");
         let all = Cgroups::divide(folder.path()).unwrap();
-        assert_eq!(all.make(&Limits::default(), 1).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(all.make(&Limits::default(), 1, 0).unwrap_err().kind(), io::ErrorKind::NotFound);
         let entries = fs::read_dir(folder.path()).unwrap().flatten();
         assert_eq!(
             entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)).count(),

@@ -47,7 +47,7 @@ const MODULE_FAILED: Kind =
 fn not_loaded(failure: &LoadFailure) -> Kind {
     match failure {
         LoadFailure::NotStarted(_) => RUNNER_FAILED,
-        LoadFailure::TooSlow(_) | LoadFailure::Unstable => MODULE_FAILED,
+        LoadFailure::TooSlow(_) | LoadFailure::TooLate | LoadFailure::Unstable => MODULE_FAILED,
         LoadFailure::Left(failure) => match **failure {
             Failure::NotConfined => JAIL_FAILED,
             Failure::RunnerGaveUp(_) | Failure::RunnerNotExecuted { .. } => RUNNER_FAILED,

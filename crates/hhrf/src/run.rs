@@ -75,6 +75,7 @@ pub async fn run(
         () = now => Ended::Forced,
     };
     if ended == Ended::Forced {
+        host.executors.retire();
         host.executors.kill_all().await;
         if timeout(LAST_WORDS_MAX, no_process(&host)).await.is_err() {
             tracing::error!(processes = host.processes.taken(), "processes are left that can't be ended");

@@ -392,6 +392,10 @@ pub const SCOPED: &[Allowed] = calls! {
     SYS_clone [0: A_TOLD_PROCESS] => "a zygote's children",
     SYS_prctl [0: Test::Is(libc::PR_SET_PDEATHSIG as u32)] => "a child, which ends with its zygote",
     SYS_landlock_restrict_self => "a child, which no signal leaves from then on",
+    // Its own filter holds it to its own id, which its zygote's can't know. And a signal of the zygote's leaves its
+    // Landlock domain as little, without which there is no such zygote.
+    SYS_kill [0: Test::IsPositive] => "kill(getpid(), ...) in a child",
+    SYS_tgkill [0: Test::IsPositive] => "abort, raise and pthread_kill in a child",
     SYS_seccomp [0: Test::Is(libc::SECCOMP_SET_MODE_FILTER), 1: Test::Is(0)] => "a child, which adds its own filter",
 };
 

@@ -7,10 +7,11 @@ use crate::jail::separation::SeparationError;
 use crate::limits::LimitError;
 use crate::module::ModuleError;
 use crate::syscalls;
-use fezz_wire::{ExitCode, FezzWireRequest, Framer, Progress, WireError};
+use fezz_wire::ExitCode;
+use fezz_wire::control::LENGTH_BYTES;
 use rustix::fd::AsFd;
 use rustix::io::Errno;
-use rustix::stdio::{dup2_stderr, dup2_stdout};
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use std::mem::ManuallyDrop;
 
 /// Why a child has no response.
@@ -31,9 +32,6 @@ enum ChildFailure {
     /// The request's way, or the response's.
     #[error(transparent)]
     Channel(#[from] ChannelError),
-    /// The request.
-    #[error("the host sent no request")]
-    Request(#[from] WireError),
     /// The module.
     #[error(transparent)]
     Module(#[from] ModuleError),
@@ -45,7 +43,6 @@ impl ChildFailure {
             Self::Separation(_) | Self::Limit(_) | Self::Log(_) | Self::Signals(_) => ExitCode::NotConfined,
             Self::Channel(ChannelError::Write(_)) => ExitCode::ResponseNotWritten,
             Self::Channel(_) => ExitCode::Io,
-            Self::Request(_) => ExitCode::BadRequest,
             Self::Module(_) => ExitCode::AbiViolation,
         }
     }
@@ -63,11 +60,13 @@ pub(super) fn live(zygote: Zygote, seat: Seat) -> ! {
 fn serve(zygote: Zygote, seat: Seat) -> Result<(), ChildFailure> {
     let Zygote { module, control, forks, limits, request } = zygote;
     // Before anything else: over it, a child could speak for its zygote.
-    drop(control);
+    control.close();
     dup2_stderr(&seat.stderr).map_err(ChildFailure::Log)?;
     dup2_stdout(&seat.stderr).map_err(ChildFailure::Log)?;
-    drop(seat.stderr);
-    channel::empty_stdin()?;
+    // All three are this process's own: an open file that it shared with the next would have its flags, too. What reads
+    // stdin is told that it can't be read (EBADF), which stdio and Rust's library take for its end.
+    dup2_stdin(&seat.stderr).map_err(ChildFailure::Log)?;
+    syscalls::close(seat.stderr);
     // The end of the process frees all at once; and the module may have closed what isn't its own.
     let (socket, mut request) = (ManuallyDrop::new(seat.socket), ManuallyDrop::new(request));
     // While it may: where there is no PID namespace, the next step adds the filter of an ordinary function.
@@ -80,22 +79,25 @@ fn serve(zygote: Zygote, seat: Seat) -> Result<(), ChildFailure> {
     if !read(&*socket, &mut request)? {
         return Ok(());
     }
-    FezzWireRequest::decode(&request)?;
-    let answer = module.handle(&request)?;
+    // The host wrote it, and the module decodes it.
+    let answer = module.handle(&request[LENGTH_BYTES..])?;
     channel::write_response(&*socket, answer)?;
     syscalls::flush_stdout();
     Ok(())
 }
 
-/// Reads one message. Returns whether there is one: a child that isn't needed any more is told so by the end.
+/// Reads one message, behind its length. Returns whether there is one: a child that isn't needed any more is told so by
+/// the end.
 fn read(socket: impl AsFd, request: &mut Vec<u8>) -> Result<bool, ChildFailure> {
-    let mut framer = Framer::default();
     loop {
-        let missing = match framer.advance(request)? {
-            Progress::Complete { .. } => return Ok(true),
-            Progress::Partial { at_least } => at_least - request.len(),
+        let whole = match request.first_chunk::<LENGTH_BYTES>() {
+            Some(length) => LENGTH_BYTES + u64::from_le_bytes(*length) as usize,
+            None => LENGTH_BYTES,
         };
-        request.reserve(missing);
+        if request.len() > LENGTH_BYTES && request.len() >= whole {
+            return Ok(true);
+        }
+        request.reserve(whole - request.len());
         match rustix::io::read(&socket, rustix::buffer::spare_capacity(request)) {
             Ok(0) if request.is_empty() => return Ok(false),
             Ok(0) => return Err(ChannelError::Read(Errno::CONNRESET).into()),

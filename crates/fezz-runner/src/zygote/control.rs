@@ -61,6 +61,10 @@ impl Control {
         Self(socket)
     }
 
+    pub(super) fn close(self) {
+        syscalls::close(self.0);
+    }
+
     /// Takes the next packet, if there is one.
     pub(super) fn receive(&self) -> Result<Received, ControlError> {
         const DESCRIPTORS: usize = 2;

@@ -75,6 +75,7 @@ impl Zygote {
         // Whatever the module did with it: a child's end must interrupt the wait below, and nothing else.
         syscalls::on_signal(libc::SIGCHLD, ignore, 0).map_err(ZygoteError::Signals)?;
         syscalls::block_child_signal(libc::SIG_BLOCK).map_err(ZygoteError::Signals)?;
+        Module::make_thread_locals();
         // Or each child would print it again.
         syscalls::flush_stdout();
         Ok(Self { module, control, forks, limits, request: Vec::with_capacity(REQUEST_BYTES) })

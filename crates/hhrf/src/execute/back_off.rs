@@ -8,8 +8,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// The first pause; the second is twice as long.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
-/// Who has lived for so long didn't end for the way it began.
-const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// Who has lived for so long didn't end for the way it began; and to start another each time costs little.
+const STABLE_AFTER: Duration = Duration::from_secs(1);
 
 /// Counts failures in a row.
 #[derive(Debug, Default)]

@@ -42,9 +42,10 @@ impl<T> PerFunction<T> {
         gone.map(|(_, value)| Arc::clone(value)).collect()
     }
 
-    /// Forgets those for which `is_needed` doesn't hold.
+    /// Forgets those for which `is_needed` doesn't hold, and that nobody has in hand: whoever does may be about to need it,
+    /// and what it starts then would be found by nobody.
     pub fn retain(&self, is_needed: impl Fn(&Arc<T>) -> bool) {
-        self.lock().retain(|_, (_, value)| is_needed(value));
+        self.lock().retain(|_, (_, value)| is_needed(value) || Arc::strong_count(value) > 1);
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries<T>> {

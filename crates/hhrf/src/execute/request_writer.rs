@@ -4,6 +4,7 @@ use super::message;
 use super::watch::watch;
 use crate::admit::AdmittedRequest;
 use bytes::{Buf, Bytes};
+use fezz_wire::control::LENGTH_BYTES;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use std::convert::Infallible;
@@ -17,8 +18,9 @@ pub struct RequestWriter {
     unsent: Option<(AsyncFd<OwnedFd>, Message)>,
 }
 
-/// The head, then the body's own bytes.
-type Message = bytes::buf::Chain<Bytes, Bytes>;
+/// Its length, where that is sent, the head, and the body's own bytes.
+#[derive(Debug)]
+struct Message([Bytes; 3]);
 
 impl RequestWriter {
     /// Writes what the pipe takes now, which for nearly every request is all of it: an empty one holds 64 KiB
@@ -29,7 +31,7 @@ impl RequestWriter {
     ///
     /// Those of registering a descriptor with the runtime.
     pub fn begin(pipe: OwnedFd, request: &AdmittedRequest) -> io::Result<Self> {
-        let mut message = message(request);
+        let mut message = Message::of(request);
         let unsent = match write(pipe.as_fd(), &mut message) {
             Ok(()) if message.has_remaining() => Some((watch(pipe, Interest::WRITABLE)?, message)),
             // A process that doesn't read is judged by what it answers and how it ends.
@@ -38,13 +40,14 @@ impl RequestWriter {
         Ok(Self { unsent })
     }
 
-    /// The same for a socket, which stays open for the response.
+    /// The same for a socket, which stays open for the response: the message's length stands before it
+    /// ([`LENGTH_BYTES`]).
     ///
     /// # Errors
     ///
     /// `EPIPE`: whoever should read it is gone; nobody has read anything. And those of registering a descriptor.
     pub fn begin_over(socket: &OwnedFd, request: &AdmittedRequest) -> io::Result<Self> {
-        let mut message = message(request);
+        let mut message = Message::with_length(request);
         write(socket.as_fd(), &mut message)?;
         let unsent = match message.has_remaining() {
             // By a descriptor of its own: the runtime watches the other one for the response.
@@ -71,17 +74,41 @@ impl RequestWriter {
     }
 }
 
-fn message(request: &AdmittedRequest) -> Message {
-    message::encode_head(request).chain(request.body.bytes.clone())
+impl Message {
+    fn of(request: &AdmittedRequest) -> Self {
+        Self([Bytes::new(), message::encode_head(request), request.body.bytes.clone()])
+    }
+
+    fn with_length(request: &AdmittedRequest) -> Self {
+        let mut message = Self::of(request);
+        let length: [u8; LENGTH_BYTES] = (message.remaining() as u64).to_le_bytes();
+        message.0[0] = Bytes::copy_from_slice(&length);
+        message
+    }
+
+    fn remaining(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    fn has_remaining(&self) -> bool {
+        self.remaining() > 0
+    }
+
+    fn advance(&mut self, mut bytes: usize) {
+        for piece in &mut self.0 {
+            let of_piece = bytes.min(piece.len());
+            piece.advance(of_piece);
+            bytes -= of_piece;
+        }
+    }
 }
 
 /// Writes what fits.
 fn write(channel: BorrowedFd<'_>, message: &mut Message) -> io::Result<()> {
     rustix::io::ioctl_fionbio(channel, true)?;
     while message.has_remaining() {
-        let mut pieces = [IoSlice::new(&[]); 2];
-        let count = message.chunks_vectored(&mut pieces);
-        match rustix::io::writev(channel, &pieces[..count]) {
+        let pieces = message.0.each_ref().map(|piece| IoSlice::new(piece));
+        match rustix::io::writev(channel, &pieces) {
             Ok(written) => message.advance(written),
             Err(Errno::AGAIN) => return Ok(()),
             Err(Errno::INTR) => {}

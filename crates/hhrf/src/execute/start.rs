@@ -30,11 +30,12 @@ impl Starter {
     ///
     /// The cgroup can't be made: the runner must not be started.
     pub fn command(&self, function: &Function, purpose: Purpose) -> io::Result<(Command, Option<Cgroup>)> {
-        let requests = match purpose {
-            Purpose::Request { .. } | Purpose::Ahead { .. } => 1,
-            Purpose::Zygote { children } => children,
+        let limits = &function.limits;
+        let (requests, waiting) = match purpose {
+            Purpose::Request { .. } | Purpose::Ahead { .. } => (1, 0),
+            Purpose::Zygote { children } => (limits.concurrency.into(), children),
         };
-        let cgroup = self.jail.cgroup(&function.limits, requests).map_err(|error| {
+        let cgroup = self.jail.cgroup(limits, requests, waiting).map_err(|error| {
             io::Error::new(error.kind(), format!("its cgroup can't be made (--cgroup): {error}"))
         })?;
         let command = command(&self.runner, &self.jail, cgroup.as_ref(), function, purpose);

@@ -75,7 +75,7 @@ impl Jail {
         let mut command = Command::new(runner);
         let (uid, limits) = (self.uids.as_ref().map(Uids::base), Limits::default());
         // Removed when it is dropped, behind the trial.
-        let cgroup = self.cgroup(&limits, 1).map_err(JailError::RequestCgroup)?;
+        let cgroup = self.cgroup(&limits, 1, 0).map_err(JailError::RequestCgroup)?;
         if let Some(cgroup) = &cgroup {
             command.arg("--cgroup").arg(cgroup.folder());
         }
@@ -88,13 +88,13 @@ impl Jail {
         self.mode
     }
 
-    /// A cgroup for so many requests at a time, where there are some.
+    /// A cgroup for so many requests at a time, beside which so many processes wait; where there are cgroups.
     ///
     /// # Errors
     ///
     /// It can't be made: the requests must not begin.
-    pub fn cgroup(&self, limits: &Limits, requests: u64) -> io::Result<Option<Cgroup>> {
-        self.cgroups.as_ref().map(|all| all.make(limits, requests)).transpose()
+    pub fn cgroup(&self, limits: &Limits, requests: u64, waiting: u64) -> io::Result<Option<Cgroup>> {
+        self.cgroups.as_ref().map(|all| all.make(limits, requests, waiting)).transpose()
     }
 
     /// Adds the runner's arguments that say how a function is confined.

@@ -105,7 +105,8 @@ impl Family {
             }
             let changed = timeout_at(deadline, news.changed()).await;
             // The sender lives as long as this.
-            changed.map_err(|_| Failure::DeadlineExceeded)?.ok();
+            // Not as a deadline that the function has let pass: it has heard nothing of the request.
+            changed.map_err(|_| Failure::NotLoaded(LoadFailure::TooLate))?.ok();
         }
     }
 
@@ -174,6 +175,10 @@ impl Family {
         let idle_max = if state.is_retired { Duration::ZERO } else { ZYGOTE_IDLE_MAX };
         if state.demand.idle_for(now) > idle_max {
             state.sleep();
+            if state.is_retired && matches!(state.phase, Phase::Broken { .. }) {
+                // Nobody will try it again.
+                state.phase = Phase::Asleep;
+            }
         }
         !matches!(state.phase, Phase::Asleep) || state.zygotes > 0 || state.demand.idle_for(now).is_zero()
     }

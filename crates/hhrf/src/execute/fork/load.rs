@@ -18,6 +18,9 @@ pub enum LoadFailure {
     /// It took longer than a request may.
     #[error("the module wasn't loaded within {} ms, the time of a request", .0.as_millis())]
     TooSlow(Duration),
+    /// It took longer than the request could wait, which came while it was being loaded, or before.
+    #[error("the module wasn't loaded by the request's deadline")]
+    TooLate,
     /// It ended again and again.
     #[error("the zygote ends again and again: its words stand in the function's log")]
     Unstable,

@@ -1,0 +1,41 @@
+//! Against the size of a body that is sent and comes back.
+
+use super::{Curve, CurveError, EXECUTIONS, Plan, Sample};
+use crate::function::Function;
+use crate::host::Host;
+use crate::setup::Setup;
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+/// Up to what a manifest allows if it says nothing.
+const BODIES: [(&str, usize); 6] = [
+    ("0", 0),
+    ("1 KiB", KIB),
+    ("10 KiB", 10 * KIB),
+    ("100 KiB", 100 * KIB),
+    ("1 MiB", MIB),
+    ("10 MiB", 10 * MIB),
+];
+
+/// Measures `examples/echo`. Without a body it answers with the request in words.
+///
+/// # Errors
+///
+/// See [`CurveError`].
+pub fn measure(plan: &Plan) -> Result<Curve, CurveError> {
+    let (mut hosts, mut samples) = (Vec::new(), Vec::new());
+    for execution in EXECUTIONS {
+        let host = Host::start(&plan.build, Setup::strict(execution, &[Function::Echo]))?;
+        let executor = execution.name;
+        samples.extend(BODIES.map(|(step, bytes)| Sample {
+            executor,
+            step: step.to_owned(),
+            page: host.echo(&format!("{executor}, body of {step}"), bytes),
+            idle: None,
+        }));
+        hosts.push(host);
+    }
+    let points = plan.measure(samples)?;
+    Ok(Curve { title: "body, both ways", step: "body", points })
+}

@@ -1,0 +1,108 @@
+//! The peers, servers that are none of ours or have no functions: what they have in common, and a file for each.
+
+pub mod hyper;
+
+pub mod apache;
+pub mod lighttpd;
+
+pub mod wasmtime;
+pub mod workerd;
+
+use crate::compile::CompileError;
+use crate::function::Function;
+use crate::http::Page;
+use crate::program::MissingProgram;
+use crate::server::{LOOK, Server};
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A peer that runs, with a folder of its own; ended when it is dropped.
+#[derive(Debug)]
+pub struct Peer {
+    server: Server,
+    /// One for each of its functions, which are all the same.
+    addresses: Vec<SocketAddr>,
+    path: &'static str,
+}
+
+/// Why there is no peer.
+#[derive(Debug, thiserror::Error)]
+pub enum PeerError {
+    /// Something isn't installed.
+    #[error(transparent)]
+    Missing(#[from] MissingProgram),
+    /// Its folder, its files or its socket can't be made.
+    #[error("failed to make the folder or socket of a server")]
+    Prepare(#[source] io::Error),
+    /// A program that it runs can't be built.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// It can't be started.
+    #[error("failed to start `{}`", program.display())]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// It doesn't listen.
+    #[error("`{}` doesn't listen; its log: {log}", program.display())]
+    Silent {
+        /// The program.
+        program: PathBuf,
+        /// What it wrote on stderr.
+        log: String,
+    },
+}
+
+/// Starting takes up to half a second; a machine that is busy building may take longer.
+const START_MAX: Duration = Duration::from_secs(10);
+
+impl Peer {
+    /// Starts a command that listens on `addresses` and answers at `path`.
+    ///
+    /// # Errors
+    ///
+    /// See [`PeerError`].
+    pub(crate) fn start(
+        mut command: Command,
+        folder: TempDir,
+        addresses: Vec<SocketAddr>,
+        path: &'static str,
+    ) -> Result<Self, PeerError> {
+        let program = PathBuf::from(command.get_program());
+        let started = Server::start(&mut command, folder);
+        let server = started.map_err(|source| PeerError::Start { program: program.clone(), source })?;
+        let begun = Instant::now();
+        while addresses.iter().any(|address| TcpStream::connect(address).is_err()) {
+            if begun.elapsed() > START_MAX {
+                let log = fs::read_to_string(server.log()).unwrap_or_default();
+                return Err(PeerError::Silent { program, log });
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(Self { server, addresses, path })
+    }
+
+    /// Its process.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The n-th of its functions as a contender, which answers as `function` does.
+    pub fn page(&self, name: &str, function: Function, at: usize) -> Page {
+        Page {
+            name: name.to_owned(),
+            address: self.addresses[at],
+            path: self.path.to_owned(),
+            body: Vec::new(),
+            expected: function.expected(),
+            log: self.server.log(),
+        }
+    }
+}

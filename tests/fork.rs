@@ -1,0 +1,430 @@
+//! The `fork` executor: a zygote that has loaded the module, and a process forked from it for each request.
+
+use crate::harm::check_all;
+use crate::harness::{
+    AUTHOR, Answer, Census, HARMFUL, Host, Site, TAKEOVER, alone, binary, forked, is_root, many, wait_for,
+    zygotes,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// A site of one function that is executed by `fork`, with `more` in its manifest.
+fn site_of(module: &str, more: Value) -> Site {
+    let site = Site::new();
+    install(&site, "forked@v1", module, more);
+    site
+}
+
+fn install(site: &Site, name: &str, module: &str, more: Value) {
+    let mut manifest = more;
+    manifest["execution"] = "fork".into();
+    site.install(name, module, manifest);
+}
+
+/// Hosts of every kind on which requests are forked: jailed as root and as an ordinary user, in a wrapper, without a jail.
+fn each_host(make: impl Fn() -> Site, flags: &[&str], look: impl Fn(Host)) {
+    look(Host::with_flags(make(), flags));
+    if is_root() {
+        look(Host::of_nobody(make(), flags));
+    }
+    Host::in_bwrap(make(), flags).into_iter().for_each(&look);
+    look(Host::with_flags(make(), &[&["--jail", "off"], flags].concat()));
+}
+
+/// The only zygote there is; waits for it.
+fn zygote(host: &Host) -> Pid {
+    wait_for("one zygote", || <[Pid; 1]>::try_from(zygotes(host)).ok())[0]
+}
+
+fn spare(host: &Host) -> f64 {
+    host.metric(r#"fezz_spare_processes{function="forked@v1"}"#)
+}
+
+fn lines(host: &Host, part: &str) -> usize {
+    let has_part = |line: &&Value| {
+        let text = |key: &str| line[key].as_str().unwrap_or_default().contains(part);
+        text("message") || text("line")
+    };
+    host.log().iter().filter(has_part).count()
+}
+
+#[test]
+fn a_module_is_loaded_once_and_each_request_has_what_that_built_and_nothing_of_anothers() {
+    each_host(
+        || site_of(TAKEOVER, json!({"spare": 3})),
+        &[],
+        |host| {
+            for answer in many(host.address, "/rpc/forked/facts", 200) {
+                let text = answer.text();
+                assert!(text.starts_with("loads=1 forks=1 requests=1 spoilt=0 "), "{text}");
+            }
+            assert_eq!((lines(&host, "loaded"), zygotes(&host).len()), (1, 1));
+        },
+    );
+}
+
+/// A process that is the first in its namespace can't be stopped by itself: it just goes on.
+const NO_STOP: (&str, u16, &str) = ("raises_sigstop", 200, "");
+
+fn check_harms(flags: &[&str], instead: &[(&str, u16, &str)], left_out: &[&str]) {
+    let _machine = alone();
+    let host = check_all(&json!({"execution": "fork"}), flags, instead, left_out);
+    wait_for("the end of every forked process", || forked(&host).is_empty().then_some(()));
+    assert_eq!(lines(&host, "a zygote ended by itself"), 0);
+}
+
+#[test]
+fn each_harm_ends_as_it_does_in_a_process_that_is_started_for_it() {
+    check_harms(&[], &[NO_STOP], &[]);
+}
+
+#[test]
+fn each_harm_ends_so_without_a_jail_too() {
+    // A brother is its zygote's child, in no group that the zygote knows: it stays as long as the zygote does.
+    check_harms(&["--jail", "off"], &[], &["leaves_a_brother_behind"]);
+}
+
+#[test]
+fn an_abort_and_the_end_of_processor_time_are_told_by_name() {
+    each_host(
+        || {
+            let site = Site::new();
+            site.harm("aborts", json!({"execution": "fork"}));
+            site.harm("loops_for_ever", json!({"execution": "fork", "limits": {"cpu_ms": 1}}));
+            site
+        },
+        &[],
+        |host| {
+            for (harm, name) in [("aborts", "SIGABRT"), ("loops_for_ever", "limits.cpu_ms")] {
+                assert_eq!(host.get(&format!("/rpc/{harm}")).outcome(), (502, "function_crashed"));
+                host.logged(name, |line| line["error"].as_str().is_some_and(|error| error.contains(name)));
+            }
+        },
+    );
+}
+
+#[test]
+fn a_deadline_ends_one_process_while_others_of_its_zygote_go_on() {
+    each_host(
+        || site_of(AUTHOR, json!({"timeout_ms": 1000})),
+        &[],
+        |host| {
+            let begun = Instant::now();
+            host.get("/rpc/forked/pid");
+            let overdue = host.client("GET", "/rpc/forked/sleep?ms=60000").begin();
+            // The second is under way when the deadline of the above passes.
+            for _ in 0..2 {
+                assert_eq!(host.get("/rpc/forked/sleep?ms=600").text(), "slept");
+            }
+            assert!(begun.elapsed() > Duration::from_millis(1000));
+            assert_eq!(Answer::read(overdue, begun).outcome(), (504, "deadline_exceeded"));
+            wait_for("the end of both", || forked(&host).is_empty().then_some(()));
+            assert_eq!(lines(&host, "a zygote ended by itself"), 0);
+        },
+    );
+}
+
+#[test]
+fn a_client_that_goes_away_has_its_forked_process_killed_at_once() {
+    let host = Host::start(site_of(AUTHOR, json!({"timeout_ms": 600_000})));
+    let stream = host.client("GET", "/rpc/forked/sleep?ms=600000").begin();
+    host.logged("the function", |line| line["line"] == "sleeping");
+    assert_eq!(forked(&host).len(), 1);
+    drop(stream);
+    wait_for("the process's end", || forked(&host).is_empty().then_some(()));
+    host.logged("a line of its own", |line| line["kind"] == "client_gone");
+    let taken = r#"fezz_processes{function="forked@v1"}"#;
+    wait_for("the place to come back", || (host.metric(taken) == 0.0).then_some(()));
+}
+
+#[test]
+fn what_is_written_to_stderr_is_logged_with_function_and_request() {
+    let host = Host::start(site_of(AUTHOR, json!({"spare": 2})));
+    for _ in 0..10 {
+        let answer = host.get("/rpc/forked/log");
+        let request_id = answer.header("x-request-id").unwrap();
+        for text in ["first line", "no newline"] {
+            host.logged(text, |line| {
+                line["line"] == text && line["function"] == "forked@v1" && line["request_id"] == request_id
+            });
+        }
+    }
+}
+
+#[test]
+fn more_stderr_than_a_pipe_holds_holds_up_nobody() {
+    let site = site_of(HARMFUL, json!({"env": {"HARM": "floods_stderr"}}));
+    let host = Host::with_flags(site, &["--stderr-bytes", "100000"]);
+    for _ in 0..3 {
+        let answer = host.get("/rpc/forked");
+        assert_eq!(answer.text(), "well");
+        let request_id = answer.header("x-request-id").unwrap();
+        host.logged("what isn't logged", |line| {
+            line["dropped_bytes"].as_u64().is_some_and(|bytes| bytes > 8_000_000)
+                && line["request_id"] == request_id
+        });
+    }
+}
+
+#[test]
+fn large_bodies_go_both_ways() {
+    let body: Vec<u8> = (0..10_u32 << 20).map(|index| (index % 251) as u8).collect();
+    for spare in [0, 2] {
+        let host = Host::start(site_of(AUTHOR, json!({"spare": spare})));
+        for _ in 0..3 {
+            let answer = host.client("POST", "/rpc/forked").body(body.clone()).send();
+            assert_eq!((answer.status, answer.body == body), (200, true));
+        }
+    }
+}
+
+#[test]
+fn a_zygote_that_is_killed_is_replaced_and_others_go_on() {
+    for spare in [0, 4] {
+        let site = site_of(AUTHOR, json!({"spare": spare}));
+        install(&site, "other@v1", AUTHOR, json!({}));
+        let host = Host::start(site);
+        host.get("/rpc/forked/pid");
+        let killed = zygote(&host);
+        let other = host.client("GET", "/rpc/other/sleep?ms=1500").begin();
+        host.logged("the other function", |line| line["line"] == "sleeping");
+        let lost = host.client("GET", "/rpc/forked/sleep?ms=600000").begin();
+        host.logged("the function", |line| line["line"] == "sleeping" && line["function"] == "forked@v1");
+        kill_process(killed, Signal::KILL).unwrap();
+        assert_eq!(Answer::read(lost, Instant::now()).outcome(), (502, "function_crashed"));
+        for answer in many(host.address, "/rpc/forked/pid", 100) {
+            assert_eq!(answer.outcome(), (200, ""));
+        }
+        assert!(!zygotes(&host).contains(&killed));
+        assert_eq!(Answer::read(other, Instant::now()).text(), "slept");
+    }
+}
+
+#[test]
+fn a_request_that_comes_as_its_zygote_is_killed_is_lost_or_served_and_no_other_is() {
+    // Each sooner than the one before has proven itself: so that the next comes ever later.
+    const KILLS: usize = 4;
+    let host = Host::start(site_of(AUTHOR, json!({"spare": 2})));
+    for kill in 0..KILLS {
+        assert_eq!(host.get("/rpc/forked/pid").status, 200, "behind kill {kill}");
+        kill_process(zygote(&host), Signal::KILL).unwrap();
+        // At once, while the host may not know it yet.
+        let outcome = host.get("/rpc/forked/pid");
+        assert!([200, 502, 503].contains(&outcome.status), "{}", outcome.text());
+        wait_for("a request that is served", || (host.get("/rpc/forked/pid").status == 200).then_some(()));
+    }
+}
+
+#[test]
+fn a_zygote_that_does_nothing_any_more_is_found_out_and_replaced() {
+    for spare in [0, 2] {
+        let host = Host::start(site_of(AUTHOR, json!({"spare": spare, "timeout_ms": 60_000})));
+        host.get("/rpc/forked/pid");
+        let stopped = zygote(&host);
+        kill_process(stopped, Signal::STOP).unwrap();
+        let begun = Instant::now();
+        // Some are served by processes that wait already.
+        for answer in many(host.address, "/rpc/forked/pid", 8) {
+            assert!([(200, ""), (502, "function_crashed")].contains(&answer.outcome()), "{}", answer.text());
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        wait_for("one that is served", || (host.get("/rpc/forked/pid").status == 200).then_some(()));
+        assert_ne!(zygote(&host), stopped);
+        host.logged("the reason", |line| {
+            line["message"].as_str().is_some_and(|text| text.contains("no sign of life"))
+        });
+    }
+}
+
+#[test]
+fn a_host_killed_by_sigkill_leaves_neither_zygote_nor_forked_process() {
+    each_host(
+        || site_of(AUTHOR, json!({"spare": 4, "timeout_ms": 600_000})),
+        &[],
+        |mut host| {
+            many(host.address, "/rpc/forked/pid", 16);
+            let _running = host.client("GET", "/rpc/forked/sleep?ms=600000").begin();
+            host.logged("the function", |line| line["line"] == "sleeping");
+            wait_for("processes that wait", || (forked(&host).len() > 2).then_some(()));
+            host.signal(Signal::KILL);
+            host.ended();
+            wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+        },
+    );
+}
+
+/// A function that can't be loaded: told at once, tried ever more seldom, and mended by a better module.
+fn check_load_failure(harm: &str, reason: &str) {
+    const REQUESTS: usize = 100;
+    let more = json!({"env": {"HARM": harm}, "timeout_ms": 1500, "spare": 2});
+    let host = Host::start(site_of(HARMFUL, more));
+    for _ in 0..2 {
+        let answer = host.get("/rpc/forked");
+        assert_eq!(answer.outcome(), (503, "module_failed"), "{harm}");
+        assert!(answer.took < Duration::from_millis(2500), "{harm}: {:?}", answer.took);
+    }
+    let begun = Instant::now();
+    for answer in many(host.address, "/rpc/forked", REQUESTS) {
+        assert_eq!(answer.outcome(), (503, "module_failed"), "{harm}");
+    }
+    // 100 ms, 200, 400...: by the time that has passed, and a few from before.
+    let tries_max = 4 + (begun.elapsed().as_millis() / 100).max(1).ilog2() as usize;
+    let tries = lines(&host, "can't be loaded");
+    assert!((1..=tries_max).contains(&tries), "{harm}: {tries} tries in {:?}", begun.elapsed());
+    host.logged(reason, |line| {
+        ["line", "error"].iter().any(|key| line[*key].as_str().is_some_and(|text| text.contains(reason)))
+    });
+    install(&host.site, "forked@v1", HARMFUL, json!({"env": {"HARM": "answers_well"}}));
+    wait_for("the better module", || (host.get("/rpc/forked").text() == "well").then_some(()));
+    wait_for("one zygote", || (zygotes(&host).len() == 1).then_some(()));
+}
+
+#[test]
+fn an_on_load_that_refuses_fails_all_requests_until_a_better_module_comes() {
+    check_load_failure("refuses_to_load", "no license for this");
+}
+
+#[test]
+fn an_on_load_that_crashes_fails_all_requests_until_a_better_module_comes() {
+    check_load_failure("crashes_in_on_load", "SIGABRT");
+}
+
+#[test]
+fn a_constructor_that_crashes_fails_all_requests_until_a_better_module_comes() {
+    check_load_failure("crashes_in_its_constructor", "SIGABRT");
+}
+
+#[test]
+fn an_on_load_that_never_returns_fails_all_requests_until_a_better_module_comes() {
+    check_load_failure("hangs_in_on_load", "wasn't loaded within 1500 ms");
+}
+
+#[test]
+fn an_on_load_that_leaves_a_thread_running_is_refused_with_the_mend() {
+    check_load_failure("leaves_a_thread_in_on_load", "set `execution` to `spawn`");
+}
+
+#[test]
+fn a_module_that_lacks_a_symbol_fails_no_other() {
+    let site = site_of(AUTHOR, json!({}));
+    install(&site, "lacking@v1", "libfezz_attempts.so", json!({}));
+    let host = Host::start(site);
+    assert!([404, 503].contains(&host.get("/rpc/lacking").status));
+    assert_eq!(host.get("/rpc/forked/pid").status, 200);
+}
+
+#[test]
+fn editions_that_could_not_be_loaded_are_forgotten_when_a_newer_one_comes() {
+    const EDITIONS: usize = 4;
+    let host = Host::start(site_of(HARMFUL, json!({"env": {"HARM": "refuses_to_load"}})));
+    let folders = std::fs::read_dir(host.site.root().join(".modules")).unwrap();
+    let folder = folders.flatten().next().unwrap().path();
+    let kept = || {
+        let files = std::fs::read_dir(&folder).unwrap().flatten();
+        files.filter(|file| file.path().extension().is_some_and(|end| end == "so")).count()
+    };
+    let module = std::fs::read(binary(HARMFUL)).unwrap();
+    let file = host.site.function("forked@v1").join(HARMFUL);
+    for edition in 1..=EDITIONS {
+        // What follows an ELF file's own end is nobody's, and makes it another one.
+        std::fs::write(file.with_file_name(".module"), [&module[..], &vec![0; edition]].concat()).unwrap();
+        std::fs::rename(file.with_file_name(".module"), &file).unwrap();
+        wait_for("a try of its own", || {
+            (host.get("/rpc/forked").status == 503 && lines(&host, "serving forked@v1") > edition)
+                .then_some(())
+        });
+        host.get("/rpc/forked");
+    }
+    wait_for("the end of all copies but one", || (kept() == 1).then_some(()));
+}
+
+#[test]
+fn a_new_edition_serves_and_the_old_zygote_goes_with_all_that_waits() {
+    let host = Host::start(site_of(AUTHOR, json!({"spare": 4, "env": {"EDITION": "old"}})));
+    many(host.address, "/rpc/forked/pid", 32);
+    let old = zygote(&host);
+    wait_for("processes that wait", || (!forked(&host).is_empty()).then_some(()));
+    let running = host.client("GET", "/rpc/forked/sleep?ms=1500").begin();
+    host.logged("the function", |line| line["line"] == "sleeping");
+    install(&host.site, "forked@v1", AUTHOR, json!({"spare": 4, "env": {"EDITION": "new"}}));
+    wait_for("the new edition", || (host.get("/rpc/forked/env").text() == "EDITION=new").then_some(()));
+    assert_eq!(Answer::read(running, Instant::now()).text(), "slept");
+    wait_for("the old zygote's end", || (!zygotes(&host).contains(&old)).then_some(()));
+    assert_eq!(zygotes(&host).len(), 1);
+    assert_eq!(lines(&host, "a zygote ended by itself"), 0);
+}
+
+#[test]
+fn a_function_that_is_removed_leaves_no_zygote() {
+    let host = Host::start(site_of(AUTHOR, json!({"spare": 4})));
+    many(host.address, "/rpc/forked/pid", 32);
+    std::fs::remove_dir_all(host.site.function("forked@v1")).unwrap();
+    wait_for("the end of every process", || Some(Census::of(&host)).filter(Census::is_quiet));
+}
+
+#[test]
+fn what_waits_is_told_by_metrics_and_goes_some_seconds_behind_the_last_request() {
+    let host = Host::start(site_of(AUTHOR, json!({"spare": 3})));
+    many(host.address, "/rpc/forked/pid", 32);
+    let zygotes_told = r#"fezz_zygotes{function="forked@v1"}"#;
+    assert!(host.metric(zygotes_told) == 1.0 && (1.0..=3.0).contains(&spare(&host)), "{}", spare(&host));
+    let begun = Instant::now();
+    wait_for("the end of those who wait", || (spare(&host) == 0.0).then_some(()));
+    assert!(begun.elapsed() > Duration::from_secs(5), "{:?}", begun.elapsed());
+    wait_for("their end", || forked(&host).is_empty().then_some(()));
+    assert_eq!((host.metric(zygotes_told), zygotes(&host).len()), (1.0, 1));
+}
+
+#[test]
+fn without_spare_no_process_waits() {
+    let host = Host::start(site_of(AUTHOR, json!({"spare": 0})));
+    many(host.address, "/rpc/forked/pid", 100);
+    wait_for("the end of every forked process", || forked(&host).is_empty().then_some(()));
+    assert_eq!(spare(&host), 0.0);
+}
+
+#[test]
+fn what_all_functions_have_together_is_bounded() {
+    let site = site_of(AUTHOR, json!({"spare": 8}));
+    install(&site, "other@v1", AUTHOR, json!({"spare": 8}));
+    let host = Host::with_flags(site, &["--spare-total", "3"]);
+    many(host.address, "/rpc/forked/pid", 64);
+    many(host.address, "/rpc/other/pid", 64);
+    let other = r#"fezz_spare_processes{function="other@v1"}"#;
+    let all = spare(&host) + host.metric(other);
+    assert!((1.0..=3.0).contains(&all), "{all}");
+    wait_for("no more than are told", || (forked(&host).len() <= 3).then_some(()));
+}
+
+#[test]
+fn sigterm_finishes_what_runs_leaves_nothing_and_exits_0() {
+    each_host(
+        || site_of(AUTHOR, json!({"spare": 4})),
+        &[],
+        |mut host| {
+            many(host.address, "/rpc/forked/pid", 16);
+            let running = host.client("GET", "/rpc/forked/sleep?ms=600").begin();
+            host.logged("the function", |line| line["line"] == "sleeping");
+            host.signal(Signal::TERM);
+            assert_eq!(Answer::read(running, Instant::now()).text(), "slept");
+            assert_eq!(host.ended().code(), Some(0));
+            wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+        },
+    );
+}
+
+#[test]
+fn thousands_of_requests_leave_no_process_no_descriptor_and_no_zombie() {
+    const REQUESTS: usize = 3000;
+    let host = Host::start(site_of(AUTHOR, json!({"spare": 4})));
+    many(host.address, "/rpc/forked/pid", REQUESTS / 10);
+    let (before, pids) = (Census::at_rest(&host), zygotes(&host));
+    let told: BTreeSet<String> =
+        many(host.address, "/rpc/forked/pid", REQUESTS).iter().map(Answer::text).collect();
+    assert_eq!(told, BTreeSet::from(["1".to_owned()]), "each is the first in a namespace of its own");
+    Census::wait_for_at_most(&before, &host);
+    wait_for("no zombie", || (crate::harness::zombies(&host) == 0).then_some(()));
+    assert_eq!(zygotes(&host), pids);
+}

@@ -55,13 +55,18 @@ fn report(output: &Output) -> Value {
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
-/// The verdict on each of `ids` is `verdict`.
+/// The verdict on each of `ids` is `verdict`, under every executor that was checked.
 fn assert_verdict(report: &Value, verdict: &str, ids: &[&str]) {
     let attempts = report["attempts"].as_array().unwrap();
     for id in ids {
-        let row = attempts.iter().find(|row| row["id"] == *id).unwrap();
-        assert_eq!(row["verdict"], verdict, "{row}");
+        let rows: Vec<&Value> = attempts.iter().filter(|row| row["id"] == *id).collect();
+        assert_eq!(rows.len(), executors(report).len(), "{id}");
+        rows.iter().for_each(|row| assert_eq!(row["verdict"], verdict, "{row}"));
     }
+}
+
+fn executors(report: &Value) -> &[Value] {
+    report["executors"].as_array().unwrap()
 }
 
 /// What takes no privilege, and nothing that a machine might lack.
@@ -85,15 +90,48 @@ const OPEN_TO_ALL: [&str; 17] = [
     "leave-file-in-tmp",
 ];
 
+/// The same among the processes of one function, which a wrapper puts into one PID namespace.
+const OPEN_TO_SIBLINGS: [&str; 10] = [
+    "kill-siblings",
+    "kill-siblings-threads",
+    "kill-siblings-by-tkill",
+    "kill-siblings-by-pidfd",
+    "kill-own-group",
+    "trace-siblings",
+    "read-siblings-memory",
+    "write-siblings-memory",
+    "take-siblings-descriptor",
+    "fork-as-scoped-zygote",
+];
+
+/// What belongs to a process, which no request shares with another: held even without a jail.
+const HELD_BY_A_PROCESS_EACH: [&str; 10] = [
+    "leave-variable",
+    "leave-environment-variable",
+    "leave-descriptor",
+    "leave-flags-of-descriptors",
+    "leave-umask",
+    "leave-working-folder",
+    "leave-priority",
+    "leave-signal-mask",
+    "leave-signal-handler",
+    "inherited-descriptors",
+];
+
 fn fails_without_a_jail(user: User) {
     let site = installed();
     let output = check(&site, user, &["--format", "json", "--jail", "off"]);
     let report = report(&output);
     assert_eq!(output.status.code(), Some(1));
     assert_verdict(&report, "worked", &OPEN_TO_ALL);
-    let counts = &report["counts"];
-    assert!(counts["worked"].as_u64() > counts["held"].as_u64(), "{counts}");
-    assert_eq!(counts["unclear"], 0, "{report:#}");
+    assert_verdict(&report, "worked", &OPEN_TO_SIBLINGS);
+    assert_verdict(&report, "held", &HELD_BY_A_PROCESS_EACH);
+    for executor in executors(&report) {
+        let counts = &executor["counts"];
+        assert!(counts["worked"].as_u64() > counts["held"].as_u64(), "{counts}");
+        assert_eq!(counts["unclear"], 0, "{report:#}");
+    }
+    assert_eq!(executors(&report)[1]["separation"], "nothing");
     assert_eq!(std::fs::read_dir(site.root().join("tmp")).unwrap().count(), 0, "something was left");
 }
 
@@ -113,8 +151,10 @@ fn holds_in_part_through_bwrap(user: User) {
     }
     let site = installed();
     let wrapper = site.root().join("bwrap-fezz-runner");
+    // A zygote would keep what the wrapper makes for all of its requests.
+    let executor = ["--executor", "spawn"];
     let flags = ["--format", "json", "--jail", "off", "--runner", wrapper.to_str().unwrap()];
-    let output = check(&site, user, &flags);
+    let output = check(&site, user, &[&flags[..], &executor].concat());
     let report = report(&output);
     assert_eq!(output.status.code(), Some(1), "it has no filter of system calls");
     // All that the wrapper's README promises.
@@ -127,7 +167,7 @@ fn holds_in_part_through_bwrap(user: User) {
     );
     assert_verdict(&report, "held", &["effective-capabilities", "bounding-capabilities", "leave-daemon"]);
     assert_verdict(&report, "worked", &["clone", "memory-file", "execute-runner", "shared-memory"]);
-    assert_eq!(report["counts"]["unclear"], 0, "{report:#}");
+    assert_eq!(executors(&report)[0]["counts"]["unclear"], 0, "{report:#}");
 }
 
 #[test]
@@ -140,8 +180,9 @@ fn through_bwrap_the_same_is_held_for_an_ordinary_user() {
     holds_in_part_through_bwrap(User::Ordinary);
 }
 
-/// Nothing works inside, and all that is open to everybody outside is held.
-fn everything_is_held(user: User, flags: &[&str]) {
+/// Nothing works inside, and all that is open to everybody outside is held, under each executor; forked processes are kept
+/// apart by `separation`.
+fn everything_is_held(user: User, flags: &[&str], separation: &str) {
     let site = installed();
     let wrapper = site.root().join("bwrap-fezz-runner");
     let flags: Vec<&str> = flags
@@ -156,17 +197,24 @@ fn everything_is_held(user: User, flags: &[&str]) {
     assert!(bad.is_empty(), "{bad:#?}");
     assert_eq!(output.status.code(), Some(0));
     assert_verdict(&report, "held", &OPEN_TO_ALL);
-    assert!(report["counts"]["held"].as_u64().unwrap() > 290, "{}", report["counts"]);
+    assert_verdict(&report, "held", &OPEN_TO_SIBLINGS);
+    assert_verdict(&report, "held", &HELD_BY_A_PROCESS_EACH);
+    let [spawn, fork] = executors(&report) else { panic!("{report:#}") };
+    assert_eq!([&spawn["execution"], &fork["execution"]], ["spawn", "fork"]);
+    assert_eq!(fork["separation"], separation);
+    for executor in [spawn, fork] {
+        assert!(executor["counts"]["held"].as_u64().unwrap() > 310, "{executor}");
+    }
 }
 
 #[test]
 fn the_strict_jail_is_the_default_and_holds_every_attempt() {
-    everything_is_held(User::Own, &[]);
+    everything_is_held(User::Own, &[], "PID namespaces");
 }
 
 #[test]
 fn the_strict_jail_holds_every_attempt_for_an_ordinary_user() {
-    everything_is_held(User::Ordinary, &["--jail", "strict"]);
+    everything_is_held(User::Ordinary, &["--jail", "strict"], "PID namespaces");
 }
 
 #[test]
@@ -174,40 +222,82 @@ fn the_inner_jail_within_bwrap_holds_every_attempt() {
     if Command::new("bwrap").arg("--version").output().is_err() {
         return skip("bwrap isn't installed: apt-get install bubblewrap");
     }
-    everything_is_held(User::Own, &["--runner", "bwrap-fezz-runner"]);
-    everything_is_held(User::Ordinary, &["--runner", "bwrap-fezz-runner"]);
+    everything_is_held(User::Own, &["--runner", "bwrap-fezz-runner"], "Landlock scopes");
+    everything_is_held(User::Ordinary, &["--runner", "bwrap-fezz-runner"], "Landlock scopes");
 }
 
 #[test]
 fn what_is_held_inside_works_outside() {
     let site = installed();
-    let verdicts = |jail: &str| -> HashMap<String, String> {
+    let verdicts = |jail: &str| -> HashMap<[String; 2], Value> {
         let report = report(&check(&site, User::Own, &["--format", "json", "--jail", jail]));
-        let row = |row: &Value| (row["id"].as_str().unwrap().into(), row["verdict"].as_str().unwrap().into());
+        let word = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
+        let row = |row: &Value| ([word(row, "execution"), word(row, "id")], row["verdict"].clone());
         report["attempts"].as_array().unwrap().iter().map(row).collect()
     };
     let (inside, outside) = (verdicts("strict"), verdicts("off"));
-    let both = inside.iter().filter(|(id, verdict)| *verdict == "held" && outside[*id] == "worked");
-    assert!(both.count() > 240, "{outside:?}");
+    let both = inside.iter().filter(|(row, verdict)| **verdict == "held" && outside[*row] == "worked");
+    let (forked, spawned): (Vec<_>, Vec<_>) = both.partition(|([execution, _], _)| execution == "fork");
+    assert!(forked.len() > 250 && spawned.len() > 250, "{outside:?}");
 }
 
 #[test]
 fn text_and_json_have_the_same_counts() {
     let site = installed();
-    let counts = report(&check(&site, User::Own, &["--format", "json", "--jail", "off", "--only", "files"]));
-    let counts = counts["counts"].clone();
+    let report = report(&check(&site, User::Own, &["--format", "json", "--jail", "off", "--only", "files"]));
     let text = check(&site, User::Own, &["--jail", "off", "--only", "files"]).stdout;
     let text = String::from_utf8(text).unwrap();
-    let number = |key: &str| counts[key].as_u64().unwrap();
-    let expected = format!(
-        "{} attempts: {} held, {} worked, {} not tried",
-        number("attempts"),
-        number("held"),
-        number("worked"),
-        number("not_tried")
+    let counts = |at: usize| {
+        let number = |key: &str| executors(&report)[at]["counts"][key].as_u64().unwrap();
+        let (held, worked, not_tried) = (number("held"), number("worked"), number("not_tried"));
+        format!("{} attempts: {held} held, {worked} worked, {not_tried} not tried", number("attempts"))
+    };
+    let expected = [format!("spawn: {}", counts(0)), format!("fork, kept apart by nothing: {}", counts(1))];
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[lines.len() - 2..], expected);
+    assert!(text.contains("WORKED     both "), "{text}");
+}
+
+#[test]
+fn an_executor_that_is_named_is_checked_alone() {
+    let site = installed();
+    for executor in ["spawn", "fork"] {
+        let flags = ["--format", "json", "--attempt", "kill-own-group", "--executor", executor];
+        let report = report(&check(&site, User::Own, &flags));
+        assert_eq!(executors(&report).len(), 1, "{report:#}");
+        assert_eq!(report["attempts"][0]["execution"], executor);
+        assert_eq!(report["attempts"].as_array().unwrap().len(), 1, "{report:#}");
+    }
+}
+
+/// A wrapper may leave no way to keep forked processes apart: the functions that want it then don't run.
+#[test]
+fn where_nothing_can_be_forked_spawn_is_checked_and_the_reason_given() {
+    let site = installed();
+    let runner = site.root().join("fezz-runner");
+    let text = format!(
+        "#!/bin/sh\ncase $* in *--zygote*) echo no scopes here >&2; exit 77;; esac\nexec {} \"$@\"\n",
+        runner.display()
     );
-    assert_eq!(text.lines().last(), Some(expected.as_str()));
-    assert!(text.contains("WORKED"), "{text}");
+    let wrapper = site.script("no-fork", &text);
+    let flags = ["--jail", "strict", "--runner", wrapper.to_str().unwrap(), "--attempt", "write-tmp"];
+    let output = check(&site, User::Own, &flags);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("held       spawn  write-tmp"), "{text}");
+    assert!(text.contains("not tried  fork   write-tmp") && text.contains("no scopes here"), "{text}");
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let alone = check(&site, User::Own, &[&flags[..], &["--executor", "fork"]].concat());
+    assert_eq!(alone.status.code(), Some(1), "a check that tried nothing has shown nothing");
+}
+
+#[test]
+fn what_needs_a_scratch_is_tried_under_spawn_alone_and_that_is_said() {
+    let site = installed();
+    let text = check(&site, User::Own, &["--attempt", "scratch-bomb"]).stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("held       spawn  scratch-bomb"), "{text}");
+    assert!(text.contains("not tried  fork   scratch-bomb"), "{text}");
+    assert!(text.contains("a scratch goes with spawn alone"), "{text}");
 }
 
 #[test]

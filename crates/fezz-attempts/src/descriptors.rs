@@ -17,12 +17,17 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     }),
 ];
 
-/// Beyond the standard three there is the response's pipe, and nothing else.
-fn inherited(_: &Params<'_>) -> Found {
+/// Beyond the standard three there is the response's pipe, and nothing else; to a forked process the request came by it,
+/// too, which makes it a socket.
+fn inherited(params: &Params<'_>) -> Found {
+    let is_forked = params.text("execution") == "fork";
     let open: Vec<(i32, u32)> = (3..1024).filter_map(|at| Some((at, kind(at)?))).collect();
     match open[..] {
         [] => Found::Refused("none is open".to_owned()),
         [(at, libc::S_IFIFO)] => Found::Refused(format!("only {at}, a pipe for the response")),
+        [(at, libc::S_IFSOCK)] if is_forked => {
+            Found::Refused(format!("only {at}, a socket for request and response"))
+        }
         _ => Found::Worked(format!("open are {}", listed(&open))),
     }
 }

@@ -25,6 +25,7 @@ mod privileges;
 mod processes;
 mod procfs;
 mod resources;
+mod siblings;
 mod signals;
 mod state;
 mod tracing;
@@ -53,6 +54,7 @@ const ATTEMPTS: &[&[Attempt]] = &[
     privileges::ATTEMPTS,
     ipc::ATTEMPTS,
     processes::ATTEMPTS,
+    siblings::ATTEMPTS,
     devices::ATTEMPTS,
     resources::ATTEMPTS,
     state::ATTEMPTS,

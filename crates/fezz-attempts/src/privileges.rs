@@ -3,7 +3,7 @@
 use crate::Attempt;
 use crate::found::Found;
 use crate::params::Params;
-use crate::probe::{Probe, probes};
+use crate::probe::{Probe, judge, probes};
 use crate::sys;
 use std::io;
 
@@ -38,6 +38,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         Err(error) => Found::Refused(format!("prctl: {}", sys::name(&error))),
     }),
     ("become-dumpable", |_| Found::achieved("prctl", prctl(libc::PR_SET_DUMPABLE, 1, 0))),
+    ("regain-capability", |_| Found::achieved("capset", regain())),
+    ("use-regained-capability", |_| use_regained()),
     ("change-securebits", |_| {
         let bits = prctl(libc::PR_GET_SECUREBITS, 0, 0);
         Found::achieved("prctl", bits.and_then(|bits| prctl(libc::PR_SET_SECUREBITS, bits, 0)))
@@ -85,6 +87,31 @@ fn has_any(set: &str, has: impl Fn(usize) -> io::Result<usize>) -> Found {
         Some(which) => Found::Worked(format!("{set}: capability {which}, and perhaps more")),
         None => Found::Refused(format!("no {set} capability")),
     }
+}
+
+/// A zygote keeps CAP_SYS_ADMIN in its user namespace, to make PID namespaces.
+fn regain() -> io::Result<usize> {
+    const SYS_ADMIN: u32 = 1 << 21;
+    let header = [0x2008_0522_u32, 0];
+    let sets = [SYS_ADMIN, SYS_ADMIN, 0, 0, 0, 0];
+    sys::call(libc::SYS_capset, &[sys::at(&header), sys::at(&sets)])
+}
+
+/// What is to be had by it, in this process alone. A kind of file system that doesn't exist is ENODEV behind the check of
+/// rights, a descriptor that isn't open EBADF.
+fn use_regained() -> Found {
+    if let Err(error) = regain() {
+        return Found::Refused(format!("capset: {}", sys::name(&error)));
+    }
+    let mount = [sys::at(c"none"), sys::at(c"/"), sys::at(c"fezz-none"), 0, 0];
+    let uses = [
+        ("unshare", sys::call(libc::SYS_unshare, &[libc::CLONE_NEWNS as usize])),
+        ("setns", sys::call(libc::SYS_setns, &[sys::NO_FD, libc::CLONE_NEWPID as usize])),
+        ("mount", sys::call(libc::SYS_mount, &mount)),
+    ];
+    let worked = uses.into_iter().map(|(call, answer)| judge(call, answer));
+    let mut worked = worked.filter(|found| matches!(found, Found::Worked(_)));
+    worked.next().unwrap_or_else(|| Found::Refused("unshare, setns and mount are of no use".to_owned()))
 }
 
 /// The user for files alone. It answers the one before, whatever it did: so a second call tells.

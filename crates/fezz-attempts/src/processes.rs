@@ -147,9 +147,10 @@ fn pointers(arguments: &[&CStr]) -> Vec<usize> {
     arguments.iter().map(|argument| sys::at(*argument)).chain([0]).collect()
 }
 
-/// The runner's private descriptor is the only pipe beyond the standard three.
+/// The runner's private descriptor is the only pipe beyond the standard three, or the only socket.
 fn respond_by_stdout() {
-    if let Some(response) = (3..1024).find(|at| descriptors::kind(*at) == Some(libc::S_IFIFO)) {
+    let is_it = |at: &i32| [Some(libc::S_IFIFO), Some(libc::S_IFSOCK)].contains(&descriptors::kind(*at));
+    if let Some(response) = (3..1024).find(is_it) {
         sys::call(libc::SYS_dup3, &[response as usize, 1, 0]).ok();
     }
 }

@@ -86,7 +86,7 @@ fn fork_bomb(params: &Params<'_>) -> Found {
 fn thread_bomb(params: &Params<'_>) -> Found {
     const BEYOND: usize = 32;
     const STACK_BYTES: usize = 64 * 1024;
-    let limit = params.number("threads");
+    let limit = params.number("threads_counted");
     let mut threads = 1;
     let mut stopped = None;
     while threads < limit + BEYOND {

@@ -1,6 +1,7 @@
 //! State between requests: a first request leaves something, a second looks for it, a third takes it away.
 
 use crate::Attempt;
+use crate::descriptors;
 use crate::found::Found;
 use crate::ipc::{CREATE, REMOVE};
 use crate::params::Params;
@@ -8,11 +9,19 @@ use crate::sys;
 use std::ffi::CString;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("leave-variable", |params| step(params, &Variable)),
+    ("leave-variable", |params| step(params, &VARIABLE)),
+    ("leave-environment-variable", |params| step(params, &ENVIRONMENT)),
+    ("leave-descriptor", |params| step(params, &DESCRIPTOR)),
+    ("leave-flags-of-descriptors", |params| step(params, &FLAGS)),
+    ("leave-umask", |params| step(params, &UMASK)),
+    ("leave-working-folder", |params| step(params, &FOLDER)),
+    ("leave-priority", |params| step(params, &PRIORITY)),
+    ("leave-signal-mask", |params| step(params, &SIGNAL_MASK)),
+    ("leave-signal-handler", |params| step(params, &SIGNAL_HANDLER)),
     ("leave-file-in-tmp", |params| step(params, &File("/tmp", params))),
     ("leave-file-in-shared-folder", |params| step(params, &File("/dev/shm", params))),
     ("leave-shared-memory", |params| step(params, &SharedMemory(params))),
@@ -40,23 +49,122 @@ fn step(params: &Params<'_>, place: &impl Place) -> Found {
     }
 }
 
-struct Variable;
+/// What a process has for itself: it is gone with it, if the next one isn't this one, nor shares it.
+struct Own {
+    leave: fn() -> io::Result<()>,
+    is_there: fn() -> io::Result<bool>,
+}
 
-static VARIABLE: AtomicBool = AtomicBool::new(false);
-
-impl Place for Variable {
+impl Place for Own {
     fn leave(&self) -> io::Result<()> {
-        VARIABLE.store(true, Ordering::SeqCst);
-        Ok(())
+        (self.leave)()
     }
 
     fn look(&self) -> io::Result<()> {
-        if VARIABLE.load(Ordering::SeqCst) { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ENOENT)) }
+        if (self.is_there)()? { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ENOENT)) }
     }
 
     fn remove(&self) -> io::Result<()> {
         Ok(())
     }
+}
+
+static LEFT: AtomicBool = AtomicBool::new(false);
+
+const VARIABLE: Own = Own {
+    leave: || {
+        LEFT.store(true, Ordering::SeqCst);
+        Ok(())
+    },
+    is_there: || Ok(LEFT.load(Ordering::SeqCst)),
+};
+
+const ENVIRONMENT: Own = Own {
+    leave: || {
+        // SAFETY: nobody else reads the environment, for there is one thread.
+        unsafe { std::env::set_var("FEZZ_LEFT", "1") };
+        Ok(())
+    },
+    is_there: || Ok(std::env::var_os("FEZZ_LEFT").is_some()),
+};
+
+/// A number that nothing else gets, since the lowest free one is given.
+const HIGH: usize = 40;
+
+const DESCRIPTOR: Own = Own {
+    leave: || sys::call(libc::SYS_dup3, &[2, HIGH, 0]).map(drop),
+    is_there: || Ok(descriptors::kind(HIGH as i32).is_some()),
+};
+
+/// Of what is open here and in the next process, if that is one and the same file description (open(2)).
+const FLAGS: Own = Own {
+    leave: || {
+        let flags = (libc::O_APPEND | libc::O_NONBLOCK) as usize;
+        let set =
+            open_descriptors().map(|at| sys::call(libc::SYS_fcntl, &[at, libc::F_SETFL as usize, flags]));
+        set.collect::<io::Result<Vec<_>>>().map(drop)
+    },
+    is_there: || {
+        let has = |at| {
+            let flags = sys::call(libc::SYS_fcntl, &[at, libc::F_GETFL as usize]);
+            flags.is_ok_and(|flags| flags & libc::O_APPEND as usize != 0)
+        };
+        Ok(open_descriptors().any(has))
+    },
+};
+
+fn open_descriptors() -> impl Iterator<Item = usize> {
+    (0..1024).filter(|at| descriptors::kind(*at).is_some()).map(|at| at as usize)
+}
+
+const MASK: usize = 0o123;
+
+const UMASK: Own = Own {
+    leave: || sys::call(libc::SYS_umask, &[MASK]).map(drop),
+    is_there: || sys::call(libc::SYS_umask, &[MASK]).map(|mask| mask == MASK),
+};
+
+const FOLDER: Own = Own {
+    leave: || std::env::set_current_dir("/usr"),
+    is_there: || std::env::current_dir().map(|folder| folder == Path::new("/usr")),
+};
+
+const PRIORITY: Own = Own {
+    leave: || {
+        const LOWEST: usize = 19;
+        sys::call(libc::SYS_setpriority, &[libc::PRIO_PROCESS as usize, 0, LOWEST]).map(drop)
+    },
+    // What the kernel returns is 20 less the value (getpriority(2)).
+    is_there: || Ok(sys::call(libc::SYS_getpriority, &[libc::PRIO_PROCESS as usize, 0])? == 1),
+};
+
+/// The mask that holds `SIGUSR2` alone.
+const USER_SIGNAL: u64 = 1 << (libc::SIGUSR2 - 1);
+
+const SIGNAL_MASK: Own = Own {
+    leave: || signal_mask(&USER_SIGNAL).map(drop),
+    is_there: || signal_mask(&0).map(|mask| mask & USER_SIGNAL != 0),
+};
+
+/// Blocks what is in `more`, and says what was blocked before.
+fn signal_mask(more: &u64) -> io::Result<u64> {
+    let mut before = 0_u64;
+    let arguments = [libc::SIG_BLOCK as usize, sys::at(more), sys::at_mut(&mut before), size_of_val(more)];
+    sys::call(libc::SYS_rt_sigprocmask, &arguments).map(|_| before)
+}
+
+const SIGNAL_HANDLER: Own = Own {
+    leave: || {
+        ignore_user_signal();
+        Ok(())
+    },
+    is_there: || Ok(ignore_user_signal() == libc::SIG_IGN),
+};
+
+/// Returns what was done with it before.
+fn ignore_user_signal() -> libc::sighandler_t {
+    // SAFETY: SIG_IGN is a disposition, not a function that could run.
+    unsafe { libc::signal(libc::SIGUSR2, libc::SIG_IGN) }
 }
 
 struct File<'a>(&'a str, &'a Params<'a>);

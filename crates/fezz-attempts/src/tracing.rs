@@ -57,7 +57,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
 ];
 
 /// Between here and an address that no process has: behind the check of rights there is nothing but EFAULT.
-fn transfer(pid: usize, number: libc::c_long) -> io::Result<usize> {
+pub(crate) fn transfer(pid: usize, number: libc::c_long) -> io::Result<usize> {
     let byte = [0_u8];
     let (here, there) = ([sys::at(&byte), 1], [NOWHERE, 1]);
     match sys::call(number, &[pid, sys::at(&here), 1, sys::at(&there), 1, 0]) {
@@ -66,7 +66,7 @@ fn transfer(pid: usize, number: libc::c_long) -> io::Result<usize> {
     }
 }
 
-fn open_memory(pid: usize, flags: i32) -> io::Result<usize> {
+pub(crate) fn open_memory(pid: usize, flags: i32) -> io::Result<usize> {
     let path = CString::new(format!("/proc/{pid}/mem"))?;
     files::open(&path, flags).map(|_| 0)
 }

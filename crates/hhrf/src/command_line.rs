@@ -1,5 +1,6 @@
 //! The command line of `hhrf`, which is its manual too.
 
+use crate::catalogue::Execution;
 use crate::check_jail::Selection;
 use crate::check_jail::report::Format;
 use crate::settings::Layer;
@@ -29,8 +30,8 @@ pub struct CommandLine {
 pub enum Command {
     /// Try what a jail must hold, by real attempts to escape through the configured runner, and print what came of each
     ///
-    /// It takes the flags and variables of the host, so that what is checked is what serves; but it serves a root of
-    /// its own, on a port of its own, to itself alone. Below TMPDIR it needs a folder from which modules can be loaded.
+    /// Under each executor, for a manifest may choose either. It takes the flags and variables of the host, so that what
+    /// is checked is what serves; but it serves a root of its own, on a port of its own, to itself alone. Below TMPDIR it needs a folder from which modules can be loaded.
     ///
     /// No attempt does lasting harm where it works, to root either: it can be run with no jail at all, to see that it
     /// fails.
@@ -63,6 +64,10 @@ pub struct CheckJail {
     #[arg(long, value_name = "ID", conflicts_with = "only")]
     pub attempt: Option<String>,
 
+    /// Only under one executor, whatever --execution says [default: under each]
+    #[arg(long, value_enum)]
+    pub executor: Option<Execution>,
+
     /// The host's settings.
     #[command(flatten)]
     pub settings: Layer,
@@ -71,6 +76,6 @@ pub struct CheckJail {
 impl CheckJail {
     /// Which attempts are asked for.
     pub fn selection(&self) -> Selection {
-        Selection { group: self.only.clone(), attempt: self.attempt.clone() }
+        Selection { group: self.only.clone(), attempt: self.attempt.clone(), executor: self.executor }
     }
 }

@@ -83,6 +83,19 @@ pub enum Execution {
     Fork,
 }
 
+impl Execution {
+    /// Every executor.
+    pub const ALL: [Self; 2] = [Self::Spawn, Self::Fork];
+
+    /// The word in a manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Spawn => "spawn",
+            Self::Fork => "fork",
+        }
+    }
+}
+
 /// What one request, and all of them together, may take. Each has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -1,5 +1,7 @@
 //! What an attempt is, before it is made.
 
+use crate::catalogue::Execution;
+
 /// One attempt to do what a jail forbids.
 #[derive(Debug)]
 pub struct Attempt {
@@ -17,7 +19,7 @@ pub struct Attempt {
     pub needs: Option<&'static str>,
 }
 
-/// The manifests of the attempts, each a function of its own.
+/// The manifests of the attempts: with each executor, a function of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Variant {
     /// Nothing is granted.
@@ -39,14 +41,20 @@ impl Variant {
         matches!(self, Self::Network | Self::Scratch)
     }
 
-    /// The function's id.
-    pub fn function(self) -> &'static str {
-        match self {
+    /// Whether an executor grants what the manifest asks for: forked processes would share a folder.
+    pub fn goes_with(self, execution: Execution) -> bool {
+        (self, execution) != (Self::Scratch, Execution::Fork)
+    }
+
+    /// The id of the function with this manifest and executor.
+    pub fn function(self, execution: Execution) -> String {
+        let name = match self {
             Self::Plain => "attempts",
             Self::Brief => "attempts-brief",
             Self::Network => "attempts-network",
             Self::Scratch => "attempts-scratch",
-        }
+        };
+        format!("{name}-{}", execution.as_str())
     }
 }
 

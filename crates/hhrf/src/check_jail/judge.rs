@@ -119,6 +119,10 @@ fn without_word(attempt: &Attempt, answer: &Answer, reason: String) -> Judgement
         Expected::NotReplaced if matches!(kind, "invalid_response" | "runner_failed" | "module_failed") => {
             Verdict::Worked
         }
+        // Of a forked process the host knows that it ran, whatever it exits by; the module itself never exits.
+        Expected::NotReplaced if kind == "function_crashed" && reason.contains("exited with status") => {
+            Verdict::Worked
+        }
         _ => Verdict::Unclear,
     };
     let observed = match (verdict, attempt.expected) {
@@ -165,5 +169,7 @@ mod tests {
         check(Expected::Ended, 504, "deadline_exceeded", "", Verdict::Held);
         check(Expected::RefusedToOldCalls, 502, "function_crashed", fault, Verdict::NotTried);
         check(Expected::NotReplaced, 502, "invalid_response", "", Verdict::Worked);
+        check(Expected::NotReplaced, 502, "function_crashed", "exited with status 127", Verdict::Worked);
+        check(Expected::Refused, 502, "function_crashed", "exited with status 127", Verdict::Unclear);
     }
 }

@@ -1,10 +1,10 @@
 //! `hhrf check-jail`: an operator's acceptance test of their own machine, runner and jail. A hostile module, shipped
 //! with the host, tries to leave its jail, one attempt a request, on the road of every request: catalogue, executor,
-//! runner.
+//! runner. Under each executor, since each manifest chooses one.
 //!
 //! 1. [`secret`]: the host's environment gets something to be found in it.
-//! 2. [`site`]: a root with the module, under several manifests. [`baits`]: what an attempt is to reach, [`sockets`]
-//!    and a [`victim`] among it.
+//! 2. [`site`]: a root with the module, under several manifests, each for every executor. [`baits`]: what an attempt is
+//!    to reach, [`sockets`] and a [`victim`] among it.
 //! 3. [`attempts`] is the list, [`attempt`] what each is. `run` makes them, one after the other, by [`client`].
 //! 4. [`judge`] says what came of one: by the module's word, the host's log, and what the baits and [`census`] saw.
 //!    [`machine`] knows what this machine hasn't got.

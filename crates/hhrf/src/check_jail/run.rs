@@ -8,15 +8,16 @@ use super::client::{self, Answer};
 use super::judge::{Evidence, Judgement, Verdict, judge};
 use super::machine::Machine;
 use super::report::{Checked, Report, Row};
-use super::site::{MEMORY_BYTES, SCRATCH_BYTES, Site, SiteError, THREADS};
+use super::site::{MEMORY_BYTES, SCRATCH_BYTES, SPARE, Site, SiteError, THREADS, threads_counted};
 use crate::catalogue::store::StoreError;
-use crate::catalogue::{Catalogue, CatalogueError, ModuleStore};
+use crate::catalogue::{Catalogue, CatalogueError, Execution, ModuleStore};
 use crate::children::Children;
 use crate::host::Host;
 use crate::jail::{Jail, JailError};
 use crate::log::CollectedLog;
 use crate::run::{Listeners, run};
 use crate::settings::{HostLimits, Rpc, Settings};
+use fezz_wire::control::Separation;
 use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -33,6 +34,8 @@ pub struct Selection {
     pub group: Option<String>,
     /// One alone.
     pub attempt: Option<String>,
+    /// Those under one executor; each manifest chooses its own, so that both are of concern.
+    pub executor: Option<Execution>,
 }
 
 /// Why there is no report.
@@ -87,6 +90,16 @@ pub enum CheckError {
         /// What the host logged, the runner's own words among it.
         reason: String,
     },
+    /// The function ran, and failed at nothing: what it fails at afterwards would show nothing.
+    #[error("the function `{function}`, which attempted nothing, didn't answer ({kind}): {reason}")]
+    NotReady {
+        /// Its id.
+        function: String,
+        /// The host's word.
+        kind: String,
+        /// What the host logged.
+        reason: String,
+    },
     /// The module is another.
     #[error("that isn't the module of the attempts: name `libfezz_attempts.so` by --module")]
     OtherModule,
@@ -126,15 +139,25 @@ pub async fn check_jail(
     let settings = settings_for(&site, settings);
     let checked = Checked::new(&settings);
     let logged_bytes_max = settings.limits.stderr_bytes;
-    let (address, stop, served) = serve(settings, children, jail).await?;
+    let served = serve(settings, children, jail).await?;
     let machine = Machine::look();
-    let mut check =
-        Check { site: &site, baits, machine, log, address, logged_bytes_max, not_to_be_had: HashMap::new() };
-    let rows = check.make_all(&selected).await;
+    let (host, address) = (Arc::clone(&served.host), served.address);
+    let mut check = Check {
+        site: &site,
+        baits,
+        machine,
+        log,
+        host,
+        address,
+        logged_bytes_max,
+        not_to_be_had: HashMap::new(),
+    };
+    let rows = check.make_all(&selected, selection.executor).await;
+    let separation = check.separation();
     // The host drains: it has nothing to finish but processes that are ending.
-    stop.send(()).ok();
-    served.await.ok();
-    Ok(Report::new(checked, rows?))
+    served.stop.send(()).ok();
+    served.end.await.ok();
+    Ok(Report::new(checked, separation, rows?))
 }
 
 type Selected = Vec<(&'static Group, &'static Attempt)>;
@@ -173,12 +196,17 @@ fn settings_for(site: &Site, settings: Settings) -> Settings {
     }
 }
 
-/// Starts the host: where it listens, what stops it, and its end.
-async fn serve(
-    settings: Settings,
-    children: Arc<Children>,
-    jail: Jail,
-) -> Result<(SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>), CheckError> {
+/// A host under way.
+struct Served {
+    host: Arc<Host>,
+    /// Where it listens.
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    end: tokio::task::JoinHandle<()>,
+}
+
+/// Starts the host.
+async fn serve(settings: Settings, children: Arc<Children>, jail: Jail) -> Result<Served, CheckError> {
     let store = ModuleStore::open(&settings.modules)?;
     let catalogue = Catalogue::load(&settings.root, &store, &Catalogue::default())?;
     if let Some(refusal) = catalogue.refusals().first() {
@@ -188,12 +216,13 @@ async fn serve(
     let address = main.local_addr().map_err(CheckError::Listen)?;
     let host = Arc::new(Host::new(settings, store, catalogue, children, jail));
     let (stop, stopped) = oneshot::channel();
-    let served = tokio::spawn(async move {
+    let serving = Arc::clone(&host);
+    let end = tokio::spawn(async move {
         // Stopped, or dropped: either is the end.
         let shutdown = async { stopped.await.unwrap_or_default() };
-        run(host, Listeners { main, admin: None }, shutdown, std::future::pending()).await;
+        run(serving, Listeners { main, admin: None }, shutdown, std::future::pending()).await;
     });
-    Ok((address, stop, served))
+    Ok(Served { host, address, stop, end })
 }
 
 /// What the module says to a request that attempts nothing.
@@ -216,52 +245,85 @@ struct Check<'a> {
     baits: Baits,
     machine: Machine,
     log: &'a CollectedLog,
+    host: Arc<Host>,
     address: SocketAddr,
     logged_bytes_max: usize,
-    /// Why functions with these manifests don't run here: Landlock knows no ports before Linux 6.7, and a wrapper may
-    /// give no scratch. A jail that can't grant something fails closed.
-    not_to_be_had: HashMap<&'static str, String>,
+    /// Why these functions don't run here: Landlock knows no ports before Linux 6.7 and keeps no processes apart before
+    /// 6.12, and a wrapper may give no scratch. A jail that can't grant something fails closed.
+    not_to_be_had: HashMap<String, String>,
 }
 
 impl Check<'_> {
-    async fn make_all(&mut self, selected: &Selected) -> Result<Vec<Row>, CheckError> {
-        // Where a function can't run, nothing is held.
-        for attempt in &READY {
-            let said = match self.ask(attempt, "").await {
-                Err(CheckError::NeverRan { kind, reason, .. })
-                    if attempt.variant.is_granted_something() && kind == "jail_failed" =>
-                {
-                    self.not_to_be_had.insert(attempt.variant.function(), reason);
-                    continue;
-                }
-                answer => answer?.body,
-            };
-            if said != READY_ANSWER {
-                return Err(CheckError::OtherModule);
-            }
-        }
+    /// Under one executor after the other.
+    async fn make_all(
+        &mut self,
+        selected: &Selected,
+        executor: Option<Execution>,
+    ) -> Result<Vec<Row>, CheckError> {
         let mut rows = Vec::new();
-        for (group, attempt) in selected {
-            let Judgement { verdict, observed } = self.make(attempt).await?;
-            let &&Attempt { id, tries, expected, .. } = attempt;
-            rows.push(Row { group: group.name, id, tries, expected: expected.words(), observed, verdict });
+        for execution in Execution::ALL.into_iter().filter(|one| executor.is_none_or(|named| named == *one)) {
+            self.make_ready(execution).await?;
+            for (group, attempt) in selected {
+                let Judgement { verdict, observed } = self.make(attempt, execution).await?;
+                let &&Attempt { id, tries, expected, .. } = attempt;
+                let (group, expected) = (group.name, expected.words());
+                rows.push(Row { execution, group, id, tries, expected, observed, verdict });
+            }
         }
         Ok(rows)
     }
 
-    async fn make(&mut self, attempt: &'static Attempt) -> Result<Judgement, CheckError> {
+    /// Where a function can't run, nothing is held.
+    async fn make_ready(&mut self, execution: Execution) -> Result<(), CheckError> {
+        for attempt in READY.iter().filter(|attempt| attempt.variant.goes_with(execution)) {
+            let may_fail = attempt.variant.is_granted_something() || execution == Execution::Fork;
+            let said = match self.ask(attempt, execution, "").await {
+                Err(CheckError::NeverRan { kind, reason, .. }) if may_fail && kind == "jail_failed" => {
+                    self.not_to_be_had.insert(attempt.variant.function(execution), reason);
+                    continue;
+                }
+                answer => answer?,
+            };
+            match said.status {
+                200 if said.body == READY_ANSWER => {}
+                200 => return Err(CheckError::OtherModule),
+                _ => {
+                    let function = attempt.variant.function(execution);
+                    return Err(CheckError::NotReady { function, kind: said.kind, reason: self.log.words() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What keeps forked processes apart, whatever their manifest; `None` where none was forked.
+    fn separation(&self) -> Option<Separation> {
+        let name = format!("{}@v1", Variant::Plain.function(Execution::Fork));
+        let catalogue = self.host.catalogue.load();
+        catalogue.by_name(&name).and_then(|function| self.host.executors.separation(function))
+    }
+
+    async fn make(
+        &mut self,
+        attempt: &'static Attempt,
+        execution: Execution,
+    ) -> Result<Judgement, CheckError> {
+        if !attempt.variant.goes_with(execution) {
+            let observed = format!("a scratch goes with {} alone", Execution::Spawn.as_str());
+            return Ok(Judgement { verdict: Verdict::NotTried, observed });
+        }
         if let Some(path) = attempt.needs.filter(|path| !self.machine.has_file(path)) {
             let observed = format!("this machine has no {path}");
             return Ok(Judgement { verdict: Verdict::NotTried, observed });
         }
-        if let Some(reason) = self.not_to_be_had.get(attempt.variant.function()) {
+        if let Some(reason) = self.not_to_be_had.get(&attempt.variant.function(execution)) {
             let observed = format!("no function is granted that here: {reason}");
             return Ok(Judgement { verdict: Verdict::NotTried, observed });
         }
         self.log.clear();
         let answer = match attempt.expected {
-            Expected::NothingFound => self.in_three_steps(attempt).await?,
-            _ => self.ask(attempt, "").await?,
+            Expected::NothingFound => self.in_three_steps(attempt, execution).await?,
+            _ => self.ask(attempt, execution, "").await?,
         };
         let mut seen = self.baits.reached()?;
         if attempt.expected == Expected::NothingLeft {
@@ -277,22 +339,42 @@ impl Check<'_> {
         Ok(judgement)
     }
 
-    /// One request leaves, one looks, one tidies up. What can't be left can't be found.
-    async fn in_three_steps(&self, attempt: &'static Attempt) -> Result<Answer, CheckError> {
-        let left = self.ask(attempt, "leave").await?;
-        if !left.body.starts_with(br#"{"result":"worked""#) {
+    /// One request leaves, others look, one tidies up. What can't be left can't be found.
+    async fn in_three_steps(
+        &self,
+        attempt: &'static Attempt,
+        execution: Execution,
+    ) -> Result<Answer, CheckError> {
+        let left = self.ask(attempt, execution, "leave").await?;
+        if !has_worked(&left) {
             return Ok(left);
         }
-        let found = self.ask(attempt, "look").await?;
-        self.ask(attempt, "remove").await?;
+        let mut found = self.ask(attempt, execution, "look").await?;
+        // Of the processes that look, the last were started, or forked, after it was left.
+        for _ in 0..SPARE {
+            if has_worked(&found) {
+                break;
+            }
+            found = self.ask(attempt, execution, "look").await?;
+        }
+        self.ask(attempt, execution, "remove").await?;
         Ok(found)
     }
 
-    async fn ask(&self, attempt: &'static Attempt, step: &str) -> Result<Answer, CheckError> {
-        let path = format!("/rpc/{}@v1/{}", attempt.variant.function(), attempt.call.unwrap_or(attempt.id));
+    async fn ask(
+        &self,
+        attempt: &'static Attempt,
+        execution: Execution,
+        step: &str,
+    ) -> Result<Answer, CheckError> {
+        let (function, call) = (attempt.variant.function(execution), attempt.call.unwrap_or(attempt.id));
+        let path = format!("/rpc/{function}@v1/{call}");
         let own = format!(
-            "other_function={}\nmemory_bytes={MEMORY_BYTES}\nthreads={THREADS}\nscratch_bytes={SCRATCH_BYTES}\nstep={step}\n",
-            self.site.other_function().display()
+            "other_function={}\nexecution={}\nmemory_bytes={MEMORY_BYTES}\nthreads={THREADS}\nthreads_counted={}\n\
+             scratch_bytes={SCRATCH_BYTES}\nstep={step}\n",
+            self.site.other_function().display(),
+            execution.as_str(),
+            threads_counted(execution),
         );
         let answer = client::post(self.address, &path, attempt.id, &(self.baits.lines() + &own)).await;
         let answer = answer.map_err(|source| CheckError::NoAnswer { attempt: attempt.id, source })?;
@@ -308,4 +390,9 @@ impl Check<'_> {
             _ => Ok(answer),
         }
     }
+}
+
+/// By the module's word.
+fn has_worked(answer: &Answer) -> bool {
+    answer.body.starts_with(br#"{"result":"worked""#)
 }

@@ -1,6 +1,8 @@
-//! A root for the check: the module, installed once for each manifest.
+//! A root for the check: the module, installed once for each manifest and executor.
 
 use super::attempt::Variant;
+use crate::catalogue::Execution;
+use crate::execute::fork::children_max;
 use serde_json::{Value, json};
 use std::fs;
 use std::io;
@@ -14,8 +16,14 @@ const MODULE: &str = "libfezz_attempts.so";
 
 /// What the memory bombs are measured by: little, so that a machine without a jail bears them.
 pub const MEMORY_BYTES: u64 = 64 << 20;
-/// What the thread bomb is measured by.
+/// What the bomb of processes is measured by.
 pub const THREADS: u64 = 16;
+
+/// Requests come one after the other.
+const CONCURRENCY: u32 = 1;
+
+/// Processes that wait: when one of them gets its request, and makes its attempt, another is there.
+pub const SPARE: u32 = 2;
 
 /// What the disk bomb is measured by.
 pub const SCRATCH_BYTES: u64 = 1 << 20;
@@ -76,7 +84,15 @@ impl Site {
 
     /// Another function's file, as seen from the first.
     pub fn other_function(&self) -> PathBuf {
-        function_folder(self.root(), Variant::Network).join("fezz.json")
+        function_folder(self.root(), Variant::Network, Execution::Spawn).join("fezz.json")
+    }
+}
+
+/// What the thread bomb is measured by: the kernel counts the threads of all children of a zygote together.
+pub fn threads_counted(execution: Execution) -> u64 {
+    match execution {
+        Execution::Spawn => THREADS,
+        Execution::Fork => THREADS * children_max(CONCURRENCY, SPARE),
     }
 }
 
@@ -105,29 +121,32 @@ fn fill(module: &Path, parent: &Path) -> io::Result<Site> {
     let folder = tempfile::Builder::new().prefix("hhrf-check-jail-").tempdir_in(parent)?;
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(FOR_ALL))?;
     let granted = TcpListener::bind("127.0.0.1:0")?;
-    for variant in Variant::ALL {
-        let function = function_folder(folder.path(), variant);
+    let all =
+        Variant::ALL.into_iter().flat_map(|variant| Execution::ALL.map(|execution| (variant, execution)));
+    for (variant, execution) in all.filter(|(variant, execution)| variant.goes_with(*execution)) {
+        let function = function_folder(folder.path(), variant, execution);
         fs::create_dir_all(&function)?;
         fs::copy(module, function.join(MODULE))?;
         fs::set_permissions(function.join(MODULE), PermissionsExt::from_mode(FOR_ALL))?;
-        let manifest = manifest(variant, granted.local_addr()?.port());
+        let manifest = manifest(variant, execution, granted.local_addr()?.port());
         fs::write(function.join("fezz.json"), manifest.to_string())?;
     }
     Ok(Site { folder, _granted: granted })
 }
 
-fn function_folder(root: &Path, variant: Variant) -> PathBuf {
-    root.join("functions").join(format!("{}@v1", variant.function()))
+fn function_folder(root: &Path, variant: Variant, execution: Execution) -> PathBuf {
+    root.join("functions").join(format!("{}@v1", variant.function(execution)))
 }
 
-fn manifest(variant: Variant, granted_port: u16) -> Value {
+fn manifest(variant: Variant, execution: Execution, granted_port: u16) -> Value {
     let mut manifest = json!({
-        "id": variant.function(), "version": "v1", "entry": MODULE, "routes": [],
-        "limits": {"memory_bytes": MEMORY_BYTES, "threads": THREADS},
+        "id": variant.function(execution), "version": "v1", "entry": MODULE, "routes": [],
+        "execution": execution, "spare": SPARE,
+        "limits": {"memory_bytes": MEMORY_BYTES, "threads": THREADS, "concurrency": CONCURRENCY},
     });
     match variant {
         Variant::Plain => {}
-        Variant::Brief => manifest["timeout_ms"] = json!(1500),
+        Variant::Brief => manifest["timeout_ms"] = json!(1000),
         Variant::Scratch => manifest["limits"]["scratch_bytes"] = json!(SCRATCH_BYTES),
         Variant::Network => manifest["network"] = json!({"connect": [granted_port]}),
     }

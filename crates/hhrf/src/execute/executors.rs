@@ -8,6 +8,7 @@ use super::start::Starter;
 use crate::admit::AdmittedRequest;
 use crate::catalogue::{Catalogue, Execution, Function};
 use crate::settings::Settings;
+use fezz_wire::control::Separation;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,11 @@ impl Executors {
     pub fn ahead(&self, function: &Arc<Function>) -> Ahead {
         let (children, zygotes) = self.fork.count(function);
         Ahead { idle: children + self.spawn.count(function), zygotes }
+    }
+
+    /// What keeps the forked processes of a function apart; `None` before there was one.
+    pub fn separation(&self, function: &Arc<Function>) -> Option<Separation> {
+        self.fork.separation(function)
     }
 
     /// Ends what processes leave behind, beside and between requests, for ever.

@@ -12,6 +12,7 @@ mod privileges;
 mod processes;
 mod procfs;
 mod resources;
+mod siblings;
 mod signals;
 mod state;
 mod tracing;
@@ -43,6 +44,7 @@ pub const GROUPS: &[Group] = &[
     Group { name: "kernel", attempts: kernel::ATTEMPTS },
     Group { name: "ipc", attempts: ipc::ATTEMPTS },
     Group { name: "processes", attempts: processes::ATTEMPTS },
+    Group { name: "siblings", attempts: siblings::ATTEMPTS },
     Group { name: "devices", attempts: devices::ATTEMPTS },
     #[cfg(target_arch = "x86_64")]
     Group { name: "x86", attempts: x86::ATTEMPTS },

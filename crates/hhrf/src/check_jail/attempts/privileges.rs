@@ -18,6 +18,11 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("new-privileges", "find itself without no_new_privs"),
     Attempt::new("dumpable", "find itself open to debuggers and core files"),
     Attempt::new("become-dumpable", "open itself to debuggers and core files"),
+    Attempt::new("regain-capability", "get the capability that a zygote keeps"),
+    Attempt::new(
+        "use-regained-capability",
+        "mount, or change namespaces, by the capability that a zygote keeps",
+    ),
     Attempt::new("change-securebits", "change how capabilities are given"),
     Attempt::new("raise-limits-by-setrlimit", "raise a limit by setrlimit"),
     Attempt::new("raise-limits-by-prlimit", "raise a limit by prlimit"),

@@ -5,7 +5,11 @@ use crate::check_jail::attempt::{Attempt, Expected, Variant};
 /// In the order of the report.
 pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("fork-bomb", "start more processes than it may have threads").expected(Expected::Bounded),
-    Attempt::new("thread-bomb", "start more threads than `limits.threads`").expected(Expected::Bounded),
+    Attempt::new(
+        "thread-bomb",
+        "start more threads than `limits.threads`, under `fork` times a zygote's children",
+    )
+    .expected(Expected::Bounded),
     Attempt::new("private-memory", "use more memory than `limits.memory_bytes`").expected(Expected::Bounded),
     Attempt::new("shared-memory", "use more memory that it could share").expected(Expected::Bounded),
     Attempt::new("memory-in-memory-file", "use more memory, as a file in memory").expected(Expected::Bounded),

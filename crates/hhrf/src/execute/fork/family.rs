@@ -9,6 +9,7 @@ use crate::execute::Failure;
 use crate::execute::back_off::BackOff;
 use crate::execute::spare::{Demand, Spares};
 use crate::execute::start::Starter;
+use fezz_wire::control::Separation;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,6 +40,8 @@ struct State {
     is_retired: bool,
     /// Zygotes that have been started and aren't gone.
     zygotes: usize,
+    /// As the newest zygote said.
+    separation: Option<Separation>,
 }
 
 #[derive(Debug)]
@@ -62,6 +65,11 @@ const ZYGOTE_IDLE_MAX: Duration = Duration::from_secs(60);
 const FORKS_MAX: u64 = 100_000;
 const AGE_MAX: Duration = Duration::from_secs(600);
 
+/// How many children a function has at most: those who wait, those who serve, and as many on their way out.
+pub fn children_max(concurrency: u32, spare_max: u32) -> u64 {
+    2 * (u64::from(concurrency) + u64::from(spare_max))
+}
+
 impl Family {
     pub(super) fn new(
         function: Arc<Function>,
@@ -69,8 +77,7 @@ impl Family {
         spares: Spares,
         spare_max: u32,
     ) -> Self {
-        // Those who wait, those who serve, and as many on their way out.
-        let children = 2 * (u64::from(function.limits.concurrency) + u64::from(spare_max));
+        let children = children_max(function.limits.concurrency, spare_max);
         let state = State {
             phase: Phase::Asleep,
             idle: VecDeque::new(),
@@ -79,6 +86,7 @@ impl Family {
             is_renewing: false,
             is_retired: false,
             zygotes: 0,
+            separation: None,
         };
         Self { function, starter, spares, children, state: Mutex::new(state), news: watch::Sender::new(()) }
     }
@@ -187,6 +195,11 @@ impl Family {
         (state.idle.len(), state.zygotes)
     }
 
+    /// What keeps its children apart; `None` before there is a zygote.
+    pub(super) fn separation(&self) -> Option<Separation> {
+        self.lock().separation
+    }
+
     async fn start(self: Arc<Self>) {
         let started = self.start_keeper().await;
         let mut state = self.lock();
@@ -226,6 +239,7 @@ impl Family {
         match Keeper::start(&self.starter, &self.function, self.children).await {
             Ok((keeper, separation)) => {
                 tracing::debug!(function = self.function.name(), ?separation, "a zygote is ready");
+                self.lock().separation = Some(separation);
                 Ok(keeper)
             }
             Err(failure) => {

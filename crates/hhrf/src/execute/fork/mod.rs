@@ -1,9 +1,9 @@
 //! The `fork` executor: each request gets a process that is forked for it from one that has the module loaded, the
 //! function's zygote (`fezz-runner --zygote`).
 //!
-//! [`family`] has a function's zygote and the children that wait ahead of their requests; [`exchange`] is one request with
-//! one [`child`]. [`keeper`] starts, watches and ends a [`zygote`], to which orders go and from which reports come;
-//! [`fates`] is what is known of its children. [`load`] is why there is no zygote.
+//! `family` has a function's zygote and the children that wait ahead of their requests; `exchange` is one request with
+//! one `child`. `keeper` starts, watches and ends a `zygote`, to which orders go and from which reports come; `fates` is
+//! what is known of its children. [`load`] is why there is no zygote.
 
 mod child;
 mod exchange;
@@ -13,6 +13,8 @@ mod keeper;
 pub mod load;
 mod zygote;
 
+pub use family::children_max;
+
 use super::per_function::PerFunction;
 use super::spare::Spares;
 use super::start::Starter;
@@ -21,6 +23,7 @@ use crate::admit::AdmittedRequest;
 use crate::catalogue::{Catalogue, Function};
 use exchange::Exchange;
 use family::Family;
+use fezz_wire::control::Separation;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,6 +95,11 @@ impl Fork {
     /// How many children of a function wait, and how many zygotes it has.
     pub fn count(&self, function: &Arc<Function>) -> (usize, usize) {
         self.families.get(function).map_or((0, 0), |family| family.count())
+    }
+
+    /// What keeps the processes of a function apart; `None` before there was one.
+    pub fn separation(&self, function: &Arc<Function>) -> Option<Separation> {
+        self.families.get(function).and_then(|family| family.separation())
     }
 
     fn family(&self, function: &Arc<Function>) -> Arc<Family> {

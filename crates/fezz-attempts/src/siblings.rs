@@ -1,0 +1,185 @@
+//! Processes that serve the same function: the parent, which under `fork` is the zygote, and whoever else has that parent.
+//! The host itself is left out.
+//!
+//! Where processes can be seen, those are meant alone, and get no signal but 0, which only asks whether one could be
+//! sent. Where none can be seen, every number near is tried: within a jail.
+
+use crate::Attempt;
+use crate::descriptors;
+use crate::files;
+use crate::found::Found;
+use crate::params::Params;
+use crate::processes::child;
+use crate::sys;
+use crate::tracing::{open_memory, transfer};
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::fd::AsRawFd;
+
+pub(crate) const ATTEMPTS: &[Attempt] = &[
+    ("kill-siblings", |params| {
+        let signal = signal();
+        with_any(params, |pid| sys::call(libc::SYS_kill, &[pid, signal]))
+    }),
+    ("kill-siblings-groups", |params| {
+        let signal = signal();
+        with_any(params, |pid| sys::call(libc::SYS_kill, &[pid.wrapping_neg(), signal]))
+    }),
+    ("kill-siblings-threads", |params| {
+        let signal = signal();
+        with_any(params, |pid| sys::call(libc::SYS_tgkill, &[pid, pid, signal]))
+    }),
+    ("kill-siblings-by-tkill", |params| {
+        let signal = signal();
+        with_any(params, |pid| sys::call(libc::SYS_tkill, &[pid, signal]))
+    }),
+    ("kill-siblings-by-pidfd", |params| {
+        with_any(params, |pid| {
+            let sibling = sys::open(libc::SYS_pidfd_open, &[pid, 0])?;
+            sys::call(libc::SYS_pidfd_send_signal, &[sibling.as_raw_fd() as usize, 0, 0, 0])
+        })
+    }),
+    ("kill-own-group", |_| kill_own_group()),
+    ("trace-siblings", |params| {
+        with_any(params, |pid| sys::call(libc::SYS_ptrace, &[libc::PTRACE_SEIZE as usize, pid]))
+    }),
+    ("read-siblings-memory", |params| with_any(params, |pid| transfer(pid, libc::SYS_process_vm_readv))),
+    ("write-siblings-memory", |params| with_any(params, |pid| transfer(pid, libc::SYS_process_vm_writev))),
+    ("open-siblings-memory", |params| with_any(params, |pid| open_memory(pid, libc::O_RDWR))),
+    ("open-siblings-log", |params| {
+        with_any(params, |pid| {
+            let path = CString::new(format!("/proc/{pid}/fd/2"))?;
+            files::open(&path, libc::O_WRONLY | libc::O_NONBLOCK).map(|_| 0)
+        })
+    }),
+    ("take-siblings-descriptor", |params| {
+        with_any(params, |pid| {
+            let sibling = sys::open(libc::SYS_pidfd_open, &[pid, 0])?;
+            sys::open(libc::SYS_pidfd_getfd, &[sibling.as_raw_fd() as usize, 2, 0]).map(|_| 0)
+        })
+    }),
+    ("change-siblings-limits", |params| {
+        with_any(params, |pid| {
+            let mut limit = [0_u64; 2];
+            let kind = libc::RLIMIT_CPU as usize;
+            sys::call(libc::SYS_prlimit64, &[pid, kind, 0, sys::at_mut(&mut limit)])?;
+            sys::call(libc::SYS_prlimit64, &[pid, kind, sys::at(&limit), 0])
+        })
+    }),
+    ("change-siblings-priority", |params| {
+        with_any(params, |pid| {
+            // What the kernel returns is 20 less the value (getpriority(2)).
+            const HIGHEST: usize = 20;
+            let which = libc::PRIO_PROCESS as usize;
+            let same = HIGHEST.wrapping_sub(sys::call(libc::SYS_getpriority, &[which, pid])?);
+            sys::call(libc::SYS_setpriority, &[which, pid, same])
+        })
+    }),
+    // To the bit as a zygote does it, where it may make PID namespaces, and where not.
+    ("fork-as-zygote", |_| fork_told(libc::CLONE_NEWPID)),
+    ("fork-as-scoped-zygote", |_| fork_told(0)),
+    ("forge-reports", |_| forge_reports()),
+];
+
+/// A function that is the first in its PID namespace can hit nobody but a sibling who shouldn't be in sight.
+fn signal() -> usize {
+    if std::process::id() == 1 { libc::SIGKILL as usize } else { 0 }
+}
+
+/// Whether it works with any of them.
+fn with_any(params: &Params<'_>, act: impl Fn(usize) -> io::Result<usize>) -> Found {
+    let relatives = relatives(params.number("host"));
+    let mut refusals = Vec::new();
+    for pid in &relatives {
+        match act(*pid) {
+            Ok(_) => return Found::Worked(format!("process {pid}")),
+            Err(error) => refusals.push(sys::name(&error)),
+        }
+    }
+    refusals.sort_unstable();
+    refusals.dedup();
+    Found::Refused(format!("{} processes: {}", relatives.len(), refusals.join(", ")))
+}
+
+fn relatives(host: usize) -> Vec<usize> {
+    let (own, parent) = (std::process::id() as usize, std::os::unix::process::parent_id() as usize);
+    let seen: Vec<usize> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    let mut relatives = match seen[..] {
+        [] => {
+            const MANY: usize = 1024;
+            const NEAR: usize = 64;
+            let near = |pid: usize| pid.saturating_sub(NEAR)..=pid + NEAR;
+            (1..=MANY).chain(near(own)).chain(near(parent)).collect()
+        }
+        _ => seen
+            .into_iter()
+            .filter(|pid| *pid == parent || parent_of(*pid) == Some(parent))
+            .collect::<Vec<_>>(),
+    };
+    relatives.sort_unstable();
+    relatives.dedup();
+    relatives.retain(|pid| ![0, own, host].contains(pid));
+    relatives
+}
+
+/// The second field behind the name, which is in parentheses (proc(5)).
+fn parent_of(pid: usize) -> Option<usize> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// To signal one's own group takes no number, and so no sight of those in it: it may be the one that the process was born
+/// in, outside of its PID namespace.
+fn kill_own_group() -> Found {
+    match sys::call(libc::SYS_getpgrp, &[]) {
+        // A first process ignores its own SIGKILL (pid_namespaces(7)).
+        Ok(0) if std::process::id() == 1 => Found::achieved(
+            "kill(0, SIGKILL), the group is another namespace's",
+            sys::call(libc::SYS_kill, &[0, libc::SIGKILL as usize]),
+        ),
+        _ => Found::achieved("kill(0, 0)", sys::call(libc::SYS_kill, &[0, 0])),
+    }
+}
+
+fn fork_told(namespace: i32) -> Found {
+    let flags = namespace | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD;
+    child("clone", sys::call(libc::SYS_clone, &[flags as usize, 0, 0, 0, 0]))
+}
+
+/// Whoever has a zygote's socket to the host can say that a sibling has ended (`fezz_wire::control`). It is the only one
+/// that keeps records apart; the other, over which the response goes, is a stream.
+fn forge_reports() -> Found {
+    let sockets: Vec<i32> = (0..1024).filter(|at| descriptors::kind(*at) == Some(libc::S_IFSOCK)).collect();
+    for socket in &sockets {
+        let mut kind = [0_i32];
+        let mut length = [size_of_val(&kind) as u32];
+        let option = [
+            *socket as usize,
+            libc::SOL_SOCKET as usize,
+            libc::SO_TYPE as usize,
+            sys::at_mut(&mut kind),
+            sys::at_mut(&mut length),
+        ];
+        match sys::call(libc::SYS_getsockopt, &option) {
+            Ok(_) if kind != [libc::SOCK_SEQPACKET] => {}
+            // It would find a stream unmoved; by an empty packet the host takes the zygote for gone.
+            Err(_) if sockets.len() == 1 => {
+                sys::call(libc::SYS_sendto, &[*socket as usize, 0, 0, 0, 0, 0]).ok();
+            }
+            _ => {
+                let report = fezz_wire::control::Report::Ended { child: u64::MAX, status: 0 }.encode();
+                let packet = [*socket as usize, sys::at(&report), report.len(), 0, 0, 0];
+                return Found::achieved(
+                    &format!("send to socket {socket}"),
+                    sys::call(libc::SYS_sendto, &packet),
+                );
+            }
+        }
+    }
+    Found::Refused(format!("{} sockets, none takes records", sockets.len()))
+}

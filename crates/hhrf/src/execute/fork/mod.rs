@@ -49,8 +49,10 @@ impl Fork {
     /// Executes the request. When this is dropped, because the client went away, the process is killed; in any case the
     /// places are given back when it is gone, not before.
     pub async fn execute(&self, request: AdmittedRequest) -> Outcome {
-        /// A child that waited can be gone, killed by the kernel for instance; one after the other won't be.
-        const ATTEMPTS: usize = 3;
+        /// A child that waited can be gone, killed by the kernel for instance; one after the other is where the zygote is
+        /// gone, which a busy host hears of some milliseconds later. Then there is another one: the pauses, each twice as
+        /// long as the one before, are an eighth of a second together.
+        const ATTEMPTS: u32 = 8;
         const PAUSE: Duration = Duration::from_millis(1);
         let family = self.family(&request.function);
         family.begin();
@@ -67,7 +69,7 @@ impl Fork {
                 Err((error, _)) if attempt == ATTEMPTS => return Err(Failure::NotStarted(error)),
                 Err((_, again)) => request = *again,
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(PAUSE * (1 << (attempt - 1))).await;
         }
         Err(Failure::Host)
     }

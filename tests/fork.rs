@@ -203,6 +203,23 @@ fn a_zygote_that_is_killed_is_replaced_and_others_go_on() {
 }
 
 #[test]
+fn a_zygote_whose_processes_crash_again_and_again_is_renewed() {
+    let site = Site::new();
+    site.harm("aborts", json!({"execution": "fork", "spare": 4}));
+    let host = Host::start(site);
+    host.get("/rpc/aborts");
+    let first = zygote(&host);
+    // A few more than what makes it old, for those that were forked before.
+    for answer in many(host.address, "/rpc/aborts", 110) {
+        assert_eq!(answer.outcome(), (502, "function_crashed"));
+    }
+    wait_for("another zygote", || {
+        host.get("/rpc/aborts");
+        zygotes(&host).iter().all(|zygote| *zygote != first).then_some(())
+    });
+}
+
+#[test]
 fn a_request_that_comes_as_its_zygote_is_killed_is_lost_or_served_and_no_other_is() {
     // Each sooner than the one before has proven itself: so that the next comes ever later.
     const KILLS: usize = 4;

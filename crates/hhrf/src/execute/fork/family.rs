@@ -60,11 +60,6 @@ enum Phase {
 /// A zygote is kept for longer than its children: it costs one process's memory, and to start one some milliseconds.
 const ZYGOTE_IDLE_MAX: Duration = Duration::from_secs(60);
 
-/// All children of a zygote have its addresses and its keys of hash tables: so that what is learnt of one is of little
-/// use with the next, or for long.
-const FORKS_MAX: u64 = 100_000;
-const AGE_MAX: Duration = Duration::from_secs(600);
-
 /// How many children a function has at most: those who wait, those who serve, and as many on their way out.
 pub fn children_max(concurrency: u32, spare_max: u32) -> u64 {
     2 * (u64::from(concurrency) + u64::from(spare_max))
@@ -157,8 +152,7 @@ impl Family {
             let Ok(child) = zygote.order() else { break };
             state.idle.push_back(Idle { child, _permit: permit });
         }
-        let (forks, age) = zygote.age();
-        if !state.is_renewing && (forks > FORKS_MAX || age > AGE_MAX) {
+        if !state.is_renewing && zygote.is_old() {
             state.is_renewing = true;
             tokio::spawn(Arc::clone(self).renew());
         }
@@ -265,7 +259,7 @@ impl Family {
             state.idle.clear();
             let again = match ending {
                 Ending::Retired => None,
-                Ending::Died(_) | Ending::Hung => state.back_off.ended(zygote.age().1),
+                Ending::Died(_) | Ending::Hung => state.back_off.ended(zygote.lived()),
             };
             state.phase = match again {
                 None => Phase::Asleep,

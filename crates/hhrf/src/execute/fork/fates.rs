@@ -2,7 +2,9 @@
 
 use super::child::{Held, Leave};
 use rustix::io::Errno;
+use rustix::process::Signal;
 use std::collections::HashMap;
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -32,6 +34,17 @@ pub(super) enum ChildEnd {
     OutOfMemory,
     /// It was never born.
     NotForked(Errno),
+}
+
+impl ChildEnd {
+    /// Whether a signal ended it that this host hasn't sent.
+    pub(super) fn is_crash(self) -> bool {
+        let signal = match self {
+            Self::Exited(status) => status.signal(),
+            Self::OutOfMemory | Self::NotForked(_) => None,
+        };
+        signal.is_some_and(|signal| signal != Signal::KILL.as_raw())
+    }
 }
 
 /// What comes of waiting for a child's end.

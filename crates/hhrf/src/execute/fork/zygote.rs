@@ -38,6 +38,8 @@ pub(super) struct Zygote {
 struct State {
     fates: Fates,
     ordered: u64,
+    /// Children that were ended by a signal, and not by this host.
+    crashed: u64,
     /// What the socket hasn't taken.
     unsent: VecDeque<Packet>,
     /// How many the kernel had killed for their memory, when that was last asked.
@@ -45,6 +47,14 @@ struct State {
     is_retired: bool,
     is_gone: bool,
 }
+
+/// All children of a zygote have its addresses, its stack canary and its keys of hash tables: so that what is learnt of
+/// one is of little use with the next, or for long.
+const FORKS_MAX: u64 = 100_000;
+const AGE_MAX: Duration = Duration::from_secs(600);
+
+/// Who guesses a stack canary in children that all have the same, byte by byte, crashes some 900 of them.
+const CRASHES_MAX: u64 = 100;
 
 /// An order, and the child's ends of what it is ordered with.
 type Packet = (Order, Option<[OwnedFd; 2]>);
@@ -104,9 +114,15 @@ impl Zygote {
         Ok(Child { handle, socket, stderr: stderr.into() })
     }
 
-    /// How many children were ordered, and how long ago the first could be.
-    pub(super) fn age(&self) -> (u64, Duration) {
-        (self.lock().ordered, self.born.elapsed())
+    /// How long it has lived.
+    pub(super) fn lived(&self) -> Duration {
+        self.born.elapsed()
+    }
+
+    /// Whether another one should take its place.
+    pub(super) fn is_old(&self) -> bool {
+        let state = self.lock();
+        state.ordered > FORKS_MAX || state.crashed > CRASHES_MAX || self.born.elapsed() > AGE_MAX
     }
 
     /// Whether it forks.
@@ -203,7 +219,10 @@ impl Zygote {
                 (child, ChildEnd::NotForked(Errno::from_raw_os_error(error)))
             }
         };
-        let held = self.lock().fates.end(child, end);
+        let mut state = self.lock();
+        state.crashed += u64::from(end.is_crash());
+        let held = state.fates.end(child, end);
+        drop(state);
         if let Some(held) = held {
             held.release();
         }

@@ -324,6 +324,28 @@ fn an_on_load_that_leaves_a_thread_running_is_refused_with_the_mend() {
 }
 
 #[test]
+fn an_on_load_that_leaves_a_descriptor_open_is_refused_with_the_mend() {
+    check_load_failure("leaves_a_pipe_in_on_load", "open them in each request");
+}
+
+#[test]
+fn a_module_that_speaks_for_its_zygote_hurts_its_own_requests_alone() {
+    let site = Site::new();
+    site.harm("reports_what_it_likes_in_on_load", json!({"execution": "fork", "timeout_ms": 2000}));
+    install(&site, "other@v1", AUTHOR, json!({}));
+    let mut host = Host::start(site);
+    for _ in 0..3 {
+        let path = "/rpc/reports_what_it_likes_in_on_load";
+        many(host.address, path, 20);
+        assert_eq!(host.get("/rpc/other/pid").status, 200);
+    }
+    host.logged("the lie", |line| line["message"].as_str().is_some_and(|text| text.contains("a false one")));
+    host.signal(Signal::TERM);
+    assert!(host.ended().success());
+    assert_eq!(Census::of_dead(&host), 0);
+}
+
+#[test]
 fn a_module_that_lacks_a_symbol_fails_no_other() {
     let site = site_of(AUTHOR, json!({}));
     install(&site, "lacking@v1", "libfezz_attempts.so", json!({}));

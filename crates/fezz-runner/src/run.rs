@@ -67,7 +67,7 @@ impl Failure {
             | Self::DieWithParent(_)
             | Self::Timeout(_) => ExitCode::NotConfined,
             Self::Request(_) => ExitCode::BadRequest,
-            Self::Zygote(ZygoteError::Threads) => ExitCode::OnLoadFailed,
+            Self::Zygote(ZygoteError::Threads | ZygoteError::Descriptors { .. }) => ExitCode::OnLoadFailed,
             Self::Zygote(_) => ExitCode::Io,
             Self::Module(ModuleError::NotLoaded { .. }) => ExitCode::ModuleNotLoaded,
             Self::Module(ModuleError::MissingSymbol { .. }) => ExitCode::MissingSymbol,

@@ -48,7 +48,7 @@ fn not_loaded(failure: &LoadFailure) -> Kind {
     match failure {
         LoadFailure::NotStarted(_) => RUNNER_FAILED,
         LoadFailure::TooSlow(_) | LoadFailure::TooLate | LoadFailure::Unstable => MODULE_FAILED,
-        LoadFailure::Left(failure) => match **failure {
+        LoadFailure::Left { cause, .. } => match **cause {
             Failure::NotConfined => JAIL_FAILED,
             Failure::RunnerGaveUp(_) | Failure::RunnerNotExecuted { .. } => RUNNER_FAILED,
             _ => MODULE_FAILED,

@@ -69,8 +69,10 @@ async fn reload(host: &Arc<Host>, known: &Catalogue) {
     match loaded {
         Ok(Ok(catalogue)) => {
             report(&catalogue, known);
+            let catalogue = Arc::new(catalogue);
+            host.catalogue.store(Arc::clone(&catalogue));
+            // Behind that: a request in between would bring the old edition back.
             host.executors.retain(&catalogue);
-            host.catalogue.store(Arc::new(catalogue));
             host.metrics.reloads.inc();
         }
         Ok(Err(error)) => {

@@ -53,6 +53,8 @@ pub struct HostLimits {
     pub spare: u32,
     /// The same, of all functions together.
     pub spare_total: u32,
+    /// Zygotes of functions that have no request.
+    pub zygotes: u32,
     /// Memory for request bodies, of all requests together.
     pub body_memory_bytes: usize,
     /// Memory for responses that are being sent, of all requests together.
@@ -180,6 +182,11 @@ pub struct Layer {
     #[arg(long, env = "HHRF_SPARE_TOTAL", value_name = "N")]
     spare_total: Option<u32>,
 
+    /// Zygotes that are kept for functions without a request, which then wait for up to a minute; beyond them, those that
+    /// waited longest go [default: 128, each of three small processes]
+    #[arg(long, env = "HHRF_ZYGOTES", value_name = "N")]
+    zygotes: Option<u32>,
+
     /// Memory for request bodies, of all requests together [default: 268435456, 25 bodies of
     /// 10 MiB; a quarter is for bodies up to 64 KiB alone]
     #[arg(long, env = "HHRF_BODY_MEMORY_BYTES", value_name = "BYTES")]
@@ -302,6 +309,7 @@ impl Settings {
                 processes: flags.processes.or(file.processes).unwrap_or(256),
                 spare: flags.spare.or(file.spare).unwrap_or(8),
                 spare_total: flags.spare_total.or(file.spare_total).unwrap_or(128),
+                zygotes: flags.zygotes.or(file.zygotes).unwrap_or(128),
                 body_memory_bytes: flags.body_memory_bytes.or(file.body_memory_bytes).unwrap_or(256 << 20),
                 response_memory_bytes: flags
                     .response_memory_bytes

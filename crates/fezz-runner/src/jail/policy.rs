@@ -382,6 +382,8 @@ pub const FORK: &[Allowed] = calls! {
     SYS_kill [0: Test::IsPositive, 1: Test::Is(libc::SIGKILL as u32)] => "a zygote, which ends its children",
     SYS_kill [0: Test::Is(FIRST_PROCESS)] => "what kill(getpid(), ...) is in a child",
     SYS_tgkill [0: Test::Is(FIRST_PROCESS)] => "what abort, raise and pthread_kill are in a child",
+    // By no other signal, and not to take it back.
+    SYS_prctl [0: Test::Is(libc::PR_SET_PDEATHSIG as u32), 1: Test::Is(libc::SIGKILL as u32)] => "a child, which ends with its zygote",
     // Does nothing, but fails where there are other threads (unshare(2)).
     SYS_unshare [0: Test::Is(libc::CLONE_THREAD as u32)] => "a zygote, which must have one thread",
 };
@@ -390,7 +392,6 @@ pub const FORK: &[Allowed] = calls! {
 /// ordinary function, which has none of this nor of [`FORK`].
 pub const SCOPED: &[Allowed] = calls! {
     SYS_clone [0: A_TOLD_PROCESS] => "a zygote's children",
-    SYS_prctl [0: Test::Is(libc::PR_SET_PDEATHSIG as u32)] => "a child, which ends with its zygote",
     SYS_landlock_restrict_self => "a child, which no signal leaves from then on",
     // Its own filter holds it to its own id, which its zygote's can't know. And a signal of the zygote's leaves its
     // Landlock domain as little, without which there is no such zygote.

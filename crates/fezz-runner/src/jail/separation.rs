@@ -11,7 +11,7 @@ use super::{Jail, Mode, syscalls};
 use crate::syscalls::{die_with_parent, exit_now};
 use fezz_wire::control::Separation;
 use landlock::{CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetError, Scope};
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 use rustix::process::{Pid, getpid, getppid};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
@@ -90,6 +90,11 @@ impl Forks {
         }
     }
 
+    /// Whether a descriptor is what children restrict themselves by.
+    pub fn is_scope(&self, descriptor: RawFd) -> bool {
+        self.scope.as_ref().is_some_and(|scope| scope.as_raw_fd() == descriptor)
+    }
+
     /// Which way it is.
     pub fn separation(&self) -> Separation {
         self.separation
@@ -130,10 +135,12 @@ impl Forks {
     pub fn separate(self) -> Result<(), SeparationError> {
         let failed = |step| move |source| SeparationError::Child { step, source };
         if self.separation == Separation::PidNamespace {
-            // Its end is its namespace's, and the zygote's end its own.
+            // Its end is its namespace's.
             let none = CapabilitySet::empty();
             let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
-            return set_capabilities(None, none).map_err(failed("give up capabilities"));
+            set_capabilities(None, none).map_err(failed("give up capabilities"))?;
+            // Where a wrapper has made no PID namespace around the zygote, its end isn't this process's.
+            return die_with_parent().map_err(failed("ask for a signal at the zygote's end"));
         }
         die_with_parent().map_err(failed("ask for a signal at the zygote's end"))?;
         if getppid() != Some(self.zygote) {

@@ -3,7 +3,7 @@
 use crate::channel::ChannelError;
 use crate::syscalls;
 use fezz_wire::control::{BadPacket, Order, RECORD_BYTES, RECORDS_MAX, Report};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, recvmsg, send,
@@ -59,6 +59,10 @@ pub enum ControlError {
 impl Control {
     pub(crate) fn new(socket: OwnedFd) -> Self {
         Self(socket)
+    }
+
+    pub(super) fn is(&self, descriptor: RawFd) -> bool {
+        self.0.as_raw_fd() == descriptor
     }
 
     pub(super) fn close(self) {

@@ -25,6 +25,7 @@ use crate::syscalls;
 use children::Children;
 use control::Received;
 use fezz_wire::control::Report;
+use rustix::fd::RawFd;
 use rustix::io::Errno;
 
 /// What a zygote has; each child gets a copy of it.
@@ -47,6 +48,15 @@ pub enum ZygoteError {
          `execution` to `spawn`"
     )]
     Threads,
+    /// What is open when processes are forked is one and the same in all of them.
+    #[error(
+        "the module's fezz_on_load_v2 left {count} descriptors open, which forked processes would share, with their \
+         offsets, timers and watches: close them there and open them in each request, or set `execution` to `spawn`"
+    )]
+    Descriptors {
+        /// How many.
+        count: usize,
+    },
     /// Signals.
     #[error("failed to hear of the end of forked processes")]
     Signals(#[source] Errno),
@@ -71,6 +81,11 @@ impl Zygote {
         const REQUEST_BYTES: usize = 16 * 1024;
         if !is_single_threaded() {
             return Err(ZygoteError::Threads);
+        }
+        let own = |descriptor: &RawFd| control.is(*descriptor) || forks.is_scope(*descriptor);
+        let count = syscalls::open_files().iter().filter(|descriptor| !own(descriptor)).count();
+        if count > 0 {
+            return Err(ZygoteError::Descriptors { count });
         }
         // Whatever the module did with it: a child's end must interrupt the wait below, and nothing else.
         syscalls::on_signal(libc::SIGCHLD, ignore, 0).map_err(ZygoteError::Signals)?;

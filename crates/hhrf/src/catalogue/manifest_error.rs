@@ -79,7 +79,8 @@ pub enum ManifestError {
     },
     /// Forked processes have their zygote's files.
     #[error(
-        "key `limits.scratch_bytes` goes with `execution` `spawn` alone: forked processes would share the folder; leave one          of them out"
+        "key `limits.scratch_bytes` goes with `execution` `spawn` alone: forked processes would share the folder; leave one of \
+         them out"
     )]
     ForkWithScratch,
     /// An environment variable can't be set.

@@ -40,7 +40,7 @@ impl Executors {
         Self {
             default: settings.execution,
             spawn: Spawn::new(Arc::clone(&starter), spares.clone(), limits.spare),
-            fork: Fork::new(Arc::clone(&starter), spares.clone(), limits.spare),
+            fork: Fork::new(Arc::clone(&starter), spares.clone(), limits.spare, limits.zygotes),
             starter,
             spares,
         }

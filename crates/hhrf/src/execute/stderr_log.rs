@@ -23,6 +23,8 @@ struct Lines {
     /// The request's, where there is one.
     request_id: Option<String>,
     line: Vec<u8>,
+    /// The last line, where there is no request to look under for it.
+    last_words: Option<String>,
     bytes_left: usize,
     dropped_bytes: u64,
 }
@@ -51,7 +53,14 @@ impl StderrLog {
     ) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&pipe, true)?;
         let function = Arc::clone(function);
-        let lines = Lines { function, request_id, line: Vec::new(), bytes_left: bytes_max, dropped_bytes: 0 };
+        let lines = Lines {
+            function,
+            request_id,
+            line: Vec::new(),
+            last_words: None,
+            bytes_left: bytes_max,
+            dropped_bytes: 0,
+        };
         Ok(Self { pipe, lines })
     }
 
@@ -81,10 +90,10 @@ impl StderrLog {
         }
     }
 
-    /// Takes the rest, and says how much of all wasn't logged.
-    pub fn finish(mut self) {
+    /// Takes the rest, and says how much of all wasn't logged. Returns the last line of one that is no request's.
+    pub fn finish(mut self) -> Option<String> {
         self.take_rest();
-        let Lines { function, request_id, dropped_bytes, .. } = self.lines;
+        let Lines { function, request_id, dropped_bytes, last_words, .. } = self.lines;
         if dropped_bytes > 0 {
             tracing::warn!(
                 function = function.name(),
@@ -93,6 +102,7 @@ impl StderrLog {
                 "the function wrote more to stderr than is logged for one request"
             );
         }
+        last_words
     }
 }
 
@@ -131,6 +141,9 @@ impl Lines {
             line = harmless(line),
             "stderr"
         );
+        if self.request_id.is_none() {
+            self.last_words = Some(harmless(line));
+        }
         self.line.clear();
     }
 }

@@ -123,7 +123,7 @@ impl Exchange {
         let limit_bytes = self.memory_limit_bytes;
         match (end, self.response.received_bytes()) {
             (None, _) => Failure::ZygoteEnded,
-            (Some(ChildEnd::NotForked(error)), _) => Failure::NotForked(error.into()),
+            (Some(ChildEnd::NotForked(error)), _) => Failure::NotForked(io::Error::from_raw_os_error(error)),
             (Some(ChildEnd::OutOfMemory), _) => Failure::OutOfMemory { limit_bytes },
             // Exit status 0 says that the runner wrote all that the module gave it.
             (Some(ChildEnd::Exited(status)), bytes @ 1..) if status.success() => {

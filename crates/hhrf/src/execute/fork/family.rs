@@ -37,6 +37,8 @@ struct State {
     demand: Demand,
     back_off: BackOff,
     is_renewing: bool,
+    /// A new zygote couldn't be had; until then that isn't tried again.
+    renew_after: Option<Instant>,
     is_retired: bool,
     /// Zygotes that have been started and aren't gone.
     zygotes: usize,
@@ -79,6 +81,7 @@ impl Family {
             demand: Demand::new(spare_max),
             back_off: BackOff::default(),
             is_renewing: false,
+            renew_after: None,
             is_retired: false,
             zygotes: 0,
             separation: None,
@@ -115,7 +118,7 @@ impl Family {
                         return Ok(Some(child));
                     }
                 }
-                drop(state);
+                // While nobody can retire it.
                 zygote.order().map(Some).map_err(Failure::NotStarted)
             }
             Phase::Broken { failure, until } if Instant::now() < *until => {
@@ -152,7 +155,8 @@ impl Family {
             let Ok(child) = zygote.order() else { break };
             state.idle.push_back(Idle { child, _permit: permit });
         }
-        if !state.is_renewing && zygote.is_old() {
+        let may_renew = !state.is_renewing && state.renew_after.is_none_or(|after| Instant::now() >= after);
+        if may_renew && zygote.is_old() {
             state.is_renewing = true;
             tokio::spawn(Arc::clone(self).renew());
         }
@@ -175,6 +179,18 @@ impl Family {
             }
         }
         !matches!(state.phase, Phase::Asleep) || state.zygotes > 0 || state.demand.idle_for(now).is_zero()
+    }
+
+    /// For how long the function hasn't been called, if it has a zygote that could be given up.
+    pub(super) fn idle_for(&self) -> Option<Duration> {
+        let state = self.lock();
+        let idle_for = state.demand.idle_for(Instant::now());
+        (state.zygotes > 0 && !idle_for.is_zero()).then_some(idle_for)
+    }
+
+    /// Gives up what waits, for others who need it more.
+    pub(super) fn make_room(&self) {
+        self.lock().sleep();
     }
 
     /// The function isn't served any more, but for requests under way.
@@ -216,7 +232,10 @@ impl Family {
         let started = self.start_keeper().await;
         let mut state = self.lock();
         state.is_renewing = false;
-        let Ok(keeper) = started else { return };
+        let Ok(keeper) = started else {
+            state.renew_after = Some(state.back_off.failed());
+            return;
+        };
         if let Phase::Up(old) = &state.phase {
             old.retire();
             state.phase = Phase::Up(Arc::clone(&keeper.zygote));
@@ -258,7 +277,10 @@ impl Family {
         {
             state.idle.clear();
             let again = match ending {
-                Ending::Retired => None,
+                Ending::Retired => {
+                    state.back_off = BackOff::default();
+                    None
+                }
                 Ending::Died(_) | Ending::Hung => state.back_off.ended(zygote.lived()),
             };
             state.phase = match again {
@@ -274,7 +296,9 @@ impl Family {
                 tracing::warn!(function, %status, "a zygote ended by itself; the next request starts another")
             }
             Ending::Died(Err(error)) => tracing::warn!(function, %error, "a zygote is lost"),
-            Ending::Hung => tracing::warn!(function, "a zygote gave no sign of life, and was killed"),
+            Ending::Hung => {
+                tracing::warn!(function, "a zygote gave no sign of life, or a false one, and was killed")
+            }
         }
         self.news.send_replace(());
     }

@@ -1,7 +1,6 @@
 //! What is known of a zygote's children, and who is to hear of their end.
 
 use super::child::{Held, Leave};
-use rustix::io::Errno;
 use rustix::process::Signal;
 use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
@@ -32,8 +31,8 @@ pub(super) enum ChildEnd {
     Exited(ExitStatus),
     /// Killed for its memory.
     OutOfMemory,
-    /// It was never born.
-    NotForked(Errno),
+    /// It was never born: errno(3), as its parent says it, who may say any number.
+    NotForked(i32),
 }
 
 impl ChildEnd {
@@ -60,6 +59,13 @@ pub(super) enum Wait {
 
 /// A child that has answered has nothing left to do but to exit.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
+
+/// A child that was killed is reaped at once, but for much memory, or a machine that hangs.
+const KEPT_AFTER: Duration = Duration::from_secs(10);
+
+/// What no zygote says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Incredible;
 
 impl Fates {
     pub(super) fn is_empty(&self) -> bool {
@@ -104,11 +110,19 @@ impl Fates {
     }
 
     /// A child has ended. Returns what is to be given back.
-    pub(super) fn end(&mut self, child: u64, end: ChildEnd) -> Option<Held> {
-        match self.0.remove(&child)? {
-            Fate::Living | Fate::Ended(_) => {
+    ///
+    /// # Errors
+    ///
+    /// There is no such child, or it has ended already: no zygote says that.
+    pub(super) fn end(&mut self, child: u64, end: ChildEnd) -> Result<Option<Held>, Incredible> {
+        Ok(match self.0.remove(&child).ok_or(Incredible)? {
+            Fate::Living => {
                 self.0.insert(child, Fate::Ended(end));
                 None
+            }
+            ended @ Fate::Ended(_) => {
+                self.0.insert(child, ended);
+                return Err(Incredible);
             }
             Fate::Awaited(waiter) => {
                 // Whoever waited may have gone; and whoever has heard of it needs no entry.
@@ -116,7 +130,14 @@ impl Fates {
                 None
             }
             Fate::Leaving { held, .. } => held,
-        }
+        })
+    }
+
+    /// Whether a child was killed, or should have gone, for so long ago that its zygote can't be one any more.
+    pub(super) fn is_one_kept(&self) -> bool {
+        self.0
+            .values()
+            .any(|fate| matches!(fate, Fate::Leaving { since, .. } if since.elapsed() > KEPT_AFTER))
     }
 
     /// The children that should have gone by themselves, each of which is told once.
@@ -139,5 +160,31 @@ impl Fates {
             _ => None,
         };
         self.0.drain().filter_map(|(_, fate)| held(fate)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_child_ends_twice_or_without_having_been_ordered() {
+        let mut fates = Fates::default();
+        let end = ChildEnd::NotForked(0);
+        assert!(fates.end(1, end).is_err());
+        fates.begin(1);
+        assert!(fates.end(1, end).is_ok_and(|held| held.is_none()));
+        assert!(fates.end(1, end).is_err());
+        assert!(matches!(fates.wait(1), Wait::Over(over) if over == end));
+        assert!(fates.leave(1, Leave::Killed, None).0.is_none() && fates.is_empty());
+        assert!(matches!(fates.wait(1), Wait::Gone));
+    }
+
+    #[test]
+    fn a_crash_is_what_nobody_here_has_done() {
+        let ended = |status| ChildEnd::Exited(ExitStatus::from_raw(status));
+        // A signal's number is the status of whom it ended (wait(2)).
+        assert!(ended(11).is_crash() && !ended(9).is_crash());
+        assert!(!ended(1 << 8).is_crash() && !ChildEnd::OutOfMemory.is_crash());
     }
 }

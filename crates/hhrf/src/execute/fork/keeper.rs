@@ -30,8 +30,15 @@ pub(super) enum Ending {
     Retired,
     /// It ended by itself.
     Died(io::Result<ExitStatus>),
-    /// It gave no sign of life.
+    /// It gave no sign of life, or did what no zygote does.
     Hung,
+}
+
+/// A zygote that is gone.
+struct Ended {
+    status: io::Result<ExitStatus>,
+    /// What it said last.
+    words: Option<String>,
 }
 
 /// A zygote answers in microseconds; on a machine that hangs for so long as a whole, it isn't the zygote's fault, and
@@ -65,7 +72,7 @@ impl Keeper {
             reports = zygote.reports() => reports.and_then(|reports| reports.first().copied()),
             () = process.exited() => None,
             () = sleep(function.timeout) => {
-                keeper.end(None).await.ok();
+                keeper.end(None).await;
                 return Err(LoadFailure::TooSlow(function.timeout));
             }
             never = stderr.follow() => match never {},
@@ -74,7 +81,8 @@ impl Keeper {
             Some(Report::Ready(separation)) => Ok((keeper, separation)),
             _ => {
                 let limit_bytes = function.limits.memory_bytes;
-                Err(LoadFailure::of_end(keeper.end(Some(GRACE)).await, limit_bytes))
+                let Ended { status, words } = keeper.end(Some(GRACE)).await;
+                Err(LoadFailure::of_end(status, words, limit_bytes))
             }
         }
     }
@@ -100,29 +108,32 @@ impl Keeper {
         };
         match ending {
             Ending::Retired => {
-                self.end(Some(GRACE)).await.ok();
+                self.end(Some(GRACE)).await;
                 ending
             }
             Ending::Died(_) => {
-                // What it has reported up to its end still counts.
+                // What it has reported up to its end still counts; no more can be.
+                self.zygote.hang_up();
                 while let Ok(Some(reports)) = timeout(Duration::ZERO, self.zygote.reports()).await {
-                    reports.into_iter().for_each(|report| self.zygote.heed(report));
+                    if self.zygote.heed_all(reports).is_err() {
+                        break;
+                    }
                 }
-                Ending::Died(self.end(Some(GRACE)).await)
+                Ending::Died(self.end(Some(GRACE)).await.status)
             }
             Ending::Hung => {
-                self.end(None).await.ok();
+                self.end(None).await;
                 ending
             }
         }
     }
 
-    async fn end(self, grace: Option<Duration>) -> io::Result<ExitStatus> {
+    async fn end(self, grace: Option<Duration>) -> Ended {
         self.zygote.hang_up();
         let ended = self.process.end(grace).await;
-        self.stderr.finish();
+        let words = self.stderr.finish();
         self.zygote.bury();
-        ended.map(|ended| ended.status)
+        Ended { status: ended.map(|ended| ended.status), words }
     }
 }
 
@@ -131,12 +142,18 @@ async fn watch(zygote: &Zygote, process: &Process) -> Ending {
     loop {
         let pause = match zygote.look() {
             Next::End => return Ending::Retired,
+            Next::Lost => return Ending::Hung,
             Next::Rest => None,
             Next::Send => Some(SEND_AGAIN),
             Next::Watch => Some(LOOK_EVERY),
         };
         if asked.is_some_and(|since| since.elapsed() > HUNG_AFTER) {
-            return Ending::Hung;
+            // Was it this host that hung? Then the answer has long been there.
+            let answer = timeout(Duration::ZERO, zygote.reports()).await.ok().flatten();
+            if answer.is_none_or(|reports| zygote.heed_all(reports).is_err()) {
+                return Ending::Hung;
+            }
+            asked = None;
         }
         // Whether nothing has been heard for so long.
         let silence = async {
@@ -152,7 +169,9 @@ async fn watch(zygote: &Zygote, process: &Process) -> Ending {
             reports = zygote.reports() => match reports {
                 Some(reports) => {
                     asked = None;
-                    reports.into_iter().for_each(|report| zygote.heed(report));
+                    if zygote.heed_all(reports).is_err() {
+                        return Ending::Hung;
+                    }
                 }
                 None => return Ending::Died(Err(io::ErrorKind::UnexpectedEof.into())),
             },

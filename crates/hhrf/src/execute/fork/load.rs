@@ -13,8 +13,14 @@ pub enum LoadFailure {
     #[error("failed to start the zygote")]
     NotStarted(#[source] Arc<io::Error>),
     /// It left before its module was loaded.
-    #[error("the zygote left before its module was loaded")]
-    Left(#[source] Arc<Failure>),
+    #[error("the function can't be loaded: {}", words.as_deref().unwrap_or("it says nothing"))]
+    Left {
+        /// What it said last.
+        words: Option<String>,
+        /// What its end means.
+        #[source]
+        cause: Arc<Failure>,
+    },
     /// It took longer than a request may.
     #[error("the module wasn't loaded within {} ms, the time of a request", .0.as_millis())]
     TooSlow(Duration),
@@ -28,9 +34,13 @@ pub enum LoadFailure {
 
 impl LoadFailure {
     /// What the end of a zygote before its first word means.
-    pub(super) fn of_end(ended: io::Result<ExitStatus>, memory_limit_bytes: u64) -> Self {
+    pub(super) fn of_end(
+        ended: io::Result<ExitStatus>,
+        words: Option<String>,
+        memory_limit_bytes: u64,
+    ) -> Self {
         match ended {
-            Ok(status) => Self::Left(Arc::new(Failure::of_exit(status, memory_limit_bytes))),
+            Ok(status) => Self::Left { words, cause: Arc::new(Failure::of_exit(status, memory_limit_bytes)) },
             Err(error) => Self::NotStarted(Arc::new(error)),
         }
     }

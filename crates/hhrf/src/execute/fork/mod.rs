@@ -33,6 +33,7 @@ pub struct Fork {
     starter: Arc<Starter>,
     spares: Spares,
     spare_default: u32,
+    zygotes_max: usize,
     families: PerFunction<Family>,
 }
 
@@ -41,9 +42,10 @@ struct Member(Arc<Family>);
 
 impl Fork {
     /// Starts zygotes when they are called for; keeps up to `spare_default` children ahead for functions that don't say
-    /// it themselves, as long as there are `spares`.
-    pub fn new(starter: Arc<Starter>, spares: Spares, spare_default: u32) -> Self {
-        Self { starter, spares, spare_default, families: PerFunction::default() }
+    /// it themselves, as long as there are `spares`, and `zygotes_max` zygotes of functions that have no request.
+    pub fn new(starter: Arc<Starter>, spares: Spares, spare_default: u32, zygotes_max: u32) -> Self {
+        let zygotes_max = zygotes_max as usize;
+        Self { starter, spares, spare_default, zygotes_max, families: PerFunction::default() }
     }
 
     /// Executes the request. When this is dropped, because the client went away, the process is killed; in any case the
@@ -74,9 +76,17 @@ impl Fork {
         Err(Failure::Host)
     }
 
-    /// Gives up what isn't needed any more.
+    /// Gives up what isn't needed any more; and where there are too many zygotes, those first that have waited longest.
     pub fn tidy(&self) {
         self.families.retain(|family| family.tidy());
+        let families = self.families.all();
+        let zygotes: usize = families.iter().map(|family| family.count().1).sum();
+        let mut idle: Vec<_> =
+            families.iter().filter_map(|family| Some((family.idle_for()?, family))).collect();
+        idle.sort_by_key(|(idle_for, _)| std::cmp::Reverse(*idle_for));
+        for (_, family) in idle.iter().take(zygotes.saturating_sub(self.zygotes_max)) {
+            family.make_room();
+        }
     }
 
     /// Has functions that aren't served any more end what waits for their requests.

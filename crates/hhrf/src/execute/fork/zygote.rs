@@ -1,7 +1,7 @@
 //! A zygote as the host sees it: orders go out, reports come in, and each child's end is known by its parent's word.
 
 use super::child::{Child, Handle, Held, Leave};
-use super::fates::{ChildEnd, Fates, Wait};
+use super::fates::{ChildEnd, Fates, Incredible, Wait};
 use crate::cgroups::Cgroup;
 use crate::execute::watch::watch;
 use fezz_wire::control::{Order, RECORD_BYTES, RECORDS_MAX, Report};
@@ -42,6 +42,10 @@ struct State {
     crashed: u64,
     /// What the socket hasn't taken.
     unsent: VecDeque<Packet>,
+    /// Since when it takes none of that.
+    blocked_since: Option<Instant>,
+    /// Whether it is to answer a probe.
+    is_asked: bool,
     /// How many the kernel had killed for their memory, when that was last asked.
     killed_for_memory: u64,
     is_retired: bool,
@@ -64,6 +68,8 @@ type Packet = (Order, Option<[OwnedFd; 2]>);
 pub(super) enum Next {
     /// Try again soon: the socket is full.
     Send,
+    /// End it: it does what no zygote does.
+    Lost,
     /// Look after the children now and then.
     Watch,
     /// Wait for news.
@@ -71,6 +77,12 @@ pub(super) enum Next {
     /// End it: it has no children, nor will it have any.
     End,
 }
+
+/// Each holds two descriptors; what a zygote that forks as fast as it can has left to do is far less.
+const UNSENT_MAX: usize = 1024;
+
+/// For how long a zygote may take no order.
+const BLOCKED_MAX: Duration = Duration::from_secs(5);
 
 impl Zygote {
     /// A zygote at the other end of `control`, all of whose children are in `cgroup`, if there is one.
@@ -99,6 +111,9 @@ impl Zygote {
             socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let (stderr, its_stderr) = io::pipe()?;
         let mut state = self.lock();
+        if state.unsent.len() >= UNSENT_MAX {
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, "the zygote takes no orders"));
+        }
         let number = state.ordered;
         state.ordered += 1;
         if !state.is_gone {
@@ -167,7 +182,11 @@ impl Zygote {
 
     /// Asks for a sign of life.
     pub(super) fn probe(&self) {
-        self.send(&mut self.lock(), (Order::Probe, None));
+        let mut state = self.lock();
+        if !state.is_asked {
+            state.is_asked = true;
+            self.send(&mut state, (Order::Probe, None));
+        }
     }
 
     /// Waits until there is something new.
@@ -184,8 +203,13 @@ impl Zygote {
         while let Some(packet) = state.unsent.pop_front() {
             if !self.try_send(&packet) {
                 state.unsent.push_front(packet);
-                return Next::Send;
+                let since = *state.blocked_since.get_or_insert_with(Instant::now);
+                return if since.elapsed() > BLOCKED_MAX { Next::Lost } else { Next::Send };
             }
+            state.blocked_since = None;
+        }
+        if state.fates.is_one_kept() {
+            return Next::Lost;
         }
         match (state.fates.is_empty(), state.is_retired) {
             (true, true) => Next::End,
@@ -197,6 +221,8 @@ impl Zygote {
     /// The next reports; `None`: there are no more.
     pub(super) async fn reports(&self) -> Option<Vec<Report>> {
         loop {
+            // A zygote that reports without end keeps nobody else from this thread: to read takes no turn of the runtime's.
+            tokio::task::consume_budget().await;
             let mut ready = self.control.readable().await.ok()?;
             let mut packet = [0; RECORD_BYTES * RECORDS_MAX];
             match recv(ready.get_inner(), &mut packet, RecvFlags::DONTWAIT) {
@@ -210,22 +236,37 @@ impl Zygote {
         }
     }
 
+    /// Takes reports to whom they concern.
+    ///
+    /// # Errors
+    ///
+    /// One of them was asked for by nobody.
+    pub(super) fn heed_all(&self, reports: Vec<Report>) -> Result<(), Incredible> {
+        reports.into_iter().try_for_each(|report| self.heed(report))
+    }
+
     /// Takes a report to whom it concerns.
-    pub(super) fn heed(&self, report: Report) {
+    ///
+    /// # Errors
+    ///
+    /// Nobody asked for it: what reports is no zygote any more.
+    fn heed(&self, report: Report) -> Result<(), Incredible> {
         let (child, end) = match report {
-            Report::Ready(_) | Report::Alive => return,
-            Report::Ended { child, status } => (child, self.end_by(ExitStatus::from_raw(status))),
-            Report::NotForked { child, error } => {
-                (child, ChildEnd::NotForked(Errno::from_raw_os_error(error)))
+            Report::Ready(_) => return Err(Incredible),
+            Report::Alive => {
+                return if std::mem::take(&mut self.lock().is_asked) { Ok(()) } else { Err(Incredible) };
             }
+            Report::Ended { child, status } => (child, self.end_by(ExitStatus::from_raw(status))),
+            Report::NotForked { child, error } => (child, ChildEnd::NotForked(error)),
         };
         let mut state = self.lock();
         state.crashed += u64::from(end.is_crash());
-        let held = state.fates.end(child, end);
+        let held = state.fates.end(child, end)?;
         drop(state);
         if let Some(held) = held {
             held.release();
         }
+        Ok(())
     }
 
     /// It has ended, and with it all of its children. Those who wait for them see that nobody is left to tell.

@@ -5,6 +5,7 @@ use super::started::Started;
 use crate::catalogue::Function;
 use crate::execute::back_off::BackOff;
 use crate::execute::command::Purpose;
+use crate::execute::failure::Failure;
 use crate::execute::spare::{Demand, Permit, Spares};
 use crate::execute::start::Starter;
 use crate::execute::stderr_log::StderrLog;
@@ -173,7 +174,7 @@ impl Ahead {
             self.lock().pause();
             tracing::error!(
                 function = self.function.name(),
-                status = %ended.status,
+                error = %Failure::of_exit(ended.status, self.function.limits.memory_bytes),
                 "a runner ended that was started ahead, before it had a request; it is tried again, ever more seldom"
             );
         }

@@ -438,6 +438,20 @@ fn what_all_functions_have_together_is_bounded() {
 }
 
 #[test]
+fn the_zygotes_that_waited_longest_go_when_there_are_too_many() {
+    let site = Site::new();
+    let names = ["first", "second", "third", "fourth"];
+    names.iter().for_each(|name| install(&site, &format!("{name}@v1"), AUTHOR, json!({"spare": 0})));
+    let host = Host::with_flags(site, &["--zygotes", "2"]);
+    for name in names {
+        assert_eq!(host.get(&format!("/rpc/{name}/pid")).status, 200);
+    }
+    wait_for("two zygotes", || (zygotes(&host).len() == 2).then_some(()));
+    let has = |name: &str| host.metric(&format!(r#"fezz_zygotes{{function="{name}@v1"}}"#)) == 1.0;
+    assert!(has("third") && has("fourth"));
+}
+
+#[test]
 fn sigterm_finishes_what_runs_leaves_nothing_and_exits_0() {
     each_host(
         || site_of(AUTHOR, json!({"spare": 4})),

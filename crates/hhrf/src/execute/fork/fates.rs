@@ -135,15 +135,18 @@ impl Fates {
 
     /// Whether a child was killed, or should have gone, for so long ago that its zygote can't be one any more.
     pub(super) fn is_one_kept(&self) -> bool {
-        self.0
-            .values()
-            .any(|fate| matches!(fate, Fate::Leaving { since, .. } if since.elapsed() > KEPT_AFTER))
+        let now = Instant::now();
+        let is_kept = |since: &Instant| now.duration_since(*since) > KEPT_AFTER;
+        self.0.values().any(|fate| matches!(fate, Fate::Leaving { since, .. } if is_kept(since)))
     }
 
     /// The children that should have gone by themselves, each of which is told once.
     pub(super) fn overdue(&mut self) -> Vec<u64> {
+        let now = Instant::now();
         let is_overdue = |fate: &mut Fate| match fate {
-            Fate::Leaving { since, is_killed, .. } if !*is_killed && since.elapsed() > EXIT_GRACE => {
+            Fate::Leaving { since, is_killed, .. }
+                if !*is_killed && now.duration_since(*since) > EXIT_GRACE =>
+            {
                 *is_killed = true;
                 true
             }

@@ -9,7 +9,9 @@ const TIMEOUT_MS: u64 = 2000;
 const BEHIND: usize = 1000;
 
 fn manifest() -> Value {
-    json!({"execution": "fork", "spare": 4, "timeout_ms": TIMEOUT_MS})
+    // The kernel counts the threads of all requests together: some hundreds, lest those who want them all take all memory.
+    let limits = json!({"concurrency": 8, "threads": 16});
+    json!({"execution": "fork", "spare": 4, "timeout_ms": TIMEOUT_MS, "limits": limits})
 }
 
 fn site() -> Site {

@@ -50,7 +50,7 @@ pub struct Forks {
     zygote: Pid,
     thread_id: syscalls::ThreadId,
     scope: Option<OwnedFd>,
-    child_filter: Filter,
+    has_network: bool,
 }
 
 impl Forks {
@@ -74,7 +74,7 @@ impl Forks {
             zygote: getpid(),
             thread_id: syscalls::thread_id().map_err(SeparationError::ThreadId)?,
             scope,
-            child_filter: Filter::Function { has_network: jail.has_network(), has_scratch: false },
+            has_network: jail.has_network(),
         };
         forks.try_out()?;
         Ok(forks)
@@ -102,7 +102,7 @@ impl Forks {
 
     /// The filter of the zygote itself.
     pub(super) fn zygote_filter(&self) -> Filter {
-        let Filter::Function { has_network, .. } = self.child_filter else { return self.child_filter };
+        let has_network = self.has_network;
         match self.separation {
             Separation::PidNamespace => Filter::Zygote { has_network },
             Separation::LandlockScope | Separation::None => Filter::ScopedZygote { has_network },
@@ -151,7 +151,8 @@ impl Forks {
             return rustix::process::setpgid(None, None).map_err(failed("make a process group"));
         };
         syscalls::restrict_by_landlock(&scope).map_err(failed("put a Landlock scope in force"))?;
-        seccomp::install(self.child_filter).map_err(failed("filter system calls"))
+        let filter = Filter::Function { has_network: self.has_network, has_scratch: false };
+        seccomp::install(filter).map_err(failed("filter system calls"))
     }
 }
 

@@ -102,8 +102,8 @@ impl Family {
                 return Ok(child);
             }
             let changed = timeout_at(deadline, news.changed()).await;
-            // The sender lives as long as this.
-            // Not as a deadline that the function has let pass: it has heard nothing of the request.
+            // Not as a deadline that the function has let pass: it has heard nothing of the request. And the sender of
+            // news lives as long as this.
             changed.map_err(|_| Failure::NotLoaded(LoadFailure::TooLate))?.ok();
         }
     }
@@ -272,15 +272,15 @@ impl Family {
         let ending = keeper.keep().await;
         let mut state = self.lock();
         state.zygotes -= 1;
+        if let Ending::Retired = ending {
+            state.back_off = BackOff::default();
+        }
         if let Phase::Up(current) = &state.phase
             && Arc::ptr_eq(current, &zygote)
         {
             state.idle.clear();
             let again = match ending {
-                Ending::Retired => {
-                    state.back_off = BackOff::default();
-                    None
-                }
+                Ending::Retired => None,
                 Ending::Died(_) | Ending::Hung => state.back_off.ended(zygote.lived()),
             };
             state.phase = match again {

@@ -112,14 +112,11 @@ impl Spawn {
         request.body = RequestBody::default();
         // Whoever can be answered is answered first; what is left to do needs nobody's patience but this task's.
         let is_answered = match ending {
-            Ending::Answered(Ok(())) => {
-                answer(reply, Ok(response.take_message().into()));
-                self.clean_up(process, Some(EXIT_GRACE), &request).await.ok();
-                true
-            }
-            Ending::Answered(Err(invalid)) => {
-                answer(reply, Err(Failure::InvalidResponse(invalid)));
-                self.clean_up(process, None, &request).await.ok();
+            Ending::Answered(answered) => {
+                let grace = answered.is_ok().then_some(EXIT_GRACE);
+                let message = answered.map(|()| response.take_message().into());
+                answer(reply, message.map_err(Failure::InvalidResponse));
+                self.clean_up(process, grace, &request).await.ok();
                 true
             }
             Ending::DeadlineExceeded => {

@@ -1,8 +1,10 @@
 //! A host's start and end.
 
-use crate::harness::{AUTHOR, Census, Host, Site, sockets_of, wait_for};
+use crate::harness::{AUTHOR, Census, Host, Site, binary, sockets_of, wait_for};
 use rustix::process::Signal;
 use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 #[test]
@@ -73,7 +75,7 @@ fn a_second_sigterm_ends_at_once_and_leaves_no_process() {
     let _running = host.client("GET", "/rpc/sleeps_for_ever").begin();
     wait_for("the process", || (Census::of(&host).processes > 0).then_some(()));
     host.signal(Signal::TERM);
-    host.logged("the drain", |line| line["message"].as_str().is_some_and(|text| text.contains("finishing")));
+    host.logged("the first", |line| line["message"].as_str().is_some_and(|text| text.contains("not ready")));
     host.signal(Signal::TERM);
     assert_eq!(host.ended().code(), Some(1));
     wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
@@ -122,6 +124,51 @@ fn what_cannot_start_says_why_and_how_to_mend_it() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(1) && text.contains(part), "{arguments:?}: {text}");
     }
+}
+
+/// A copy of a program in a folder of its own.
+fn copy_of(program: &str, folder: &Path) -> PathBuf {
+    let copy = folder.join(program);
+    std::fs::copy(binary(program), &copy).unwrap();
+    copy
+}
+
+/// What a host says that finds no runner.
+fn said_without_a_runner(named: &str) -> String {
+    let site = Site::new();
+    let hhrf = copy_of("hhrf", site.root());
+    let mut command = Command::new(hhrf);
+    command.env_clear().env("PATH", "/no/such/folder").env("FEZZ_RUNNER", named);
+    String::from_utf8(command.args(["--listen", "127.0.0.1:0"]).output().unwrap().stderr).unwrap()
+}
+
+#[test]
+fn a_runner_that_is_not_built_is_an_error_that_names_the_command_of_the_same_profile() {
+    let command = if cfg!(debug_assertions) {
+        "`cargo build -p fezz-runner`"
+    } else {
+        "`cargo build --release -p fezz-runner`"
+    };
+    for named in ["", "fezz-runner"] {
+        let said = said_without_a_runner(named);
+        assert!(said.contains("failed to find `fezz-runner`") && said.contains(command), "{said}");
+    }
+    let said = said_without_a_runner("some-wrapper");
+    assert!(said.contains("correct FEZZ_RUNNER or --runner"), "{said}");
+}
+
+#[test]
+fn a_runner_without_a_path_is_found_beside_the_host_before_path() {
+    let site = Site::new();
+    let (hhrf, runner) = (copy_of("hhrf", site.root()), copy_of("fezz-runner", site.root()));
+    std::fs::create_dir(site.root().join("other")).unwrap();
+    site.script("other/fezz-runner", "#!/bin/sh\nexit 1\n");
+    site.install("author@v1", AUTHOR, json!({}));
+    let host = Host::of_program(&hhrf, site, |command| {
+        command.env("FEZZ_RUNNER", "fezz-runner").env("PATH", hhrf.with_file_name("other"));
+    });
+    host.logged("the runner", |line| line["runner"] == runner.to_str().unwrap() && line["jail"] == "strict");
+    assert_eq!(host.get("/rpc/author/pid").status, 200);
 }
 
 #[test]

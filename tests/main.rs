@@ -8,6 +8,7 @@ mod ahead;
 mod cancellation;
 mod catalogue;
 mod check_jail;
+mod clean_clone;
 mod confinement;
 mod endurance;
 mod environment;

@@ -130,8 +130,8 @@ pub struct Layer {
     #[arg(long, env = "HHRF_RPC", value_enum)]
     rpc: Option<Rpc>,
 
-    /// The runner, or a wrapper that jails it and ends in `exec fezz-runner "$@"`
-    /// [default: the fezz-runner beside this program, else on PATH]
+    /// The runner, or a wrapper that jails it and ends in `exec fezz-runner "$@"`. A name without a slash is looked for
+    /// beside this program, then on PATH [default: fezz-runner]
     // By a parser of its own, for clap lets no path be empty, which is how a shell unsets a variable for one command.
     #[arg(long, env = "FEZZ_RUNNER", value_name = "PROGRAM", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     runner: Option<PathBuf>,
@@ -238,7 +238,7 @@ pub enum SettingsError {
     },
     /// No runner was found.
     #[error(
-        "failed to find `fezz-runner` beside this program or on PATH: build it with `cargo build --release -p fezz-runner`, or set FEZZ_RUNNER"
+        "failed to find `fezz-runner` beside this program or on PATH: build it with `{BUILD_RUNNER}`, or set FEZZ_RUNNER"
     )]
     NoRunner,
     /// The runner that was named isn't there.
@@ -360,6 +360,13 @@ fn default_jail(runner: Option<&Path>) -> JailMode {
 /// The runner's program.
 const RUNNER: &str = "fezz-runner";
 
+/// Builds the runner of the same profile, which Cargo puts beside this program.
+const BUILD_RUNNER: &str = if cfg!(debug_assertions) {
+    "cargo build -p fezz-runner"
+} else {
+    "cargo build --release -p fezz-runner"
+};
+
 fn read_file(path: &Path) -> Result<Layer, SettingsError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
@@ -367,18 +374,24 @@ fn read_file(path: &Path) -> Result<Layer, SettingsError> {
         .map_err(|source| SettingsError::Malformed { path: path.to_owned(), source: Box::new(source) })
 }
 
-/// The runner that was named, else the one beside this program, else the one on PATH.
+/// The runner that was named, or `fezz-runner`. A bare name is looked for beside this program, then on PATH; anything with
+/// a slash is a path.
 fn find_runner(named: Option<PathBuf>) -> Result<PathBuf, SettingsError> {
-    if let Some(path) = named {
-        // A bare name is looked up like a command; anything with a slash is a path.
-        let found =
-            if path.components().count() > 1 { Some(path.clone()) } else { on_path(path.as_os_str()) };
-        let found = absolute(&found.unwrap_or_else(|| path.clone()))?;
-        return if is_executable(&found) { Ok(found) } else { Err(SettingsError::BadRunner { path }) };
+    let name = named.unwrap_or_else(|| RUNNER.into());
+    let found = match name.file_name() {
+        Some(bare) if bare == name.as_os_str() => beside_program(bare).or_else(|| on_path(bare)),
+        _ => Some(name.clone()).filter(|path| is_executable(path)),
+    };
+    match found {
+        Some(path) => absolute(&path),
+        None if name.as_os_str() == RUNNER => Err(SettingsError::NoRunner),
+        None => Err(SettingsError::BadRunner { path: name }),
     }
-    let beside = std::env::current_exe().ok().map(|program| program.with_file_name(RUNNER));
-    let found = beside.filter(|path| is_executable(path)).or_else(|| on_path(RUNNER.as_ref()));
-    absolute(&found.ok_or(SettingsError::NoRunner)?)
+}
+
+fn beside_program(name: &std::ffi::OsStr) -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    Some(program.with_file_name(name)).filter(|path| is_executable(path))
 }
 
 fn on_path(name: &std::ffi::OsStr) -> Option<PathBuf> {

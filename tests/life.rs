@@ -68,17 +68,54 @@ fn clients_that_say_nothing_or_half_a_request_do_not_delay_the_end() {
 }
 
 #[test]
-fn a_second_sigterm_ends_at_once_and_leaves_no_process() {
+fn a_second_sigterm_after_a_second_ends_at_once_and_leaves_no_process() {
     let site = Site::new();
     site.harm("sleeps_for_ever", json!({"timeout_ms": 600_000}));
     let mut host = Host::start(site);
     let _running = host.client("GET", "/rpc/sleeps_for_ever").begin();
     wait_for("the process", || (Census::of(&host).processes > 0).then_some(()));
+    let begun = Instant::now();
+    // Those within the first second count for nothing.
+    let status = wait_for("the forced end", || {
+        host.signal(Signal::TERM);
+        host.has_ended()
+    });
+    assert_eq!(status.code(), Some(1));
+    assert!(begun.elapsed().as_secs() >= 1, "{:?}", begun.elapsed());
+    wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+}
+
+/// As timeout(1) sends them: one to its child, one to its process group.
+#[test]
+fn two_sigterms_in_a_row_are_one() {
+    let site = Site::new();
+    site.install("author@v1", AUTHOR, json!({}));
+    let mut host = Host::with_flags(site, &["--drain-wait-ms", "100"]);
+    let running = host.client("GET", "/rpc/author/sleep?ms=1500").begin();
+    wait_for("the process", || (Census::of(&host).processes > 0).then_some(()));
     host.signal(Signal::TERM);
     host.logged("the first", |line| line["message"].as_str().is_some_and(|text| text.contains("not ready")));
     host.signal(Signal::TERM);
-    assert_eq!(host.ended().code(), Some(1));
-    wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+    assert_eq!(crate::harness::Answer::read(running, Instant::now()).text(), "slept");
+    assert_eq!(host.ended().code(), Some(0));
+}
+
+#[test]
+fn a_host_under_timeout_drains() {
+    const TIMES: usize = 10;
+    for _ in 0..TIMES {
+        let site = Site::new();
+        let under =
+            format!("#!/bin/sh\nexec timeout --preserve-status 600 {} \"$@\"\n", binary("hhrf").display());
+        let timeout = site.script("under-timeout", &under);
+        let mut host = Host::of_program(&timeout, site, |command| {
+            command.args(["--drain-wait-ms", "100"]);
+        });
+        // What it would do itself ten minutes later.
+        host.signal(Signal::TERM);
+        assert_eq!(host.ended().code(), Some(0));
+        host.logged("the end", |line| line["message"] == "stopped: Drained");
+    }
 }
 
 #[test]

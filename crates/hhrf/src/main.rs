@@ -14,6 +14,7 @@ use hhrf::{Ended, Listeners, log, reload, run};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -185,10 +186,18 @@ async fn serve(
     let now = async {
         // The first signal is seen here too.
         either(&mut again_terminate, &mut again_interrupt).await;
-        either(&mut again_terminate, &mut again_interrupt).await;
+        let first = Instant::now();
+        while first.elapsed() < ONE_INTENTION {
+            either(&mut again_terminate, &mut again_interrupt).await;
+        }
     };
     Ok(run(host, Listeners { main, admin }, shutdown, now).await)
 }
+
+/// Signals within this time of the first are the same wish to end. timeout(1) sends two in a row, one to its child and one
+/// to the process group that both are in, and the second may arrive late on a busy machine. A person who wants to force the
+/// end has seen by then that the first signal didn't.
+const ONE_INTENTION: Duration = Duration::from_secs(1);
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })

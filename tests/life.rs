@@ -163,6 +163,30 @@ fn what_cannot_start_says_why_and_how_to_mend_it() {
     }
 }
 
+#[test]
+fn a_misspelt_variable_is_told_with_the_nearest_name() {
+    let host = Host::with(Site::new(), |command| {
+        command
+            .env("HHRF_LISTN", "127.0.0.1:1")
+            .env("HHRF_RUNNER", "x")
+            .env("HHRF_ZZZ", "x")
+            .env("FEZZ_ENV_X", "x");
+    });
+    for sentence in [
+        "the variable `HHRF_LISTN` is unknown and has no effect: did you mean `HHRF_LISTEN`?",
+        "the variable `HHRF_RUNNER` is unknown and has no effect: did you mean `FEZZ_RUNNER`?",
+        "the variable `HHRF_ZZZ` is unknown and has no effect: `hhrf --help` names those there are",
+    ] {
+        host.logged(sentence, |line| line["level"] == "WARN" && line["message"] == sentence);
+    }
+    let is_about_another = |line: &serde_json::Value| {
+        line["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("FEZZ_ENV_X") || text.contains("HHRF_SPARE"))
+    };
+    assert!(!host.log().iter().any(is_about_another));
+}
+
 /// A copy of a program in a folder of its own.
 fn copy_of(program: &str, folder: &Path) -> PathBuf {
     let copy = folder.join(program);

@@ -1,6 +1,7 @@
 //! HHRF, the Fezz host: HTTP requests in, answered by functions that run as native modules, one process per request.
 //!
-//! Before it listens: [`settings`], and the [`catalogue`] of functions, which [`reload`] exchanges later.
+//! Before it listens: [`settings`], with a look at misspelt [`variables`], and the [`catalogue`] of functions, which
+//! [`reload`] exchanges later.
 //!
 //! Then, in the order that a request meets them:
 //!
@@ -23,7 +24,9 @@
 //! program of this begins.
 #![forbid(unsafe_code)]
 
+mod nearest;
 pub mod settings;
+pub mod variables;
 
 pub mod catalogue;
 pub mod reload;

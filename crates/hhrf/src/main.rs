@@ -10,7 +10,7 @@ use hhrf::command_line::{CheckJail, Command, CommandLine};
 use hhrf::host::Host;
 use hhrf::jail::{Jail, JailError, JailMode};
 use hhrf::settings::{Layer, Settings, SettingsError};
-use hhrf::{Ended, Listeners, log, reload, run};
+use hhrf::{Ended, Listeners, log, reload, run, variables};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -70,6 +70,9 @@ fn main() -> ExitCode {
 fn start(flags: Layer) -> Result<Ended, StartError> {
     let settings = Settings::new(flags)?;
     let _log = log::start(settings.log_format);
+    for unknown in variables::unknown() {
+        tracing::warn!("{unknown}");
+    }
     let children = Children::adopt()?;
     let jail = Jail::prepare(&settings)?;
     jail.try_out(&settings.runner)?;
@@ -93,6 +96,9 @@ fn start_check(flags: CheckJail) -> Result<bool, StartError> {
         return Err(StartError::Secret(secret::execute_again()));
     };
     let (selection, format) = (flags.selection(), flags.format);
+    for unknown in variables::unknown() {
+        eprintln!("hhrf: {unknown}");
+    }
     let settings = Settings::new(flags.settings)?;
     let log = log::collect();
     let children = Children::adopt()?;

@@ -19,6 +19,7 @@ mod life;
 mod logs;
 mod manifests;
 mod messages;
+mod metrics;
 mod nsjail;
 mod ordinary;
 mod routing;

@@ -49,7 +49,7 @@ async fn walk(
     let catalogue = host.catalogue.load_full();
     let routed = route(&catalogue, head, has_rpc(host, entrance))?;
     let function = Arc::clone(&routed.function);
-    exchange.function = Some(Arc::clone(&function));
+    exchange.lead_to(&function);
     let admitted = admit(host, routed, body, exchange.identity.clone(), client_ip).await?;
     let message = host.executors.execute(admitted).await?;
     Ok(respond(message, function.limits.response_body_bytes)?)

@@ -26,4 +26,5 @@ mod routing;
 mod runner;
 mod soak;
 mod takeover;
+mod uids;
 mod wrapper;

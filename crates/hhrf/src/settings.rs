@@ -28,8 +28,8 @@ pub struct Settings {
     pub runner: PathBuf,
     /// How modules are confined.
     pub jail: JailMode,
-    /// Where the host is root: the first of the uids that functions get.
-    pub uid_base: u32,
+    /// Where the host is root: the first of the uids that functions get; `None` for a range that no other host has.
+    pub uid_base: Option<u32>,
     /// The cgroup that is divided between requests; `own` stands for the host's.
     pub cgroup: Option<PathBuf>,
     /// How functions are executed that don't say it themselves.
@@ -142,7 +142,7 @@ pub struct Layer {
     jail: Option<JailMode>,
 
     /// Where this program is root: the first of 65536 uids, one for each function, that nobody else has
-    /// [default: 1879048192, beyond those that systemd gives to containers]
+    /// [default: the first range from 1879048192 on that no other host of this machine has locked in /run/fezz]
     #[arg(long, env = "HHRF_UID_BASE", value_name = "UID")]
     uid_base: Option<u32>,
 
@@ -212,10 +212,6 @@ pub struct Layer {
     #[arg(long, env = "HHRF_DRAIN_WAIT_MS", value_name = "MS")]
     drain_wait_ms: Option<u64>,
 }
-
-/// The first uid behind those that systemd gives to containers, of a range that nobody claims (systemd's
-/// `UIDS-GIDS`: 1879048192 to 2147483647 are unused).
-const UID_BASE: u32 = 0x7000_0000;
 
 /// Why the settings are refused.
 #[derive(Debug, thiserror::Error)]
@@ -299,7 +295,7 @@ impl Settings {
             rpc: flags.rpc.or(file.rpc).unwrap_or(Rpc::On),
             jail: flags.jail.or(file.jail).unwrap_or_else(|| default_jail(runner.as_deref())),
             cgroup: flags.cgroup.or(file.cgroup),
-            uid_base: flags.uid_base.or(file.uid_base).unwrap_or(UID_BASE),
+            uid_base: flags.uid_base.or(file.uid_base),
             runner: find_runner(runner)?,
             execution: flags.execution.or(file.execution).unwrap_or(Execution::Spawn),
             log_format: flags.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
@@ -336,8 +332,8 @@ impl Settings {
                 return Err(SettingsError::Zero { name });
             }
         }
-        if self.uid_base == 0 || self.uid_base.checked_add(UIDS).is_none() {
-            return Err(SettingsError::UidBase { value: self.uid_base });
+        if let Some(value) = self.uid_base.filter(|base| *base == 0 || base.checked_add(UIDS).is_none()) {
+            return Err(SettingsError::UidBase { value });
         }
         if self.cgroup.is_some() && self.jail != JailMode::Strict {
             return Err(SettingsError::CgroupWithoutJail);

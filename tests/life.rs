@@ -233,6 +233,38 @@ fn a_runner_without_a_path_is_found_beside_the_host_before_path() {
 }
 
 #[test]
+fn a_folder_for_modules_that_others_can_change_is_refused_with_the_fix() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let site = Site::new();
+    let modules = site.root().join("modules");
+    std::fs::create_dir(&modules).unwrap();
+    // A pipe, which nobody writes to, where a host looks for another's lock.
+    let planted = modules.join("hhrf-modules-planted");
+    std::fs::create_dir(&planted).unwrap();
+    assert!(Command::new("mkfifo").arg(planted.join(".lock")).status().unwrap().success());
+    let start = || {
+        let host = Host::command(&site);
+        let mut command = Command::new("timeout");
+        command.arg("20").arg(host.get_program()).args(host.get_args()).arg("--modules").arg(&modules);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    std::fs::set_permissions(&modules, PermissionsExt::from_mode(0o1777)).unwrap();
+    let (code, said) = start();
+    assert!(code == Some(1) && said.contains("every user can write") && said.contains("chmod o-w"), "{said}");
+    std::fs::set_permissions(&modules, PermissionsExt::from_mode(0o755)).unwrap();
+    if crate::harness::is_root() {
+        chown(&modules, Some(65534), None).unwrap();
+        let (code, said) = start();
+        assert!(code == Some(1) && said.contains("belongs to user 65534"), "{said}");
+        chown(&modules, Some(0), None).unwrap();
+    }
+    // Nor does the pipe hold up a start in a folder that is the host's own.
+    let host = Host::with_flags(site, &["--modules", modules.to_str().unwrap()]);
+    assert_eq!(host.get("/_ready").status, 200);
+}
+
+#[test]
 fn a_flag_goes_over_the_environment_over_the_file_over_the_default() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));

@@ -44,6 +44,12 @@ pub(crate) const PROBES: &[Probe] = probes! {
     "huge-pages" mmap SYS_mmap (0, 0, 0, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_HUGETLB, NO_FD, 0);
     "write-through-library" fsync SYS_fsync (NO_FD);
     "lock-library" flock SYS_flock (NO_FD, libc::LOCK_SH);
+    "lock-part-of-library" fcntl SYS_fcntl (NO_FD, libc::F_SETLK, NOWHERE);
+    "lock-part-of-library-in-time" fcntl SYS_fcntl (NO_FD, libc::F_SETLKW, NOWHERE);
+    "lease-library" fcntl SYS_fcntl (NO_FD, libc::F_SETLEASE, libc::F_RDLCK);
+    "watch-folder" fcntl SYS_fcntl (NO_FD, libc::F_NOTIFY, 0);
+    "free-blocks" statfs SYS_statfs (sys::at(c"/"), NOWHERE);
+    "free-blocks-of-open-file" fstatfs SYS_fstatfs (NO_FD, NOWHERE);
     "splice-user-memory" vmsplice SYS_vmsplice (NO_FD, 0, 0, 0);
     "splice" splice SYS_splice (NO_FD, 0, NO_FD, 0, 1, 0);
     "tee" tee SYS_tee (NO_FD, NO_FD, 1, 0);

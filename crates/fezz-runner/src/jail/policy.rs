@@ -1,5 +1,6 @@
 //! The system calls that a module may make, as data: each with who needs it. Whatever isn't listed is refused with
-//! `EPERM`; what stands in [`UNKNOWN`] with `ENOSYS`, so that libraries fall back on an older call.
+//! `EPERM`; what stands in [`UNKNOWN`] with `ENOSYS`, so that libraries fall back on an older call. What stands in
+//! [`GRANTED`] returns 0 without being made.
 //!
 //! `build.rs` compiles these lists into filters; `seccomp.rs` installs one of them. An addition here widens what a
 //! hostile module can reach of the kernel, for all functions: name who can't do without, and say why that is safe.
@@ -269,8 +270,6 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_fstat => "dlopen, stdio",
     SYS_newfstatat => "dlopen, files",
     SYS_statx => "Rust's standard library",
-    SYS_statfs => "sizes of file systems",
-    SYS_fstatfs => "sizes of file systems",
     SYS_access => "dlopen, time zones",
     SYS_faccessat => "the same",
     SYS_faccessat2 => "the same",
@@ -329,7 +328,7 @@ pub const NETWORK: &[Allowed] = calls! {
 };
 
 /// What a function may do, too, whose manifest has `limits.scratch_bytes`: what changes files, and what acts on those
-/// that may only be read, the host's libraries among them (locks, modes, fsync).
+/// that may only be read, the host's libraries among them (modes, fsync).
 pub const SCRATCH: &[Allowed] = calls! {
     SYS_creat => "C code: open in another form",
     SYS_msync => "databases and memmap2, which write to the scratch through memory",
@@ -355,12 +354,25 @@ pub const SCRATCH: &[Allowed] = calls! {
     SYS_fsync => "databases",
     SYS_fdatasync => "databases",
     SYS_copy_file_range => "copies of files",
-    SYS_flock => "databases",
+    // Of whatever file system: a function that can't write needn't know how full the host's disk is.
+    SYS_statfs => "whether there is room left",
+    SYS_fstatfs => "the same",
+    // To ask takes no lock, and finds none: see GRANTED.
     SYS_fcntl [1: Test::Is(libc::F_GETLK as u32)] => "databases",
+    SYS_fcntl [1: Test::Is(libc::F_OFD_GETLK as u32)] => "databases",
+};
+
+/// What is said to be done, and isn't, for a function with `limits.scratch_bytes`: locks. A filter can't see on which file,
+/// and on a file that may only be read they are as good: on the host's libraries, against the programs of the host. Each
+/// is kernel memory, too, which no limit of the process counts.
+///
+/// The answer is right for the locks of a process (F_SETLK), for the scratch has one. Those of an open file (flock,
+/// F_OFD_SETLK) don't keep two open files of one process apart.
+pub const GRANTED: &[Allowed] = calls! {
+    SYS_flock => "databases, the standard library's File::lock",
     SYS_fcntl [1: Test::Is(libc::F_SETLK as u32)] => "databases",
     SYS_fcntl [1: Test::Is(libc::F_SETLKW as u32)] => "databases",
     SYS_fcntl [1: Test::Is(libc::F_OFD_SETLK as u32)] => "databases",
-    SYS_fcntl [1: Test::Is(libc::F_OFD_GETLK as u32)] => "databases",
     SYS_fcntl [1: Test::Is(libc::F_OFD_SETLKW as u32)] => "databases",
 };
 

@@ -1,7 +1,9 @@
 //! System calls that open much of the kernel, or belong to its administrator. Arguments can do nothing: those that only
 //! root may make are wrong in what the kernel looks at behind the rights.
 
-use crate::probe::{Probe, probes};
+use crate::Attempt;
+use crate::found::Found;
+use crate::probe::{Probe, judge, probes};
 use crate::sys::{self, HERE, NO_FD, NOWHERE};
 
 pub(crate) const PROBES: &[Probe] = probes! {
@@ -67,6 +69,19 @@ pub(crate) const PROBES: &[Probe] = probes! {
     "type-on-terminal" ioctl SYS_ioctl (2, libc::TIOCSTI, sys::at(c"x"));
     "terminal-selection" ioctl SYS_ioctl (2, TIOCLINUX, sys::at(c"\x02"));
 };
+
+pub(crate) const ATTEMPTS: &[Attempt] = &[
+    ("write-through", |_| needs_descriptor("fsync", libc::SYS_fsync)),
+    ("write-data-through", |_| needs_descriptor("fdatasync", libc::SYS_fdatasync)),
+];
+
+/// A call on a descriptor that isn't open, which no kernel says to have made: a filter does, that makes none.
+fn needs_descriptor(call: &'static str, number: libc::c_long) -> Found {
+    match sys::call(number, &[NO_FD]) {
+        Ok(_) => Found::Refused(format!("{call}: said to be done, and not made")),
+        answer => judge(call, answer),
+    }
+}
 
 const KEY_SPEC_PROCESS_KEYRING: isize = -2;
 const KEY_SPEC_SESSION_KEYRING: isize = -3;

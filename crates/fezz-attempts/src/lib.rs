@@ -54,6 +54,7 @@ const ATTEMPTS: &[&[Attempt]] = &[
     namespaces::ATTEMPTS,
     privileges::ATTEMPTS,
     ipc::ATTEMPTS,
+    kernel::ATTEMPTS,
     locks::ATTEMPTS,
     processes::ATTEMPTS,
     siblings::ATTEMPTS,

@@ -83,13 +83,8 @@ fn flock(file: &File, how: i32) -> io::Result<()> {
 
 /// Returns the kind of lock that the kernel has put in the place of `kind`.
 fn record_lock(file: &File, command: i32, kind: i32, at: i64) -> io::Result<i32> {
-    let mut lock = libc::flock {
-        l_type: kind as i16,
-        l_whence: libc::SEEK_SET as i16,
-        l_start: at,
-        l_len: 1,
-        l_pid: 0,
-    };
+    let mut lock =
+        libc::flock { l_type: kind as i16, l_whence: libc::SEEK_SET as i16, l_start: at, l_len: 1, l_pid: 0 };
     sys::call(libc::SYS_fcntl, &[file.as_raw_fd() as usize, command as usize, sys::at_mut(&mut lock)])?;
     Ok(lock.l_type.into())
 }

@@ -29,7 +29,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("BOTH", "What functions with both may do.", with(&[policy::NETWORK, policy::SCRATCH]), granted),
         ("FORK", "What zygotes and their children may do.", with(&[policy::FORK]), none),
         ("FORK_NETWORK", "The same with a network.", with(&[policy::FORK, policy::NETWORK]), none),
-        ("SCOPED", "What zygotes may do without PID namespaces.", with(&[policy::FORK, policy::SCOPED]), none),
+        (
+            "SCOPED",
+            "What zygotes may do without PID namespaces.",
+            with(&[policy::FORK, policy::SCOPED]),
+            none,
+        ),
         (
             "SCOPED_NETWORK",
             "The same with a network.",

@@ -37,6 +37,12 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("send-file", "leave pages of files in a socket"),
     Attempt::new("huge-pages", "take huge pages out of the machine's pool"),
     Attempt::new("write-through-library", "have the host's disk written through"),
+    Attempt::new("granted-write-through", "have the host's disk written through (fsync)")
+        .under(Variant::Scratch)
+        .call("write-through"),
+    Attempt::new("granted-write-data-through", "have the host's disk written through (fdatasync)")
+        .under(Variant::Scratch)
+        .call("write-data-through"),
     Attempt::new("lock-library", "lock a file that it may only read"),
     Attempt::new("lock-part-of-library", "lock a part of a file that it may only read"),
     Attempt::new("lock-part-of-library-in-time", "wait until a part of such a file can be locked"),

@@ -333,6 +333,12 @@ fn an_on_load_that_leaves_a_descriptor_open_is_refused_with_the_mend() {
     check_load_failure("leaves_a_pipe_in_on_load", "open them in each request");
 }
 
+/// Its flags, and who gets its signals, would be one and the same for all.
+#[test]
+fn an_on_load_that_leaves_a_device_open_is_refused_with_the_mend() {
+    check_load_failure("leaves_a_device_in_on_load", "open them in each request");
+}
+
 #[test]
 fn a_module_that_speaks_for_its_zygote_hurts_its_own_requests_alone() {
     let site = Site::new();

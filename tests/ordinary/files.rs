@@ -32,6 +32,15 @@ fn the_next_request_finds_the_scratch_empty() {
     check(&host, "scratch/list", "0");
 }
 
+/// To every open file of the process, which has the scratch to itself.
+#[test]
+fn locks_in_the_scratch_are_granted_and_not_held() {
+    check_all(
+        json!({"limits": {"scratch_bytes": SCRATCH_BYTES}}),
+        &[("scratch/lock", "granted, free: true")],
+    );
+}
+
 #[test]
 fn without_a_scratch_nothing_can_be_written() {
     check_all(json!({}), &[("scratch/write", "NotFound")]);

@@ -84,11 +84,16 @@ fn write_module() -> Found {
     Found::achieved("open the module for writing", OpenOptions::new().append(true).open(module))
 }
 
-/// This module's file, as the loader was told.
+/// This module's file.
 fn module() -> Option<String> {
+    origin(crate::fezz_free_v2 as *const libc::c_void)
+}
+
+/// The file that a function comes from, as the loader was told.
+pub(crate) fn origin(function: *const libc::c_void) -> Option<String> {
     let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: the address is of a function in this module, and the structure is this function's own.
-    let found = unsafe { libc::dladdr(crate::fezz_free_v2 as *const libc::c_void, info.as_mut_ptr()) };
+    // SAFETY: any address may be asked for, and the structure is this function's own.
+    let found = unsafe { libc::dladdr(function, info.as_mut_ptr()) };
     // SAFETY: all zeroes are a Dl_info, and dladdr may have filled it.
     let name = unsafe { info.assume_init() }.dli_fname;
     if found == 0 || name.is_null() {

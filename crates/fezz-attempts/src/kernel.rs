@@ -1,7 +1,9 @@
 //! System calls that open much of the kernel, or belong to its administrator. Arguments can do nothing: those that only
 //! root may make are wrong in what the kernel looks at behind the rights.
 
-use crate::probe::{Probe, probes};
+use crate::Attempt;
+use crate::found::Found;
+use crate::probe::{Probe, judge, probes};
 use crate::sys::{self, HERE, NO_FD, NOWHERE};
 
 pub(crate) const PROBES: &[Probe] = probes! {
@@ -44,6 +46,12 @@ pub(crate) const PROBES: &[Probe] = probes! {
     "huge-pages" mmap SYS_mmap (0, 0, 0, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_HUGETLB, NO_FD, 0);
     "write-through-library" fsync SYS_fsync (NO_FD);
     "lock-library" flock SYS_flock (NO_FD, libc::LOCK_SH);
+    "lock-part-of-library" fcntl SYS_fcntl (NO_FD, libc::F_SETLK, NOWHERE);
+    "lock-part-of-library-in-time" fcntl SYS_fcntl (NO_FD, libc::F_SETLKW, NOWHERE);
+    "lease-library" fcntl SYS_fcntl (NO_FD, libc::F_SETLEASE, libc::F_RDLCK);
+    "watch-folder" fcntl SYS_fcntl (NO_FD, libc::F_NOTIFY, 0);
+    "free-blocks" statfs SYS_statfs (sys::at(c"/"), NOWHERE);
+    "free-blocks-of-open-file" fstatfs SYS_fstatfs (NO_FD, NOWHERE);
     "splice-user-memory" vmsplice SYS_vmsplice (NO_FD, 0, 0, 0);
     "splice" splice SYS_splice (NO_FD, 0, NO_FD, 0, 1, 0);
     "tee" tee SYS_tee (NO_FD, NO_FD, 1, 0);
@@ -61,6 +69,19 @@ pub(crate) const PROBES: &[Probe] = probes! {
     "type-on-terminal" ioctl SYS_ioctl (2, libc::TIOCSTI, sys::at(c"x"));
     "terminal-selection" ioctl SYS_ioctl (2, TIOCLINUX, sys::at(c"\x02"));
 };
+
+pub(crate) const ATTEMPTS: &[Attempt] = &[
+    ("write-through", |_| needs_descriptor("fsync", libc::SYS_fsync)),
+    ("write-data-through", |_| needs_descriptor("fdatasync", libc::SYS_fdatasync)),
+];
+
+/// A call on a descriptor that isn't open, which no kernel says to have made: a filter does, that makes none.
+fn needs_descriptor(call: &'static str, number: libc::c_long) -> Found {
+    match sys::call(number, &[NO_FD]) {
+        Ok(_) => Found::Refused(format!("{call}: said to be done, and not made")),
+        answer => judge(call, answer),
+    }
+}
 
 const KEY_SPEC_PROCESS_KEYRING: isize = -2;
 const KEY_SPEC_SESSION_KEYRING: isize = -3;

@@ -19,6 +19,7 @@ mod environment;
 mod files;
 mod ipc;
 mod kernel;
+mod locks;
 mod namespaces;
 mod network;
 mod privileges;
@@ -53,6 +54,8 @@ const ATTEMPTS: &[&[Attempt]] = &[
     namespaces::ATTEMPTS,
     privileges::ATTEMPTS,
     ipc::ATTEMPTS,
+    kernel::ATTEMPTS,
+    locks::ATTEMPTS,
     processes::ATTEMPTS,
     siblings::ATTEMPTS,
     devices::ATTEMPTS,

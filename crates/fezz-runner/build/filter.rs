@@ -32,31 +32,34 @@ const ARCHITECTURE: u32 = if cfg!(target_arch = "x86_64") { 0xc000_003e } else {
 
 const REFUSE: u32 = SECCOMP_RET_ERRNO | libc::EPERM as u32;
 const UNKNOWN: u32 = SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+/// The call isn't made, and returns 0 (seccomp(2), SECCOMP_RET_ERRNO).
+const DONE: u32 = SECCOMP_RET_ERRNO;
 
-/// Compiles: what is `allowed` is allowed, what is `unknown` doesn't exist, all else is refused; and a process is
-/// killed that calls by another architecture's numbers.
-pub(crate) fn compile(allowed: &[Allowed], unknown: &[Allowed]) -> Result<Steps, ListedTwice> {
-    let mut calls: BTreeMap<u32, Vec<&[Argument]>> = BTreeMap::new();
-    for call in allowed {
-        let alternatives = calls.entry(number(call)).or_default();
-        if alternatives.iter().any(|others| others.is_empty() || call.only.is_empty()) {
-            return Err(ListedTwice(call.name));
+/// What a call's arguments must be, and what is done then.
+type Alternative<'a> = (&'a [Argument], u32);
+
+/// Compiles: what is `allowed` is allowed, what is `granted` is said to be done, what is `unknown` doesn't exist, all else
+/// is refused; and a process is killed that calls by another architecture's numbers.
+pub(crate) fn compile(
+    allowed: &[Allowed],
+    granted: &[Allowed],
+    unknown: &[Allowed],
+) -> Result<Steps, ListedTwice> {
+    let mut calls: BTreeMap<u32, Vec<Alternative<'_>>> = BTreeMap::new();
+    for (list, action) in [(allowed, SECCOMP_RET_ALLOW), (granted, DONE), (unknown, UNKNOWN)] {
+        for call in list {
+            let alternatives = calls.entry(number(call)).or_default();
+            if alternatives.iter().any(|(others, _)| others.is_empty() || call.only.is_empty()) {
+                return Err(ListedTwice(call.name));
+            }
+            alternatives.push((call.only, action));
         }
-        alternatives.push(call.only);
     }
     // What is done at each number, up to the next one.
     let mut spans: BTreeMap<u32, Steps> = BTreeMap::from([(0, vec![answer(REFUSE)])]);
-    let blocks = calls.into_iter().map(|(number, alternatives)| (number, Ok(alternatives)));
-    for (number, block) in blocks.chain(unknown.iter().map(|call| (number(call), Err(call.name)))) {
-        let steps = match block {
-            Ok(alternatives) => conditions(&alternatives),
-            Err(name) if spans.get(&number).is_some_and(|steps| steps.len() > 1 || steps[0].k != REFUSE) => {
-                return Err(ListedTwice(name));
-            }
-            Err(_) => vec![answer(UNKNOWN)],
-        };
-        spans.insert(number, steps);
-        spans.entry(number + 1).or_insert_with(|| vec![answer(REFUSE)]);
+    for (number, alternatives) in calls {
+        spans.insert(number, conditions(&alternatives));
+        spans.insert(number + 1, vec![answer(REFUSE)]);
     }
     let mut spans: Vec<(u32, Steps)> = spans.into_iter().collect();
     spans.dedup_by(|later, earlier| is_same(&later.1, &earlier.1));
@@ -100,15 +103,15 @@ fn search(spans: &[(u32, Steps)]) -> Steps {
     only.clone()
 }
 
-/// Allows a call whose arguments meet one of the alternatives.
-fn conditions(alternatives: &[&[Argument]]) -> Steps {
-    if alternatives.iter().any(|arguments| arguments.is_empty()) {
-        return vec![answer(SECCOMP_RET_ALLOW)];
-    }
+/// Answers a call by the alternative that its arguments meet.
+fn conditions(alternatives: &[Alternative<'_>]) -> Steps {
     let mut steps = Steps::new();
-    for arguments in alternatives {
+    for (arguments, action) in alternatives {
+        if arguments.is_empty() {
+            return vec![answer(*action)];
+        }
         // From the last to the first, since each has to know how far the end is.
-        let mut alternative = vec![answer(SECCOMP_RET_ALLOW)];
+        let mut alternative = vec![answer(*action)];
         for argument in arguments.iter().rev() {
             let mut test = test(argument, alternative.len());
             test.append(&mut alternative);

@@ -21,23 +21,30 @@ fn main() -> Result<(), Box<dyn Error>> {
         .into());
     }
     let with = |lists: &[&[policy::Allowed]]| [&[policy::ALWAYS], lists].concat().concat();
+    let (none, granted): (&[policy::Allowed], _) = (&[], policy::GRANTED);
     let filters = [
-        ("PLAIN", "What functions without a network or a scratch may do.", with(&[])),
-        ("NETWORK", "What functions with a network may do.", with(&[policy::NETWORK])),
-        ("SCRATCH", "What functions with a scratch may do.", with(&[policy::SCRATCH])),
-        ("BOTH", "What functions with both may do.", with(&[policy::NETWORK, policy::SCRATCH])),
-        ("FORK", "What zygotes and their children may do.", with(&[policy::FORK])),
-        ("FORK_NETWORK", "The same with a network.", with(&[policy::FORK, policy::NETWORK])),
-        ("SCOPED", "What zygotes may do without PID namespaces.", with(&[policy::FORK, policy::SCOPED])),
+        ("PLAIN", "What functions without a network or a scratch may do.", with(&[]), none),
+        ("NETWORK", "What functions with a network may do.", with(&[policy::NETWORK]), none),
+        ("SCRATCH", "What functions with a scratch may do.", with(&[policy::SCRATCH]), granted),
+        ("BOTH", "What functions with both may do.", with(&[policy::NETWORK, policy::SCRATCH]), granted),
+        ("FORK", "What zygotes and their children may do.", with(&[policy::FORK]), none),
+        ("FORK_NETWORK", "The same with a network.", with(&[policy::FORK, policy::NETWORK]), none),
+        (
+            "SCOPED",
+            "What zygotes may do without PID namespaces.",
+            with(&[policy::FORK, policy::SCOPED]),
+            none,
+        ),
         (
             "SCOPED_NETWORK",
             "The same with a network.",
             with(&[policy::FORK, policy::SCOPED, policy::NETWORK]),
+            none,
         ),
     ];
     let mut text = String::new();
-    for (name, doc, allowed) in filters {
-        let steps = filter::compile(&allowed, policy::UNKNOWN)?;
+    for (name, doc, allowed, granted) in filters {
+        let steps = filter::compile(&allowed, granted, policy::UNKNOWN)?;
         writeln!(text, "/// {doc}\npub(super) static {name}: [sock_filter; {}] = [", steps.len())?;
         for step in steps {
             let libc::sock_filter { code, jt, jf, k } = step;

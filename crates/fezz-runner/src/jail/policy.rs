@@ -1,5 +1,6 @@
 //! The system calls that a module may make, as data: each with who needs it. Whatever isn't listed is refused with
-//! `EPERM`; what stands in [`UNKNOWN`] with `ENOSYS`, so that libraries fall back on an older call.
+//! `EPERM`; what stands in [`UNKNOWN`] with `ENOSYS`, so that libraries fall back on an older call. What stands in
+//! [`GRANTED`] returns 0 without being made.
 //!
 //! `build.rs` compiles these lists into filters; `seccomp.rs` installs one of them. An addition here widens what a
 //! hostile module can reach of the kernel, for all functions: name who can't do without, and say why that is safe.
@@ -105,6 +106,10 @@ const PRIVATE_MEMORY: Test = Test::Bits {
 /// A file's pages, whether shared with its other readers or not.
 const A_FILE: Test =
     Test::Bits { mask: (libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN | libc::MAP_HUGETLB) as u32, value: 0 };
+
+/// What msync(2) is to wait for. Without, it looks whether there is memory at all, which libraries ask it for.
+const SYNCHRONOUSLY: Test = Test::Bits { mask: !libc::MS_INVALIDATE as u32, value: libc::MS_SYNC as u32 };
+const ASYNCHRONOUSLY: Test = Test::Bits { mask: !(libc::MS_INVALIDATE | libc::MS_ASYNC) as u32, value: 0 };
 
 /// The type of a socket without its flags SOCK_NONBLOCK and SOCK_CLOEXEC (socket(2)).
 const STREAM: Test = Test::Bits { mask: 0xf, value: libc::SOCK_STREAM as u32 };
@@ -269,8 +274,6 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_fstat => "dlopen, stdio",
     SYS_newfstatat => "dlopen, files",
     SYS_statx => "Rust's standard library",
-    SYS_statfs => "sizes of file systems",
-    SYS_fstatfs => "sizes of file systems",
     SYS_access => "dlopen, time zones",
     SYS_faccessat => "the same",
     SYS_faccessat2 => "the same",
@@ -329,10 +332,10 @@ pub const NETWORK: &[Allowed] = calls! {
 };
 
 /// What a function may do, too, whose manifest has `limits.scratch_bytes`: what changes files, and what acts on those
-/// that may only be read, the host's libraries among them (locks, modes, fsync).
+/// that may only be read, the host's libraries among them (modes).
 pub const SCRATCH: &[Allowed] = calls! {
     SYS_creat => "C code: open in another form",
-    SYS_msync => "databases and memmap2, which write to the scratch through memory",
+    SYS_msync [2: ASYNCHRONOUSLY] => "databases and memmap2, which write to the scratch through memory",
     SYS_mkdir => "temporary folders",
     SYS_mkdirat => "temporary folders",
     SYS_rmdir => "temporary folders",
@@ -352,16 +355,32 @@ pub const SCRATCH: &[Allowed] = calls! {
     SYS_truncate => "databases",
     SYS_ftruncate => "databases",
     SYS_fallocate => "databases",
-    SYS_fsync => "databases",
-    SYS_fdatasync => "databases",
     SYS_copy_file_range => "copies of files",
-    SYS_flock => "databases",
+    // Of whatever file system: a function that can't write needn't know how full the host's disk is.
+    SYS_statfs => "whether there is room left",
+    SYS_fstatfs => "the same",
+    // To ask takes no lock, and finds none: see GRANTED.
     SYS_fcntl [1: Test::Is(libc::F_GETLK as u32)] => "databases",
+    SYS_fcntl [1: Test::Is(libc::F_OFD_GETLK as u32)] => "databases",
+};
+
+/// What is said to be done, and isn't, for a function with `limits.scratch_bytes`: what is of use on files that others have,
+/// too, or that outlive the process, and so is of none in the scratch. A filter can't see which file is meant, and on a
+/// file that may only be read it is as good: on the host's libraries.
+///
+/// - Locks are in the way of the host's programs, and kernel memory that no limit of the process counts. Those of a process
+///   (F_SETLK) are granted rightly, for the scratch has one. Those of an open file (flock, F_OFD_SETLK) don't keep two open
+///   files of one process apart.
+/// - What is written through to a disk has all others wait for it.
+pub const GRANTED: &[Allowed] = calls! {
+    SYS_flock => "databases, the standard library's File::lock",
     SYS_fcntl [1: Test::Is(libc::F_SETLK as u32)] => "databases",
     SYS_fcntl [1: Test::Is(libc::F_SETLKW as u32)] => "databases",
     SYS_fcntl [1: Test::Is(libc::F_OFD_SETLK as u32)] => "databases",
-    SYS_fcntl [1: Test::Is(libc::F_OFD_GETLK as u32)] => "databases",
     SYS_fcntl [1: Test::Is(libc::F_OFD_SETLKW as u32)] => "databases",
+    SYS_fsync => "databases",
+    SYS_fdatasync => "databases",
+    SYS_msync [2: SYNCHRONOUSLY] => "databases and memmap2, which write to the scratch through memory",
 };
 
 /// What a zygote does, and its children with it: a filter can't be exchanged, and to add one to each child costs more than

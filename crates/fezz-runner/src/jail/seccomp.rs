@@ -71,6 +71,8 @@ mod tests {
 
     const ARCHITECTURE: u32 = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
     const REFUSED: u32 = SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    /// The call returns 0.
+    const DONE: u32 = SECCOMP_RET_ERRNO;
 
     /// What the kernel would answer: its interpreter, of the few instructions that there are.
     fn run(filter: &[sock_filter], architecture: u32, number: u32, arguments: [u64; 6]) -> u32 {
@@ -117,21 +119,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_listed_is_allowed_and_nothing_else() {
+    fn what_is_listed_is_answered_as_its_list_says_and_all_else_is_refused() {
         let with = |lists: &[&[Allowed]]| [&[policy::ALWAYS], lists].concat().concat();
-        for (filter, list) in [
-            (&compiled::PLAIN[..], with(&[])),
-            (&compiled::NETWORK[..], with(&[policy::NETWORK])),
-            (&compiled::SCRATCH[..], with(&[policy::SCRATCH])),
-            (&compiled::BOTH[..], with(&[policy::NETWORK, policy::SCRATCH])),
-            (&compiled::FORK[..], with(&[policy::FORK])),
-            (&compiled::FORK_NETWORK[..], with(&[policy::FORK, policy::NETWORK])),
-            (&compiled::SCOPED[..], with(&[policy::FORK, policy::SCOPED])),
-            (&compiled::SCOPED_NETWORK[..], with(&[policy::FORK, policy::SCOPED, policy::NETWORK])),
+        let (none, granted): (&[Allowed], _) = (&[], policy::GRANTED);
+        for (filter, allowed, granted) in [
+            (&compiled::PLAIN[..], with(&[]), none),
+            (&compiled::NETWORK[..], with(&[policy::NETWORK]), none),
+            (&compiled::SCRATCH[..], with(&[policy::SCRATCH]), granted),
+            (&compiled::BOTH[..], with(&[policy::NETWORK, policy::SCRATCH]), granted),
+            (&compiled::FORK[..], with(&[policy::FORK]), none),
+            (&compiled::FORK_NETWORK[..], with(&[policy::FORK, policy::NETWORK]), none),
+            (&compiled::SCOPED[..], with(&[policy::FORK, policy::SCOPED]), none),
+            (&compiled::SCOPED_NETWORK[..], with(&[policy::FORK, policy::SCOPED, policy::NETWORK]), none),
         ] {
-            for call in &list {
+            let answered = allowed.iter().map(|call| (call, SECCOMP_RET_ALLOW));
+            for (call, expected) in answered.chain(granted.iter().map(|call| (call, DONE))) {
                 let answer = run(filter, ARCHITECTURE, call.number as u32, arguments(call));
-                assert_eq!(answer, SECCOMP_RET_ALLOW, "{}", call.name);
+                assert_eq!(answer, expected, "{}", call.name);
                 if !call.only.is_empty() {
                     assert_eq!(
                         run(filter, ARCHITECTURE, call.number as u32, [!0; 6]),
@@ -145,7 +149,7 @@ mod tests {
                 let is_listed =
                     |list: &[Allowed]| list.iter().any(|call| call.number == c_long::from(number));
                 let expected = match number {
-                    _ if is_listed(&list) => continue,
+                    _ if is_listed(&allowed) || is_listed(granted) => continue,
                     _ if is_listed(policy::UNKNOWN) => SECCOMP_RET_ERRNO | libc::ENOSYS as u32,
                     _ => REFUSED,
                 };

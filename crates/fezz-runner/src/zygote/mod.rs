@@ -51,7 +51,7 @@ pub enum ZygoteError {
     /// What is open when processes are forked is one and the same in all of them.
     #[error(
         "the module's fezz_on_load_v2 left {count} descriptors open, which forked processes would share, with their \
-         offsets, timers and watches: close them there and open them in each request, or set `execution` to `spawn`"
+         offsets, flags, timers and watches: close them there and open them in each request, or set `execution` to `spawn`"
     )]
     Descriptors {
         /// How many.

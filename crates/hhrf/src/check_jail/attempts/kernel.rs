@@ -1,6 +1,6 @@
 //! System calls that open much of the kernel, or belong to its administrator: each with arguments that do nothing.
 
-use crate::check_jail::attempt::Attempt;
+use crate::check_jail::attempt::{Attempt, Variant};
 
 /// In the order of the report.
 pub(super) const ATTEMPTS: &[Attempt] = &[
@@ -37,7 +37,25 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("send-file", "leave pages of files in a socket"),
     Attempt::new("huge-pages", "take huge pages out of the machine's pool"),
     Attempt::new("write-through-library", "have the host's disk written through"),
+    Attempt::new("granted-write-through", "have the host's disk written through (fsync)")
+        .under(Variant::Scratch)
+        .call("write-through"),
+    Attempt::new("granted-write-data-through", "have the host's disk written through (fdatasync)")
+        .under(Variant::Scratch)
+        .call("write-data-through"),
     Attempt::new("lock-library", "lock a file that it may only read"),
+    Attempt::new("lock-part-of-library", "lock a part of a file that it may only read"),
+    Attempt::new("lock-part-of-library-in-time", "wait until a part of such a file can be locked"),
+    Attempt::new("lease-library", "hear of others who open a file (F_SETLEASE)"),
+    Attempt::new("granted-lease-library", "hear of others who open a file (F_SETLEASE)")
+        .under(Variant::Scratch)
+        .call("lease-library"),
+    Attempt::new("watch-folder", "hear of changes in a folder (F_NOTIFY)"),
+    Attempt::new("granted-watch-folder", "hear of changes in a folder (F_NOTIFY)")
+        .under(Variant::Scratch)
+        .call("watch-folder"),
+    Attempt::new("free-blocks", "ask how full the host's disk is"),
+    Attempt::new("free-blocks-of-open-file", "ask the same by an open file"),
     Attempt::new("splice-user-memory", "call vmsplice"),
     Attempt::new("splice", "call splice"),
     Attempt::new("tee", "call tee"),

@@ -6,6 +6,7 @@ mod environment;
 mod files;
 mod ipc;
 mod kernel;
+mod locks;
 mod namespaces;
 mod network;
 mod privileges;
@@ -43,6 +44,7 @@ pub const GROUPS: &[Group] = &[
     Group { name: "privileges", attempts: privileges::ATTEMPTS },
     Group { name: "kernel", attempts: kernel::ATTEMPTS },
     Group { name: "ipc", attempts: ipc::ATTEMPTS },
+    Group { name: "locks", attempts: locks::ATTEMPTS },
     Group { name: "processes", attempts: processes::ATTEMPTS },
     Group { name: "siblings", attempts: siblings::ATTEMPTS },
     Group { name: "devices", attempts: devices::ATTEMPTS },

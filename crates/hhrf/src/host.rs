@@ -45,6 +45,7 @@ impl Host {
         jail: Jail,
     ) -> Self {
         let limits = &settings.limits;
+        let metrics = Metrics::new();
         Self {
             // Who has a place at its function waits here without a limit of its own: the functions' places bound it.
             processes: Gate::new(limits.processes, u32::MAX),
@@ -58,8 +59,9 @@ impl Host {
                     children,
                     jail,
                 },
+                metrics.wear.clone(),
             ),
-            metrics: Metrics::new(),
+            metrics,
             store,
             catalogue: ArcSwap::from_pointee(catalogue),
             state: watch::Sender::new(State::Serving),

@@ -81,7 +81,8 @@ fn check_held(more: Value) {
     let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&seconds), "{seconds}");
     host.logged("the reason", |line| {
-        line["level"] == "ERROR" && line["message"].as_str().is_some_and(|text| text.contains("function paused"))
+        line["level"] == "ERROR"
+            && line["message"].as_str().is_some_and(|text| text.contains("function paused"))
     });
     assert_eq!((paused(&host), worn_out(&host, "overflow")), (1.0, 2.0));
     // What was answered, for the zygote's first, counts for nothing, but for fewer than these.

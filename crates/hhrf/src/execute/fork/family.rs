@@ -3,7 +3,7 @@
 use super::child::{Child, Idle};
 use super::keeper::{Ending, Keeper};
 use super::load::LoadFailure;
-use super::streak::{Judgement, Streak};
+use super::streak::Streak;
 use super::wear::Condition;
 use super::zygote::Zygote;
 use crate::catalogue::Function;
@@ -217,26 +217,7 @@ impl Family {
     fn end_service(&self, state: &mut State, zygote: &Zygote) {
         zygote.retire();
         state.idle.clear();
-        let (function, wear) = (self.function.name(), zygote.wear());
-        let judgement = state.streak.end(&wear);
-        if judgement != Judgement::Well {
-            self.counters.zygote_worn_out(&function);
-            tracing::warn!(
-                function,
-                "a zygote is worn out: {} of its {} requests crashed or had no valid response; it is replaced",
-                wear.abnormal(),
-                wear.requests()
-            );
-        }
-        if let Judgement::Pause(until) = judgement {
-            self.counters.function_paused(&function);
-            tracing::error!(
-                function,
-                "function paused: {} zygotes in a row were worn out by crashes; retry in {} s",
-                state.streak.worn_out(),
-                until.saturating_duration_since(Instant::now()).as_secs_f64().round()
-            );
-        }
+        state.streak.end(&zygote.wear()).tell(&self.function.name(), &self.counters);
         // Those who wait for it have to look again.
         self.news.send_replace(());
     }
@@ -370,6 +351,10 @@ impl Family {
             && Arc::ptr_eq(current, &zygote)
         {
             state.idle.clear();
+            if zygote.condition() >= Condition::Suspect {
+                // Whoever has ended it, by taking all memory for instance, mustn't have it forgotten.
+                self.end_service(&mut state, &zygote);
+            }
             let again = match ending {
                 Ending::Retired => None,
                 Ending::Died(_) | Ending::Hung => state.back_off.ended(zygote.lived()),

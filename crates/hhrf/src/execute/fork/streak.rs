@@ -3,6 +3,7 @@
 
 use super::wear::{Condition, Wear};
 use crate::execute::back_off::BackOff;
+use crate::metrics::WearCounters;
 use std::time::{Duration, Instant};
 
 /// The zygotes of one function that were worn out in a row.
@@ -13,15 +14,20 @@ pub(super) struct Streak {
     paused_until: Option<Instant>,
 }
 
-/// What is to be done behind the end of a zygote's service.
+/// What comes of the end of a zygote's service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Judgement {
-    /// Nothing.
+    /// It wasn't worn out.
     Well,
-    /// Tell of it: it was worn out.
-    WornOut,
-    /// Tell of it, and serve no request until then.
-    Pause(Instant),
+    /// It was worn out.
+    WornOut(Wear),
+    /// It was worn out, as the one before: no request is served until then.
+    Pause {
+        wear: Wear,
+        /// How many in a row.
+        zygotes: u32,
+        until: Instant,
+    },
 }
 
 /// One may be an accident: an upstream that fails, a bad request that is sent again and again for a moment.
@@ -44,15 +50,15 @@ impl Streak {
             Condition::Suspect | Condition::WornOut if wear.is_by_attack() => {
                 self.worn_out += 1;
                 if self.worn_out < WORN_OUT_MAX {
-                    return Judgement::WornOut;
+                    return Judgement::WornOut(*wear);
                 }
                 let until = self.back_off.failed();
                 self.paused_until = Some(until);
-                Judgement::Pause(until)
+                Judgement::Pause { wear: *wear, zygotes: self.worn_out, until }
             }
             Condition::Suspect | Condition::WornOut => {
                 *self = Self::new();
-                Judgement::WornOut
+                Judgement::WornOut(*wear)
             }
             // Given up too often, which says neither this nor that.
             Condition::Old => Judgement::Well,
@@ -63,14 +69,31 @@ impl Streak {
         }
     }
 
-    /// How many there were in a row.
-    pub(super) fn worn_out(&self) -> u32 {
-        self.worn_out
-    }
-
     /// Until when no request is served, if that is later than `now`.
     pub(super) fn paused_until(&self, now: Instant) -> Option<Instant> {
         self.paused_until.filter(|until| now < *until)
+    }
+}
+
+impl Judgement {
+    /// Tells the log and the metrics of it.
+    pub(super) fn tell(self, function: &str, counters: &WearCounters) {
+        let (Self::WornOut(wear) | Self::Pause { wear, .. }) = self else { return };
+        counters.zygote_worn_out(function);
+        tracing::warn!(
+            function,
+            "zygote replaced: {} of its {} requests crashed or had no valid response",
+            wear.abnormal(),
+            wear.requests()
+        );
+        if let Self::Pause { zygotes, until, .. } = self {
+            counters.function_paused(function);
+            tracing::error!(
+                function,
+                "function paused: {zygotes} zygotes in a row were worn out by crashes; retry in {} s",
+                until.saturating_duration_since(Instant::now()).as_secs_f64().ceil()
+            );
+        }
     }
 }
 
@@ -94,8 +117,8 @@ mod tests {
 
     fn pause(streak: &mut Streak, wear: &Wear) -> Option<Duration> {
         match streak.end(wear) {
-            Judgement::Pause(until) => Some(until.saturating_duration_since(Instant::now())),
-            Judgement::Well | Judgement::WornOut => None,
+            Judgement::Pause { until, .. } => Some(until.saturating_duration_since(Instant::now())),
+            Judgement::Well | Judgement::WornOut(_) => None,
         }
     }
 
@@ -114,9 +137,9 @@ mod tests {
         let attacked = wear(10, 100, 0);
         for other in [wear(10_000, 100, 0), wear(100, 0, 0)] {
             let mut streak = Streak::new();
-            assert_eq!(streak.end(&attacked), Judgement::WornOut);
-            assert_ne!(streak.end(&other), Judgement::Pause(Instant::now()));
-            assert_eq!(streak.end(&attacked), Judgement::WornOut, "{other:?}");
+            for wear in [&attacked, &other, &attacked] {
+                assert!(pause(&mut streak, wear).is_none(), "{other:?}");
+            }
         }
     }
 
@@ -125,7 +148,7 @@ mod tests {
         let (attacked, given_up) = (wear(10, 100, 0), wear(0, 0, 200));
         let mut streak = Streak::new();
         assert_eq!([&given_up; 4].map(|wear| streak.end(wear)), [Judgement::Well; 4]);
-        assert_eq!(streak.end(&attacked), Judgement::WornOut);
+        assert_eq!(streak.end(&attacked), Judgement::WornOut(attacked));
         assert_eq!(streak.end(&given_up), Judgement::Well);
         assert!(pause(&mut streak, &attacked).is_some());
     }

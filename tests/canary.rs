@@ -5,8 +5,11 @@ use crate::harness::{AUTHOR, Answer, Connection, Host, OVERFLOW, Site, TAKEOVER,
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// No request is served by a zygote that so many of its processes have ended abnormally in.
+/// A zygote of which so many processes have ended abnormally serves no further request.
 const ABNORMAL_MAX: usize = 100;
+
+/// From here on it has no more requests at a time than are left of the above, and is replaced by its successor.
+const SUSPECT_FROM: usize = 50;
 
 const CANARY_BYTES: usize = 8;
 
@@ -139,7 +142,6 @@ fn requests_wait_for_the_successor_of_a_zygote_that_is_worn_out() {
 #[test]
 fn many_guesses_at_a_time_are_no_more_than_were_under_way_before_the_zygote_was_suspect() {
     const CONCURRENCY: usize = 64;
-    const SUSPECT_FROM: usize = 50;
     let limits = json!({"concurrency": CONCURRENCY, "queue": 2 * CONCURRENCY});
     let host = host("fork", json!({"spare": 8, "limits": limits, "env": {"LOAD_MS": "1000"}}));
     std::thread::scope(|scope| {
@@ -178,7 +180,7 @@ fn an_end_of_any_kind_wears_a_zygote_out() {
     let host = Host::start(site);
     for harm in harms {
         let mut connection = Connection::new(host.address);
-        for _ in 0..ABNORMAL_MAX {
+        for _ in 0..SUSPECT_FROM {
             assert_ne!(connection.get(&format!("/rpc/{harm}")).status, 200, "{harm}");
         }
         wait_for(harm, || (worn_out(&host, harm) == 1.0).then_some(()));

@@ -232,7 +232,7 @@ impl Family {
         }
         let idle_max = if state.is_retired { Duration::ZERO } else { ZYGOTE_IDLE_MAX };
         if state.demand.idle_for(now) > idle_max {
-            state.sleep();
+            self.sleep(&mut state);
             if state.is_retired && matches!(state.phase, Phase::Broken { .. }) {
                 // Nobody will try it again.
                 state.phase = Phase::Asleep;
@@ -251,7 +251,25 @@ impl Family {
 
     /// Gives up what waits, for others who need it more.
     pub(super) fn make_room(&self) {
-        self.lock().sleep();
+        self.sleep(&mut self.lock());
+    }
+
+    fn sleep(&self, state: &mut State) {
+        state.idle.clear();
+        if let Phase::Up(zygote) = &state.phase {
+            let zygote = Arc::clone(zygote);
+            zygote.retire();
+            state.phase = Phase::Asleep;
+            self.remember(state, &zygote);
+        }
+    }
+
+    /// A zygote is gone before its successor was there: whoever has brought that about, by taking all memory for instance,
+    /// mustn't have its crashes forgotten.
+    fn remember(&self, state: &mut State, zygote: &Zygote) {
+        if zygote.condition() >= Condition::Suspect {
+            self.end_service(state, zygote);
+        }
     }
 
     /// The function isn't served any more, but for requests under way.
@@ -351,10 +369,7 @@ impl Family {
             && Arc::ptr_eq(current, &zygote)
         {
             state.idle.clear();
-            if zygote.condition() >= Condition::Suspect {
-                // Whoever has ended it, by taking all memory for instance, mustn't have it forgotten.
-                self.end_service(&mut state, &zygote);
-            }
+            self.remember(&mut state, &zygote);
             let again = match ending {
                 Ending::Retired => None,
                 Ending::Died(_) | Ending::Hung => state.back_off.ended(zygote.lived()),
@@ -365,17 +380,7 @@ impl Family {
             };
         }
         drop(state);
-        let function = self.function.name();
-        match ending {
-            Ending::Retired => tracing::debug!(function, "a zygote has ended"),
-            Ending::Died(Ok(status)) => {
-                tracing::warn!(function, %status, "a zygote ended by itself; the next request starts another")
-            }
-            Ending::Died(Err(error)) => tracing::warn!(function, %error, "a zygote is lost"),
-            Ending::Hung => {
-                tracing::warn!(function, "a zygote gave no sign of life, or a false one, and was killed")
-            }
-        }
+        ending.tell(&self.function.name());
         self.news.send_replace(());
     }
 
@@ -395,15 +400,5 @@ impl Family {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing that is done under the lock can panic halfway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn sleep(&mut self) {
-        self.idle.clear();
-        if let Phase::Up(zygote) = &self.phase {
-            zygote.retire();
-            self.phase = Phase::Asleep;
-        }
     }
 }

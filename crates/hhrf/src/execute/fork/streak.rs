@@ -57,16 +57,21 @@ impl Streak {
                 Judgement::Pause { wear: *wear, zygotes: self.worn_out, until }
             }
             Condition::Suspect | Condition::WornOut => {
-                *self = Self::new();
+                self.break_off();
                 Judgement::WornOut(*wear)
             }
             // Given up too often, which says neither this nor that.
             Condition::Old => Judgement::Well,
             Condition::Good => {
-                *self = Self::new();
+                self.break_off();
                 Judgement::Well
             }
         }
+    }
+
+    /// The next is the first of a row again; a pause goes on.
+    fn break_off(&mut self) {
+        *self = Self { paused_until: self.paused_until, ..Self::new() };
     }
 
     /// Until when no request is served, if that is later than `now`.

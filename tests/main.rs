@@ -5,6 +5,7 @@ mod harness;
 
 mod admission;
 mod ahead;
+mod canary;
 mod cancellation;
 mod catalogue;
 mod check_jail;

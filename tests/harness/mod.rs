@@ -12,7 +12,7 @@ pub(crate) use machine::alone;
 pub(crate) use processes::{
     Census, forked, inside, of_requests, resident_kib, sockets_of, started_ahead, zombies, zygotes,
 };
-pub(crate) use site::{AUTHOR, HARMFUL, ORDINARY, ORDINARY_C, Site, TAKEOVER, binary};
+pub(crate) use site::{AUTHOR, HARMFUL, ORDINARY, ORDINARY_C, OVERFLOW, Site, TAKEOVER, binary};
 
 use std::time::{Duration, Instant};
 

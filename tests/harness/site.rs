@@ -17,6 +17,8 @@ pub(crate) const ORDINARY: &str = "libfixture_ordinary.so";
 pub(crate) const ORDINARY_C: &str = "libfixture_ordinary_c.so";
 /// The module whose requests take over their process: `tests/fixtures/takeover`.
 pub(crate) const TAKEOVER: &str = "libfixture_takeover.so";
+/// The module with a buffer overflow: `tests/fixtures/takeover/c`.
+pub(crate) const OVERFLOW: &str = "libfixture_overflow.so";
 
 /// A folder that is gone when the test is over.
 pub(crate) struct Site {
@@ -91,6 +93,7 @@ pub(crate) fn binary(name: &str) -> PathBuf {
         build(&folder, &["--package", "fixture_ordinary"]);
         make(&folder, concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/hello-c"));
         make(&folder, concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/ordinary/c"));
+        make(&folder, concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/takeover/c"));
         folder
     });
     folder.join(name)

@@ -60,6 +60,7 @@ impl Host {
                     children,
                     jail,
                 },
+                metrics.wear.clone(),
             ),
             metrics,
             store,

@@ -25,11 +25,32 @@ pub struct Metrics {
     queued: Family<FunctionLabels, Gauge>,
     spare: Family<FunctionLabels, Gauge>,
     zygotes: Family<FunctionLabels, Gauge>,
+    /// What the executor counts of functions that crash.
+    pub wear: WearCounters,
     functions: Gauge,
     refused: Gauge,
     memory: Family<MemoryLabels, Gauge>,
     /// Held while what belongs to the catalogue is looked up and printed.
     printing: Mutex<()>,
+}
+
+/// Counters of functions whose processes crash again and again; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct WearCounters {
+    zygotes: Family<FunctionLabels, Counter>,
+    pauses: Family<FunctionLabels, Counter>,
+}
+
+impl WearCounters {
+    /// A zygote was replaced because its processes crashed.
+    pub fn zygote_worn_out(&self, function: &str) {
+        self.zygotes.get_or_create(&FunctionLabels { function: function.to_owned() }).inc();
+    }
+
+    /// A function is refused for a while.
+    pub fn function_paused(&self, function: &str) {
+        self.pauses.get_or_create(&FunctionLabels { function: function.to_owned() }).inc();
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -52,6 +73,7 @@ impl Metrics {
             queued: Family::default(),
             spare: Family::default(),
             zygotes: Family::default(),
+            wear: WearCounters::default(),
             functions: Gauge::default(),
             refused: Gauge::default(),
             memory: Family::default(),
@@ -74,6 +96,16 @@ impl Metrics {
         registry.register("queued", "Requests that wait for a process", metrics.queued.clone());
         registry.register("spare_processes", "Processes that wait ahead of requests", metrics.spare.clone());
         registry.register("zygotes", "Processes that others are forked from", metrics.zygotes.clone());
+        registry.register(
+            "zygotes_worn_out",
+            "Zygotes replaced because too many of their processes crashed",
+            metrics.wear.zygotes.clone(),
+        );
+        registry.register(
+            "function_pauses",
+            "Times that a function was refused for a while, because it wore out zygotes in a row",
+            metrics.wear.pauses.clone(),
+        );
         registry.register("functions", "Functions served", metrics.functions.clone());
         registry.register(
             "memory_bytes",

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
+use std::time::Instant;
 
 /// Says on every problem which kind it is; a function can't set it.
 pub const FEZZ_ERROR: HeaderName = HeaderName::from_static("fezz-error");
@@ -47,7 +48,11 @@ const MODULE_FAILED: Kind =
 fn not_loaded(failure: &LoadFailure) -> Kind {
     match failure {
         LoadFailure::NotStarted(_) => RUNNER_FAILED,
-        LoadFailure::TooSlow(_) | LoadFailure::TooLate | LoadFailure::Unstable => MODULE_FAILED,
+        // A pause, too: the module is at fault, not the load, and no capacity would help.
+        LoadFailure::TooSlow(_)
+        | LoadFailure::TooLate
+        | LoadFailure::Unstable
+        | LoadFailure::Paused { .. } => MODULE_FAILED,
         LoadFailure::Left { cause, .. } => match **cause {
             Failure::NotConfined => JAIL_FAILED,
             Failure::RunnerGaveUp(_) | Failure::RunnerNotExecuted { .. } => RUNNER_FAILED,
@@ -126,6 +131,9 @@ impl Problem {
             Self::Failed(Failure::DeadlineExceeded) => {
                 Some("the function didn't answer in its time".to_owned())
             }
+            Self::Failed(Failure::NotLoaded(LoadFailure::Paused { .. })) => {
+                Some("the function is paused, because its processes crash again and again".to_owned())
+            }
             Self::Failed(_) => None,
         };
         let body = ProblemBody {
@@ -151,10 +159,18 @@ impl Problem {
             Self::Refused(Refusal::Overloaded { .. } | Refusal::Draining) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
             }
+            Self::Failed(Failure::NotLoaded(LoadFailure::Paused { until })) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(seconds_until(until)));
+            }
             _ => {}
         }
         response
     }
+}
+
+/// Rounded up, and a second at least: who comes too early is refused again.
+fn seconds_until(until: Instant) -> u64 {
+    until.saturating_duration_since(Instant::now()).as_secs() + 1
 }
 
 #[derive(Serialize)]

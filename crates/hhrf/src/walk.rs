@@ -2,6 +2,7 @@
 
 use crate::admit::admit;
 use crate::exchange::Exchange;
+use crate::execute::Failure;
 use crate::host::Host;
 use crate::own;
 use crate::problem::Problem;
@@ -52,7 +53,11 @@ async fn walk(
     exchange.lead_to(&function);
     let admitted = admit(host, routed, body, exchange.identity.clone(), client_ip).await?;
     let message = host.executors.execute(admitted).await?;
-    Ok(respond(message, function.limits.response_body_bytes)?)
+    let response = respond(message, function.limits.response_body_bytes);
+    if let Err(Failure::InvalidResponse(_)) = &response {
+        host.executors.blame(&function);
+    }
+    Ok(response?)
 }
 
 /// Gives the body its share of the memory for responses, which it keeps until its last byte is on its way.

@@ -12,23 +12,38 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 const STABLE_AFTER: Duration = Duration::from_secs(1);
 
 /// Counts failures in a row.
-#[derive(Debug, Default)]
-pub struct BackOff(u32);
+#[derive(Debug)]
+pub struct BackOff {
+    failures: u32,
+    pause_min: Duration,
+    pause_max: Duration,
+}
+
+impl Default for BackOff {
+    fn default() -> Self {
+        Self::between(PAUSE_MIN, PAUSE_MAX)
+    }
+}
 
 impl BackOff {
+    /// Pauses of `pause_min` at first, then twice as long each time, up to `pause_max`.
+    pub fn between(pause_min: Duration, pause_max: Duration) -> Self {
+        Self { failures: 0, pause_min, pause_max }
+    }
+
     /// Another failure. Returns when to try again.
     pub fn failed(&mut self) -> Instant {
-        let pause = PAUSE_MIN.saturating_mul(1_u32.checked_shl(self.0).unwrap_or(u32::MAX)).min(PAUSE_MAX);
-        self.0 += 1;
-        Instant::now() + pause
+        let times = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
+        self.failures += 1;
+        Instant::now() + self.pause_min.saturating_mul(times).min(self.pause_max)
     }
 
     /// A process ended that had lived for so long. Returns when to try again: at once, for the first of them.
     pub fn ended(&mut self, lived: Duration) -> Option<Instant> {
         if lived >= STABLE_AFTER {
-            self.0 = 0;
+            self.failures = 0;
         }
-        let is_first = self.0 == 0;
+        let is_first = self.failures == 0;
         let again = self.failed();
         (!is_first).then_some(again)
     }

@@ -7,6 +7,7 @@ use super::spawn::Spawn;
 use super::start::Starter;
 use crate::admit::AdmittedRequest;
 use crate::catalogue::{Catalogue, Execution, Function};
+use crate::metrics::WearCounters;
 use crate::settings::Settings;
 use fezz_wire::control::Separation;
 use std::convert::Infallible;
@@ -33,14 +34,14 @@ pub struct Ahead {
 }
 
 impl Executors {
-    /// Those that start runners by `starter`.
-    pub fn new(settings: &Settings, starter: Starter) -> Self {
+    /// Those that start runners by `starter`, and count what is worn out.
+    pub fn new(settings: &Settings, starter: Starter, counters: WearCounters) -> Self {
         let limits = &settings.limits;
         let (starter, spares) = (Arc::new(starter), Spares::new(limits.spare_total));
         Self {
             default: settings.execution,
             spawn: Spawn::new(Arc::clone(&starter), spares.clone(), limits.spare),
-            fork: Fork::new(Arc::clone(&starter), spares.clone(), limits.spare, limits.zygotes),
+            fork: Fork::new(Arc::clone(&starter), spares.clone(), counters, limits.spare, limits.zygotes),
             starter,
             spares,
         }
@@ -53,6 +54,11 @@ impl Executors {
             Execution::Spawn => self.spawn.execute(request).await,
             Execution::Fork => self.fork.execute(request).await,
         }
+    }
+
+    /// A function has answered by what is no response: it counts as a crash does, where processes have much in common.
+    pub fn blame(&self, function: &Arc<Function>) {
+        self.fork.blame(function);
     }
 
     /// What a function has ahead of its requests.

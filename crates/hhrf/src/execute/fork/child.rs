@@ -1,6 +1,7 @@
 //! A zygote's child as the host sees it: a socket, a pipe, and a number to call it by.
 
 use super::fates::ChildEnd;
+use super::wear::Verdict;
 use super::zygote::Zygote;
 use crate::execute::spare::Permit;
 use crate::execute::stderr_log::StderrLog;
@@ -33,13 +34,17 @@ pub(super) struct Handle {
     zygote: Arc<Zygote>,
 }
 
-/// How a child is to leave.
+/// How host and child part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leave {
-    /// It has done its work, or was never needed, and ends by itself.
-    ByItself,
-    /// At once.
-    Killed,
+    /// It had nothing to do, and ends by itself.
+    Unused,
+    /// It has answered, and ends by itself.
+    Answered,
+    /// What it answered is no response: it is killed.
+    Invalid,
+    /// It took too long for its deadline, or for its client: it is killed.
+    GivenUp,
 }
 
 /// What a request holds until its process is gone.
@@ -49,17 +54,36 @@ pub(super) struct Held {
     pub(super) places: [Place; 2],
 }
 
+impl Leave {
+    /// Whether the child is killed.
+    pub(super) fn is_by_force(self) -> bool {
+        match self {
+            Self::Unused | Self::Answered => false,
+            Self::Invalid | Self::GivenUp => true,
+        }
+    }
+
+    /// What is to be said of the child, unless its own end says worse.
+    pub(super) fn verdict(self) -> Verdict {
+        match self {
+            Self::Unused | Self::Answered => Verdict::Normal,
+            Self::Invalid => Verdict::Abnormal,
+            Self::GivenUp => Verdict::GivenUp,
+        }
+    }
+}
+
 impl Handle {
     pub(super) fn new(number: u64, zygote: Arc<Zygote>) -> Self {
         Self { number, zygote }
     }
 
-    /// Whether it waits, as far as is known.
-    pub(super) fn is_living(&self) -> bool {
-        self.zygote.has(self.number)
+    /// Gives it its request. Returns whether it lives, as far as is known.
+    pub(super) fn assign(&self) -> bool {
+        self.zygote.assign(self.number)
     }
 
-    /// Waits for its end; `None`: its zygote has ended with it.
+    /// Waits for its end where its response can't come any more; `None`: its zygote has ended with it.
     pub(super) async fn end(&self) -> Option<ChildEnd> {
         self.zygote.end_of(self.number).await
     }
@@ -73,7 +97,7 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         // Who has left already does nothing more.
-        self.zygote.leave(self.number, Leave::ByItself, None);
+        self.zygote.leave(self.number, Leave::Unused, None);
     }
 }
 

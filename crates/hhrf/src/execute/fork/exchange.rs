@@ -71,7 +71,7 @@ impl Exchange {
     pub(super) async fn answer(mut self, rest: Rest) -> Outcome {
         match self.arrive(rest).await {
             Some(Ok(Arrived::Whole)) => {
-                self.part(Leave::ByItself);
+                self.part(Leave::Answered);
                 Ok(self.response.take_message().into())
             }
             Some(Ok(Arrived::Closed)) => match timeout_at(self.deadline, self.handle.end()).await {
@@ -79,7 +79,7 @@ impl Exchange {
                 Err(_) => Err(self.overdue()),
             },
             Some(Err(invalid)) => {
-                self.part(Leave::Killed);
+                self.part(Leave::Invalid);
                 Err(Failure::InvalidResponse(invalid))
             }
             None => Err(self.overdue()),
@@ -109,7 +109,7 @@ impl Exchange {
     }
 
     fn overdue(&mut self) -> Failure {
-        self.part(Leave::Killed);
+        self.part(Leave::GivenUp);
         Failure::DeadlineExceeded
     }
 
@@ -119,7 +119,8 @@ impl Exchange {
         if let Some(held) = &mut self.held {
             held.stderr.take_rest();
         }
-        self.part(Leave::ByItself);
+        // It is gone, and judged.
+        self.part(Leave::GivenUp);
         let limit_bytes = self.memory_limit_bytes;
         match (end, self.response.received_bytes()) {
             (None, _) => Failure::ZygoteEnded,
@@ -142,6 +143,6 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.part(Leave::Killed);
+        self.part(Leave::GivenUp);
     }
 }

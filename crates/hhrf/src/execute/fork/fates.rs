@@ -1,6 +1,7 @@
 //! What is known of a zygote's children, and who is to hear of their end.
 
 use super::child::{Held, Leave};
+use super::wear::{Verdict, Wear};
 use rustix::process::Signal;
 use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
@@ -10,16 +11,36 @@ use tokio::sync::oneshot;
 
 /// The children that were ordered, until their end is known, and heard of by whom it concerns.
 #[derive(Debug, Default)]
-pub(super) struct Fates(HashMap<u64, Fate>);
+pub(super) struct Fates {
+    children: HashMap<u64, Fate>,
+    wear: Wear,
+}
 
 #[derive(Debug)]
-enum Fate {
+struct Fate {
+    duty: Duty,
+    stage: Stage,
+}
+
+/// What is to be judged of a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Duty {
+    /// It has no request: nothing but an end that nobody asked for.
+    Free,
+    /// What comes of its request.
+    Serving,
+    /// It is judged.
+    Judged,
+}
+
+#[derive(Debug)]
+enum Stage {
     /// It lives, as far as is known.
     Living,
-    /// Somebody waits for its end.
+    /// Somebody waits for its end, who has no response of it.
     Awaited(oneshot::Sender<ChildEnd>),
     /// Nobody does, but what its request held is to be given back then.
-    Leaving { since: Instant, is_killed: bool, held: Option<Held> },
+    Leaving { since: Instant, leave: Leave, is_killed: bool, held: Option<Held> },
     /// It has ended before anybody asked.
     Ended(ChildEnd),
 }
@@ -36,13 +57,30 @@ pub(super) enum ChildEnd {
 }
 
 impl ChildEnd {
-    /// Whether a signal ended it that this host hasn't sent.
-    pub(super) fn is_crash(self) -> bool {
-        let signal = match self {
-            Self::Exited(status) => status.signal(),
-            Self::OutOfMemory | Self::NotForked(_) => None,
-        };
-        signal.is_some_and(|signal| signal != Signal::KILL.as_raw())
+    /// Whether it is no orderly exit, and not the doing of this host, where that has killed the child.
+    fn is_abnormal(self, is_killed: bool) -> bool {
+        match self {
+            Self::Exited(status) if is_killed && status.signal() == Some(Signal::KILL.as_raw()) => false,
+            Self::Exited(status) => !status.success(),
+            Self::OutOfMemory => true,
+            // None of the module's code has run.
+            Self::NotForked(_) => false,
+        }
+    }
+
+    /// What it says of a child that has given no response.
+    fn without_response(self) -> Verdict {
+        if matches!(self, Self::NotForked(_)) { Verdict::Normal } else { Verdict::Abnormal }
+    }
+}
+
+impl Duty {
+    fn judge(&mut self, verdict: Verdict, wear: &mut Wear) {
+        match std::mem::replace(self, Self::Judged) {
+            Self::Free => wear.judge(verdict),
+            Self::Serving => wear.end(verdict),
+            Self::Judged => {}
+        }
     }
 }
 
@@ -69,41 +107,69 @@ pub(super) struct Incredible;
 
 impl Fates {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.children.is_empty()
+    }
+
+    /// What came of all of them.
+    pub(super) fn wear(&self) -> &Wear {
+        &self.wear
+    }
+
+    /// A child turns out to have ended worse than it was judged.
+    pub(super) fn blame(&mut self) {
+        self.wear.judge(Verdict::Abnormal);
     }
 
     /// A child is ordered.
     pub(super) fn begin(&mut self, child: u64) {
-        self.0.insert(child, Fate::Living);
+        self.children.insert(child, Fate { duty: Duty::Free, stage: Stage::Living });
     }
 
-    /// Whether a child that nobody has used yet still can be.
-    pub(super) fn is_living(&self, child: u64) -> bool {
-        matches!(self.0.get(&child), Some(Fate::Living))
+    /// Gives a child its request. Returns whether it lives, as far as is known.
+    pub(super) fn assign(&mut self, child: u64) -> bool {
+        match self.children.get_mut(&child) {
+            Some(fate @ Fate { duty: Duty::Free, stage: Stage::Living }) => {
+                fate.duty = Duty::Serving;
+                self.wear.begin();
+                true
+            }
+            _ => false,
+        }
     }
 
+    /// Waits for the end of a child whose request has no response, nor will have one.
     pub(super) fn wait(&mut self, child: u64) -> Wait {
-        let Some(fate) = self.0.get_mut(&child) else { return Wait::Gone };
-        if let Fate::Ended(end) = fate {
-            return Wait::Over(*end);
+        let Some(fate) = self.children.get_mut(&child) else { return Wait::Gone };
+        if let Stage::Ended(end) = fate.stage {
+            fate.duty.judge(end.without_response(), &mut self.wear);
+            return Wait::Over(end);
         }
         let (sender, receiver) = oneshot::channel();
-        *fate = Fate::Awaited(sender);
+        fate.stage = Stage::Awaited(sender);
         Wait::Until(receiver)
     }
 
     /// Nobody waits for the child any more. Returns what is to be given back now, because it has ended already, and
     /// whether it is to be killed.
     pub(super) fn leave(&mut self, child: u64, leave: Leave, held: Option<Held>) -> (Option<Held>, bool) {
-        match self.0.remove(&child) {
-            None | Some(Fate::Ended(_)) => (held, false),
-            Some(fate @ Fate::Leaving { .. }) => {
-                self.0.insert(child, fate);
+        let Some(mut fate) = self.children.remove(&child) else { return (held, false) };
+        match fate.stage {
+            Stage::Ended(_) => {
+                fate.duty.judge(leave.verdict(), &mut self.wear);
                 (held, false)
             }
-            Some(Fate::Living | Fate::Awaited(_)) => {
-                let is_killed = leave == Leave::Killed;
-                self.0.insert(child, Fate::Leaving { since: Instant::now(), is_killed, held });
+            Stage::Leaving { .. } => {
+                self.children.insert(child, fate);
+                (held, false)
+            }
+            Stage::Living | Stage::Awaited(_) => {
+                // Who waited for the end has seen that there is no response. It counts before its client hears of it.
+                if leave.verdict() == Verdict::Abnormal || matches!(fate.stage, Stage::Awaited(_)) {
+                    fate.duty.judge(Verdict::Abnormal, &mut self.wear);
+                }
+                let is_killed = leave.is_by_force();
+                fate.stage = Stage::Leaving { since: Instant::now(), leave, is_killed, held };
+                self.children.insert(child, fate);
                 (None, is_killed)
             }
         }
@@ -115,36 +181,49 @@ impl Fates {
     ///
     /// There is no such child, or it has ended already: no zygote says that.
     pub(super) fn end(&mut self, child: u64, end: ChildEnd) -> Result<Option<Held>, Incredible> {
-        Ok(match self.0.remove(&child).ok_or(Incredible)? {
-            Fate::Living => {
-                self.0.insert(child, Fate::Ended(end));
-                None
+        let mut fate = self.children.remove(&child).ok_or(Incredible)?;
+        match fate.stage {
+            Stage::Ended(_) => {
+                self.children.insert(child, fate);
+                Err(Incredible)
             }
-            ended @ Fate::Ended(_) => {
-                self.0.insert(child, ended);
-                return Err(Incredible);
+            Stage::Living => {
+                if end.is_abnormal(false) {
+                    fate.duty.judge(Verdict::Abnormal, &mut self.wear);
+                }
+                // Else it depends on its response, which may not have been read yet.
+                fate.stage = Stage::Ended(end);
+                self.children.insert(child, fate);
+                Ok(None)
             }
-            Fate::Awaited(waiter) => {
+            Stage::Awaited(waiter) => {
+                fate.duty.judge(end.without_response(), &mut self.wear);
                 // Whoever waited may have gone; and whoever has heard of it needs no entry.
                 waiter.send(end).ok();
-                None
+                Ok(None)
             }
-            Fate::Leaving { held, .. } => held,
-        })
+            Stage::Leaving { leave, is_killed, held, .. } => {
+                let is_abnormal = end.is_abnormal(is_killed);
+                let verdict = if is_abnormal { Verdict::Abnormal } else { leave.verdict() };
+                fate.duty.judge(verdict, &mut self.wear);
+                Ok(held)
+            }
+        }
     }
 
     /// Whether a child was killed, or should have gone, for so long ago that its zygote can't be one any more.
     pub(super) fn is_one_kept(&self) -> bool {
         let now = Instant::now();
         let is_kept = |since: &Instant| now.duration_since(*since) > KEPT_AFTER;
-        self.0.values().any(|fate| matches!(fate, Fate::Leaving { since, .. } if is_kept(since)))
+        let mut stages = self.children.values().map(|fate| &fate.stage);
+        stages.any(|stage| matches!(stage, Stage::Leaving { since, .. } if is_kept(since)))
     }
 
     /// The children that should have gone by themselves, each of which is told once.
     pub(super) fn overdue(&mut self) -> Vec<u64> {
         let now = Instant::now();
-        let is_overdue = |fate: &mut Fate| match fate {
-            Fate::Leaving { since, is_killed, .. }
+        let is_overdue = |fate: &mut Fate| match &mut fate.stage {
+            Stage::Leaving { since, is_killed, .. }
                 if !*is_killed && now.duration_since(*since) > EXIT_GRACE =>
             {
                 *is_killed = true;
@@ -152,42 +231,129 @@ impl Fates {
             }
             _ => false,
         };
-        let overdue = self.0.iter_mut().filter_map(|(child, fate)| is_overdue(fate).then_some(*child));
+        let overdue = self.children.iter_mut().filter_map(|(child, fate)| is_overdue(fate).then_some(*child));
         overdue.collect()
     }
 
     /// All have ended with their zygote, as those see who wait. Returns what is to be given back.
     pub(super) fn end_all(&mut self) -> Vec<Held> {
-        let held = |fate| match fate {
-            Fate::Leaving { held, .. } => held,
+        let held = |fate: Fate| match fate.stage {
+            Stage::Leaving { held, .. } => held,
             _ => None,
         };
-        self.0.drain().filter_map(|(_, fate)| held(fate)).collect()
+        self.children.drain().filter_map(|(_, fate)| held(fate)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::wear::Condition;
     use super::*;
+
+    const CHILD: u64 = 1;
+
+    /// As wait(2) says it.
+    fn exited(status: i32) -> ChildEnd {
+        ChildEnd::Exited(ExitStatus::from_raw(status))
+    }
+
+    const SEGFAULT: i32 = 11;
+    const KILLED: i32 = 9;
+    const EXIT_1: i32 = 1 << 8;
 
     #[test]
     fn no_child_ends_twice_or_without_having_been_ordered() {
         let mut fates = Fates::default();
         let end = ChildEnd::NotForked(0);
-        assert!(fates.end(1, end).is_err());
-        fates.begin(1);
-        assert!(fates.end(1, end).is_ok_and(|held| held.is_none()));
-        assert!(fates.end(1, end).is_err());
-        assert!(matches!(fates.wait(1), Wait::Over(over) if over == end));
-        assert!(fates.leave(1, Leave::Killed, None).0.is_none() && fates.is_empty());
-        assert!(matches!(fates.wait(1), Wait::Gone));
+        assert!(fates.end(CHILD, end).is_err());
+        fates.begin(CHILD);
+        assert!(fates.end(CHILD, end).is_ok_and(|held| held.is_none()));
+        assert!(fates.end(CHILD, end).is_err());
+        assert!(matches!(fates.wait(CHILD), Wait::Over(over) if over == end));
+        assert!(fates.leave(CHILD, Leave::GivenUp, None).0.is_none() && fates.is_empty());
+        assert!(matches!(fates.wait(CHILD), Wait::Gone));
     }
 
     #[test]
-    fn a_crash_is_what_nobody_here_has_done() {
-        let ended = |status| ChildEnd::Exited(ExitStatus::from_raw(status));
-        // A signal's number is the status of whom it ended (wait(2)).
-        assert!(ended(11).is_crash() && !ended(9).is_crash());
-        assert!(!ended(1 << 8).is_crash() && !ChildEnd::OutOfMemory.is_crash());
+    fn a_child_has_one_request() {
+        let mut fates = Fates::default();
+        fates.begin(CHILD);
+        assert!(fates.assign(CHILD) && !fates.assign(CHILD) && !fates.assign(CHILD + 1));
+    }
+
+    /// What a zygote is whose children all go this way.
+    fn condition_by(walk: impl Fn(&mut Fates)) -> Condition {
+        let mut fates = Fates::default();
+        for _ in 0..1000 {
+            fates.begin(CHILD);
+            walk(&mut fates);
+            assert!(fates.is_empty());
+        }
+        fates.wear().condition()
+    }
+
+    /// Each has a request, of which it parts in this way before and behind its end.
+    fn check(leave: Leave, status: i32, expected: Condition) {
+        let first = condition_by(|fates| {
+            assert!(fates.assign(CHILD));
+            fates.leave(CHILD, leave, None);
+            fates.end(CHILD, exited(status)).unwrap();
+        });
+        let behind = condition_by(|fates| {
+            assert!(fates.assign(CHILD));
+            fates.end(CHILD, exited(status)).unwrap();
+            fates.leave(CHILD, leave, None);
+        });
+        // What ended by a SIGKILL before this host killed it was killed by somebody else.
+        let expected_behind = if status == KILLED { Condition::WornOut } else { expected };
+        assert_eq!((first, behind), (expected, expected_behind), "{leave:?} {status}");
+    }
+
+    #[test]
+    fn an_end_of_any_kind_but_an_exit_behind_an_answer_wears_out() {
+        for status in [SEGFAULT, EXIT_1] {
+            check(Leave::Answered, status, Condition::WornOut);
+            check(Leave::GivenUp, status, Condition::WornOut);
+        }
+        for status in [0, SEGFAULT, EXIT_1, KILLED] {
+            check(Leave::Invalid, status, Condition::WornOut);
+        }
+        check(Leave::Answered, 0, Condition::Good);
+        check(Leave::GivenUp, KILLED, Condition::Old);
+        check(Leave::GivenUp, 0, Condition::Old);
+    }
+
+    #[test]
+    fn an_end_without_an_answer_wears_out_whatever_it_is() {
+        let asked_by = |end: Option<ChildEnd>| {
+            condition_by(|fates| {
+                assert!(fates.assign(CHILD));
+                let wait = fates.wait(CHILD);
+                if let Some(end) = end {
+                    fates.end(CHILD, end).unwrap();
+                    drop(wait);
+                } else {
+                    // Its channel is closed, and it goes on to its deadline.
+                    fates.leave(CHILD, Leave::GivenUp, None);
+                    fates.end(CHILD, exited(KILLED)).unwrap();
+                }
+            })
+        };
+        for end in [exited(0), exited(EXIT_1), exited(SEGFAULT), exited(KILLED), ChildEnd::OutOfMemory] {
+            assert_eq!(asked_by(Some(end)), Condition::WornOut, "{end:?}");
+        }
+        assert_eq!(asked_by(None), Condition::WornOut);
+        assert_eq!(asked_by(Some(ChildEnd::NotForked(11))), Condition::Good, "none of the module has run");
+    }
+
+    #[test]
+    fn a_child_without_a_request_wears_out_only_if_it_crashes_by_itself() {
+        let unused = |end| {
+            condition_by(|fates| {
+                fates.leave(CHILD, Leave::Unused, None);
+                fates.end(CHILD, end).unwrap();
+            })
+        };
+        assert_eq!([unused(exited(0)), unused(exited(SEGFAULT))], [Condition::Good, Condition::WornOut]);
     }
 }

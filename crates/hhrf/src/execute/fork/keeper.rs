@@ -54,6 +54,22 @@ const SEND_AGAIN: Duration = Duration::from_millis(1);
 /// A zygote ends at once when it is told to; this is for a wrapper that tidies up behind it.
 const GRACE: Duration = Duration::from_millis(500);
 
+impl Ending {
+    /// Tells the log of it.
+    pub(super) fn tell(self, function: &str) {
+        match self {
+            Self::Retired => tracing::debug!(function, "a zygote has ended"),
+            Self::Died(Ok(status)) => {
+                tracing::warn!(function, %status, "a zygote ended by itself; the next request starts another")
+            }
+            Self::Died(Err(error)) => tracing::warn!(function, %error, "a zygote is lost"),
+            Self::Hung => {
+                tracing::warn!(function, "a zygote gave no sign of life, or a false one, and was killed")
+            }
+        }
+    }
+}
+
 impl Keeper {
     /// Starts a zygote of `function`, which may have so many `children` at a time, and waits until its module is loaded.
     ///

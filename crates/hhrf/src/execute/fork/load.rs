@@ -4,7 +4,7 @@ use crate::execute::Failure;
 use std::io;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Why a zygote can't fork. It holds for all requests until it is tried again.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -30,6 +30,12 @@ pub enum LoadFailure {
     /// It ended again and again.
     #[error("the zygote ends again and again: its words stand in the function's log")]
     Unstable,
+    /// Its processes crashed so often that it is left alone for a while.
+    #[error("the function is paused, because its processes crash again and again")]
+    Paused {
+        /// When requests are served again.
+        until: Instant,
+    },
 }
 
 impl LoadFailure {

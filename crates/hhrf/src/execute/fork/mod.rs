@@ -3,7 +3,8 @@
 //!
 //! `family` has a function's zygote and the children that wait ahead of their requests; `exchange` is one request with
 //! one `child`. `keeper` starts, watches and ends a `zygote`, to which orders go and from which reports come; `fates` is
-//! what is known of its children. [`load`] is why there is no zygote.
+//! what is known of its children. `wear` is when it has crashed too often, and `streak` when its function has. [`load`] is
+//! why there is no zygote.
 
 mod child;
 mod exchange;
@@ -11,6 +12,8 @@ mod family;
 mod fates;
 mod keeper;
 pub mod load;
+mod streak;
+mod wear;
 mod zygote;
 
 pub use family::children_max;
@@ -21,6 +24,7 @@ use super::start::Starter;
 use super::{Failure, Outcome};
 use crate::admit::AdmittedRequest;
 use crate::catalogue::{Catalogue, Function};
+use crate::metrics::WearCounters;
 use exchange::Exchange;
 use family::Family;
 use fezz_wire::control::Separation;
@@ -32,6 +36,7 @@ use std::time::Duration;
 pub struct Fork {
     starter: Arc<Starter>,
     spares: Spares,
+    counters: WearCounters,
     spare_default: u32,
     zygotes_max: usize,
     families: PerFunction<Family>,
@@ -43,9 +48,15 @@ struct Member(Arc<Family>);
 impl Fork {
     /// Starts zygotes when they are called for; keeps up to `spare_default` children ahead for functions that don't say
     /// it themselves, as long as there are `spares`, and `zygotes_max` zygotes of functions that have no request.
-    pub fn new(starter: Arc<Starter>, spares: Spares, spare_default: u32, zygotes_max: u32) -> Self {
+    pub fn new(
+        starter: Arc<Starter>,
+        spares: Spares,
+        counters: WearCounters,
+        spare_default: u32,
+        zygotes_max: u32,
+    ) -> Self {
         let zygotes_max = zygotes_max as usize;
-        Self { starter, spares, spare_default, zygotes_max, families: PerFunction::default() }
+        Self { starter, spares, counters, spare_default, zygotes_max, families: PerFunction::default() }
     }
 
     /// Executes the request. When this is dropped, because the client went away, the process is killed; in any case the
@@ -74,6 +85,13 @@ impl Fork {
             tokio::time::sleep(PAUSE * (1 << (attempt - 1))).await;
         }
         Err(Failure::Host)
+    }
+
+    /// A function has answered by what is no response, as turned out when it was decoded.
+    pub fn blame(&self, function: &Arc<Function>) {
+        if let Some(family) = self.families.get(function) {
+            family.blame();
+        }
     }
 
     /// Gives up what isn't needed any more; and where there are too many zygotes, those first that have waited longest.
@@ -117,7 +135,8 @@ impl Fork {
     fn family(&self, function: &Arc<Function>) -> Arc<Family> {
         self.families.of(function, || {
             let spare_max = function.spare.unwrap_or(self.spare_default);
-            Family::new(Arc::clone(function), Arc::clone(&self.starter), self.spares.clone(), spare_max)
+            let (starter, spares) = (Arc::clone(&self.starter), self.spares.clone());
+            Family::new(Arc::clone(function), starter, spares, self.counters.clone(), spare_max)
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::child::{Child, Handle, Held, Leave};
 use super::fates::{ChildEnd, Fates, Incredible, Wait};
+use super::wear::{Condition, Wear};
 use crate::cgroups::Cgroup;
 use crate::execute::watch::watch;
 use fezz_wire::control::{Order, RECORD_BYTES, RECORDS_MAX, Report};
@@ -30,6 +31,8 @@ pub(super) struct Zygote {
     state: Mutex<State>,
     /// For its keeper: there is something new in the state.
     news: Notify,
+    /// For its family: it is worn, and more so than before, or one request fewer is in flight.
+    wear: Notify,
     born: Instant,
     cgroup: Option<Cgroup>,
 }
@@ -38,8 +41,6 @@ pub(super) struct Zygote {
 struct State {
     fates: Fates,
     ordered: u64,
-    /// Children that were ended by a signal, and not by this host.
-    crashed: u64,
     /// What the socket hasn't taken.
     unsent: VecDeque<Packet>,
     /// Since when it takes none of that.
@@ -53,12 +54,9 @@ struct State {
 }
 
 /// All children of a zygote have its addresses, its stack canary and its keys of hash tables: so that what is learnt of
-/// one is of little use with the next, or for long.
+/// one is of little use with the next, or for long. `wear` has what else ends a zygote.
 const FORKS_MAX: u64 = 100_000;
 const AGE_MAX: Duration = Duration::from_secs(600);
-
-/// Who guesses a stack canary in children that all have the same, byte by byte, crashes some 900 of them.
-const CRASHES_MAX: u64 = 100;
 
 /// An order, and the child's ends of what it is ordered with.
 type Packet = (Order, Option<[OwnedFd; 2]>);
@@ -96,6 +94,7 @@ impl Zygote {
             control: watch(control, Interest::READABLE)?,
             state: Mutex::default(),
             news: Notify::new(),
+            wear: Notify::new(),
             born: Instant::now(),
             cgroup,
         }))
@@ -134,10 +133,28 @@ impl Zygote {
         self.born.elapsed()
     }
 
-    /// Whether another one should take its place.
-    pub(super) fn is_old(&self) -> bool {
+    /// How far it is used up.
+    pub(super) fn condition(&self) -> Condition {
         let state = self.lock();
-        state.ordered > FORKS_MAX || state.crashed > CRASHES_MAX || self.born.elapsed() > AGE_MAX
+        let is_old = state.ordered > FORKS_MAX || self.born.elapsed() > AGE_MAX;
+        state.fates.wear().condition().max(if is_old { Condition::Old } else { Condition::Good })
+    }
+
+    /// What came of its children so far.
+    pub(super) fn wear(&self) -> Wear {
+        *self.lock().fates.wear()
+    }
+
+    /// Waits until there is something new of a zygote that is worn.
+    pub(super) async fn worn(&self) {
+        self.wear.notified().await;
+    }
+
+    /// One of its children turns out to have ended worse than it was judged.
+    pub(super) fn blame(&self) {
+        let mut state = self.lock();
+        state.fates.blame();
+        self.tell_of_wear(&state);
     }
 
     /// Whether it forks.
@@ -146,9 +163,9 @@ impl Zygote {
         !state.is_gone && !state.is_retired
     }
 
-    /// Whether a child that waits can have a request.
-    pub(super) fn has(&self, child: u64) -> bool {
-        self.lock().fates.is_living(child)
+    /// Gives a child its request. Returns whether it lives, as far as is known.
+    pub(super) fn assign(&self, child: u64) -> bool {
+        self.lock().fates.assign(child)
     }
 
     /// It is to end as soon as it has no children.
@@ -157,9 +174,14 @@ impl Zygote {
         self.news.notify_one();
     }
 
-    /// Waits for the end of a child; `None`: its zygote has ended with it.
+    /// Waits for the end of a child that gives no response any more; `None`: its zygote has ended with it.
     pub(super) async fn end_of(&self, child: u64) -> Option<ChildEnd> {
-        let wait = self.lock().fates.wait(child);
+        let wait = {
+            let mut state = self.lock();
+            let wait = state.fates.wait(child);
+            self.tell_of_wear(&state);
+            wait
+        };
         match wait {
             Wait::Over(end) => Some(end),
             Wait::Until(end) => end.await.ok(),
@@ -174,6 +196,7 @@ impl Zygote {
         if is_to_be_killed {
             self.send(&mut state, (Order::Kill { child }, None));
         }
+        self.tell_of_wear(&state);
         drop(state);
         if let Some(held) = held {
             held.release();
@@ -260,8 +283,8 @@ impl Zygote {
             Report::NotForked { child, error } => (child, ChildEnd::NotForked(error)),
         };
         let mut state = self.lock();
-        state.crashed += u64::from(end.is_crash());
         let held = state.fates.end(child, end)?;
+        self.tell_of_wear(&state);
         drop(state);
         if let Some(held) = held {
             held.release();
@@ -294,6 +317,12 @@ impl Zygote {
         let killed = cgroup.killed_for_memory();
         let before = std::mem::replace(&mut self.lock().killed_for_memory, killed);
         if killed > before { ChildEnd::OutOfMemory } else { ChildEnd::Exited(status) }
+    }
+
+    fn tell_of_wear(&self, state: &State) {
+        if state.fates.wear().condition() >= Condition::Suspect {
+            self.wear.notify_one();
+        }
     }
 
     /// Sends a packet, or keeps it until the socket takes it.

@@ -11,6 +11,7 @@ mod check_jail;
 mod confinement;
 mod endurance;
 mod environment;
+mod envoy;
 mod fork;
 mod harm;
 mod jail;

@@ -6,33 +6,41 @@ use serde_json::json;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 const CONFIG: &str = include_str!("smallest.yaml");
 
 /// Runs where /etc/hosts and the network are the test's own; ends, with all that it started, by the end of `unshare`.
+/// Envoy is no child of the host's, which would take it for a stray of a function.
 const SCRIPT: &str = r#"
 ip link set lo up
 mount --bind hosts /etc/hosts
 envoy=$1 hhrf=$2
 shift 2
-"$envoy" --config-path envoy.yaml --disable-hot-restart --concurrency 1 --log-level warning &
-exec "$@" "$hhrf" --root . --listen 0.0.0.0:8080
+"$@" "$hhrf" --root . --listen 0.0.0.0:8080 &
+exec "$envoy" --config-path envoy.yaml --disable-hot-restart --concurrency 1 --log-level warning
 "#;
 
 /// Killed when the test is over.
-struct Running(Child);
+struct Running {
+    child: Child,
+    log: PathBuf,
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if std::thread::panicking() {
+            eprintln!("{}", fs::read_to_string(&self.log).unwrap_or_default());
+        }
     }
 }
 
 fn start(site: &Site, envoy: &Path) -> Running {
-    let log = File::create(site.root().join("log")).unwrap();
+    let path = site.root().join("log");
+    let log = File::create(&path).unwrap();
     let mut command = Command::new("unshare");
     command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
     let as_user: &[&str] = if is_root() {
@@ -44,7 +52,7 @@ fn start(site: &Site, envoy: &Path) -> Running {
     };
     command.args(["sh", "-ec", SCRIPT, "sh"]).arg(envoy).arg(binary("hhrf")).args(as_user);
     command.current_dir(site.root()).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-    Running(command.spawn().unwrap())
+    Running { child: command.spawn().unwrap(), log: path }
 }
 
 fn get(socket: &Path, path: &str) -> Option<String> {

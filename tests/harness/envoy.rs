@@ -100,7 +100,7 @@ fn configuration(hosts: &[&Host], changes: &[(&str, &str)]) -> String {
     };
     replace("port_value: 9901", "port_value: 0");
     replace("port_value: 8080", "port_value: 0");
-    for (index, port) in ["3001", "3002"].into_iter().enumerate() {
+    for (index, port) in ["3010", "3020"].into_iter().enumerate() {
         let line = format!("{ENDPOINT}{port} }} }} }}\n");
         let own = hosts.get(index).map(|host| line.replace(port, &host.address.port().to_string()));
         replace(&line, &own.unwrap_or_default());

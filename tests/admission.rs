@@ -123,8 +123,7 @@ fn envoys_own_timeout_counts_the_time_in_which_the_body_arrives() {
     let host = host_with_limits(json!({}));
     let client = host.client("POST", "/rpc/author/sleep?ms=60000").header("content-length", "2");
     let begun = Instant::now();
-    let mut slow =
-        client.header("x-envoy-expected-rq-timeout-ms", &TIMEOUT.as_millis().to_string()).begin();
+    let mut slow = client.header("x-envoy-expected-rq-timeout-ms", &TIMEOUT.as_millis().to_string()).begin();
     slow.write_all(b"a").unwrap();
     wait_for("half of the time", || (begun.elapsed() > TIMEOUT / 2).then_some(()));
     slow.write_all(b"b").unwrap();

@@ -200,7 +200,8 @@ mod tests {
         let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/envoy/envoy.yaml");
         let config = std::fs::read_to_string(config).expect("the example is part of the repository");
         let prefix = "- { name: fezz-error, string_match: { exact: ";
-        let retried = config.lines().filter_map(|line| line.trim().strip_prefix(prefix)?.strip_suffix(" } }"));
+        let retried =
+            config.lines().filter_map(|line| line.trim().strip_prefix(prefix)?.strip_suffix(" } }"));
         assert_eq!(retried.collect::<Vec<_>>(), NEVER_RAN);
     }
 }

@@ -129,7 +129,8 @@ fn envoys_own_timeout_counts_the_time_in_which_the_body_arrives() {
     slow.write_all(b"b").unwrap();
     let answer = Answer::read(slow, begun);
     assert_eq!(answer.outcome(), (504, "deadline_exceeded"));
-    assert!(answer.took < TIMEOUT, "{:?}", answer.took);
+    // Counted from the body's end, it would be half as long again.
+    assert!(answer.took < TIMEOUT * 5 / 4, "{:?}", answer.took);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One of two hosts drains under load.
 
 use super::hosts_of_author;
-use crate::harness::{Answer, Connection, Envoy, Host};
+use crate::harness::{Answer, Connection, Envoy, Host, wait_for};
 use rustix::process::Signal;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -36,17 +36,16 @@ fn check(changes: &[(&str, &str)]) {
     let (answered, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let served = |host: &Host| host.metric(r#"fezz_requests_total{function="author@v1",status="200""#);
     let lost = load(&envoy, &answered, &stop, || {
-        crate::harness::wait_for("load on the first host", || (served(&a) > 0.0).then_some(()));
+        wait_for("load on the first host", || (served(&a) > 0.0).then_some(()));
         a.signal(Signal::TERM);
         assert_eq!(a.ended().code(), Some(0));
-        let so_far = answered.load(Ordering::Relaxed);
-        crate::harness::wait_for("answers after the end of the first host", || {
-            (answered.load(Ordering::Relaxed) > so_far + 200).then_some(())
+        let enough = (answered.load(Ordering::Relaxed) + 200).max(2000);
+        wait_for("answers after the end of the first host", || {
+            (answered.load(Ordering::Relaxed) > enough).then_some(())
         });
     });
     let total = answered.into_inner();
     assert!(lost.is_empty(), "{} of {total} were lost, the first: {:?}", lost.len(), lost[0]);
-    assert!(total > 1000, "{total}");
 }
 
 #[test]

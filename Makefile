@@ -3,7 +3,7 @@ CARGO ?= cargo
 # The address of `make demo` and `make serve`.
 LISTEN ?= 127.0.0.1:3000
 
-.PHONY: help demo serve build install test soak check bench bench-curves schema sizes clean
+.PHONY: help demo serve envoy-demo build install test soak check bench bench-curves schema sizes clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 21
@@ -13,6 +13,9 @@ demo: install ## build all, install the examples, start the host, show requests 
 
 serve: install ## the same, but leave the host running in the foreground
 	@target/release/hhrf --root . --listen $(LISTEN)
+
+envoy-demo: install ## two hosts behind Envoy: requests reach both, then one stops under load and none is lost
+	@scripts/envoy-demo
 
 build: ## build host, runner, the attempts of `hhrf check-jail` and examples for release
 	$(CARGO) build --release -p hhrf -p fezz-runner -p fezz-attempts -p example_hello -p example_todosapi -p example_echo

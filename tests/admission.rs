@@ -1,8 +1,9 @@
 //! Limits before a function runs.
 
-use crate::harness::{AUTHOR, Client, Host, Site, connect, wait_for};
+use crate::harness::{AUTHOR, Answer, Client, Host, Site, connect, wait_for};
 use serde_json::json;
 use std::io::{Read, Write};
+use std::time::{Duration, Instant};
 
 fn host_with_limits(limits: serde_json::Value) -> Host {
     let site = Site::new();
@@ -117,6 +118,22 @@ fn envoys_own_timeout_shortens_the_deadline_and_never_lengthens_it() {
 }
 
 #[test]
+fn envoys_own_timeout_counts_the_time_in_which_the_body_arrives() {
+    const TIMEOUT: Duration = Duration::from_secs(2);
+    let host = host_with_limits(json!({}));
+    let client = host.client("POST", "/rpc/author/sleep?ms=60000").header("content-length", "2");
+    let begun = Instant::now();
+    let mut slow = client.header("x-envoy-expected-rq-timeout-ms", &TIMEOUT.as_millis().to_string()).begin();
+    slow.write_all(b"a").unwrap();
+    wait_for("half of the time", || (begun.elapsed() > TIMEOUT / 2).then_some(()));
+    slow.write_all(b"b").unwrap();
+    let answer = Answer::read(slow, begun);
+    assert_eq!(answer.outcome(), (504, "deadline_exceeded"));
+    // Counted from the body's end, it would be half as long again.
+    assert!(answer.took < TIMEOUT * 5 / 4, "{:?}", answer.took);
+}
+
+#[test]
 fn memory_for_bodies_is_bounded_for_all_requests_together() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
@@ -150,8 +167,9 @@ fn memory_for_responses_is_bounded_and_comes_back() {
     let host = Host::with_flags(site, &["--response-memory-bytes", "4000"]);
     let send = |bytes: usize| host.client("POST", "/rpc/author").body(vec![b'x'; bytes]).send();
     let dropped = send(2000);
-    assert_eq!(dropped.outcome(), (503, "overloaded"));
-    assert_eq!(dropped.header("retry-after"), None, "the function has run");
+    // Not "overloaded", which proxies may retry.
+    assert_eq!(dropped.outcome(), (503, "response_dropped"), "the function has run");
+    assert_eq!(dropped.header("retry-after"), None);
     for _ in 0..3 {
         wait_for("the memory to come back", || (send(900).status == 200).then_some(()));
     }

@@ -13,6 +13,7 @@ mod clean_clone;
 mod confinement;
 mod endurance;
 mod environment;
+mod envoy;
 mod fork;
 mod harm;
 mod jail;

@@ -50,6 +50,16 @@ pub struct RequestBody {
 /// Envoy's own deadline for the request, in milliseconds.
 const ENVOY_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
+/// How long before Envoy's deadline the host's is, so that the client gets the host's 504, which says by its `fezz-error`
+/// what happened, and not Envoy's; and so that Envoy doesn't count its own timeout against the host. Envoy's time runs
+/// already while the request is on its way here and waits for a thread. Measured with 20 clients at a time on two
+/// processors: answers were with the client 3 to 25 ms behind the host's deadline, 108 ms with three busy threads for
+/// each processor.
+const ENVOY_MARGIN_MAX: Duration = Duration::from_millis(150);
+
+/// Of a short timeout, the function keeps two thirds.
+const ENVOY_MARGIN_PART: u32 = 3;
+
 /// Reads the body within its limits, then takes a place at the function and one at the host. In that order, so that a
 /// slow client never holds a place.
 ///
@@ -164,10 +174,12 @@ impl Collected {
     }
 }
 
+/// The time that the request may take here, so that its answer reaches Envoy before Envoy's own timeout.
 fn envoy_timeout(headers: &HeaderMap) -> Option<Duration> {
     let ms = headers.get(ENVOY_TIMEOUT)?.to_str().ok()?.parse().ok()?;
+    let timeout = Duration::from_millis(ms);
     // 0 is how Envoy says that there is none.
-    (ms > 0).then(|| Duration::from_millis(ms))
+    (ms > 0).then(|| timeout - ENVOY_MARGIN_MAX.min(timeout / ENVOY_MARGIN_PART))
 }
 
 fn refuse(reason: NoPlace, what: &'static str) -> Refusal {

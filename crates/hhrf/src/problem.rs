@@ -85,8 +85,9 @@ impl Problem {
                 Refusal::HeadersTooLarge { .. } | Refusal::TooManyHeaders { .. } => {
                     kind(S::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "Headers too large")
                 }
-                Refusal::Overloaded { .. } | Refusal::ResponseDropped => {
-                    kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
+                Refusal::Overloaded { .. } => kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
+                Refusal::ResponseDropped => {
+                    kind(S::SERVICE_UNAVAILABLE, "response_dropped", "The response was dropped")
                 }
                 Refusal::Draining => kind(S::SERVICE_UNAVAILABLE, "draining", "Shutting down"),
                 Refusal::QueuedTooLong => kind(S::GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded"),
@@ -95,8 +96,9 @@ impl Problem {
                 Failure::NotStarted(_)
                 | Failure::RunnerGaveUp(_)
                 | Failure::RunnerNotExecuted { .. }
-                | Failure::NotForked(_)
-                | Failure::Host => RUNNER_FAILED,
+                | Failure::NotForked(_) => RUNNER_FAILED,
+                // The task may have ended at any point, also after the function ran.
+                Failure::Host => kind(S::INTERNAL_SERVER_ERROR, "host_failed", "The host failed"),
                 Failure::NotConfined => JAIL_FAILED,
                 Failure::Module(_) => MODULE_FAILED,
                 Failure::Panicked(_) => {
@@ -180,4 +182,42 @@ struct ProblemBody<'a> {
     status: u16,
     detail: &'a str,
     request_id: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execute::failure::InvalidResponse;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    /// The kinds that say that no function has seen the request, so that a proxy may send it to another host.
+    const NEVER_RAN: [&str; 5] = ["runner_failed", "jail_failed", "module_failed", "overloaded", "draining"];
+
+    #[test]
+    fn what_may_have_run_has_no_kind_that_is_safe_to_retry() {
+        let ran: [Problem; 9] = [
+            Refusal::ResponseDropped.into(),
+            Failure::Host.into(),
+            Failure::ZygoteEnded.into(),
+            Failure::DeadlineExceeded.into(),
+            Failure::Crashed(ExitStatus::from_raw(0)).into(),
+            Failure::OutOfMemory { limit_bytes: 1 }.into(),
+            Failure::InvalidResponse(InvalidResponse::Empty).into(),
+            Failure::Panicked(String::new()).into(),
+            Failure::Returned(String::new()).into(),
+        ];
+        let words = ran.map(|problem| problem.kind().word);
+        assert!(words.iter().all(|word| !NEVER_RAN.contains(word)), "{words:?}");
+    }
+
+    #[test]
+    fn the_shipped_envoy_retries_the_kinds_that_never_ran_and_no_others() {
+        let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/envoy/envoy.yaml");
+        let config = std::fs::read_to_string(config).expect("the example is part of the repository");
+        let prefix = "- { name: fezz-error, string_match: { exact: ";
+        let retried =
+            config.lines().filter_map(|line| line.trim().strip_prefix(prefix)?.strip_suffix(" } }"));
+        assert_eq!(retried.collect::<Vec<_>>(), NEVER_RAN);
+    }
 }

@@ -17,6 +17,7 @@ mod jail;
 mod life;
 mod logs;
 mod manifests;
+mod memory;
 mod messages;
 mod nsjail;
 mod ordinary;

@@ -2,12 +2,14 @@
 
 mod client;
 mod host;
+mod http2;
 mod machine;
 mod processes;
 mod site;
 
 pub(crate) use client::{Answer, Client, Connection, connect, many};
 pub(crate) use host::{Host, is_root};
+pub(crate) use http2::{Frame, Http2, RESET};
 pub(crate) use machine::alone;
 pub(crate) use processes::{
     Census, forked, inside, of_requests, resident_kib, sockets_of, started_ahead, zombies, zygotes,

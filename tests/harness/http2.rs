@@ -1,8 +1,8 @@
 //! HTTP/2 frame by frame (RFC 9113), so that a test can do what no client library does.
 
-use super::connect;
+use super::{PATIENCE, connect_from};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// A connection on which nothing is sent by itself, not even an update of a window.
@@ -15,15 +15,14 @@ pub(crate) struct Http2 {
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) kind: u8,
-    pub(crate) flags: u8,
-    pub(crate) stream: u32,
-    pub(crate) payload: Vec<u8>,
+    flags: u8,
 }
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 pub(crate) const RESET: u8 = 3;
 const SETTINGS: u8 = 4;
+const WINDOW_UPDATE: u8 = 8;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const INITIAL_WINDOW_SIZE: u16 = 4;
@@ -36,12 +35,14 @@ impl Frame {
 }
 
 impl Http2 {
-    /// Begins a connection whose streams may receive `window` bytes each.
-    pub(crate) fn new(address: SocketAddr, window: u32) -> Self {
-        let mut connection = Self { stream: connect(address), next_stream: 1 };
+    /// Begins a connection from another local address than other clients', whose streams may receive `window` bytes each.
+    pub(crate) fn from(source: Ipv4Addr, address: SocketAddr, window: u32) -> Self {
+        let mut connection = Self { stream: connect_from(source, address), next_stream: 1 };
         connection.stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
         let setting = [&INITIAL_WINDOW_SIZE.to_be_bytes()[..], &window.to_be_bytes()].concat();
         connection.send(SETTINGS, 0, 0, &setting);
+        // The host's own window, of 1 MiB for all streams together, which bodies must not go over.
+        while connection.receive(PATIENCE).expect("the host answers").kind != WINDOW_UPDATE {}
         connection
     }
 
@@ -96,8 +97,7 @@ impl Http2 {
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
         let mut payload = vec![0; length as usize];
         self.read(&mut payload)?;
-        let stream = u32::from_be_bytes([head[5] & 0x7f, head[6], head[7], head[8]]);
-        Some(Frame { kind: head[3], flags: head[4], stream, payload })
+        Some(Frame { kind: head[3], flags: head[4] })
     }
 
     fn read(&mut self, bytes: &mut [u8]) -> Option<()> {

@@ -7,7 +7,7 @@ mod machine;
 mod processes;
 mod site;
 
-pub(crate) use client::{Answer, Client, Connection, connect, many};
+pub(crate) use client::{Answer, Client, Connection, connect, connect_from, many};
 pub(crate) use host::{Host, is_root};
 pub(crate) use http2::{Frame, Http2, RESET};
 pub(crate) use machine::alone;

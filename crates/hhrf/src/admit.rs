@@ -20,6 +20,20 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+/// A request whose head is charged, and whose body is yet to come.
+#[derive(Debug)]
+pub struct ReceivedRequest {
+    /// The function.
+    pub function: Arc<Function>,
+    params: BTreeMap<String, String>,
+    head: Parts,
+    body: Incoming,
+    accounts: Accounts,
+    head_bytes: usize,
+    holding: Holding,
+    arrival: Instant,
+}
+
 /// A request that may run: whole, and with a place of its own.
 #[derive(Debug)]
 pub struct AdmittedRequest {
@@ -48,26 +62,23 @@ pub struct AdmittedRequest {
 pub struct RequestBody {
     /// The whole body.
     pub bytes: Bytes,
-    _holding: Holding,
+    holding: Holding,
 }
 
 /// Envoy's own deadline for the request, in milliseconds.
 const ENVOY_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
-/// Reads the body within its limits, then takes a place at the function and one at the host. In that order, so that a
-/// slow client never holds a place.
+/// Takes a request's head within its limits, and charges it to `accounts`.
 ///
 /// # Errors
 ///
-/// See [`Refusal`]; whatever was taken is given back.
-pub async fn admit(
+/// See [`Refusal`].
+pub fn receive(
     host: &Host,
     routed: RoutedRequest,
     body: Incoming,
-    identity: Identity,
-    client_ip: Option<IpAddr>,
     accounts: Accounts,
-) -> Result<AdmittedRequest, Refusal> {
+) -> Result<ReceivedRequest, Refusal> {
     let arrival = Instant::now();
     let RoutedRequest { function, params, head } = routed;
     if host.is_draining() {
@@ -80,7 +91,23 @@ pub async fn admit(
     }
     let head_bytes = request_bytes(&head);
     let holding = host.request_memory.hold(accounts.clone(), head_bytes)?;
-    let body = read_body(host, &function, body, holding, head_bytes, arrival).await?;
+    Ok(ReceivedRequest { function, params, head, body, accounts, head_bytes, holding, arrival })
+}
+
+/// Reads the body within its limits, then takes a place at the function and one at the host. In that order, so that a
+/// slow client never holds a place.
+///
+/// # Errors
+///
+/// See [`Refusal`]; whatever was taken is given back.
+pub async fn admit(
+    host: &Host,
+    received: ReceivedRequest,
+    identity: Identity,
+    client_ip: Option<IpAddr>,
+) -> Result<AdmittedRequest, Refusal> {
+    let ReceivedRequest { function, params, head, body, accounts, head_bytes, holding, arrival } = received;
+    let mut body = read_body(host, &function, body, holding, head_bytes, arrival).await?;
 
     let mut deadline = Instant::now() + function.timeout;
     if let Some(envoy) = envoy_timeout(&head.headers) {
@@ -91,8 +118,11 @@ pub async fn admit(
     let of_host = host.processes.enter(deadline).await;
     let of_host = of_host.map_err(|reason| refuse(reason, "the host's queue"))?;
     let places = [of_function, of_host];
+    // From here on the request is in the function's hands.
+    body.holding.charge_also(&function.account)?;
     // Before the function runs, which must not happen in vain.
-    let response_memory = host.response_memory.hold(accounts, SMALL_BYTES)?;
+    let accounts = Accounts { function: Some(Arc::clone(&function.account)), ..accounts };
+    let response_memory = host.response_memory.hold_soon(accounts, SMALL_BYTES).await?;
     Ok(AdmittedRequest {
         function,
         params,
@@ -131,12 +161,12 @@ async fn read_body(
         return Err(Refusal::BodyTooLarge { bytes_max });
     }
     if body.is_end_stream() {
-        return Ok(RequestBody { bytes: Bytes::new(), _holding: holding });
+        return Ok(RequestBody { bytes: Bytes::new(), holding });
     }
     let limits = &host.settings.limits;
     let stop = CancellationToken::new();
     holding.wait_for_client(&stop, None);
-    let received = receive(&mut body, bytes_max, head_bytes, &mut holding);
+    let received = collect(&mut body, bytes_max, head_bytes, &mut holding);
     let received = tokio::select! {
         biased;
         received = timeout_at(arrival + limits.body_timeout, received) => {
@@ -149,11 +179,11 @@ async fn read_body(
     };
     let bytes = received?;
     holding.settle();
-    Ok(RequestBody { bytes, _holding: holding })
+    Ok(RequestBody { bytes, holding })
 }
 
 /// Puts the body together. Its memory, beside `head_bytes`, is charged before a piece is kept.
-async fn receive(
+async fn collect(
     body: &mut Incoming,
     bytes_max: u64,
     head_bytes: usize,

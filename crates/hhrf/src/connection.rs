@@ -71,7 +71,8 @@ pub async fn connection(
         sending: Arc::clone(&sending),
     });
     let service = service_fn(|request| {
-        let answer = walk::answer(Arc::clone(&host), Arc::clone(&origin), request);
+        let begun = walk::begin(&host, &origin, request);
+        let answer = walk::answer(Arc::clone(&host), Arc::clone(&origin), begun);
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let served = watcher.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));

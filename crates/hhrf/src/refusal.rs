@@ -66,12 +66,18 @@ pub enum Refusal {
         what: &'static str,
     },
     /// There is no memory for the request, or for its response. The function didn't run.
-    #[error("{0}: try again later")]
-    NoMemory(#[from] Full),
+    #[error("{0}, try again later")]
+    NoMemory(Full),
     /// The host is about to end.
     #[error("this host is shutting down, try another")]
     Draining,
     /// The deadline passed in the queue.
     #[error("the request waited to its deadline")]
     QueuedTooLong,
+}
+
+impl From<Full> for Refusal {
+    fn from(full: Full) -> Self {
+        Self::NoMemory(full)
+    }
 }

@@ -1,6 +1,7 @@
-//! The walk of one request: `route -> admit -> execute -> respond`, each stage taking what the one before returns.
+//! The walk of one request: `route -> receive -> admit -> execute -> respond`, each stage taking what the one before
+//! returns.
 
-use crate::admit::admit;
+use crate::admit::{ReceivedRequest, admit, receive};
 use crate::catalogue::Function;
 use crate::connection::Origin;
 use crate::exchange::Exchange;
@@ -9,6 +10,7 @@ use crate::host::Host;
 use crate::memory::{Account, Accounts, Holding, headers_bytes};
 use crate::own;
 use crate::problem::Problem;
+use crate::refusal::Refusal;
 use crate::respond::respond;
 use crate::response_body::ResponseBody;
 use crate::route::route;
@@ -20,20 +22,58 @@ use hyper::body::Incoming;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Answers one request, whatever comes of it.
-pub async fn answer(
-    host: Arc<Host>,
-    origin: Arc<Origin>,
-    request: Request<Incoming>,
-) -> Response<ResponseBody> {
-    let _request = origin.sending.begin();
+/// A request whose head is there.
+pub struct Begun {
+    client: Client,
+    answer: Answer,
+}
+
+/// What is to become of it.
+enum Answer {
+    /// The host answers itself.
+    Own(Response<Bytes>),
+    /// A function does, unless it was refused.
+    Function(Exchange, Result<ReceivedRequest, Problem>),
+}
+
+/// Takes a request's head: routes it, holds it to its limits and charges it. While nothing else can happen on its
+/// connection, so that no more than one head of each is held beside those that are charged.
+pub fn begin(host: &Arc<Host>, origin: &Origin, request: Request<Incoming>) -> Begun {
     let (head, body) = request.into_parts();
-    let client = Client::of(&host, &origin, &head);
-    if let Some(response) = own::answer(&host, origin.entrance, &head) {
-        return send(&host, &origin, response, None, client.accounts(None));
+    let client = Client::of(host, origin, &head);
+    if let Some(response) = own::answer(host, origin.entrance, &head) {
+        return Begun { client, answer: Answer::Own(response) };
     }
-    let mut exchange = Exchange::begin(&host, &head);
-    let result = walk(&host, &origin, &client, head, body, &mut exchange).await;
+    let mut exchange = Exchange::begin(host, &head);
+    let received = receive_head(host, origin, &client, head, body, &mut exchange);
+    Begun { client, answer: Answer::Function(exchange, received.map_err(Problem::from)) }
+}
+
+fn receive_head(
+    host: &Host,
+    origin: &Origin,
+    client: &Client,
+    head: Parts,
+    body: Incoming,
+    exchange: &mut Exchange,
+) -> Result<ReceivedRequest, Refusal> {
+    let routed = route(&host.catalogue.load(), head, has_rpc(host, origin.entrance))?;
+    exchange.function = Some(Arc::clone(&routed.function));
+    receive(host, routed, body, client.accounts(None))
+}
+
+/// Answers a request, whatever comes of it.
+pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Response<ResponseBody> {
+    let _request = origin.sending.begin();
+    let Begun { client, answer } = begun;
+    let (exchange, received) = match answer {
+        Answer::Own(response) => return send(&host, &origin, response, None, client.accounts(None)),
+        Answer::Function(exchange, received) => (exchange, received),
+    };
+    let result = match received {
+        Ok(received) => walk(&host, &client, received, &exchange).await,
+        Err(problem) => Err(problem),
+    };
     let (result, holding) = match result {
         Ok((response, holding)) => (Ok(response), Some(holding)),
         Err(problem) => (Err(problem), None),
@@ -45,20 +85,14 @@ pub async fn answer(
 
 async fn walk(
     host: &Host,
-    origin: &Origin,
     client: &Client,
-    head: Parts,
-    body: Incoming,
-    exchange: &mut Exchange,
+    received: ReceivedRequest,
+    exchange: &Exchange,
 ) -> Result<(Response<Bytes>, Holding), Problem> {
-    let catalogue = host.catalogue.load_full();
-    let routed = route(&catalogue, head, has_rpc(host, origin.entrance))?;
-    let function = Arc::clone(&routed.function);
-    exchange.function = Some(Arc::clone(&function));
-    let accounts = client.accounts(Some(&function));
-    let admitted = admit(host, routed, body, exchange.identity.clone(), client.ip, accounts).await?;
+    let body_bytes_max = received.function.limits.response_body_bytes;
+    let admitted = admit(host, received, exchange.identity.clone(), client.ip).await?;
     let RawResponse { bytes, mut holding } = host.executors.execute(admitted).await?;
-    let response = respond(&bytes, function.limits.response_body_bytes)?;
+    let response = respond(&bytes, body_bytes_max)?;
     // A body keeps up to twice its length alive.
     let body_bytes = bytes.len().min(2 * response.body().len());
     let held = holding.resize(headers_bytes(response.headers()) + body_bytes);

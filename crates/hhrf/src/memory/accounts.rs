@@ -20,7 +20,7 @@ pub struct Accounts {
     pub connection: Option<Arc<Account>>,
     /// The client's.
     pub address: Arc<Account>,
-    /// The function that the request is for; `None` where the host answers itself.
+    /// The function's that has the request; `None` while it is still its client's, and where the host answers itself.
     pub function: Option<Arc<Account>>,
 }
 

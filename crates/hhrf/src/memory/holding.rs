@@ -1,6 +1,6 @@
 //! What one request or response holds.
 
-use super::{Memory, Use};
+use super::{Account, Memory, Use};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,15 @@ impl Holding {
     /// [`Full`], and then it holds what it held; or it was evicted.
     pub fn resize(&mut self, bytes: usize) -> Result<(), Full> {
         self.memory.lock().charge(self.number, bytes, Instant::now())
+    }
+
+    /// Charges it to a function, too.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]: the function holds its half.
+    pub fn charge_also(&mut self, function: &Arc<Account>) -> Result<(), Full> {
+        self.memory.lock().charge_also(self.number, function)
     }
 
     /// From now on it waits for its client, which has to send or take bytes at the demanded rate, and all of them within

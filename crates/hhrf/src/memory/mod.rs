@@ -86,6 +86,22 @@ impl Memory {
         Ok(holding)
     }
 
+    /// The same, for one who can wait a moment: until what has just stalled may be evicted.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], behind that moment, too.
+    pub async fn hold_soon(self: &Arc<Self>, accounts: Accounts, bytes: usize) -> Result<Holding, Full> {
+        const PAUSE: Duration = Duration::from_millis(20);
+        let patience = Instant::now() + 2 * state::EVICTED_AFTER;
+        loop {
+            match self.hold(accounts.clone(), bytes) {
+                Err(_) if Instant::now() < patience => tokio::time::sleep(PAUSE).await,
+                held => return held,
+            }
+        }
+    }
+
     /// How much is taken.
     pub fn usage(&self) -> Usage {
         self.lock().usage()

@@ -58,7 +58,7 @@ pub(super) enum Limit {
 }
 
 /// A holding whose peer has made progress since isn't evicted: an honest one's next bytes come sooner.
-const EVICTED_AFTER: Duration = Duration::from_millis(500);
+pub(super) const EVICTED_AFTER: Duration = Duration::from_millis(500);
 
 /// An eviction frees this part of the budget if it can, so that a flood of requests has no search for each.
 const EVICTED_PART: usize = 64;
@@ -95,6 +95,18 @@ impl State {
             }
         }
         self.recharge(number, bytes);
+        Ok(())
+    }
+
+    /// Charges a holding to its function, too.
+    pub(super) fn charge_also(&mut self, number: u64, function: &Arc<Account>) -> Result<(), Full> {
+        let full = Full { r#use: self.r#use };
+        let entry = self.holdings.get_mut(&number).ok_or(full)?;
+        if function.taken_bytes(self.r#use) + entry.bytes > self.bytes_max / 2 {
+            return Err(full);
+        }
+        function.recharge(self.r#use, 0, entry.bytes);
+        entry.accounts.function = Some(Arc::clone(function));
         Ok(())
     }
 

@@ -1,7 +1,8 @@
 //! What a client, or a function, can have the host hold: charged before it is held, and no one's share is all of it.
 
 use crate::harness::{
-    AUTHOR, Client, Frame, HARMFUL, Host, Http2, RESET, Site, alone, connect, connect_from, resident_kib, wait_for,
+    AUTHOR, Client, Frame, HARMFUL, Host, Http2, RESET, Site, alone, connect, connect_from, resident_kib,
+    wait_for,
 };
 use serde_json::json;
 use std::io::Write;
@@ -59,14 +60,14 @@ fn heads_of_many_small_headers_take_little_memory() {
     let host = Host::without_machine(author(), |_| {});
     assert_served(&host);
     let before_kib = resident_kib(&host);
-    let mut connections: Vec<_> = (0..20).map(|_| Http2::from(ATTACKER, host.address, 65_535)).collect();
+    let mut connections: Vec<_> = (0..40).map(|_| Http2::from(ATTACKER, host.address, 65_535)).collect();
     for connection in &mut connections {
-        for _ in 0..250 {
+        for _ in 0..125 {
             connection.begin("POST", "/rpc/author", 1000, false);
         }
     }
     for connection in &mut connections {
-        assert_eq!(ends(connection, 250).len(), 250);
+        assert_eq!(ends(connection, 125).len(), 125);
     }
     let growth_kib = resident_kib(&host).saturating_sub(before_kib);
     assert!(growth_kib < GROWTH_KIB_MAX, "the host has grown by {growth_kib} KiB");
@@ -148,7 +149,8 @@ fn a_response_that_is_still_arriving_is_charged() {
     let _machine = alone();
     let site = author();
     let limits = json!({"concurrency": 20, "queue": 0, "response_body_bytes": 10_000_000});
-    let more = json!({"env": {"HARM": "answers_all_but_the_last_byte"}, "limits": limits, "timeout_ms": 20_000});
+    let more =
+        json!({"env": {"HARM": "answers_all_but_the_last_byte"}, "limits": limits, "timeout_ms": 20_000});
     site.install("withholds@v1", HARMFUL, more);
     let host = Host::without_machine(site, |command| {
         command.args(["--response-memory-bytes", "32000000"]);
@@ -184,7 +186,8 @@ fn readiness_and_metrics_tell_of_a_memory_that_is_nearly_full() {
         slow
     };
     let _held: Vec<_> = (0..24).map(hold).collect();
-    let not_ready = wait_for("a word of it", || Some(host.get("/_ready")).filter(|ready| ready.status == 503));
+    let not_ready =
+        wait_for("a word of it", || Some(host.get("/_ready")).filter(|ready| ready.status == 503));
     assert_eq!(not_ready.text(), "memory for requests is over 90 % full\n");
     assert_eq!(host.get("/_health").status, 200);
     assert_eq!(host.metric(r#"fezz_memory_max_bytes{use="requests"}"#), 1_048_576.0);

@@ -1,8 +1,8 @@
 //! HTTP/1.1 by hand, so that a test can do what no client library does.
 
 use super::PATIENCE;
-use std::io::{BufRead, BufReader, Read, Write};
 use rustix::net::{AddressFamily, SocketType};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 

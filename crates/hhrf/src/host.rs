@@ -72,10 +72,7 @@ impl Host {
 
     /// How much of each memory is taken.
     pub fn memory(&self) -> [(Use, Usage); 2] {
-        [
-            (Use::Requests, self.request_memory.usage()),
-            (Use::Responses, self.response_memory.usage()),
-        ]
+        [(Use::Requests, self.request_memory.usage()), (Use::Responses, self.response_memory.usage())]
     }
 
     /// Which memory is so full that the next requests may be refused.

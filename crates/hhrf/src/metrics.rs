@@ -97,11 +97,7 @@ impl Metrics {
         registry.register("spare_processes", "Processes that wait ahead of requests", metrics.spare.clone());
         registry.register("zygotes", "Processes that others are forked from", metrics.zygotes.clone());
         registry.register("functions", "Functions served", metrics.functions.clone());
-        registry.register(
-            "memory_bytes",
-            "Memory that is taken, by its use",
-            metrics.memory.clone(),
-        );
+        registry.register("memory_bytes", "Memory that is taken, by its use", metrics.memory.clone());
         registry.register("memory_max_bytes", "Memory that may be taken", metrics.memory_max.clone());
         registry.register(
             "ended_for_memory",
@@ -122,12 +118,7 @@ impl Metrics {
 
     /// All of it as text. What belongs to the catalogue is looked up now, and with the executors; `memory` is how much of
     /// each is taken.
-    pub fn text(
-        &self,
-        catalogue: &Catalogue,
-        executors: &Executors,
-        memory: &[(Use, Usage)],
-    ) -> String {
+    pub fn text(&self, catalogue: &Catalogue, executors: &Executors, memory: &[(Use, Usage)]) -> String {
         let _printing = self.printing.lock().unwrap_or_else(PoisonError::into_inner);
         self.processes.clear();
         self.queued.clear();

@@ -15,9 +15,11 @@ pub fn answer(host: &Host, entrance: Entrance, head: &Parts) -> Option<Response<
         "/_health" | "/_ready" if host.is_leaving() => {
             (StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n".to_owned())
         }
-        "/_ready" if let Some(memory) = host.short_memory() => {
-            (StatusCode::SERVICE_UNAVAILABLE, "text/plain", format!("memory for {memory} is over 90 % full\n"))
-        }
+        "/_ready" if let Some(memory) = host.short_memory() => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "text/plain",
+            format!("memory for {memory} is over 90 % full\n"),
+        ),
         "/_health" | "/_ready" => (StatusCode::OK, "text/plain", "OK\n".to_owned()),
         "/_metrics" if shows_metrics => (
             StatusCode::OK,

@@ -76,7 +76,9 @@ impl Problem {
                 Refusal::BodyTooLarge { .. } => {
                     kind(S::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large")
                 }
-                Refusal::BodyTimeout { .. } | Refusal::BodyTooSlow { .. } => kind(S::REQUEST_TIMEOUT, "body_timeout", "Body too slow"),
+                Refusal::BodyTimeout { .. } | Refusal::BodyTooSlow { .. } => {
+                    kind(S::REQUEST_TIMEOUT, "body_timeout", "Body too slow")
+                }
                 Refusal::HeadersTooLarge { .. } | Refusal::TooManyHeaders { .. } => {
                     kind(S::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "Headers too large")
                 }

@@ -18,8 +18,9 @@ use tokio::time::sleep;
 /// connections is of no use; shorter makes them meet closed ones.
 const HEADERS_WAIT_MAX: Duration = Duration::from_secs(90);
 
-/// Streams of one HTTP/2 connection: Envoy's own limit would be far above a host's processes.
-const STREAMS_MAX: u32 = 256;
+/// Streams of one HTTP/2 connection. The heads of all of them can arrive at once, and are decoded before the first can be
+/// refused; RFC 9113, section 6.5.2, advises against fewer than 100. A proxy that has more requests opens more connections.
+const STREAMS_MAX: u32 = 128;
 
 /// How often a silent HTTP/2 peer is asked whether it is still there, and how long it may take to say so.
 const PING_INTERVAL: Duration = Duration::from_secs(30);

@@ -280,7 +280,9 @@ pub enum SettingsError {
         name: &'static str,
     },
     /// A memory in which hardly a request has room.
-    #[error("`{name}` is {bytes}: give it {MEMORY_BYTES_MIN} or more, or large requests and responses find no room")]
+    #[error(
+        "`{name}` is {bytes}: give it {MEMORY_BYTES_MIN} or more, or large requests and responses find no room"
+    )]
     TooLittleMemory {
         /// The setting.
         name: &'static str,

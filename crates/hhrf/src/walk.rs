@@ -33,7 +33,7 @@ enum Answer {
     /// The host answers itself.
     Own(Response<Bytes>),
     /// A function does, unless it was refused.
-    Function(Exchange, Result<ReceivedRequest, Problem>),
+    Function(Exchange, Box<Result<ReceivedRequest, Problem>>),
 }
 
 /// Takes a request's head: routes it, holds it to its limits and charges it. While nothing else can happen on its
@@ -46,7 +46,7 @@ pub fn begin(host: &Arc<Host>, origin: &Origin, request: Request<Incoming>) -> B
     }
     let mut exchange = Exchange::begin(host, &head);
     let received = receive_head(host, origin, &client, head, body, &mut exchange);
-    Begun { client, answer: Answer::Function(exchange, received.map_err(Problem::from)) }
+    Begun { client, answer: Answer::Function(exchange, Box::new(received.map_err(Problem::from))) }
 }
 
 fn receive_head(
@@ -70,7 +70,7 @@ pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Respo
         Answer::Own(response) => return send(&host, &origin, response, None, client.accounts(None)),
         Answer::Function(exchange, received) => (exchange, received),
     };
-    let result = match received {
+    let result = match *received {
         Ok(received) => walk(&host, &client, received, &exchange).await,
         Err(problem) => Err(problem),
     };

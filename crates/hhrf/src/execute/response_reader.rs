@@ -1,8 +1,8 @@
 //! Takes a response off a pipe or a socket, as far as it goes and no further, and charges its memory as it grows.
 
+use super::RawResponse;
 use super::failure::{Failure, InvalidResponse};
 use super::watch::watch;
-use super::RawResponse;
 use crate::memory::{Full, Holding, SMALL_BYTES, Use};
 use fezz_wire::{Framer, Progress};
 use rustix::fd::OwnedFd;

@@ -127,7 +127,10 @@ impl State {
     }
 
     pub(super) fn wait_for_function(&mut self, number: u64, stop: CancellationToken, now: Instant) {
-        self.wait(number, Wait { peer: Peer::Function, since: now, until: None, moved_bytes: 0, moved: now, stop });
+        self.wait(
+            number,
+            Wait { peer: Peer::Function, since: now, until: None, moved_bytes: 0, moved: now, stop },
+        );
     }
 
     pub(super) fn moved(&mut self, number: u64, bytes: usize, now: Instant) {
@@ -186,7 +189,10 @@ impl State {
     fn evict(&mut self, newcomer: u64, limit: &Limit, now: Instant) -> bool {
         let mut stalled: HashMap<*const Account, Stalled> = HashMap::new();
         for (number, entry) in &self.holdings {
-            if *number != newcomer && limit.counts(entry) && let Some(since) = entry.stalled_since(now) {
+            if *number != newcomer
+                && limit.counts(entry)
+                && let Some(since) = entry.stalled_since(now)
+            {
                 let of_holder = stalled.entry(Arc::as_ptr(entry.accounts.holder())).or_default();
                 of_holder.bytes += entry.bytes;
                 of_holder.holdings.push((since, *number));

@@ -67,7 +67,11 @@ impl Exchange {
                 let limits = &request.function.limits;
                 let exchange = Self {
                     bond: Bond { handle, held: Some(Held { stderr, places: request.places }) },
-                    response: ResponseReader::new(channel, limits.response_body_bytes, request.response_memory),
+                    response: ResponseReader::new(
+                        channel,
+                        limits.response_body_bytes,
+                        request.response_memory,
+                    ),
                     memory_limit_bytes: limits.memory_bytes,
                     deadline: request.deadline,
                 };

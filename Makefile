@@ -47,6 +47,7 @@ schema: ## write fezz.schema.json anew from the types that read manifests
 sizes: ## print the sizes of the example modules, each within 3 MB
 	@scripts/module-sizes
 
-clean: ## remove what was built and the installed examples
+clean: ## remove what was built and what is installed, but for the manifest that is in the repository
 	$(CARGO) clean
-	rm -rf functions/*@*
+	find functions -mindepth 1 ! -path functions/README.md ! -path functions/todos@latest \
+		! -path functions/todos@latest/fezz.json -delete

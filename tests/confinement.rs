@@ -214,7 +214,8 @@ fn a_host_of_roots_gives_each_function_an_unprivileged_uid_of_its_own() {
     }
     let site = site(json!({}));
     site.install("other@v1", AUTHOR, json!({}));
-    let host = Host::with_flags(site, &["--uid-base", "2000000000"]);
+    let base = crate::uids::base_of(2);
+    let host = Host::with_flags(site, &["--uid-base", &base.to_string()]);
     let other = host.client("GET", "/rpc/other/sleep?ms=20000").begin();
     host.logged("the other function", |line| line["line"] == "sleeping");
     let other_process = inside(&host);
@@ -223,11 +224,11 @@ fn a_host_of_roots_gives_each_function_an_unprivileged_uid_of_its_own() {
         let line = text.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap().to_owned();
         line.split_whitespace().map(|uid| uid.parse::<u32>().unwrap()).collect::<Vec<_>>()
     };
-    assert_eq!(uids(&other_process), [2_000_000_000; 4]);
+    assert_eq!(uids(&other_process), [base; 4]);
     drop(other);
     crate::harness::Census::settled(&host);
     let jailed = look_into(host);
-    assert_eq!(uids(&jailed.process), [2_000_000_001; 4]);
+    assert_eq!(uids(&jailed.process), [base + 1; 4]);
     assert!(jailed.host.get("/_health").status == 200);
 }
 

@@ -1,8 +1,10 @@
 //! A host's start and end.
 
-use crate::harness::{AUTHOR, Census, Host, Site, sockets_of, wait_for};
+use crate::harness::{AUTHOR, Census, Host, Site, binary, sockets_of, wait_for};
 use rustix::process::Signal;
 use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 #[test]
@@ -66,17 +68,54 @@ fn clients_that_say_nothing_or_half_a_request_do_not_delay_the_end() {
 }
 
 #[test]
-fn a_second_sigterm_ends_at_once_and_leaves_no_process() {
+fn a_second_sigterm_after_a_second_ends_at_once_and_leaves_no_process() {
     let site = Site::new();
     site.harm("sleeps_for_ever", json!({"timeout_ms": 600_000}));
     let mut host = Host::start(site);
     let _running = host.client("GET", "/rpc/sleeps_for_ever").begin();
     wait_for("the process", || (Census::of(&host).processes > 0).then_some(()));
-    host.signal(Signal::TERM);
-    host.logged("the drain", |line| line["message"].as_str().is_some_and(|text| text.contains("finishing")));
-    host.signal(Signal::TERM);
-    assert_eq!(host.ended().code(), Some(1));
+    let begun = Instant::now();
+    // Those within the first second count for nothing.
+    let status = wait_for("the forced end", || {
+        host.signal(Signal::TERM);
+        host.has_ended()
+    });
+    assert_eq!(status.code(), Some(1));
+    assert!(begun.elapsed().as_secs() >= 1, "{:?}", begun.elapsed());
     wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+}
+
+/// As timeout(1) sends them: one to its child, one to its process group.
+#[test]
+fn two_sigterms_in_a_row_are_one() {
+    let site = Site::new();
+    site.install("author@v1", AUTHOR, json!({}));
+    let mut host = Host::with_flags(site, &["--drain-wait-ms", "100"]);
+    let running = host.client("GET", "/rpc/author/sleep?ms=1500").begin();
+    wait_for("the process", || (Census::of(&host).processes > 0).then_some(()));
+    host.signal(Signal::TERM);
+    host.logged("the first", |line| line["message"].as_str().is_some_and(|text| text.contains("not ready")));
+    host.signal(Signal::TERM);
+    assert_eq!(crate::harness::Answer::read(running, Instant::now()).text(), "slept");
+    assert_eq!(host.ended().code(), Some(0));
+}
+
+#[test]
+fn a_host_under_timeout_drains() {
+    const TIMES: usize = 10;
+    for _ in 0..TIMES {
+        let site = Site::new();
+        let under =
+            format!("#!/bin/sh\nexec timeout --preserve-status 600 {} \"$@\"\n", binary("hhrf").display());
+        let timeout = site.script("under-timeout", &under);
+        let mut host = Host::of_program(&timeout, site, |command| {
+            command.args(["--drain-wait-ms", "100"]);
+        });
+        // What it would do itself ten minutes later.
+        host.signal(Signal::TERM);
+        assert_eq!(host.ended().code(), Some(0));
+        host.logged("the end", |line| line["message"] == "stopped: Drained");
+    }
 }
 
 #[test]
@@ -122,6 +161,107 @@ fn what_cannot_start_says_why_and_how_to_mend_it() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(1) && text.contains(part), "{arguments:?}: {text}");
     }
+}
+
+#[test]
+fn a_misspelt_variable_is_told_with_the_nearest_name() {
+    let host = Host::with(Site::new(), |command| {
+        command
+            .env("HHRF_LISTN", "127.0.0.1:1")
+            .env("HHRF_RUNNER", "x")
+            .env("HHRF_ZZZ", "x")
+            .env("FEZZ_ENV_X", "x");
+    });
+    for sentence in [
+        "the variable `HHRF_LISTN` is unknown and has no effect: did you mean `HHRF_LISTEN`?",
+        "the variable `HHRF_RUNNER` is unknown and has no effect: did you mean `FEZZ_RUNNER`?",
+        "the variable `HHRF_ZZZ` is unknown and has no effect: `hhrf --help` names those there are",
+    ] {
+        host.logged(sentence, |line| line["level"] == "WARN" && line["message"] == sentence);
+    }
+    let is_about_another = |line: &serde_json::Value| {
+        line["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("FEZZ_ENV_X") || text.contains("HHRF_SPARE"))
+    };
+    assert!(!host.log().iter().any(is_about_another));
+}
+
+/// A copy of a program in a folder of its own.
+fn copy_of(program: &str, folder: &Path) -> PathBuf {
+    let copy = folder.join(program);
+    std::fs::copy(binary(program), &copy).unwrap();
+    copy
+}
+
+/// What a host says that finds no runner.
+fn said_without_a_runner(named: &str) -> String {
+    let site = Site::new();
+    let hhrf = copy_of("hhrf", site.root());
+    let mut command = Command::new(hhrf);
+    command.env_clear().env("PATH", "/no/such/folder").env("FEZZ_RUNNER", named);
+    String::from_utf8(command.args(["--listen", "127.0.0.1:0"]).output().unwrap().stderr).unwrap()
+}
+
+#[test]
+fn a_runner_that_is_not_built_is_an_error_that_names_the_command_of_the_same_profile() {
+    let command = if cfg!(debug_assertions) {
+        "`cargo build -p fezz-runner`"
+    } else {
+        "`cargo build --release -p fezz-runner`"
+    };
+    for named in ["", "fezz-runner"] {
+        let said = said_without_a_runner(named);
+        assert!(said.contains("failed to find `fezz-runner`") && said.contains(command), "{said}");
+    }
+    let said = said_without_a_runner("some-wrapper");
+    assert!(said.contains("correct FEZZ_RUNNER or --runner"), "{said}");
+}
+
+#[test]
+fn a_runner_without_a_path_is_found_beside_the_host_before_path() {
+    let site = Site::new();
+    let (hhrf, runner) = (copy_of("hhrf", site.root()), copy_of("fezz-runner", site.root()));
+    std::fs::create_dir(site.root().join("other")).unwrap();
+    site.script("other/fezz-runner", "#!/bin/sh\nexit 1\n");
+    site.install("author@v1", AUTHOR, json!({}));
+    let host = Host::of_program(&hhrf, site, |command| {
+        command.env("FEZZ_RUNNER", "fezz-runner").env("PATH", hhrf.with_file_name("other"));
+    });
+    host.logged("the runner", |line| line["runner"] == runner.to_str().unwrap() && line["jail"] == "strict");
+    assert_eq!(host.get("/rpc/author/pid").status, 200);
+}
+
+#[test]
+fn a_folder_for_modules_that_others_can_change_is_refused_with_the_fix() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let site = Site::new();
+    let modules = site.root().join("modules");
+    std::fs::create_dir(&modules).unwrap();
+    // A pipe, which nobody writes to, where a host looks for another's lock.
+    let planted = modules.join("hhrf-modules-planted");
+    std::fs::create_dir(&planted).unwrap();
+    assert!(Command::new("mkfifo").arg(planted.join(".lock")).status().unwrap().success());
+    let start = || {
+        let host = Host::command(&site);
+        let mut command = Command::new("timeout");
+        command.arg("20").arg(host.get_program()).args(host.get_args()).arg("--modules").arg(&modules);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    std::fs::set_permissions(&modules, PermissionsExt::from_mode(0o1777)).unwrap();
+    let (code, said) = start();
+    assert!(code == Some(1) && said.contains("every user can write") && said.contains("chmod o-w"), "{said}");
+    std::fs::set_permissions(&modules, PermissionsExt::from_mode(0o755)).unwrap();
+    if crate::harness::is_root() {
+        chown(&modules, Some(65534), None).unwrap();
+        let (code, said) = start();
+        assert!(code == Some(1) && said.contains("belongs to user 65534"), "{said}");
+        chown(&modules, Some(0), None).unwrap();
+    }
+    // Nor does the pipe hold up a start in a folder that is the host's own.
+    let host = Host::with_flags(site, &["--modules", modules.to_str().unwrap()]);
+    assert_eq!(host.get("/_ready").status, 200);
 }
 
 #[test]

@@ -112,6 +112,21 @@ fn module_bytes() -> Vec<u8> {
 }
 
 #[test]
+fn an_entry_of_macos_finds_the_so_of_the_same_stem_else_the_file_as_named() {
+    let site = Site::new();
+    site.write("f@v1", AUTHOR, &with(r#""env": {}"#).replace(AUTHOR, "libf.dylib"));
+    let (as_named, of_linux) =
+        (site.function("f@v1").join("libf.dylib"), site.function("f@v1").join("libf.so"));
+    std::fs::rename(site.function("f@v1").join(AUTHOR), &as_named).unwrap();
+    let host = Host::start(site);
+    assert_eq!(host.get("/rpc/f/pid").status, 200, "the file as named, which is an ELF file");
+    std::fs::write(&of_linux, "of Linux").unwrap();
+    host.logged("the refusal of the other", |line| {
+        line["message"].as_str().is_some_and(|text| text.contains("libf.so` is no whole ELF file"))
+    });
+}
+
+#[test]
 fn a_module_that_is_a_link_is_refused() {
     check_module(
         |module| symlink(binary(AUTHOR), module).unwrap(),

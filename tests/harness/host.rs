@@ -42,6 +42,21 @@ impl Host {
         host
     }
 
+    /// The same by another program than the one that was built.
+    pub(crate) fn of_program(program: &Path, site: Site, more: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Self::command_of(program, &site);
+        more(&mut command);
+        Self::of_command(command, site)
+    }
+
+    /// The same by a command that becomes a host, which logs JSON on a pipe.
+    pub(crate) fn of_command(command: Command, site: Site) -> Self {
+        let machine = together();
+        let mut host = Self::spawn(site, command);
+        host._machine = Some(machine);
+        host
+    }
+
     /// A host of an ordinary user, nobody, started by a test that is root's; else the test's own user is one.
     pub(crate) fn of_nobody(site: Site, flags: &[&str]) -> Self {
         const NOBODY: u32 = 65534;
@@ -57,10 +72,7 @@ impl Host {
         std::os::unix::fs::chown(&modules, Some(NOBODY), Some(NOBODY)).unwrap();
         let mut command = Self::command_of(&site.root().join("hhrf"), &site);
         command.args(flags).arg("--modules").arg(modules).uid(NOBODY).gid(NOBODY);
-        let machine = together();
-        let mut host = Self::spawn(site, command);
-        host._machine = Some(machine);
-        host
+        Self::of_command(command, site)
     }
 
     /// A host whose runners are in bubblewrap, which leaves them no capability; nothing where it isn't installed.
@@ -155,10 +167,21 @@ impl Host {
         line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
     }
 
+    /// Has the host drain, and hands back what it served.
+    pub(crate) fn into_site(mut self) -> Site {
+        self.signal(Signal::TERM);
+        assert_eq!(self.ended().code(), Some(0));
+        std::mem::replace(&mut self.site, Site::new())
+    }
+
+    /// How the host ended, if it has by now.
+    pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Waits for the host to end by itself.
     pub(crate) fn ended(&mut self) -> ExitStatus {
-        let child = &mut self.child;
-        wait_for("the host's end", || child.try_wait().unwrap())
+        wait_for("the host's end", || self.has_ended())
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 ///
 /// It serves what lies in ROOT/functions/ID@VERSION/: a fezz.json and the module that it names. SIGHUP, or a
 /// change there, swaps the new set in. SIGTERM drains: not ready at once, then no new connection, then what runs is
-/// finished or meets its deadline, then exit 0. A second SIGTERM ends at once.
+/// finished or meets its deadline, then exit 0. A second SIGTERM, a second or more after the first, ends at once.
 ///
 /// GET /_health, /_ready and /_metrics tell operators how it is.
 #[derive(Debug, Parser)]

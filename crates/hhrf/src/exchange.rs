@@ -5,6 +5,7 @@ use crate::host::Host;
 use crate::identity::Identity;
 use crate::log;
 use crate::problem::Problem;
+use crate::series::Recording;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response};
@@ -17,8 +18,8 @@ pub struct Exchange {
     host: Arc<Host>,
     /// What the request is called.
     pub identity: Identity,
-    /// Set once it is known.
-    pub function: Option<Arc<Function>>,
+    /// Set once its function is known.
+    recording: Option<Recording>,
     method: Method,
     path: String,
     begun: Instant,
@@ -35,12 +36,17 @@ impl Exchange {
         Self {
             host: Arc::clone(host),
             identity: Identity::of(&head.headers),
-            function: None,
+            recording: None,
             method: head.method.clone(),
             path: head.uri.path().to_owned(),
             begun: Instant::now(),
             is_over: false,
         }
+    }
+
+    /// Goes on to its function.
+    pub fn lead_to(&mut self, function: &Function) {
+        self.recording = Some(self.host.metrics.series.begin(function.name()));
     }
 
     /// Ends with a response, which it gives its names.
@@ -63,8 +69,10 @@ impl Exchange {
     fn record(&mut self, status: u16, kind: &'static str, problem: Option<&Problem>) {
         self.is_over = true;
         let duration = self.begun.elapsed();
-        let function = self.function.as_ref().map(|function| function.name()).unwrap_or_default();
-        self.host.metrics.record(&function, status, kind, duration);
+        match &self.recording {
+            Some(recording) => recording.record(status, kind, duration),
+            None => self.host.metrics.series.record_without_function(status, kind, duration),
+        }
         let reason = problem.map(|problem| log::chain(problem));
         let error = reason.as_deref().map(|reason| log::harmless(reason.as_bytes()));
         let is_broken = matches!(problem, Some(Problem::Failed(_)));
@@ -72,7 +80,7 @@ impl Exchange {
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
-                    function = (!function.is_empty()).then_some(function),
+                    function = self.recording.as_ref().map(Recording::function),
                     request_id = self.identity.request_id,
                     method = %self.method,
                     path = %log::harmless(self.path.as_bytes()),

@@ -47,6 +47,8 @@ impl Host {
         jail: Jail,
     ) -> Self {
         let limits = &settings.limits;
+        let metrics = Metrics::new();
+        metrics.series.serve(&catalogue);
         Self {
             // Who has a place at its function waits here without a limit of its own: the functions' places bound it.
             processes: Gate::new(limits.processes, u32::MAX),
@@ -62,7 +64,7 @@ impl Host {
                     jail,
                 },
             ),
-            metrics: Metrics::new(),
+            metrics,
             store,
             catalogue: ArcSwap::from_pointee(catalogue),
             state: watch::Sender::new(State::Serving),

@@ -1,6 +1,7 @@
 //! HHRF, the Fezz host: HTTP requests in, answered by functions that run as native modules, one process per request.
 //!
-//! Before it listens: [`settings`], and the [`catalogue`] of functions, which [`reload`] exchanges later.
+//! Before it listens: [`settings`], with a look at misspelt [`variables`], and the [`catalogue`] of functions, which
+//! [`reload`] exchanges later.
 //!
 //! Then, in the order that a request meets them:
 //!
@@ -16,14 +17,16 @@
 //!    of the [`cgroups`] where there are some.
 //! 6. [`respond`](mod@respond): its bytes as an HTTP response, [`headers`] checked; or a [`problem`].
 //!
-//! [`host`] is what all requests share, [`metrics`] what is counted, [`log`] where it is told, and [`run`](fn@run)
+//! [`host`] is what all requests share, [`metrics`] what is counted, each function's in [`series`], [`log`] where it is told, and [`run`](fn@run)
 //! brings it up and down.
 //!
 //! Beside all that: [`check_jail`](mod@check_jail) tries what its runner's jail holds. [`command_line`] is where a
 //! program of this begins.
 #![forbid(unsafe_code)]
 
+mod nearest;
 pub mod settings;
+pub mod variables;
 
 pub mod catalogue;
 pub mod reload;
@@ -60,6 +63,7 @@ pub mod host;
 pub mod log;
 pub mod metrics;
 mod run;
+pub mod series;
 
 pub mod check_jail;
 pub mod command_line;

@@ -10,10 +10,11 @@ use hhrf::command_line::{CheckJail, Command, CommandLine};
 use hhrf::host::Host;
 use hhrf::jail::{Jail, JailError, JailMode};
 use hhrf::settings::{Layer, Settings, SettingsError};
-use hhrf::{Ended, Listeners, log, reload, run};
+use hhrf::{Ended, Listeners, log, reload, run, variables};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -69,6 +70,9 @@ fn main() -> ExitCode {
 fn start(flags: Layer) -> Result<Ended, StartError> {
     let settings = Settings::new(flags)?;
     let _log = log::start(settings.log_format);
+    for unknown in variables::unknown() {
+        tracing::warn!("{unknown}");
+    }
     let children = Children::adopt()?;
     let jail = Jail::prepare(&settings)?;
     jail.try_out(&settings.runner)?;
@@ -92,6 +96,9 @@ fn start_check(flags: CheckJail) -> Result<bool, StartError> {
         return Err(StartError::Secret(secret::execute_again()));
     };
     let (selection, format) = (flags.selection(), flags.format);
+    for unknown in variables::unknown() {
+        eprintln!("hhrf: {unknown}");
+    }
     let settings = Settings::new(flags.settings)?;
     let log = log::collect();
     let children = Children::adopt()?;
@@ -185,10 +192,18 @@ async fn serve(
     let now = async {
         // The first signal is seen here too.
         either(&mut again_terminate, &mut again_interrupt).await;
-        either(&mut again_terminate, &mut again_interrupt).await;
+        let first = Instant::now();
+        while first.elapsed() < ONE_INTENTION {
+            either(&mut again_terminate, &mut again_interrupt).await;
+        }
     };
     Ok(run(host, Listeners { main, admin }, shutdown, now).await)
 }
+
+/// Signals within this time of the first are the same wish to end. timeout(1) sends two in a row, one to its child and one
+/// to the process group that both are in, and the second may arrive late on a busy machine. A person who wants to force the
+/// end has seen by then that the first signal didn't.
+const ONE_INTENTION: Duration = Duration::from_secs(1);
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })

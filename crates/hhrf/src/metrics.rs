@@ -3,22 +3,21 @@
 use crate::catalogue::Catalogue;
 use crate::execute::Executors;
 use crate::memory::{Usage, Use};
+use crate::series::{FunctionLabels, Series};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The counters of one host.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    requests: Family<RequestLabels, Counter>,
-    durations: Family<FunctionLabels, Histogram, fn() -> Histogram>,
+    /// What is counted of requests that have ended, by function.
+    pub series: Arc<Series>,
     /// Requests between their head and their end.
     pub in_flight: Gauge,
     /// Catalogues swapped in since the start.
@@ -34,18 +33,6 @@ pub struct Metrics {
     ended_for_memory: Family<EndedLabels, Counter>,
     /// Held while what belongs to the catalogue is looked up and printed.
     printing: Mutex<()>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    function: String,
-    status: u16,
-    kind: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FunctionLabels {
-    function: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -67,9 +54,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("fezz"),
-            requests: Family::default(),
-            // 0.25 ms to 16 s: from a forked process that does nothing to the usual deadlines.
-            durations: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.00025, 2.0, 17))),
+            series: Series::new(),
             in_flight: Gauge::default(),
             reloads: Counter::default(),
             processes: Family::default(),
@@ -87,9 +72,13 @@ impl Metrics {
         registry.register(
             "requests",
             "Requests ended, by their status and problem",
-            metrics.requests.clone(),
+            metrics.series.requests.clone(),
         );
-        registry.register("request_duration_seconds", "From head to response", metrics.durations.clone());
+        registry.register(
+            "request_duration_seconds",
+            "From head to response",
+            metrics.series.durations.clone(),
+        );
         registry.register("requests_in_flight", "Requests not ended", metrics.in_flight.clone());
         registry.register("reloads", "Catalogues swapped in", metrics.reloads.clone());
         registry.register("processes", "Processes that run or are being ended", metrics.processes.clone());
@@ -106,14 +95,6 @@ impl Metrics {
         );
         registry.register("functions_refused", "Folders not served as they stand", metrics.refused.clone());
         metrics
-    }
-
-    /// Counts one request; `function` is empty where there was none, `kind` where there was no problem.
-    pub fn record(&self, function: &str, status: u16, kind: &'static str, duration: Duration) {
-        let labels = RequestLabels { function: function.to_owned(), status, kind };
-        self.requests.get_or_create(&labels).inc();
-        let labels = FunctionLabels { function: labels.function };
-        self.durations.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
     /// All of it as text. What belongs to the catalogue is looked up now, and with the executors; `memory` is how much of

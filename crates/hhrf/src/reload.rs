@@ -70,6 +70,7 @@ async fn reload(host: &Arc<Host>, known: &Catalogue) {
         Ok(Ok(catalogue)) => {
             report(&catalogue, known);
             let catalogue = Arc::new(catalogue);
+            host.metrics.series.serve(&catalogue);
             host.catalogue.store(Arc::clone(&catalogue));
             // Behind that: a request in between would bring the old edition back.
             host.executors.retain(&catalogue);

@@ -29,8 +29,8 @@ pub struct Settings {
     pub runner: PathBuf,
     /// How modules are confined.
     pub jail: JailMode,
-    /// Where the host is root: the first of the uids that functions get.
-    pub uid_base: u32,
+    /// Where the host is root: the first of the uids that functions get; `None` for a range that no other host has.
+    pub uid_base: Option<u32>,
     /// The cgroup that is divided between requests; `own` stands for the host's.
     pub cgroup: Option<PathBuf>,
     /// How functions are executed that don't say it themselves.
@@ -135,8 +135,8 @@ pub struct Layer {
     #[arg(long, env = "HHRF_RPC", value_enum)]
     rpc: Option<Rpc>,
 
-    /// The runner, or a wrapper that jails it and ends in `exec fezz-runner "$@"`
-    /// [default: the fezz-runner beside this program, else on PATH]
+    /// The runner, or a wrapper that jails it and ends in `exec fezz-runner "$@"`. A name without a slash is looked for
+    /// beside this program, then on PATH [default: fezz-runner]
     // By a parser of its own, for clap lets no path be empty, which is how a shell unsets a variable for one command.
     #[arg(long, env = "FEZZ_RUNNER", value_name = "PROGRAM", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     runner: Option<PathBuf>,
@@ -147,7 +147,7 @@ pub struct Layer {
     jail: Option<JailMode>,
 
     /// Where this program is root: the first of 65536 uids, one for each function, that nobody else has
-    /// [default: 1879048192, beyond those that systemd gives to containers]
+    /// [default: the first range from 1879048192 on that no other host of this machine has locked in /run/fezz]
     #[arg(long, env = "HHRF_UID_BASE", value_name = "UID")]
     uid_base: Option<u32>,
 
@@ -228,10 +228,6 @@ pub struct Layer {
     drain_wait_ms: Option<u64>,
 }
 
-/// The first uid behind those that systemd gives to containers, of a range that nobody claims (systemd's
-/// `UIDS-GIDS`: 1879048192 to 2147483647 are unused).
-const UID_BASE: u32 = 0x7000_0000;
-
 /// A message to a function holds two more than the request: its id and its traceparent, which are the host's own.
 const HEADERS_MAX: usize = fezz_wire::PAIRS_MAX - 2;
 
@@ -256,7 +252,7 @@ pub enum SettingsError {
     },
     /// No runner was found.
     #[error(
-        "failed to find `fezz-runner` beside this program or on PATH: build it with `cargo build --release -p fezz-runner`, or set FEZZ_RUNNER"
+        "failed to find `fezz-runner` beside this program or on PATH: build it with `{BUILD_RUNNER}`, or set FEZZ_RUNNER"
     )]
     NoRunner,
     /// The runner that was named isn't there.
@@ -333,7 +329,7 @@ impl Settings {
             rpc: flags.rpc.or(file.rpc).unwrap_or(Rpc::On),
             jail: flags.jail.or(file.jail).unwrap_or_else(|| default_jail(runner.as_deref())),
             cgroup: flags.cgroup.or(file.cgroup),
-            uid_base: flags.uid_base.or(file.uid_base).unwrap_or(UID_BASE),
+            uid_base: flags.uid_base.or(file.uid_base),
             runner: find_runner(runner)?,
             execution: flags.execution.or(file.execution).unwrap_or(Execution::Spawn),
             log_format: flags.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
@@ -386,8 +382,8 @@ impl Settings {
         if limits.headers > HEADERS_MAX {
             return Err(SettingsError::TooManyHeaders { headers: limits.headers });
         }
-        if self.uid_base == 0 || self.uid_base.checked_add(UIDS).is_none() {
-            return Err(SettingsError::UidBase { value: self.uid_base });
+        if let Some(value) = self.uid_base.filter(|base| *base == 0 || base.checked_add(UIDS).is_none()) {
+            return Err(SettingsError::UidBase { value });
         }
         if self.cgroup.is_some() && self.jail != JailMode::Strict {
             return Err(SettingsError::CgroupWithoutJail);
@@ -410,6 +406,13 @@ fn default_jail(runner: Option<&Path>) -> JailMode {
 /// The runner's program.
 const RUNNER: &str = "fezz-runner";
 
+/// Builds the runner of the same profile, which Cargo puts beside this program.
+const BUILD_RUNNER: &str = if cfg!(debug_assertions) {
+    "cargo build -p fezz-runner"
+} else {
+    "cargo build --release -p fezz-runner"
+};
+
 fn read_file(path: &Path) -> Result<Layer, SettingsError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
@@ -417,18 +420,24 @@ fn read_file(path: &Path) -> Result<Layer, SettingsError> {
         .map_err(|source| SettingsError::Malformed { path: path.to_owned(), source: Box::new(source) })
 }
 
-/// The runner that was named, else the one beside this program, else the one on PATH.
+/// The runner that was named, or `fezz-runner`. A bare name is looked for beside this program, then on PATH; anything with
+/// a slash is a path.
 fn find_runner(named: Option<PathBuf>) -> Result<PathBuf, SettingsError> {
-    if let Some(path) = named {
-        // A bare name is looked up like a command; anything with a slash is a path.
-        let found =
-            if path.components().count() > 1 { Some(path.clone()) } else { on_path(path.as_os_str()) };
-        let found = absolute(&found.unwrap_or_else(|| path.clone()))?;
-        return if is_executable(&found) { Ok(found) } else { Err(SettingsError::BadRunner { path }) };
+    let name = named.unwrap_or_else(|| RUNNER.into());
+    let found = match name.file_name() {
+        Some(bare) if bare == name.as_os_str() => beside_program(bare).or_else(|| on_path(bare)),
+        _ => Some(name.clone()).filter(|path| is_executable(path)),
+    };
+    match found {
+        Some(path) => absolute(&path),
+        None if name.as_os_str() == RUNNER => Err(SettingsError::NoRunner),
+        None => Err(SettingsError::BadRunner { path: name }),
     }
-    let beside = std::env::current_exe().ok().map(|program| program.with_file_name(RUNNER));
-    let found = beside.filter(|path| is_executable(path)).or_else(|| on_path(RUNNER.as_ref()));
-    absolute(&found.ok_or(SettingsError::NoRunner)?)
+}
+
+fn beside_program(name: &std::ffi::OsStr) -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    Some(program.with_file_name(name)).filter(|path| is_executable(path))
 }
 
 fn on_path(name: &std::ffi::OsStr) -> Option<PathBuf> {

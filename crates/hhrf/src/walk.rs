@@ -2,7 +2,6 @@
 //! returns.
 
 use crate::admit::{ReceivedRequest, admit, receive};
-use crate::catalogue::Function;
 use crate::connection::Origin;
 use crate::exchange::Exchange;
 use crate::execute::{Failure, RawResponse};
@@ -58,8 +57,8 @@ fn receive_head(
     exchange: &mut Exchange,
 ) -> Result<ReceivedRequest, Refusal> {
     let routed = route(&host.catalogue.load(), head, has_rpc(host, origin.entrance))?;
-    exchange.function = Some(Arc::clone(&routed.function));
-    receive(host, routed, body, client.accounts(None))
+    exchange.lead_to(&routed.function);
+    receive(host, routed, body, client.accounts())
 }
 
 /// Answers a request, whatever comes of it.
@@ -67,7 +66,7 @@ pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Respo
     let _request = origin.sending.begin();
     let Begun { client, answer } = begun;
     let (exchange, received) = match answer {
-        Answer::Own(response) => return send(&host, &origin, response, None, client.accounts(None)),
+        Answer::Own(response) => return send(&host, &origin, response, None, client.accounts()),
         Answer::Function(exchange, received) => (exchange, received),
     };
     let result = match *received {
@@ -78,9 +77,8 @@ pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Respo
         Ok((response, holding)) => (Ok(response), Some(holding)),
         Err(problem) => (Err(problem), None),
     };
-    let accounts = client.accounts(exchange.function.as_deref());
     let response = exchange.finish(result);
-    send(&host, &origin, response, holding, accounts)
+    send(&host, &origin, response, holding, client.accounts())
 }
 
 async fn walk(
@@ -151,11 +149,8 @@ impl Client {
         Self { ip, connection: None, address }
     }
 
-    fn accounts(&self, function: Option<&Function>) -> Accounts {
-        Accounts {
-            connection: self.connection.clone(),
-            address: Arc::clone(&self.address),
-            function: function.map(|function| Arc::clone(&function.account)),
-        }
+    fn accounts(&self) -> Accounts {
+        let (connection, address) = (self.connection.clone(), Arc::clone(&self.address));
+        Accounts { connection, address, function: None }
     }
 }

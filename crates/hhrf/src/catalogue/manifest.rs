@@ -19,7 +19,8 @@ pub struct Manifest {
     pub id: String,
     /// Its version, in the same characters. `latest` is served where a caller names no version.
     pub version: String,
-    /// The module's file name, in the same folder. `.dylib` finds the `.so` of the same stem on Linux.
+    /// The module's file name, in the same folder. `.dylib` finds the `.so` of the same stem on Linux, else the file as
+    /// named.
     pub entry: String,
     /// What the function is for, in a line.
     pub description: Option<String>,

@@ -1,6 +1,7 @@
 //! What can be wrong with a `fezz.json`: one sentence for each.
 
 use super::manifest::{NAME_CHARS_MAX, VARIABLE_BYTES_MAX};
+use crate::nearest::nearest;
 
 /// What is wrong with a manifest. One sentence each, naming the key and the mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -130,32 +131,10 @@ pub(super) fn explain(path: &str, error: &serde_json::Error) -> ManifestError {
         let unknown = names.next().unwrap_or_default();
         let known: Vec<String> = names.collect();
         return ManifestError::UnknownKey {
-            nearest: nearest(&unknown, &known),
+            nearest: nearest(&unknown, known.iter().map(String::as_str)).map(str::to_owned),
             key: at(unknown),
             known: known.join(", "),
         };
     }
     ManifestError::WrongType { key: path.to_owned(), message: text }
-}
-
-/// The known key that a typing error most likely meant.
-fn nearest(unknown: &str, known: &[String]) -> Option<String> {
-    // Above it lie transposed, missing and doubled letters; below it, other words.
-    const SIMILAR: f64 = 0.75;
-    let similarity = |key: &String| strsim::jaro_winkler(unknown, key);
-    let best = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)))?;
-    (similarity(best) >= SIMILAR).then(|| best.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_known_key_is_found_from_a_misspelling_and_none_from_another_word() {
-        let known = ["memory_bytes", "cpu_ms", "threads", "queue"].map(str::to_owned);
-        assert_eq!(nearest("memorybytes", &known), Some("memory_bytes".to_owned()));
-        assert_eq!(nearest("thread", &known), Some("threads".to_owned()));
-        assert_eq!(nearest("image", &known), None);
-    }
 }

@@ -114,7 +114,8 @@ impl ModuleFile {
     }
 }
 
-/// Where the module lies. An entry that ends in `.dylib`, as on macOS, finds the `.so` of the same stem.
+/// Where the module lies. An entry that ends in `.dylib`, as on macOS, finds the `.so` of the same stem, else the file
+/// as named.
 fn find(folder: &Path, entry: &str) -> Result<PathBuf, ModuleFileError> {
     let mut names = Path::new(entry).components();
     let plain =
@@ -122,11 +123,12 @@ fn find(folder: &Path, entry: &str) -> Result<PathBuf, ModuleFileError> {
     if !plain || entry.contains('\0') {
         return Err(ModuleFileError::NotAFileName { entry: entry.to_owned() });
     }
-    let name = match entry.strip_suffix(".dylib") {
-        Some(stem) => format!("{stem}.so"),
-        None => entry.to_owned(),
-    };
-    Ok(folder.join(name))
+    let as_named = folder.join(entry);
+    let Some(stem) = entry.strip_suffix(".dylib") else { return Ok(as_named) };
+    let of_linux = folder.join(format!("{stem}.so"));
+    // Whatever it is, a link too: it is looked at when it is read. Where there is neither, the `.so` is missing.
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    Ok(if is_there(&as_named) && !is_there(&of_linux) { as_named } else { of_linux })
 }
 
 /// Whether the dynamic symbol table defines `name`, which ends in NUL; `None` where the table is malformed. Compares

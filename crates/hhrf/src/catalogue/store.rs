@@ -1,9 +1,9 @@
 //! Copies of the modules that were accepted: what was checked is what runs, whatever happens to the file it came from.
 
-use rustix::fs::StatVfsMountFlags;
-use std::fs::{self, File, Permissions};
+use rustix::fs::{Mode, OFlags, StatVfsMountFlags};
+use std::fs::{self, DirBuilder, File, Metadata, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,6 +45,22 @@ pub enum StoreError {
         /// The cause.
         source: io::Error,
     },
+    /// Its owner could exchange what is in it.
+    #[error("`{}`, where modules are kept, belongs to user {owner}, while the host runs as user {host}: give it to user {host}, or set --modules", path.display())]
+    OtherOwner {
+        /// Where it is.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// The host's effective user id.
+        host: u32,
+    },
+    /// Everybody could put something in it, which the next host would take for another's.
+    #[error("`{}`, where modules are kept, is a folder that every user can write: `chmod o-w` it, or set --modules", path.display())]
+    WritableByAll {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// Nothing can be loaded from it.
     #[error("`{}`, where modules are kept, is mounted noexec: set --modules to a folder that isn't (for check-jail TMPDIR)", path.display())]
     NoExec {
@@ -58,10 +74,12 @@ impl ModuleStore {
     ///
     /// # Errors
     ///
-    /// `parent` can't be made, or written to.
+    /// `parent` can't be made, or written to, or others can change it.
     pub fn open(parent: &Path) -> Result<Arc<Self>, StoreError> {
         let failed = |source| StoreError::NoFolder { path: parent.to_owned(), source };
-        fs::create_dir_all(parent).map_err(failed)?;
+        // Whatever the umask is: what others can write is refused.
+        DirBuilder::new().recursive(true).mode(0o755).create(parent).map_err(failed)?;
+        check_owner(parent, &fs::metadata(parent).map_err(failed)?)?;
         remove_abandoned(parent).map_err(failed)?;
         let mounted = rustix::fs::statvfs(parent).map_err(|error| failed(error.into()))?;
         if mounted.f_flag.contains(StatVfsMountFlags::NOEXEC) {
@@ -111,6 +129,20 @@ impl Drop for KeptModule {
     }
 }
 
+/// Refuses a folder in which another user could put something, or exchange a copy. A group's right to write isn't
+/// refused: as for the modules themselves, the operator knows the group's members.
+fn check_owner(parent: &Path, metadata: &Metadata) -> Result<(), StoreError> {
+    let path = parent.to_owned();
+    let (owner, host) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner != host && owner != 0 {
+        return Err(StoreError::OtherOwner { path, owner, host });
+    }
+    if metadata.mode() & 0o002 != 0 {
+        return Err(StoreError::WritableByAll { path });
+    }
+    Ok(())
+}
+
 /// Makes the lock under another name and locks it, then gives it its own: so that it is never seen unlocked.
 fn lock(folder: &Path) -> io::Result<File> {
     let new = folder.join(".new");
@@ -129,7 +161,7 @@ fn remove_abandoned(parent: &Path) -> io::Result<()> {
             continue;
         }
         // Without a lock it is no host's, or one's that is just being made.
-        let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
+        let Some(lock) = open_lock(&entry.path().join(LOCK)) else { continue };
         if lock.try_lock().is_ok() {
             // One that can't be removed costs space, and no more.
             fs::remove_dir_all(entry.path()).ok();
@@ -138,9 +170,35 @@ fn remove_abandoned(parent: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// A lock that a host of this user has made; nothing where it is anything else: a link, a pipe, another user's.
+fn open_lock(path: &Path) -> Option<File> {
+    // NONBLOCK: opening a pipe would wait for its writer.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let lock = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
+    let metadata = lock.metadata().ok()?;
+    (metadata.is_file() && metadata.uid() == rustix::process::geteuid().as_raw()).then_some(lock)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_lock_of_this_users_host_is_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let folders =
+            ["link", "folder", "pipe"].map(|name| parent.path().join(format!("hhrf-modules-{name}")));
+        for folder in &folders {
+            fs::create_dir(folder).unwrap();
+        }
+        let [link, folder, pipe] = folders.each_ref().map(|folder| folder.join(LOCK));
+        fs::write(parent.path().join("a-file"), "").unwrap();
+        std::os::unix::fs::symlink(parent.path().join("a-file"), link).unwrap();
+        fs::create_dir(folder).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, pipe, rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+        remove_abandoned(parent.path()).unwrap();
+        assert!(folders.iter().all(|folder| folder.exists()));
+    }
 
     #[test]
     fn a_copy_lives_as_long_as_it_is_used_and_abandoned_folders_are_removed() {

@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// The variable's name.
-const VARIABLE: &str = "HHRF_CHECK_JAIL_SECRET";
+/// The variable's name; no setting's, which begin with `HHRF_`.
+const VARIABLE: &str = "FEZZ_CHECK_JAIL_SECRET";
 
 /// The secret, once this program has been executed with it.
 pub fn of_environment() -> Option<String> {

@@ -1,10 +1,11 @@
 //! How the host has its runners confine themselves: the [`mode`], and what a runner needs for it of its host, which is
-//! a uid ([`uids`]), an [empty network](network) and a cgroup ([`crate::cgroups`]). A [`trial`] at the start tells
-//! whether it works.
+//! a uid ([`uids`], of a [range](uid_range) that no other host has), an [empty network](network) and a cgroup
+//! ([`crate::cgroups`]). A [`trial`] at the start tells whether it works.
 
 pub mod mode;
 pub mod network;
 pub mod trial;
+pub mod uid_range;
 pub mod uids;
 
 pub use mode::JailMode;
@@ -18,6 +19,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use uid_range::{UidRange, UidRangeError};
 use uids::Uids;
 
 /// What the runners of one host are confined by.
@@ -26,6 +28,8 @@ pub struct Jail {
     mode: JailMode,
     /// Where the host is root: who each function is.
     uids: Option<Uids>,
+    /// No other host's, while it is held.
+    _uid_range: Option<UidRange>,
     /// Namespaces that every runner without a network enters: a network without anything in it, and before it the user
     /// namespace that it belongs to, where the host isn't root.
     empty_network: Vec<OwnedFd>,
@@ -38,6 +42,9 @@ pub enum JailError {
     /// The cgroup that the settings name.
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
+    /// Where the host is root: who functions are to be.
+    #[error(transparent)]
+    UidRange(#[from] UidRangeError),
     /// It can be divided, but not as a request needs it.
     #[error("failed to make the cgroup of a request (--cgroup)")]
     RequestCgroup(#[source] io::Error),
@@ -54,13 +61,15 @@ impl Jail {
     /// See [`JailError`].
     pub fn prepare(settings: &Settings) -> Result<Self, JailError> {
         let is_root = rustix::process::geteuid().is_root();
-        let uids = (is_root && settings.jail != JailMode::Off).then(|| Uids::new(settings.uid_base));
+        let has_uids = is_root && settings.jail != JailMode::Off;
+        let uid_range = has_uids.then(|| UidRange::take(settings.uid_base)).transpose()?;
+        let uids = uid_range.as_ref().map(|range| Uids::new(range.base()));
         let empty_network = match settings.jail {
             JailMode::Strict => network::make_empty(&settings.runner, is_root)?,
             JailMode::Inner | JailMode::Off => Vec::new(),
         };
         let cgroups = settings.cgroup.as_deref().map(Cgroups::divide).transpose()?;
-        Ok(Self { mode: settings.jail, uids, empty_network, cgroups })
+        Ok(Self { mode: settings.jail, uids, _uid_range: uid_range, empty_network, cgroups })
     }
 
     /// Has the runner confine itself for nothing but to see whether it can.

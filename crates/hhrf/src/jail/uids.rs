@@ -10,7 +10,7 @@ pub struct Uids {
     given: Mutex<HashMap<String, u32>>,
 }
 
-/// As many functions as a host may well serve in its life; beyond them, uids are given a second time.
+/// As many functions as a host may well serve in its life; beyond them, uids are given a second time, and the log warns.
 pub const UIDS: u32 = 1 << 16;
 
 impl Uids {
@@ -30,9 +30,17 @@ impl Uids {
         if let Some(uid) = given.get(function) {
             return *uid;
         }
-        let next = u32::try_from(given.len()).unwrap_or_default() % UIDS;
-        given.insert(function.to_owned(), self.base + next);
-        self.base + next
+        let number = u32::try_from(given.len()).unwrap_or_default();
+        let uid = self.base + number % UIDS;
+        if number >= UIDS {
+            tracing::warn!(
+                function,
+                uid,
+                "no uid is left: this function has one that another had; restart the host"
+            );
+        }
+        given.insert(function.to_owned(), uid);
+        uid
     }
 }
 

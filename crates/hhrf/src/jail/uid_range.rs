@@ -1,0 +1,184 @@
+//! A range of uids that no other host on this machine gives to its functions.
+//!
+//! A host that is root locks its range by files in a folder that is root's alone, by flock(2): the lock goes with the
+//! host, however it ends, and another user can't take it. A file, unlike an abstract socket, is the same in another
+//! network namespace. What it can't see is a host that has another `/run`, as in another container: there the operator
+//! gives each a range by `--uid-base`.
+
+use super::uids::UIDS;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::Path;
+
+/// Where the locks lie, on every Linux system a file system that a restart empties.
+const FOLDER: &str = "/run/fezz";
+
+/// The first uid behind those that systemd gives to containers, and the last that nobody claims (systemd's `UIDS-GIDS`:
+/// 1879048192 to 2147483647 are unused).
+const FIRST: u32 = 0x7000_0000;
+const LAST: u32 = 0x7fff_ffff;
+
+/// A range, this host's while it is held.
+#[derive(Debug)]
+pub struct UidRange {
+    base: u32,
+    /// One for each aligned range that it has a part of.
+    _locks: Vec<File>,
+}
+
+/// Why there is no range.
+#[derive(Debug, thiserror::Error)]
+pub enum UidRangeError {
+    /// Another host has it.
+    #[error(
+        "the uids from {base} on can't be given to functions, since another host has them: leave out --uid-base, or \
+         choose one that is {UIDS} uids away"
+    )]
+    Taken {
+        /// What was asked for.
+        base: u32,
+    },
+    /// Other hosts have all of them.
+    #[error(
+        "all {} ranges of uids from {FIRST} to {LAST} are taken by other hosts (`{FOLDER}`): stop some, or set \
+         --uid-base to uids outside",
+        (LAST - FIRST) / UIDS + 1
+    )]
+    AllTaken,
+    /// No lock can be made.
+    #[error(
+        "failed to lock a range of uids in `{FOLDER}`: let root write in /run (RuntimeDirectory=fezz and \
+         RuntimeDirectoryPreserve=yes in systemd, a tmpfs in a container), or set --uid-base to uids that no other \
+         host has"
+    )]
+    NoLock(#[source] io::Error),
+    /// The folder isn't root's alone: others could take locks, or exchange them.
+    #[error("`{FOLDER}`, where ranges of uids are locked, {0}")]
+    Folder(&'static str),
+}
+
+impl UidRange {
+    /// Takes the range that begins with `base`; without one, the first that is free.
+    ///
+    /// # Errors
+    ///
+    /// See [`UidRangeError`]. A `base` can be had without a lock, for root that can't write in `/run`: it is then the
+    /// operator's word that no other host has it, and the log warns.
+    pub fn take(base: Option<u32>) -> Result<Self, UidRangeError> {
+        let folder = Path::new(FOLDER);
+        let ready = prepare(folder);
+        let Some(base) = base else {
+            ready?;
+            return take_free(folder, FIRST);
+        };
+        match ready.and_then(|()| lock_all(folder, base)) {
+            Ok(Some(locks)) => Ok(Self { base, _locks: locks }),
+            Ok(None) => Err(UidRangeError::Taken { base }),
+            Err(UidRangeError::NoLock(error)) => {
+                tracing::warn!(%error, base, "no lock in {FOLDER} says whether another host has these uids");
+                Ok(Self { base, _locks: Vec::new() })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The first uid of them.
+    pub fn base(&self) -> u32 {
+        self.base
+    }
+}
+
+/// The first free range from `first` on.
+fn take_free(folder: &Path, first: u32) -> Result<UidRange, UidRangeError> {
+    for base in (first..=LAST).step_by(UIDS as usize) {
+        if let Some(locks) = lock_all(folder, base)? {
+            return Ok(UidRange { base, _locks: locks });
+        }
+    }
+    Err(UidRangeError::AllTaken)
+}
+
+/// Makes the folder, or looks whether it is root's alone.
+fn prepare(folder: &Path) -> Result<(), UidRangeError> {
+    let made = DirBuilder::new().mode(0o700).create(folder);
+    if let Err(error) = made
+        && error.kind() != io::ErrorKind::AlreadyExists
+    {
+        return Err(UidRangeError::NoLock(error));
+    }
+    let found = fs::symlink_metadata(folder).map_err(UidRangeError::NoLock)?;
+    if !found.is_dir() {
+        return Err(UidRangeError::Folder("is no folder: remove it"));
+    }
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(UidRangeError::Folder("belongs to another user: `chown root` it"));
+    }
+    if found.mode() & 0o022 != 0 {
+        return Err(UidRangeError::Folder("can be written by others: `chmod 700` it"));
+    }
+    Ok(())
+}
+
+/// Locks every aligned range that the uids from `base` on have a part of, one or two; `None` where one is another's.
+fn lock_all(folder: &Path, base: u32) -> Result<Option<Vec<File>>, UidRangeError> {
+    let (first, last) = (base / UIDS, base.div_ceil(UIDS));
+    let files = (first..=last).map(|index| lock(&folder.join(format!("uids-{}", index * UIDS))));
+    files.collect::<io::Result<Option<Vec<File>>>>().map_err(UidRangeError::NoLock)
+}
+
+/// Locks one file; `None` where another has it.
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    const TRIES: usize = 8; // Each is lost to somebody who removes the file between two calls.
+    for _ in 0..TRIES {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        // 0600: whoever can open it can lock it.
+        let file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        let locked = file.metadata()?;
+        let is_still_there = |found: fs::Metadata| (found.dev(), found.ino()) == (locked.dev(), locked.ino());
+        if fs::symlink_metadata(path).is_ok_and(is_still_there) {
+            return Ok(Some(file));
+        }
+    }
+    Err(Errno::AGAIN.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_free(folder: &Path, base: u32) -> bool {
+        lock_all(folder, base).unwrap().is_some()
+    }
+
+    #[test]
+    fn a_range_excludes_all_that_it_has_a_uid_in_common_with_until_it_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let range = lock_all(folder, 10 * UIDS + 1).unwrap();
+        let free = [9, 10, 11, 12].map(|index| is_free(folder, index * UIDS));
+        assert_eq!(free, [true, false, false, true]);
+        // A file that is removed is a lock no more: its next holder makes another.
+        fs::remove_file(folder.join(format!("uids-{}", 10 * UIDS))).unwrap();
+        assert!(is_free(folder, 10 * UIDS) && !is_free(folder, 11 * UIDS));
+        drop(range);
+        assert!(is_free(folder, 11 * UIDS));
+    }
+
+    #[test]
+    fn every_range_of_the_default_is_given_once_and_then_it_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        // As many descriptors as a test may well have.
+        let last = LAST - 4 * UIDS + 1;
+        let taken: Vec<UidRange> = (0..4).map(|_| take_free(folder.path(), last).unwrap()).collect();
+        assert_eq!(taken.iter().map(|range| (range.base() - last) / UIDS).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert!(matches!(take_free(folder.path(), last), Err(UidRangeError::AllTaken)));
+    }
+}

@@ -1,0 +1,70 @@
+//! Environment variables that look like settings and are none. They are no error, as an unknown key of the file is: a
+//! container, or a service manager, may set variables for more than one program.
+
+use crate::command_line::CommandLine;
+use crate::nearest::nearest;
+use clap::CommandFactory;
+
+/// How the variables of settings begin, but for the runner's.
+const PREFIX: &str = "HHRF_";
+
+/// A variable that no setting reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    name: String,
+    nearest: Option<String>,
+}
+
+impl std::fmt::Display for Unknown {
+    fn fmt(&self, text: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(text, "the variable `{}` is unknown and has no effect: ", self.name)?;
+        match &self.nearest {
+            Some(nearest) => write!(text, "did you mean `{nearest}`?"),
+            None => write!(text, "`hhrf --help` names those there are"),
+        }
+    }
+}
+
+/// Those of this process's environment, in the order of their names.
+pub fn unknown() -> Vec<Unknown> {
+    let known = known();
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    let mut unknown: Vec<String> =
+        names.filter(|name| name.starts_with(PREFIX) && !known.contains(name)).collect();
+    unknown.sort();
+    unknown.into_iter().map(|name| Unknown { nearest: nearest_variable(&name, &known), name }).collect()
+}
+
+/// The variables that the command line's definition names.
+fn known() -> Vec<String> {
+    let command = CommandLine::command();
+    let variables = command.get_arguments().filter_map(|argument| argument.get_env());
+    variables.map(|name| name.to_string_lossy().into_owned()).collect()
+}
+
+/// Compared by what stands behind the prefix, which all have in common.
+fn nearest_variable(unknown: &str, known: &[String]) -> Option<String> {
+    let own_part = |name: &str| name.split_once('_').map_or(name, |(_, part)| part).to_owned();
+    let parts: Vec<String> = known.iter().map(|name| own_part(name)).collect();
+    let found = nearest(&own_part(unknown), parts.iter().map(String::as_str))?;
+    let index = parts.iter().position(|part| part == found)?;
+    Some(known[index].clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_is_told_by_what_stands_behind_the_prefix() {
+        let known = known();
+        for (unknown, expected) in [
+            ("HHRF_LISTN", Some("HHRF_LISTEN")),
+            ("HHRF_BODY_TIMEOUT", Some("HHRF_BODY_TIMEOUT_MS")),
+            ("HHRF_RUNNER", Some("FEZZ_RUNNER")),
+            ("HHRF_ZZZ", None),
+        ] {
+            assert_eq!(nearest_variable(unknown, &known).as_deref(), expected, "{unknown}");
+        }
+    }
+}

@@ -20,6 +20,7 @@ mod jail;
 mod life;
 mod logs;
 mod manifests;
+mod memory;
 mod messages;
 mod metrics;
 mod nsjail;

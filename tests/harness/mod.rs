@@ -3,13 +3,16 @@
 mod client;
 mod envoy;
 mod host;
+mod http2;
 mod machine;
 mod processes;
 mod site;
 
 pub(crate) use client::{Answer, Client, Connection, connect, many};
 pub(crate) use envoy::{Envoy, envoy_program};
+pub(crate) use client::{Answer, Client, Connection, connect, connect_from, many};
 pub(crate) use host::{Host, is_root};
+pub(crate) use http2::{Frame, Http2, RESET};
 pub(crate) use machine::alone;
 pub(crate) use processes::{
     Census, forked, inside, of_requests, resident_kib, sockets_of, started_ahead, zombies, zygotes,

@@ -4,9 +4,11 @@ use crate::catalogue::Function;
 use crate::gate::{NoPlace, Place};
 use crate::host::Host;
 use crate::identity::Identity;
+use crate::memory::{Accounts, Full, Holding, SMALL_BYTES, Use, request_bytes};
 use crate::refusal::Refusal;
 use crate::route::RoutedRequest;
-use bytes::{Bytes, BytesMut};
+use crate::settings::HostLimits;
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use http_body_util::BodyExt;
@@ -15,8 +17,22 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+/// A request whose head is charged, and whose body is yet to come.
+#[derive(Debug)]
+pub struct ReceivedRequest {
+    /// The function.
+    pub function: Arc<Function>,
+    params: BTreeMap<String, String>,
+    head: Parts,
+    body: Incoming,
+    accounts: Accounts,
+    head_bytes: usize,
+    holding: Holding,
+    arrival: Instant,
+}
 
 /// A request that may run: whole, and with a place of its own.
 #[derive(Debug)]
@@ -35,16 +51,18 @@ pub struct AdmittedRequest {
     pub client_ip: Option<IpAddr>,
     /// When the process is killed.
     pub deadline: Instant,
+    /// Room for a small response.
+    pub response_memory: Holding,
     /// The places, of the function and of the host; given back when the process is gone.
     pub places: [Place; 2],
 }
 
-/// A body, with its share of the host's memory for bodies.
-#[derive(Debug, Default)]
+/// A body, with the memory of the whole request.
+#[derive(Debug)]
 pub struct RequestBody {
     /// The whole body.
     pub bytes: Bytes,
-    _memory: Vec<OwnedSemaphorePermit>,
+    holding: Holding,
 }
 
 /// Envoy's own deadline for the request, in milliseconds.
@@ -60,6 +78,32 @@ const ENVOY_MARGIN_MAX: Duration = Duration::from_millis(150);
 /// Of a short timeout, the function keeps two thirds.
 const ENVOY_MARGIN_PART: u32 = 3;
 
+/// Takes a request's head within its limits, and charges it to `accounts`.
+///
+/// # Errors
+///
+/// See [`Refusal`].
+pub fn receive(
+    host: &Host,
+    routed: RoutedRequest,
+    body: Incoming,
+    accounts: Accounts,
+) -> Result<ReceivedRequest, Refusal> {
+    let arrival = Instant::now();
+    let RoutedRequest { function, params, head } = routed;
+    if host.is_draining() {
+        return Err(Refusal::Draining);
+    }
+    check_headers(&head.headers, &host.settings.limits)?;
+    // Before the body, which would be read for nothing.
+    if function.gate.is_full() {
+        return Err(Refusal::Overloaded { what: "the function's queue" });
+    }
+    let head_bytes = request_bytes(&head);
+    let holding = host.request_memory.hold(accounts.clone(), head_bytes)?;
+    Ok(ReceivedRequest { function, params, head, body, accounts, head_bytes, holding, arrival })
+}
+
 /// Reads the body within its limits, then takes a place at the function and one at the host. In that order, so that a
 /// slow client never holds a place.
 ///
@@ -68,22 +112,12 @@ const ENVOY_MARGIN_PART: u32 = 3;
 /// See [`Refusal`]; whatever was taken is given back.
 pub async fn admit(
     host: &Host,
-    routed: RoutedRequest,
-    body: Incoming,
+    received: ReceivedRequest,
     identity: Identity,
     client_ip: Option<IpAddr>,
 ) -> Result<AdmittedRequest, Refusal> {
-    let arrival = Instant::now();
-    let RoutedRequest { function, params, head } = routed;
-    if host.is_draining() {
-        return Err(Refusal::Draining);
-    }
-    check_headers(&head.headers, host.settings.limits.header_bytes)?;
-    // Before the body, which would be read for nothing.
-    if function.gate.is_full() {
-        return Err(Refusal::Overloaded { what: "the function's queue" });
-    }
-    let body = read_body(host, &function, body, arrival).await?;
+    let ReceivedRequest { function, params, head, body, accounts, head_bytes, holding, arrival } = received;
+    let mut body = read_body(host, &function, body, holding, head_bytes, arrival).await?;
 
     let mut deadline = Instant::now() + function.timeout;
     if let Some(envoy) = envoy_timeout(&head.headers) {
@@ -94,68 +128,117 @@ pub async fn admit(
     let of_host = host.processes.enter(deadline).await;
     let of_host = of_host.map_err(|reason| refuse(reason, "the host's queue"))?;
     let places = [of_function, of_host];
-    Ok(AdmittedRequest { function, params, head, body, identity, client_ip, deadline, places })
+    // From here on the request is in the function's hands.
+    body.holding.charge_also(&function.account)?;
+    // Before the function runs, which must not happen in vain.
+    let accounts = Accounts { function: Some(Arc::clone(&function.account)), ..accounts };
+    let response_memory = host.response_memory.hold_soon(accounts, SMALL_BYTES).await?;
+    Ok(AdmittedRequest {
+        function,
+        params,
+        head,
+        body,
+        identity,
+        client_ip,
+        deadline,
+        response_memory,
+        places,
+    })
 }
 
-fn check_headers(headers: &HeaderMap, bytes_max: usize) -> Result<(), Refusal> {
+fn check_headers(headers: &HeaderMap, limits: &HostLimits) -> Result<(), Refusal> {
     let bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    if bytes > bytes_max {
-        return Err(Refusal::HeadersTooLarge { bytes, bytes_max });
+    if bytes > limits.header_bytes {
+        return Err(Refusal::HeadersTooLarge { bytes, bytes_max: limits.header_bytes });
     }
-    // Two of them are the host's own: the request's id and its traceparent.
-    if headers.len() + 2 > fezz_wire::PAIRS_MAX {
-        return Err(Refusal::TooManyHeaders { headers: headers.len() });
+    if headers.len() > limits.headers {
+        return Err(Refusal::TooManyHeaders { headers: headers.len(), headers_max: limits.headers });
     }
     Ok(())
 }
 
+/// Reads the body while it fits and comes in time.
 async fn read_body(
     host: &Host,
     function: &Function,
     mut body: Incoming,
+    mut holding: Holding,
+    head_bytes: usize,
     arrival: Instant,
 ) -> Result<RequestBody, Refusal> {
     let bytes_max = function.limits.request_body_bytes;
     if body.size_hint().lower() > bytes_max {
         return Err(Refusal::BodyTooLarge { bytes_max });
     }
-    let timeout = host.settings.limits.body_timeout;
-    let too_slow = Refusal::BodyTimeout { ms_max: timeout.as_millis() };
-    let mut collected = Collected::default();
-    let mut memory = Vec::new();
-    loop {
-        let frame = timeout_at(arrival + timeout, body.frame()).await;
-        let Some(frame) = frame.map_err(|_| too_slow.clone())? else {
-            return Ok(RequestBody { bytes: collected.into_bytes(), _memory: memory });
-        };
+    if body.is_end_stream() {
+        return Ok(RequestBody { bytes: Bytes::new(), holding });
+    }
+    let limits = &host.settings.limits;
+    let stop = CancellationToken::new();
+    holding.wait_for_client(&stop, None);
+    let received = collect(&mut body, bytes_max, head_bytes, &mut holding);
+    let received = tokio::select! {
+        biased;
+        received = timeout_at(arrival + limits.body_timeout, received) => {
+            received.unwrap_or(Err(Refusal::BodyTimeout { ms_max: limits.body_timeout.as_millis() }))
+        }
+        () = stop.cancelled() => Err(match holding.is_evicted() {
+            true => Refusal::NoMemory(Full { r#use: Use::Requests }),
+            false => Refusal::BodyTooSlow { bytes_per_second: limits.data_rate.bytes_per_second },
+        }),
+    };
+    let bytes = received?;
+    holding.settle();
+    Ok(RequestBody { bytes, holding })
+}
+
+/// Puts the body together. Its memory, beside `head_bytes`, is charged before a piece is kept.
+async fn collect(
+    body: &mut Incoming,
+    bytes_max: u64,
+    head_bytes: usize,
+    holding: &mut Holding,
+) -> Result<Bytes, Refusal> {
+    let announced = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+    let mut collected = Collected::new(announced);
+    while let Some(frame) = body.frame().await {
         // Trailers have no place in a message to a function.
         let Ok(piece) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else { continue };
-        let total = collected.len() + piece.len();
-        if total as u64 > bytes_max {
+        if (collected.len() + piece.len()) as u64 > bytes_max {
             return Err(Refusal::BodyTooLarge { bytes_max });
         }
-        let share = host.body_memory.take(piece.len(), total);
-        let share = share.ok_or(Refusal::Overloaded { what: "the memory for bodies" })?;
-        // One permit for the small beginning, one for the rest.
-        match memory.last_mut() {
-            Some(last) if Arc::ptr_eq(last.semaphore(), share.semaphore()) => last.merge(share),
-            _ => memory.push(share),
-        }
+        holding.moved(piece.len());
+        holding.resize(head_bytes + collected.capacity_with(&piece))?;
         collected.push(piece);
     }
+    Ok(collected.into_bytes())
 }
 
 /// A body as it grows. One that comes in one piece isn't copied; more of them are put together, for a piece of a few
 /// bytes may hold on to a large buffer.
-#[derive(Default)]
 struct Collected {
     first: Bytes,
-    all: BytesMut,
+    all: Vec<u8>,
+    announced: usize,
 }
 
 impl Collected {
+    fn new(announced: Option<usize>) -> Self {
+        Self { first: Bytes::new(), all: Vec::new(), announced: announced.unwrap_or(usize::MAX) }
+    }
+
     fn len(&self) -> usize {
         self.first.len().max(self.all.len())
+    }
+
+    /// How much it takes once `piece` is added: twice of what has come, but no more than was announced.
+    fn capacity_with(&self, piece: &Bytes) -> usize {
+        let len = self.len() + piece.len();
+        match self.len() {
+            0 => len,
+            _ if len <= self.all.capacity() => self.all.capacity(),
+            _ => self.announced.min(2 * len).max(len),
+        }
     }
 
     fn push(&mut self, piece: Bytes) {
@@ -163,6 +246,8 @@ impl Collected {
             self.first = piece;
             return;
         }
+        let capacity = self.capacity_with(&piece);
+        self.all.reserve_exact(capacity - self.all.len());
         if self.all.is_empty() {
             self.all.extend_from_slice(&std::mem::take(&mut self.first));
         }
@@ -170,7 +255,7 @@ impl Collected {
     }
 
     fn into_bytes(self) -> Bytes {
-        if self.all.is_empty() { self.first } else { self.all.freeze() }
+        if self.all.is_empty() { self.first } else { self.all.into() }
     }
 }
 

@@ -1,17 +1,18 @@
 //! One connection: from its first bytes to its last, whichever side ends it.
 
 use crate::host::Host;
+use crate::memory::Account;
 use crate::sending::Sending;
 use crate::settings::Entrance;
+use crate::stream::Streams;
 use crate::walk;
-use http_body_util::Full;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::Watcher;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,10 +27,25 @@ const FIRST_BYTES_WAIT_MAX: Duration = Duration::from_secs(10);
 /// A client that takes nothing for so long gets nothing more.
 const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 
+/// Where requests come from.
+#[derive(Debug)]
+pub struct Origin {
+    /// The address of this host's that it was made to.
+    pub entrance: Entrance,
+    /// The other side's address.
+    pub peer: IpAddr,
+    /// What the connection holds.
+    pub connection: Arc<Account>,
+    /// What the other side's address holds.
+    pub address: Arc<Account>,
+    /// What the connection still owes.
+    pub sending: Arc<Sending>,
+}
+
 /// Serves one connection, HTTP/1.1 or HTTP/2, to its end.
 pub async fn connection(
     host: Arc<Host>,
-    builder: &Builder<TokioExecutor>,
+    builder: &Builder<Streams>,
     stream: TcpStream,
     peer: SocketAddr,
     entrance: Entrance,
@@ -47,9 +63,17 @@ pub async fn connection(
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_STALL_MAX));
     let sending = Sending::new();
+    let origin = Arc::new(Origin {
+        entrance,
+        peer: peer.ip(),
+        connection: Arc::new(Account::default()),
+        address: host.addresses.of(peer.ip()),
+        sending: Arc::clone(&sending),
+    });
     let service = service_fn(|request| {
-        let answer = walk::answer(Arc::clone(&host), entrance, peer, Arc::clone(&sending), request);
-        async move { Ok::<_, Infallible>(answer.await.map(Full::new)) }
+        let begun = walk::begin(&host, &origin, request);
+        let answer = walk::answer(Arc::clone(&host), Arc::clone(&origin), begun);
+        async move { Ok::<_, Infallible>(answer.await) }
     });
     let served = watcher.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
     let why: String = tokio::select! {

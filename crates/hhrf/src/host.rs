@@ -6,7 +6,7 @@ use crate::execute::Executors;
 use crate::execute::start::Starter;
 use crate::gate::Gate;
 use crate::jail::Jail;
-use crate::memory::Memory;
+use crate::memory::{Addresses, Memory, Usage, Use};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use arc_swap::ArcSwap;
@@ -28,10 +28,12 @@ pub struct Host {
     pub executors: Executors,
     /// What is counted.
     pub metrics: Metrics,
-    /// For request bodies, until they are with their process.
-    pub body_memory: Memory,
+    /// For requests, from their head to the end of their process.
+    pub request_memory: Arc<Memory>,
     /// For responses, until their last byte is on its way.
-    pub response_memory: Memory,
+    pub response_memory: Arc<Memory>,
+    /// What the addresses of clients hold of both.
+    pub addresses: Addresses,
     state: watch::Sender<State>,
 }
 
@@ -50,8 +52,9 @@ impl Host {
         Self {
             // Who has a place at its function waits here without a limit of its own: the functions' places bound it.
             processes: Gate::new(limits.processes, u32::MAX),
-            body_memory: Memory::new(limits.body_memory_bytes),
-            response_memory: Memory::new(limits.response_memory_bytes),
+            request_memory: Memory::new(Use::Requests, limits.body_memory_bytes),
+            response_memory: Memory::new(Use::Responses, limits.response_memory_bytes),
+            addresses: Addresses::default(),
             executors: Executors::new(
                 &settings,
                 Starter {
@@ -70,16 +73,14 @@ impl Host {
         }
     }
 
-    /// How much of each memory is taken, by its use.
-    pub fn memory_taken_bytes(&self) -> [(&'static str, usize); 4] {
-        let [small_bodies, bodies] = self.body_memory.taken_bytes();
-        let [small_responses, responses] = self.response_memory.taken_bytes();
-        [
-            ("small request bodies", small_bodies),
-            ("request bodies", bodies),
-            ("small responses", small_responses),
-            ("responses", responses),
-        ]
+    /// How much of each memory is taken.
+    pub fn memory(&self) -> [(Use, Usage); 2] {
+        [(Use::Requests, self.request_memory.usage()), (Use::Responses, self.response_memory.usage())]
+    }
+
+    /// Which memory is so full that the next requests may be refused.
+    pub fn short_memory(&self) -> Option<Use> {
+        self.memory().into_iter().find(|(_, usage)| usage.is_short()).map(|(r#use, _)| r#use)
     }
 
     /// Whether the host is about to end: it isn't ready any more, though it may still serve.

@@ -6,7 +6,7 @@
 //! Then, in the order that a request meets them:
 //!
 //! 1. [`serve`]: an address. [`connection`](mod@connection): HTTP/1.1 or HTTP/2; [`sending`] is what it owes its
-//!    client.
+//!    client, a [`response_body`] each, on a [`stream`] of its own in HTTP/2.
 //! 2. [`walk`]: the stages, one after the other. [`own`] is what the host answers itself; [`exchange`] is the one line
 //!    that each request leaves in the log, under its [`identity`].
 //! 3. [`route`](mod@route): which function.
@@ -34,7 +34,9 @@ pub mod reload;
 pub mod serve;
 
 pub mod connection;
+pub mod response_body;
 pub mod sending;
+pub mod stream;
 
 pub mod exchange;
 pub mod identity;

@@ -2,6 +2,7 @@
 
 use crate::catalogue::Catalogue;
 use crate::execute::Executors;
+use crate::memory::{Usage, Use};
 use crate::series::{FunctionLabels, Series};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -30,6 +31,8 @@ pub struct Metrics {
     functions: Gauge,
     refused: Gauge,
     memory: Family<MemoryLabels, Gauge>,
+    memory_max: Family<MemoryLabels, Gauge>,
+    ended_for_memory: Family<EndedLabels, Counter>,
     /// Held while what belongs to the catalogue is looked up and printed.
     printing: Mutex<()>,
 }
@@ -58,6 +61,12 @@ struct MemoryLabels {
     r#use: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndedLabels {
+    r#use: &'static str,
+    reason: &'static str,
+}
+
 /// What `/_metrics` answers with, as its content type.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -77,6 +86,8 @@ impl Metrics {
             functions: Gauge::default(),
             refused: Gauge::default(),
             memory: Family::default(),
+            memory_max: Family::default(),
+            ended_for_memory: Family::default(),
             printing: Mutex::default(),
         };
         let registry = &mut metrics.registry;
@@ -107,23 +118,20 @@ impl Metrics {
             metrics.wear.pauses.clone(),
         );
         registry.register("functions", "Functions served", metrics.functions.clone());
+        registry.register("memory_bytes", "Memory that is taken, by its use", metrics.memory.clone());
+        registry.register("memory_max_bytes", "Memory that may be taken", metrics.memory_max.clone());
         registry.register(
-            "memory_bytes",
-            "Memory for bodies that is taken, by its use",
-            metrics.memory.clone(),
+            "ended_for_memory",
+            "Requests and responses ended since their clients were slow, or for others that needed the memory",
+            metrics.ended_for_memory.clone(),
         );
         registry.register("functions_refused", "Folders not served as they stand", metrics.refused.clone());
         metrics
     }
 
-    /// All of it as text. What belongs to the catalogue is looked up now, and with the executors; `memory_bytes` is what is
-    /// taken, by its use.
-    pub fn text(
-        &self,
-        catalogue: &Catalogue,
-        executors: &Executors,
-        memory_bytes: &[(&'static str, usize)],
-    ) -> String {
+    /// All of it as text. What belongs to the catalogue is looked up now, and with the executors; `memory` is how much of
+    /// each is taken.
+    pub fn text(&self, catalogue: &Catalogue, executors: &Executors, memory: &[(Use, Usage)]) -> String {
         let _printing = self.printing.lock().unwrap_or_else(PoisonError::into_inner);
         self.processes.clear();
         self.queued.clear();
@@ -137,14 +145,30 @@ impl Metrics {
             self.spare.get_or_create(&labels).set(count(ahead.idle));
             self.zygotes.get_or_create(&labels).set(count(ahead.zygotes));
         }
-        for (r#use, bytes) in memory_bytes {
-            self.memory.get_or_create(&MemoryLabels { r#use }).set(count(*bytes));
-        }
+        memory.iter().for_each(|(r#use, usage)| self.look_at_memory(*r#use, usage));
         self.functions.set(count(catalogue.functions().count()));
         self.refused.set(count(catalogue.refusals().len()));
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a string takes every write");
         text
+    }
+
+    fn look_at_memory(&self, r#use: Use, usage: &Usage) {
+        let (all, small) = match r#use {
+            Use::Requests => ("requests", "small requests"),
+            Use::Responses => ("responses", "small responses"),
+        };
+        let set = |family: &Family<MemoryLabels, Gauge>, r#use, bytes| {
+            family.get_or_create(&MemoryLabels { r#use }).set(count(bytes));
+        };
+        set(&self.memory, all, usage.large_bytes);
+        set(&self.memory, small, usage.small_bytes);
+        set(&self.memory_max, all, usage.bytes_max);
+        for (reason, total) in [("evicted", usage.evictions), ("slow", usage.slow)] {
+            let counter = self.ended_for_memory.get_or_create(&EndedLabels { r#use: all, reason });
+            // One printing at a time, and nothing else counts here.
+            counter.inc_by(total - counter.get());
+        }
     }
 }
 

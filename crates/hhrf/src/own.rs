@@ -15,11 +15,16 @@ pub fn answer(host: &Host, entrance: Entrance, head: &Parts) -> Option<Response<
         "/_health" | "/_ready" if host.is_leaving() => {
             (StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n".to_owned())
         }
+        "/_ready" if let Some(memory) = host.short_memory() => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "text/plain",
+            format!("memory for {memory} is over 90 % full\n"),
+        ),
         "/_health" | "/_ready" => (StatusCode::OK, "text/plain", "OK\n".to_owned()),
         "/_metrics" if shows_metrics => (
             StatusCode::OK,
             metrics::CONTENT_TYPE,
-            host.metrics.text(&host.catalogue.load(), &host.executors, &host.memory_taken_bytes()),
+            host.metrics.text(&host.catalogue.load(), &host.executors, &host.memory()),
         ),
         _ => return None,
     };

@@ -81,13 +81,14 @@ impl Problem {
                 Refusal::BodyTooLarge { .. } => {
                     kind(S::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large")
                 }
-                Refusal::BodyTimeout { .. } => kind(S::REQUEST_TIMEOUT, "body_timeout", "Body too slow"),
+                Refusal::BodyTimeout { .. } | Refusal::BodyTooSlow { .. } => {
+                    kind(S::REQUEST_TIMEOUT, "body_timeout", "Body too slow")
+                }
                 Refusal::HeadersTooLarge { .. } | Refusal::TooManyHeaders { .. } => {
                     kind(S::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "Headers too large")
                 }
-                Refusal::Overloaded { .. } => kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
-                Refusal::ResponseDropped => {
-                    kind(S::SERVICE_UNAVAILABLE, "response_dropped", "The response was dropped")
+                Refusal::Overloaded { .. } | Refusal::NoMemory(_) => {
+                    kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
                 }
                 Refusal::Draining => kind(S::SERVICE_UNAVAILABLE, "draining", "Shutting down"),
                 Refusal::QueuedTooLong => kind(S::GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded"),
@@ -117,6 +118,10 @@ impl Problem {
                 Failure::InvalidResponse(_) => {
                     kind(S::BAD_GATEWAY, "invalid_response", "The function's response is invalid")
                 }
+                // Without Retry-After: the function would run a second time.
+                Failure::ResponseDropped(_) => {
+                    kind(S::SERVICE_UNAVAILABLE, "response_dropped", "The response was dropped")
+                }
                 Failure::DeadlineExceeded => {
                     kind(S::GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded")
                 }
@@ -130,6 +135,7 @@ impl Problem {
         let detail = match &self {
             // A refusal tells of the client's own request.
             Self::Refused(refusal) => Some(refusal.to_string()),
+            Self::Failed(Failure::ResponseDropped(full)) => Some(format!("the function has run, but {full}")),
             Self::Failed(Failure::DeadlineExceeded) => {
                 Some("the function didn't answer in its time".to_owned())
             }
@@ -157,8 +163,7 @@ impl Problem {
                 let value = HeaderValue::from_str(&allowed).expect("methods are tokens");
                 headers.insert(ALLOW, value);
             }
-            // Not for a dropped response: the function would run a second time.
-            Self::Refused(Refusal::Overloaded { .. } | Refusal::Draining) => {
+            Self::Refused(Refusal::Overloaded { .. } | Refusal::NoMemory(_) | Refusal::Draining) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
             }
             Self::Failed(Failure::NotLoaded(LoadFailure::Paused { until })) => {
@@ -188,6 +193,7 @@ struct ProblemBody<'a> {
 mod tests {
     use super::*;
     use crate::execute::failure::InvalidResponse;
+    use crate::memory::{Full, Use};
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
@@ -197,7 +203,7 @@ mod tests {
     #[test]
     fn what_may_have_run_has_no_kind_that_is_safe_to_retry() {
         let ran: [Problem; 9] = [
-            Refusal::ResponseDropped.into(),
+            Failure::ResponseDropped(Full { r#use: Use::Responses }).into(),
             Failure::Host.into(),
             Failure::ZygoteEnded.into(),
             Failure::DeadlineExceeded.into(),

@@ -1,5 +1,6 @@
 //! Why the host says no: before a function runs, or, once, to its answer.
 
+use crate::memory::Full;
 use std::collections::BTreeSet;
 
 /// A request that gets no function's answer though none failed. Its text is for the client too: it tells nothing but
@@ -36,6 +37,12 @@ pub enum Refusal {
         /// The host's limit.
         ms_max: u128,
     },
+    /// The body comes too slowly.
+    #[error("the body came by less than {bytes_per_second} bytes per second")]
+    BodyTooSlow {
+        /// The host's limit.
+        bytes_per_second: u64,
+    },
     /// The headers are over the host's limit.
     #[error("the headers are {bytes} bytes, the limit is {bytes_max}")]
     HeadersTooLarge {
@@ -44,25 +51,33 @@ pub enum Refusal {
         /// The host's limit.
         bytes_max: usize,
     },
-    /// More headers than a message to a function holds.
-    #[error("there are {headers} headers, the limit is {max}", max = fezz_wire::PAIRS_MAX)]
+    /// More headers than the host takes.
+    #[error("there are {headers} headers, the limit is {headers_max}")]
     TooManyHeaders {
         /// How many.
         headers: usize,
+        /// The host's limit.
+        headers_max: usize,
     },
-    /// No place is free and the queue is full, or there is no memory for the body.
+    /// No place is free and the queue is full.
     #[error("{what} is full, try again later")]
     Overloaded {
         /// What is full.
         what: &'static str,
     },
-    /// The function ran, but there is no memory for what it answered.
-    #[error("the function has run, but the memory for responses is full")]
-    ResponseDropped,
+    /// There is no memory for the request, or for its response. The function didn't run.
+    #[error("{0}, try again later")]
+    NoMemory(Full),
     /// The host is about to end.
     #[error("this host is shutting down, try another")]
     Draining,
     /// The deadline passed in the queue.
     #[error("the request waited to its deadline")]
     QueuedTooLong,
+}
+
+impl From<Full> for Refusal {
+    fn from(full: Full) -> Self {
+        Self::NoMemory(full)
+    }
 }

@@ -21,9 +21,9 @@ const MESSAGE_CHARS_MAX: usize = 8 * 1024;
 /// # Errors
 ///
 /// [`Failure::InvalidResponse`], and what the function itself reports: a panic, or an error that it returned.
-pub fn respond(message: Bytes, body_bytes_max: u64) -> Result<Response<Bytes>, Failure> {
+pub fn respond(message: &Bytes, body_bytes_max: u64) -> Result<Response<Bytes>, Failure> {
     let decoded =
-        FezzWireResponse::decode(&message).map_err(|error| Failure::InvalidResponse(error.into()))?;
+        FezzWireResponse::decode(message).map_err(|error| Failure::InvalidResponse(error.into()))?;
     if let Some(error) = decoded.error {
         // Escaped and cut where it is logged; here so that not all of it lives until then.
         let text: String = error.message.chars().take(MESSAGE_CHARS_MAX).collect();
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     fn respond_to(status: u16, headers: Vec<(&str, &[u8])>, body: &[u8]) -> Result<Response<Bytes>, Failure> {
-        respond(FezzWireResponse { status, headers, body, error: None }.encode().into(), 10)
+        respond(&FezzWireResponse { status, headers, body, error: None }.encode().into(), 10)
     }
 
     #[test]

@@ -53,6 +53,11 @@ pub async fn run(
     tokio::spawn(async move { sweeping.executors.keep_sweeping().await });
     let tidying = Arc::clone(&host);
     tokio::spawn(async move { tidying.executors.keep_tidy().await });
+    let rate = host.settings.limits.data_rate;
+    for memory in [&host.request_memory, &host.response_memory] {
+        let memory = Arc::clone(memory);
+        tokio::spawn(async move { memory.keep_rate(rate).await });
+    }
 
     shutdown.await;
     let wait_ms = u64::try_from(host.settings.limits.drain_wait.as_millis()).unwrap_or(u64::MAX);

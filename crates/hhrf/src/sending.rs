@@ -1,22 +1,25 @@
-//! What a connection still owes its client: responses that aren't sent yet, and how long that may last.
+//! What a connection still owes its client: requests under way, and responses that aren't sent yet.
 
+use crate::memory::Holding;
+use crate::response_body::ResponseBody;
+use crate::stream;
 use bytes::Bytes;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
 
 /// The requests and responses of one connection.
 #[derive(Debug)]
 pub struct Sending {
     state: Mutex<State>,
+    /// Ends the connection, where a response can't be ended without it.
+    stop: CancellationToken,
 }
 
 #[derive(Debug)]
 struct State {
-    /// By number, when each response was handed to the connection whose bytes aren't all written yet.
-    unsent: BTreeMap<u64, Instant>,
-    next: u64,
+    /// Responses that were handed to the connection, and whose bytes aren't all written yet.
+    unsent: usize,
     requests: usize,
     idle_since: Instant,
 }
@@ -25,7 +28,11 @@ struct State {
 #[derive(Debug)]
 pub struct Request(Arc<Sending>);
 
-/// A client that hasn't taken a response by then holds the memory that others' responses need.
+/// A response whose bytes aren't all written, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Unsent(Arc<Sending>);
+
+/// A client that hasn't taken a response by then, however fast it was, holds memory that others need.
 const RESPONSE_SEND_MAX: Duration = Duration::from_secs(120);
 
 /// A connection without a request for so long is given to another client. Only HTTP/2's come to it, which answer pings
@@ -35,8 +42,8 @@ const IDLE_MAX: Duration = Duration::from_secs(300);
 impl Sending {
     /// Of a connection that has just begun.
     pub fn new() -> Arc<Self> {
-        let state = State { unsent: BTreeMap::new(), next: 0, requests: 0, idle_since: Instant::now() };
-        Arc::new(Self { state: Mutex::new(state) })
+        let state = State { unsent: 0, requests: 0, idle_since: Instant::now() };
+        Arc::new(Self { state: Mutex::new(state), stop: CancellationToken::new() })
     }
 
     /// A request has begun.
@@ -45,28 +52,30 @@ impl Sending {
         Request(Arc::clone(self))
     }
 
-    /// Makes the same bytes, which know when the last of them has been written, and keep their memory accounted for
-    /// until then.
-    pub fn owe(self: &Arc<Self>, bytes: Bytes, memory: OwnedSemaphorePermit) -> Bytes {
-        let mut state = self.lock();
-        let number = state.next;
-        state.next += 1;
-        state.unsent.insert(number, Instant::now());
-        drop(state);
-        Bytes::from_owner(Owed { bytes, number, sending: Arc::clone(self), _memory: memory })
+    /// Makes a body of the bytes, which keeps their memory charged until the last of them has been written. A client that
+    /// doesn't take it in time loses its stream, or its HTTP/1.1 connection.
+    pub fn owe(self: &Arc<Self>, bytes: Bytes, holding: Holding) -> ResponseBody {
+        self.lock().unsent += 1;
+        let stop = stream::stop().unwrap_or_else(|| self.stop.clone());
+        holding.wait_for_client(&stop, Some(RESPONSE_SEND_MAX));
+        ResponseBody::owed(bytes, holding, stop, Unsent(Arc::clone(self)))
     }
 
-    /// Waits until the connection should be ended: a response is unsent for too long, or nothing happens at all.
+    /// Waits until the connection should be ended: a response isn't taken as it should be, or nothing happens at all.
     pub async fn overdue(&self) -> &'static str {
+        tokio::select! {
+            () = self.stop.cancelled() => "a response wasn't taken in time, or its memory was needed",
+            () = self.idle() => "it was idle for too long",
+        }
+    }
+
+    async fn idle(&self) {
         const LOOK_EVERY: Duration = Duration::from_secs(5);
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let state = self.lock();
-            if state.unsent.values().next().is_some_and(|since| since.elapsed() > RESPONSE_SEND_MAX) {
-                return "a response wasn't taken in time";
-            }
-            if state.requests == 0 && state.unsent.is_empty() && state.idle_since.elapsed() > IDLE_MAX {
-                return "it was idle for too long";
+            if state.is_quiet() && state.idle_since.elapsed() > IDLE_MAX {
+                return;
             }
         }
     }
@@ -76,8 +85,7 @@ impl Sending {
         const A_MOMENT: Duration = Duration::from_millis(500);
         loop {
             tokio::time::sleep(A_MOMENT).await;
-            let state = self.lock();
-            if state.requests == 0 && state.unsent.is_empty() {
+            if self.lock().is_quiet() {
                 return;
             }
         }
@@ -89,6 +97,12 @@ impl Sending {
     }
 }
 
+impl State {
+    fn is_quiet(&self) -> bool {
+        self.requests == 0 && self.unsent == 0
+    }
+}
+
 impl Drop for Request {
     fn drop(&mut self) {
         let mut state = self.0.lock();
@@ -97,24 +111,10 @@ impl Drop for Request {
     }
 }
 
-#[derive(Debug)]
-struct Owed {
-    bytes: Bytes,
-    number: u64,
-    sending: Arc<Sending>,
-    _memory: OwnedSemaphorePermit,
-}
-
-impl AsRef<[u8]> for Owed {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for Owed {
+impl Drop for Unsent {
     fn drop(&mut self) {
-        let mut state = self.sending.lock();
-        state.unsent.remove(&self.number);
+        let mut state = self.0.lock();
+        state.unsent -= 1;
         state.idle_since = Instant::now();
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::connection::connection;
 use crate::host::Host;
-use crate::settings::Entrance;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use crate::settings::{Entrance, HostLimits};
+use crate::stream::Streams;
+use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::future::Future;
@@ -17,8 +18,9 @@ use tokio::time::sleep;
 /// connections is of no use; shorter makes them meet closed ones.
 const HEADERS_WAIT_MAX: Duration = Duration::from_secs(90);
 
-/// Streams of one HTTP/2 connection: Envoy's own limit would be far above a host's processes.
-const STREAMS_MAX: u32 = 256;
+/// Streams of one HTTP/2 connection. The heads of all of them can arrive at once, and are decoded before the first can be
+/// refused; RFC 9113, section 6.5.2, advises against fewer than 100. A proxy that has more requests opens more connections.
+const STREAMS_MAX: u32 = 128;
 
 /// How often a silent HTTP/2 peer is asked whether it is still there, and how long it may take to say so.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -32,7 +34,7 @@ pub async fn serve(
 ) {
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(host.settings.limits.connections));
-    let builder = Arc::new(builder(host.settings.limits.header_bytes));
+    let builder = Arc::new(builder(&host.settings.limits));
     let mut stop = std::pin::pin!(stop);
     loop {
         let place = Arc::clone(&connections).acquire_owned();
@@ -62,16 +64,16 @@ pub async fn serve(
     graceful.shutdown().await;
 }
 
-fn builder(header_bytes: usize) -> Builder<TokioExecutor> {
+fn builder(limits: &HostLimits) -> Builder<Streams> {
     // hyper answers what is over these by a bare 431 and closes; the host's own limit, with a problem to read, stands
     // well below.
-    let hypers_limit = header_bytes.saturating_mul(2).max(16 * 1024);
-    let mut builder = Builder::new(TokioExecutor::new());
+    let hypers_limit = limits.header_bytes.saturating_mul(2).max(16 * 1024);
+    let mut builder = Builder::new(Streams);
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WAIT_MAX)
-        .max_headers(fezz_wire::PAIRS_MAX * 2)
+        .max_headers(limits.headers * 2)
         .max_buf_size(hypers_limit);
     builder
         .http2()

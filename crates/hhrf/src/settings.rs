@@ -3,6 +3,7 @@
 use crate::catalogue::Execution;
 use crate::jail::mode::JailMode;
 use crate::jail::uids::UIDS;
+use crate::memory::{DataRate, MEMORY_BYTES_MIN};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
@@ -55,12 +56,16 @@ pub struct HostLimits {
     pub spare_total: u32,
     /// Zygotes of functions that have no request.
     pub zygotes: u32,
-    /// Memory for request bodies, of all requests together.
+    /// Memory for heads and bodies, of all requests together.
     pub body_memory_bytes: usize,
-    /// Memory for responses that are being sent, of all requests together.
+    /// Memory for responses, from before their functions run to their last byte, of all requests together.
     pub response_memory_bytes: usize,
     /// Headers of one request, names and values together.
     pub header_bytes: usize,
+    /// Headers of one request.
+    pub headers: usize,
+    /// What a client has to send of a body, and to take of a response.
+    pub data_rate: DataRate,
     /// From the end of the headers to the end of the body.
     pub body_timeout: Duration,
     /// What one request's function may write into the log; the rest is counted.
@@ -187,18 +192,28 @@ pub struct Layer {
     #[arg(long, env = "HHRF_ZYGOTES", value_name = "N")]
     zygotes: Option<u32>,
 
-    /// Memory for request bodies, of all requests together [default: 268435456, 25 bodies of
-    /// 10 MiB; a quarter is for bodies up to 64 KiB alone]
+    /// Memory for the heads and bodies of requests, of all together [default: 268435456, 25 bodies of 10 MiB; a quarter
+    /// is for requests up to 64 KiB alone, and one connection, client address or function takes half at most]
     #[arg(long, env = "HHRF_BODY_MEMORY_BYTES", value_name = "BYTES")]
     body_memory_bytes: Option<usize>,
 
-    /// Memory for responses that clients haven't taken yet, of all together [default: 268435456, likewise]
+    /// Memory for responses, of all together: 64 KiB are reserved for each before its function runs [default: 268435456,
+    /// likewise]
     #[arg(long, env = "HHRF_RESPONSE_MEMORY_BYTES", value_name = "BYTES")]
     response_memory_bytes: Option<usize>,
 
     /// Headers of one request [default: 65536, what Envoy lets through by default is 60 KiB]
     #[arg(long, env = "HHRF_HEADER_BYTES", value_name = "BYTES")]
     header_bytes: Option<usize>,
+
+    /// How many headers a request may have [default: 100, as Envoy's]
+    #[arg(long, env = "HHRF_HEADERS", value_name = "N")]
+    headers: Option<usize>,
+
+    /// What a client has to send of a body, and to take of a response, in bytes per second on average, after the first 5
+    /// seconds; 0 demands nothing [default: 1024, the slowest of mobile networks]
+    #[arg(long, env = "HHRF_MIN_DATA_RATE", value_name = "BYTES")]
+    min_data_rate: Option<u64>,
 
     /// From the end of a request's headers to the end of its body [default: 30000]
     #[arg(long, env = "HHRF_BODY_TIMEOUT_MS", value_name = "MS")]
@@ -212,6 +227,9 @@ pub struct Layer {
     #[arg(long, env = "HHRF_DRAIN_WAIT_MS", value_name = "MS")]
     drain_wait_ms: Option<u64>,
 }
+
+/// A message to a function holds two more than the request: its id and its traceparent, which are the host's own.
+const HEADERS_MAX: usize = fezz_wire::PAIRS_MAX - 2;
 
 /// Why the settings are refused.
 #[derive(Debug, thiserror::Error)]
@@ -256,6 +274,22 @@ pub enum SettingsError {
     Zero {
         /// The setting.
         name: &'static str,
+    },
+    /// A memory in which hardly a request has room.
+    #[error(
+        "`{name}` is {bytes}: give it {MEMORY_BYTES_MIN} or more, or large requests and responses find no room"
+    )]
+    TooLittleMemory {
+        /// The setting.
+        name: &'static str,
+        /// What was set.
+        bytes: usize,
+    },
+    /// More headers than a message to a function holds.
+    #[error("`headers` is {headers}: a function is given {HEADERS_MAX} at most")]
+    TooManyHeaders {
+        /// What was set.
+        headers: usize,
     },
     /// Uids that can't be given.
     #[error("`uid_base` is {value}: it must leave 65536 uids from 1 to 4294967294")]
@@ -312,6 +346,10 @@ impl Settings {
                     .or(file.response_memory_bytes)
                     .unwrap_or(256 << 20),
                 header_bytes: flags.header_bytes.or(file.header_bytes).unwrap_or(64 << 10),
+                headers: flags.headers.or(file.headers).unwrap_or(100),
+                data_rate: DataRate {
+                    bytes_per_second: flags.min_data_rate.or(file.min_data_rate).unwrap_or(1024),
+                },
                 body_timeout: Duration::from_millis(body_timeout_ms),
                 stderr_bytes: flags.stderr_bytes.or(file.stderr_bytes).unwrap_or(64 << 10),
                 drain_wait: Duration::from_millis(drain_wait_ms),
@@ -326,11 +364,23 @@ impl Settings {
             ("connections", limits.connections == 0),
             ("processes", limits.processes == 0),
             ("header_bytes", limits.header_bytes == 0),
+            ("headers", limits.headers == 0),
             ("body_timeout_ms", limits.body_timeout.is_zero()),
         ] {
             if is_zero {
                 return Err(SettingsError::Zero { name });
             }
+        }
+        for (name, bytes) in [
+            ("body_memory_bytes", limits.body_memory_bytes),
+            ("response_memory_bytes", limits.response_memory_bytes),
+        ] {
+            if bytes < MEMORY_BYTES_MIN {
+                return Err(SettingsError::TooLittleMemory { name, bytes });
+            }
+        }
+        if limits.headers > HEADERS_MAX {
+            return Err(SettingsError::TooManyHeaders { headers: limits.headers });
         }
         if let Some(value) = self.uid_base.filter(|base| *base == 0 || base.checked_add(UIDS).is_none()) {
             return Err(SettingsError::UidBase { value });

@@ -95,6 +95,7 @@ pub(super) fn read(
         module: store.keep(name, &module.bytes).map_err(FolderError::NotKept)?,
         env: manifest.env.into_iter().collect(),
         gate: super::gate_for(&manifest.limits, before),
+        account: before.map(|before| Arc::clone(&before.account)).unwrap_or_default(),
         limits: manifest.limits,
         connect: manifest.network.connect,
         execution: manifest.execution,

@@ -3,6 +3,7 @@
 use super::module_file::FileIdentity;
 use super::{Execution, KeptModule, Limits, RoutePattern};
 use crate::gate::Gate;
+use crate::memory::Account;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct Function {
     /// Its places: processes at a time, and requests that wait. Shared with a newer edition of the same version that
     /// has the same limits.
     pub gate: Arc<Gate>,
+    /// What its requests hold of the host's memory. Shared with a newer edition of the same version.
+    pub account: Arc<Account>,
     /// What it was read from: the same again means that nothing changed.
     pub edition: Edition,
 }

@@ -1,5 +1,6 @@
 //! Why a function has no answer. The text is for the log; what the client is told stands in `problem.rs`.
 
+use crate::memory::Full;
 use fezz_wire::{ExitCode, WireError};
 use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt;
@@ -48,6 +49,9 @@ pub enum Failure {
     /// What it wrote is no response.
     #[error("the response is invalid: {0}")]
     InvalidResponse(InvalidResponse),
+    /// There is no memory for what it answers.
+    #[error("the response was dropped: {0}")]
+    ResponseDropped(Full),
     /// The deadline passed.
     #[error("the deadline passed, the process was killed")]
     DeadlineExceeded,

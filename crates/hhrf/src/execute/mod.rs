@@ -31,7 +31,17 @@ mod executors;
 pub use executors::{Ahead, Executors};
 pub use failure::Failure;
 
+use crate::memory::Holding;
 use bytes::Bytes;
 
-/// What came of a request: the bytes of a whole message, not yet decoded, or a failure.
-pub type Outcome = Result<Bytes, Failure>;
+/// A whole message of a function, not yet decoded.
+#[derive(Debug)]
+pub struct RawResponse {
+    /// The message.
+    pub bytes: Bytes,
+    /// The memory of it.
+    pub holding: Holding,
+}
+
+/// What came of a request.
+pub type Outcome = Result<RawResponse, Failure>;

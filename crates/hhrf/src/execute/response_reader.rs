@@ -1,13 +1,16 @@
-//! Takes a response off a pipe or a socket, as far as it goes and no further.
+//! Takes a response off a pipe or a socket, as far as it goes and no further, and charges its memory as it grows.
 
-use super::failure::InvalidResponse;
+use super::RawResponse;
+use super::failure::{Failure, InvalidResponse};
 use super::watch::watch;
+use crate::memory::{Full, Holding, SMALL_BYTES, Use};
 use fezz_wire::{Framer, Progress};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use std::io;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio_util::sync::CancellationToken;
 
 /// A response that arrives.
 #[derive(Debug)]
@@ -21,7 +24,12 @@ pub struct ResponseReader {
 struct Message {
     received: Vec<u8>,
     framer: Framer,
+    /// What the message announces of its length so far.
+    at_least: usize,
     body_bytes_max: usize,
+    holding: Holding,
+    /// Cancelled when the memory is needed for others.
+    stop: CancellationToken,
 }
 
 /// How far a response has come.
@@ -52,23 +60,34 @@ const BESIDE_BODY_BYTES: usize = 256 * 1024;
 /// What is taken in one turn, before others have theirs.
 const TURN_BYTES: usize = 1024 * 1024;
 
-/// Most responses fit; a larger one grows by doubling.
+/// Most responses fit; a larger one grows to what it announces, but not faster than it arrives: a function could announce
+/// anything.
 const FIRST_BYTES: usize = 8 * 1024;
+const GROWTH: usize = 4;
+
+/// Has the runtime watch what a response will come over.
+///
+/// # Errors
+///
+/// Those of ioctl(2) and of registering a descriptor.
+pub fn watch_for_response(channel: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    rustix::io::ioctl_fionbio(&channel, true)?;
+    watch(channel, Interest::READABLE)
+}
 
 impl ResponseReader {
-    /// Reads from `channel`, up to a body of `body_bytes_max` and what stands beside it.
-    ///
-    /// # Errors
-    ///
-    /// Those of registering a descriptor with the runtime.
-    pub fn new(channel: OwnedFd, body_bytes_max: u64) -> io::Result<Self> {
-        rustix::io::ioctl_fionbio(&channel, true)?;
-        let body_bytes_max = usize::try_from(body_bytes_max).unwrap_or(usize::MAX);
-        let received = Vec::with_capacity(FIRST_BYTES);
-        Ok(Self {
-            channel: watch(channel, Interest::READABLE)?,
-            message: Message { received, framer: Framer::default(), body_bytes_max },
-        })
+    /// Reads from `channel`, up to a body of `body_bytes_max` and what stands beside it. `holding` has room for a small
+    /// response, and grows with a larger one.
+    pub fn new(channel: AsyncFd<OwnedFd>, body_bytes_max: u64, holding: Holding) -> Self {
+        let message = Message {
+            received: Vec::with_capacity(FIRST_BYTES),
+            framer: Framer::default(),
+            at_least: 0,
+            body_bytes_max: usize::try_from(body_bytes_max).unwrap_or(usize::MAX),
+            holding,
+            stop: CancellationToken::new(),
+        };
+        Self { channel, message }
     }
 
     /// Waits until the response is complete, or can't become so because the channel is closed. May be dropped and called
@@ -76,11 +95,18 @@ impl ResponseReader {
     ///
     /// # Errors
     ///
-    /// What can't become a response, as soon as that is certain.
-    pub async fn arrive(&mut self) -> Result<Arrived, InvalidResponse> {
+    /// What can't become a response, as soon as that is certain; and where there is no memory for it.
+    pub async fn arrive(&mut self) -> Result<Arrived, Failure> {
         loop {
+            let ready = tokio::select! {
+                biased;
+                ready = self.channel.readable() => ready,
+                () = self.message.stop.cancelled() => {
+                    return Err(Failure::ResponseDropped(Full { r#use: Use::Responses }));
+                }
+            };
             // An error would be the runtime's own; then there is nothing more to hear of this channel.
-            let Ok(mut ready) = self.channel.readable().await else { return Ok(Arrived::Closed) };
+            let Ok(mut ready) = ready else { return Ok(Arrived::Closed) };
             match self.message.take(ready.get_inner())? {
                 Taken::Complete => return Ok(Arrived::Whole),
                 Taken::Ended => return Ok(Arrived::Closed),
@@ -95,7 +121,7 @@ impl ResponseReader {
     /// # Errors
     ///
     /// As [`Self::arrive`].
-    pub fn take_rest(&mut self) -> Result<Taken, InvalidResponse> {
+    pub fn take_rest(&mut self) -> Result<Taken, Failure> {
         loop {
             let taken = self.message.take(self.channel.get_ref())?;
             if taken != Taken::InPart {
@@ -109,28 +135,43 @@ impl ResponseReader {
         self.message.received.len()
     }
 
-    /// Takes the message out.
-    pub fn take_message(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.message.received)
+    /// The message, with its memory.
+    pub fn into_message(self) -> RawResponse {
+        let Message { received, holding, .. } = self.message;
+        holding.settle();
+        RawResponse { bytes: received.into(), holding }
     }
 }
 
 impl Message {
-    fn take(&mut self, channel: &OwnedFd) -> Result<Taken, InvalidResponse> {
+    fn take(&mut self, channel: &OwnedFd) -> Result<Taken, Failure> {
         let turn_ends = self.received.len().saturating_add(TURN_BYTES);
         while self.received.len() < turn_ends {
             if self.received.capacity() == self.received.len() {
-                self.received.reserve(FIRST_BYTES);
+                self.make_room()?;
             }
             match rustix::io::read(channel, rustix::buffer::spare_capacity(&mut self.received)) {
                 Ok(0) => return Ok(Taken::Ended),
-                Ok(_) if self.is_complete()? => return Ok(Taken::Complete),
-                Ok(_) | Err(Errno::INTR) => {}
+                Ok(_) if self.is_complete().map_err(Failure::InvalidResponse)? => return Ok(Taken::Complete),
+                Ok(read) => self.holding.moved(read),
+                Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return Ok(Taken::NotYet),
                 Err(_) => return Ok(Taken::Ended),
             }
         }
         Ok(Taken::InPart)
+    }
+
+    /// Makes the buffer larger, and charges it first.
+    fn make_room(&mut self) -> Result<(), Failure> {
+        let received = self.received.len();
+        let capacity = self.at_least.min(received * GROWTH).max(received + FIRST_BYTES);
+        if capacity > SMALL_BYTES {
+            self.holding.resize(capacity).map_err(Failure::ResponseDropped)?;
+            self.holding.wait_for_function(&self.stop);
+        }
+        self.received.reserve_exact(capacity - received);
+        Ok(())
     }
 
     fn is_complete(&mut self) -> Result<bool, InvalidResponse> {
@@ -141,7 +182,10 @@ impl Message {
             Progress::Partial { at_least } if at_least > body_bytes_max.saturating_add(beside_bytes_max) => {
                 Err(InvalidResponse::TooLarge { bytes: at_least, body_bytes_max, beside_bytes_max })
             }
-            Progress::Partial { .. } => Ok(false),
+            Progress::Partial { at_least } => {
+                self.at_least = at_least;
+                Ok(false)
+            }
         }
     }
 }

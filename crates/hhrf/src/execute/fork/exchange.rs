@@ -6,7 +6,7 @@ use crate::admit::{AdmittedRequest, RequestBody};
 use crate::execute::Outcome;
 use crate::execute::failure::{Failure, InvalidResponse};
 use crate::execute::request_writer::RequestWriter;
-use crate::execute::response_reader::{Arrived, ResponseReader};
+use crate::execute::response_reader::{Arrived, ResponseReader, watch_for_response};
 use crate::execute::stderr_log::StderrLog;
 use std::io;
 use std::pin::pin;
@@ -17,12 +17,18 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 /// killed.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    handle: Handle,
+    bond: Bond,
     response: ResponseReader,
-    /// Until they part.
-    held: Option<Held>,
     memory_limit_bytes: u64,
     deadline: Instant,
+}
+
+/// What ties a request to its child. Dropped, it has the child killed.
+#[derive(Debug)]
+struct Bond {
+    handle: Handle,
+    /// Until they part.
+    held: Option<Held>,
 }
 
 /// What is still to be sent, and the memory of it.
@@ -50,18 +56,25 @@ impl Exchange {
         let Child { handle, socket, stderr } = child;
         let begin = || {
             let writer = RequestWriter::begin_over(&socket, &request)?;
-            let limits = &request.function.limits;
-            let response = ResponseReader::new(socket, limits.response_body_bytes)?;
+            let channel = watch_for_response(socket)?;
             let request_id = Some(request.identity.request_id.clone());
             let stderr = StderrLog::new(stderr, &request.function, request_id, stderr_bytes_max)?;
-            Ok((writer, response, stderr, limits.memory_bytes))
+            Ok((writer, channel, stderr))
         };
         match begin() {
             Err(error) => Err((error, Box::new(request))),
-            Ok((writer, response, stderr, memory_limit_bytes)) => {
-                let held = Some(Held { stderr, places: request.places });
-                let exchange =
-                    Self { handle, response, held, memory_limit_bytes, deadline: request.deadline };
+            Ok((writer, channel, stderr)) => {
+                let limits = &request.function.limits;
+                let exchange = Self {
+                    bond: Bond { handle, held: Some(Held { stderr, places: request.places }) },
+                    response: ResponseReader::new(
+                        channel,
+                        limits.response_body_bytes,
+                        request.response_memory,
+                    ),
+                    memory_limit_bytes: limits.memory_bytes,
+                    deadline: request.deadline,
+                };
                 Ok((exchange, Rest { writer, _body: request.body }))
             }
         }
@@ -71,23 +84,24 @@ impl Exchange {
     pub(super) async fn answer(mut self, rest: Rest) -> Outcome {
         match self.arrive(rest).await {
             Some(Ok(Arrived::Whole)) => {
-                self.part(Leave::Answered);
-                Ok(self.response.take_message().into())
+                self.bond.part(Leave::Answered);
+                Ok(self.response.into_message())
             }
-            Some(Ok(Arrived::Closed)) => match timeout_at(self.deadline, self.handle.end()).await {
+            Some(Ok(Arrived::Closed)) => match timeout_at(self.deadline, self.bond.handle.end()).await {
                 Ok(end) => Err(self.without_answer(end)),
                 Err(_) => Err(self.overdue()),
             },
-            Some(Err(invalid)) => {
-                self.part(Leave::Invalid);
-                Err(Failure::InvalidResponse(invalid))
+            Some(Err(failure)) => {
+                let is_invalid = matches!(failure, Failure::InvalidResponse(_));
+                self.bond.part(if is_invalid { Leave::Invalid } else { Leave::GivenUp });
+                Err(failure)
             }
             None => Err(self.overdue()),
         }
     }
 
     /// Waits until the response is there, or can't be; `None`: until the deadline.
-    async fn arrive(&mut self, rest: Rest) -> Option<Result<Arrived, InvalidResponse>> {
+    async fn arrive(&mut self, rest: Rest) -> Option<Result<Arrived, Failure>> {
         let Rest { writer, _body } = rest;
         let mut sending = pin!(writer.finish());
         let unwatched = self.deadline.min(Instant::now() + LOG_UNWATCHED);
@@ -98,7 +112,7 @@ impl Exchange {
             never = &mut sending => match never {},
         }
         // Held until they part, which is below.
-        let stderr = &mut self.held.as_mut()?.stderr;
+        let stderr = &mut self.bond.held.as_mut()?.stderr;
         tokio::select! {
             biased;
             answered = self.response.arrive() => Some(answered),
@@ -109,18 +123,18 @@ impl Exchange {
     }
 
     fn overdue(&mut self) -> Failure {
-        self.part(Leave::GivenUp);
+        self.bond.part(Leave::GivenUp);
         Failure::DeadlineExceeded
     }
 
     /// What it means that the child ended before its response was complete.
     fn without_answer(&mut self, end: Option<ChildEnd>) -> Failure {
         // In the log, a function's last words stand before what the host says of it.
-        if let Some(held) = &mut self.held {
+        if let Some(held) = &mut self.bond.held {
             held.stderr.take_rest();
         }
         // It is gone, and judged.
-        self.part(Leave::GivenUp);
+        self.bond.part(Leave::GivenUp);
         let limit_bytes = self.memory_limit_bytes;
         match (end, self.response.received_bytes()) {
             (None, _) => Failure::ZygoteEnded,
@@ -133,7 +147,9 @@ impl Exchange {
             (Some(ChildEnd::Exited(status)), _) => Failure::of_child_exit(status, limit_bytes),
         }
     }
+}
 
+impl Bond {
     fn part(&mut self, leave: Leave) {
         if let Some(held) = self.held.take() {
             self.handle.leave(leave, held);
@@ -141,7 +157,7 @@ impl Exchange {
     }
 }
 
-impl Drop for Exchange {
+impl Drop for Bond {
     fn drop(&mut self) {
         self.part(Leave::GivenUp);
     }

@@ -9,19 +9,21 @@ use super::failure::{Failure, InvalidResponse};
 use super::per_function::PerFunction;
 use super::process::{Process, Streams};
 use super::request_writer::RequestWriter;
-use super::response_reader::{Arrived, ResponseReader, Taken};
+use super::response_reader::{Arrived, ResponseReader, Taken, watch_for_response};
 use super::spare::Spares;
 use super::start::Starter;
 use super::stderr_log::StderrLog;
-use crate::admit::{AdmittedRequest, RequestBody};
+use crate::admit::AdmittedRequest;
 use crate::catalogue::{Catalogue, Function};
 use crate::cgroups::Cgroup;
 use ahead::Ahead;
+use rustix::fd::OwnedFd;
 use started::Started;
 use std::io;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
@@ -37,11 +39,18 @@ pub struct Spawn {
 /// How a request's process came to be done with.
 enum Ending {
     /// Its response is complete, or can't become one.
-    Answered(Result<(), InvalidResponse>),
+    Answered(Result<(), Failure>),
     /// It ended first.
     Exited,
     DeadlineExceeded,
     ClientGone,
+}
+
+/// Whose process it is, for the log.
+#[derive(Clone, Copy)]
+struct Who<'a> {
+    function: &'a Function,
+    request_id: &'a str,
 }
 
 /// A process that has answered has nothing left to do but to exit, and a wrapper to tidy up behind it.
@@ -78,7 +87,7 @@ impl Spawn {
     /// Returns whether the module has answered.
     async fn serve(
         self,
-        mut request: AdmittedRequest,
+        request: AdmittedRequest,
         mut reply: oneshot::Sender<Outcome>,
         waiting: Option<Started>,
     ) -> bool {
@@ -91,48 +100,52 @@ impl Spawn {
                 return false;
             }
         };
-        let (message, mut response, mut stderr) = match self.open(streams, &request) {
+        let (message, channel, mut stderr) = match self.open(streams, &request) {
             Ok(opened) => opened,
             Err(error) => {
-                self.clean_up(process, None, &request).await.ok();
+                let who = Who { function: &request.function, request_id: &request.identity.request_id };
+                self.clean_up(process, None, who).await.ok();
                 answer(reply, Err(Failure::NotStarted(error)));
                 return false;
             }
         };
+        let AdmittedRequest { function, identity, body, deadline, places, response_memory, .. } = request;
+        let who = Who { function: &function, request_id: &identity.request_id };
+        let body_bytes_max = function.limits.response_body_bytes;
+        let mut response = ResponseReader::new(channel, body_bytes_max, response_memory);
         let ending = tokio::select! {
             biased;
             answered = whole(&mut response) => Ending::Answered(answered),
             () = process.exited() => Ending::Exited,
-            () = sleep_until(request.deadline) => Ending::DeadlineExceeded,
+            () = sleep_until(deadline) => Ending::DeadlineExceeded,
             () = reply.closed() => Ending::ClientGone,
             never = message.finish() => match never {},
             never = stderr.follow() => match never {},
         };
         // Whatever came of it, the body has done its work.
-        request.body = RequestBody::default();
+        drop(body);
         // Whoever can be answered is answered first; what is left to do needs nobody's patience but this task's.
         let is_answered = match ending {
             Ending::Answered(answered) => {
                 let grace = answered.is_ok().then_some(EXIT_GRACE);
-                let message = answered.map(|()| response.take_message().into());
-                answer(reply, message.map_err(Failure::InvalidResponse));
-                self.clean_up(process, grace, &request).await.ok();
+                answer(reply, answered.map(|()| response.into_message()));
+                self.clean_up(process, grace, who).await.ok();
                 true
             }
             Ending::DeadlineExceeded => {
                 answer(reply, Err(Failure::DeadlineExceeded));
-                self.clean_up(process, None, &request).await.ok();
+                self.clean_up(process, None, who).await.ok();
                 false
             }
             Ending::ClientGone => {
-                self.clean_up(process, None, &request).await.ok();
+                self.clean_up(process, None, who).await.ok();
                 false
             }
             Ending::Exited => {
-                let status = self.clean_up(process, None, &request).await;
+                let status = self.clean_up(process, None, who).await;
                 // In the log, a function's last words stand before what the host says of it.
                 stderr.take_rest();
-                let outcome = after_exit(response, status, cgroup.as_ref(), &request);
+                let outcome = after_exit(response, status, cgroup.as_ref(), function.limits.memory_bytes);
                 let is_answered = outcome.is_ok();
                 answer(reply, outcome);
                 is_answered
@@ -141,7 +154,7 @@ impl Spawn {
         stderr.finish();
         drop(cgroup);
         // The last thing: whoever gets these places finds the process and all that it started gone.
-        drop(request.places);
+        drop(places);
         is_answered
     }
 
@@ -149,12 +162,12 @@ impl Spawn {
         &self,
         streams: Streams,
         request: &AdmittedRequest,
-    ) -> io::Result<(RequestWriter, ResponseReader, StderrLog)> {
+    ) -> io::Result<(RequestWriter, AsyncFd<OwnedFd>, StderrLog)> {
         let function = &request.function;
         let request_id = Some(request.identity.request_id.clone());
         Ok((
             RequestWriter::begin(streams.stdin.into(), request)?,
-            ResponseReader::new(streams.stdout.into(), function.limits.response_body_bytes)?,
+            watch_for_response(streams.stdout.into())?,
             StderrLog::new(streams.stderr.into(), function, request_id, self.starter.stderr_bytes_max)?,
         ))
     }
@@ -164,14 +177,10 @@ impl Spawn {
         &self,
         process: Process,
         grace: Option<Duration>,
-        request: &AdmittedRequest,
+        who: Who<'_>,
     ) -> io::Result<ExitStatus> {
         let ended = process.end(grace).await?;
-        self.starter.tell_of_strays(
-            ended.strays,
-            Some(&request.function),
-            Some(&request.identity.request_id),
-        );
+        self.starter.tell_of_strays(ended.strays, Some(who.function), Some(who.request_id));
         Ok(ended.status)
     }
 
@@ -205,7 +214,7 @@ impl Spawn {
 
 /// Waits for a whole response. At the end of file it goes on waiting: the end of the process decides then, for a pipe can
 /// be closed early, or held open by what is left behind.
-async fn whole(response: &mut ResponseReader) -> Result<(), InvalidResponse> {
+async fn whole(response: &mut ResponseReader) -> Result<(), Failure> {
     match response.arrive().await? {
         Arrived::Whole => Ok(()),
         Arrived::Closed => std::future::pending().await,
@@ -222,13 +231,12 @@ fn after_exit(
     mut response: ResponseReader,
     status: io::Result<ExitStatus>,
     cgroup: Option<&Cgroup>,
-    request: &AdmittedRequest,
+    limit_bytes: u64,
 ) -> Outcome {
-    if response.take_rest().map_err(Failure::InvalidResponse)? == Taken::Complete {
-        return Ok(response.take_message().into());
+    if response.take_rest()? == Taken::Complete {
+        return Ok(response.into_message());
     }
     let status = status.map_err(Failure::NotReaped)?;
-    let limit_bytes = request.function.limits.memory_bytes;
     let failure = match cgroup.is_some_and(Cgroup::ran_out_of_memory) {
         true => Failure::OutOfMemory { limit_bytes },
         false => Failure::of_exit(status, limit_bytes),

@@ -1,0 +1,84 @@
+//! Who holds memory: connections, the addresses of clients, functions.
+
+use super::Use;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// What one party holds, by use.
+#[derive(Debug, Default)]
+pub struct Account {
+    request_bytes: AtomicUsize,
+    response_bytes: AtomicUsize,
+}
+
+/// To whom a holding is charged.
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    /// `None` where the connection is a trusted proxy's, which carries the requests of many clients.
+    pub connection: Option<Arc<Account>>,
+    /// The client's.
+    pub address: Arc<Account>,
+    /// The function's that has the request; `None` while it is still its client's, and where the host answers itself.
+    pub function: Option<Arc<Account>>,
+}
+
+/// The accounts of all addresses that have a connection or a request.
+#[derive(Debug, Default)]
+pub struct Addresses {
+    accounts: Mutex<HashMap<IpAddr, Weak<Account>>>,
+}
+
+impl Account {
+    /// How much it holds.
+    pub fn taken_bytes(&self, r#use: Use) -> usize {
+        self.taken(r#use).load(Ordering::Relaxed)
+    }
+
+    /// Under the lock of the use's memory alone.
+    pub(super) fn recharge(&self, r#use: Use, before: usize, after: usize) {
+        self.taken(r#use).store(self.taken_bytes(r#use) - before + after, Ordering::Relaxed);
+    }
+
+    fn taken(&self, r#use: Use) -> &AtomicUsize {
+        match r#use {
+            Use::Requests => &self.request_bytes,
+            Use::Responses => &self.response_bytes,
+        }
+    }
+}
+
+impl Accounts {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.connection.iter().chain([&self.address]).chain(&self.function)
+    }
+
+    /// By whom holdings are told apart when the one who holds most is looked for.
+    pub(super) fn holder(&self) -> &Arc<Account> {
+        self.connection.as_ref().unwrap_or(&self.address)
+    }
+}
+
+impl Addresses {
+    /// The account of a client's address. All of an IPv6 network of 64 bits have one, for that is what a single client
+    /// is given as a rule (RFC 6177).
+    pub fn of(&self, address: IpAddr) -> Arc<Account> {
+        const PRUNED_AT: usize = 1024;
+        let address = match address.to_canonical() {
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+            address => address,
+        };
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(account) = accounts.get(&address).and_then(Weak::upgrade) {
+            return account;
+        }
+        // When the map would grow: so that what is gone takes no more room than what is there.
+        if accounts.len() == accounts.capacity() && accounts.len() >= PRUNED_AT {
+            accounts.retain(|_, account| account.strong_count() > 0);
+        }
+        let account = Arc::default();
+        accounts.insert(address, Arc::downgrade(&account));
+        account
+    }
+}

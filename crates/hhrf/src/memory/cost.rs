@@ -1,0 +1,22 @@
+//! What heads take.
+
+use http::HeaderMap;
+use http::request::Parts;
+
+/// What a header takes beside its name and value: the entry of a `HeaderMap` (104 bytes), its place in the index, and the
+/// slack of both. RFC 9113, section 6.5.2, counts 32.
+const HEADER_BYTES: usize = 128;
+
+/// What a request takes beside its headers and body: its task, its stream in hyper, and what the host knows of it.
+const REQUEST_BYTES: usize = 8 * 1024;
+
+/// What a request takes before its body comes.
+pub fn request_bytes(head: &Parts) -> usize {
+    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    REQUEST_BYTES + target + headers_bytes(&head.headers)
+}
+
+/// What headers take.
+pub fn headers_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + HEADER_BYTES).sum()
+}

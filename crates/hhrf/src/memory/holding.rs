@@ -1,0 +1,78 @@
+//! What one request or response holds.
+
+use super::{Account, Memory, Use};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// Bytes that are charged until this is dropped.
+#[derive(Debug)]
+pub struct Holding {
+    memory: Arc<Memory>,
+    number: u64,
+}
+
+/// There isn't so much left, and nothing that can be evicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the memory for {} is full, or the half of it that one client or function may hold", .r#use)]
+pub struct Full {
+    /// Of which memory.
+    pub r#use: Use,
+}
+
+impl Holding {
+    pub(super) fn new(memory: Arc<Memory>, number: u64) -> Self {
+        Self { memory, number }
+    }
+
+    /// Holds `bytes` from now on, instead of what it held.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], and then it holds what it held; or it was evicted.
+    pub fn resize(&mut self, bytes: usize) -> Result<(), Full> {
+        self.memory.lock().charge(self.number, bytes, Instant::now())
+    }
+
+    /// Charges it to a function, too.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]: the function holds its half.
+    pub fn charge_also(&mut self, function: &Arc<Account>) -> Result<(), Full> {
+        self.memory.lock().charge_also(self.number, function)
+    }
+
+    /// From now on it waits for its client, which has to send or take bytes at the demanded rate, and all of them within
+    /// `time`. When it doesn't, or the memory is needed, `stop` is cancelled.
+    pub fn wait_for_client(&self, stop: &CancellationToken, time: Option<Duration>) {
+        self.memory.lock().wait_for_client(self.number, stop.clone(), Instant::now(), time);
+    }
+
+    /// From now on it waits for its function. When the memory is needed, and the function has written nothing for a time,
+    /// `stop` is cancelled.
+    pub fn wait_for_function(&self, stop: &CancellationToken) {
+        self.memory.lock().wait_for_function(self.number, stop.clone(), Instant::now());
+    }
+
+    /// The peer that it waits for has sent or taken so many bytes more.
+    pub fn moved(&self, bytes: usize) {
+        self.memory.lock().moved(self.number, bytes, Instant::now());
+    }
+
+    /// Whether it was ended for the sake of others.
+    pub fn is_evicted(&self) -> bool {
+        self.memory.lock().is_evicted(self.number)
+    }
+
+    /// It waits for no peer any more, and can't be evicted.
+    pub fn settle(&self) {
+        self.memory.lock().settle(self.number);
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.memory.lock().close(self.number);
+    }
+}

@@ -1,0 +1,133 @@
+//! Memory that requests or responses hold: a budget in which every byte is charged before it is held.
+//!
+//! A [`Holding`] is charged to its connection, its client's address and its function, each of which has an [`Account`]
+//! and may hold half of the budget. When the budget or an account is full, holdings that wait for a peer which makes no
+//! progress are evicted, those of the connection that holds most first. Only if there are none is a newcomer refused.
+
+mod accounts;
+mod cost;
+mod holding;
+mod rate;
+mod state;
+
+pub use accounts::{Account, Accounts, Addresses};
+pub use cost::{headers_bytes, request_bytes};
+pub use holding::{Full, Holding};
+pub use rate::DataRate;
+
+use state::State;
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What a memory is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Heads and bodies, from a request's head to the end of its process.
+    Requests,
+    /// From before the function runs to the response's last byte on its way.
+    Responses,
+}
+
+impl fmt::Display for Use {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Requests => "requests",
+            Self::Responses => "responses",
+        })
+    }
+}
+
+/// A budget in bytes, for one use.
+#[derive(Debug)]
+pub struct Memory {
+    state: Mutex<State>,
+}
+
+/// How much of a memory is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// By holdings of up to [`SMALL_BYTES`].
+    pub small_bytes: usize,
+    /// By larger ones.
+    pub large_bytes: usize,
+    /// The budget.
+    pub bytes_max: usize,
+    /// How many holdings were ended for the sake of others, since the start.
+    pub evictions: u64,
+    /// How many were ended since their clients were slower than the demanded rate.
+    pub slow: u64,
+}
+
+/// What a small holding is, be it a request's or a response's: nearly all are. Also what is reserved for a response
+/// before its function runs.
+pub const SMALL_BYTES: usize = 64 * 1024;
+
+/// The smallest budget, of which a request with the largest head and a reserved response are small parts.
+pub const MEMORY_BYTES_MIN: usize = 1024 * 1024;
+
+impl Memory {
+    /// A budget of `bytes_max`, all of it free.
+    pub fn new(r#use: Use, bytes_max: usize) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State::new(r#use, bytes_max)) })
+    }
+
+    /// Charges `bytes` to `accounts` until the holding is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]: the budget or an account is, and nothing can be evicted.
+    pub fn hold(self: &Arc<Self>, accounts: Accounts, bytes: usize) -> Result<Holding, Full> {
+        let number = self.lock().open(accounts);
+        // Dropped where it isn't charged.
+        let mut holding = Holding::new(Arc::clone(self), number);
+        holding.resize(bytes)?;
+        Ok(holding)
+    }
+
+    /// The same, for one who can wait a moment: until what has just stalled may be evicted.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], behind that moment, too.
+    pub async fn hold_soon(self: &Arc<Self>, accounts: Accounts, bytes: usize) -> Result<Holding, Full> {
+        const PAUSE: Duration = Duration::from_millis(20);
+        let patience = Instant::now() + 2 * state::EVICTED_AFTER;
+        loop {
+            match self.hold(accounts.clone(), bytes) {
+                Err(_) if Instant::now() < patience => tokio::time::sleep(PAUSE).await,
+                held => return held,
+            }
+        }
+    }
+
+    /// How much is taken.
+    pub fn usage(&self) -> Usage {
+        self.lock().usage()
+    }
+
+    /// Ends what waits for clients that are slower than `rate`, for ever.
+    pub async fn keep_rate(&self, rate: DataRate) -> Infallible {
+        const EVERY: Duration = Duration::from_secs(1);
+        loop {
+            tokio::time::sleep(EVERY).await;
+            self.lock().stop_slow(rate, Instant::now());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that is done under the lock can panic halfway.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Usage {
+    /// Whether so much is taken that the next requests may be refused.
+    pub fn is_short(&self) -> bool {
+        self.small_bytes + self.large_bytes > self.bytes_max / 10 * 9
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,7 @@ fn check_not_retried([a, b]: [&Host; 2], path: &str, outcome: (u16, &str)) {
     const REQUESTS: usize = 10;
     let Some(envoy) = Envoy::before(&[a, b]) else { return };
     for _ in 0..REQUESTS {
-        assert_eq!(envoy.client("POST", path).body(vec![b'x'; 2000]).send().outcome(), outcome);
+        assert_eq!(envoy.client("POST", path).body(vec![b'x'; 600_000]).send().outcome(), outcome);
     }
     wait_for("a line for each", || (count(a, outcome.1) + count(b, outcome.1) >= REQUESTS).then_some(()));
     assert_eq!((envoy.stat("upstream_rq_retry"), envoy.stat("upstream_rq_total")), (0, REQUESTS as u64));
@@ -69,7 +69,7 @@ fn a_function_that_crashed_is_not_run_again() {
 
 #[test]
 fn a_function_whose_response_was_dropped_is_not_run_again() {
-    let [a, b] = two_hosts(&["--response-memory-bytes", "4000"], |site, _| {
+    let [a, b] = two_hosts(&["--response-memory-bytes", "1048576"], |site, _| {
         site.install("author@v1", AUTHOR, json!({}));
     });
     check_not_retried([&a, &b], "/rpc/author", (503, "response_dropped"));

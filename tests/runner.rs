@@ -1,8 +1,8 @@
 //! The runner alone, on files.
 
-use crate::harness::{AUTHOR, HARMFUL, binary};
+use crate::harness::{AUTHOR, HARMFUL, binary, is_root, wait_for};
 use fezz_wire::{ExitCode, FezzWireRequest, FezzWireResponse, Meta};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 
 fn request(uri: &str) -> Vec<u8> {
@@ -14,7 +14,11 @@ fn request(uri: &str) -> Vec<u8> {
 }
 
 fn run(arguments: &[&str], stdin: &[u8]) -> Output {
-    let mut command = Command::new(binary("fezz-runner"));
+    run_program(&module("fezz-runner"), arguments, stdin)
+}
+
+fn run_program(program: &str, arguments: &[&str], stdin: &[u8]) -> Output {
+    let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.env("A_SECRET", "1").env("FEZZ_ENV_GIVEN", "2").spawn().unwrap();
     // A runner that has no use for the request may be gone already.
@@ -95,6 +99,50 @@ fn a_timeout_ends_the_runner_though_nobody_watches_it() {
     use std::os::unix::process::ExitStatusExt;
     let arguments = ["--timeout-ms", "300", "--env", "HARM=ignores_sigterm", &module(HARMFUL)];
     assert_eq!(run(&arguments, &request("/")).status.signal(), Some(9));
+}
+
+#[test]
+fn a_timeout_ends_the_runner_though_it_is_the_first_process_of_its_namespace() {
+    let user = if is_root() { vec![] } else { vec!["--user", "--map-current-user"] };
+    let runner = module("fezz-runner");
+    let of_runner =
+        ["--jail", "inner", "--timeout-ms", "300", "--env", "HARM=ignores_sigterm", &module(HARMFUL)];
+    let arguments = [&user[..], &["--pid", "--fork", &runner], &of_runner].concat();
+    const AS_KILLED: i32 = 128 + 9;
+    assert_eq!(run_program("unshare", &arguments, &request("/")).status.code(), Some(AS_KILLED));
+}
+
+#[test]
+fn a_runner_whose_response_nobody_reads_any_more_ends() {
+    for jail in ["strict", "inner", "off"] {
+        let arguments = ["--jail", jail, "--env", "HARM=sleeps_for_ever", &module(HARMFUL)];
+        let mut command = Command::new(binary("fezz-runner"));
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut runner = command.spawn().unwrap();
+        runner.stdin.take().unwrap().write_all(&request("/")).unwrap();
+        drop(runner.stdout.take());
+        assert!(!wait_for("its end", || runner.try_wait().unwrap()).success(), "{jail}");
+    }
+}
+
+#[test]
+fn a_reader_that_finds_nothing_yet_ends_nothing() {
+    for jail in ["strict", "inner", "off"] {
+        let mut command = Command::new(binary("fezz-runner"));
+        command.args(["--jail", jail, &module(AUTHOR)]);
+        let mut runner =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        runner.stdin.take().unwrap().write_all(&request("/sleep?ms=300")).unwrap();
+        runner.stderr.as_mut().unwrap().read_exact(&mut [0; "sleeping".len()]).unwrap();
+        let mut stdout = runner.stdout.take().unwrap();
+        rustix::io::ioctl_fionbio(&stdout, true).unwrap();
+        assert_eq!(rustix::io::read(&stdout, &mut [0; 1]), Err(rustix::io::Errno::AGAIN));
+        rustix::io::ioctl_fionbio(&stdout, false).unwrap();
+        let mut response = Vec::new();
+        stdout.read_to_end(&mut response).unwrap();
+        assert_eq!(FezzWireResponse::decode(&response).unwrap().body, b"slept", "{jail}");
+        assert!(runner.wait().unwrap().success());
+    }
 }
 
 #[test]

@@ -48,6 +48,13 @@ fn what_printf_printed_before_a_crash_is_logged() {
 }
 
 #[test]
+fn what_printf_printed_is_logged_though_stdout_is_another_stream_by_then() {
+    let host = host("exchanges_stdout", json!({}));
+    assert_eq!(host.get("/rpc/ordinary-c").text(), "exchanged");
+    host.logged("the line", |line| line["line"] == "printed before the exchange");
+}
+
+#[test]
 fn streams_read_and_write_files_in_the_scratch() {
     check("keeps_files", json!({"limits": {"scratch_bytes": 1 << 20}}), "kept");
 }

@@ -52,8 +52,10 @@ const FIRST_BEYOND_STANDARD: u32 = 3;
 /// # Errors
 ///
 /// A standard descriptor that isn't open: the system then gives no way to do this.
-pub fn take() -> Result<ResponseChannel, ChannelError> {
-    syscalls::close_from(FIRST_BEYOND_STANDARD).map_err(ChannelError::CloseInherited)?;
+pub(crate) fn take() -> Result<ResponseChannel, ChannelError> {
+    // SAFETY: they are of whoever started this process. Nothing in it uses one: `run`'s caller promises that, and `run`
+    // is done with those of `--join`, and has closed what it opened itself.
+    unsafe { syscalls::close_from(FIRST_BEYOND_STANDARD) }.map_err(ChannelError::CloseInherited)?;
     let response = away(stdio::stdout()).map_err(ChannelError::MoveStdout)?;
     stdio::dup2_stdout(stdio::stderr()).map_err(ChannelError::MoveStdout)?;
     syscalls::buffer_stdout_by_line();
@@ -66,7 +68,7 @@ pub fn take() -> Result<ResponseChannel, ChannelError> {
 /// # Errors
 ///
 /// As [`take`].
-pub fn take_stdin() -> Result<OwnedFd, ChannelError> {
+pub(crate) fn take_stdin() -> Result<OwnedFd, ChannelError> {
     let stdin = away(stdio::stdin()).map_err(ChannelError::MoveStdin)?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let null = open("/dev/null", flags, Mode::empty()).map_err(ChannelError::MoveStdin)?;

@@ -2,14 +2,17 @@
 //!
 //! # Out of memory
 //!
-//! An allocation that fails leaves `ENOMEM` in the thread's errno. What follows is an abort (Rust, C++) or the use of
-//! a null pointer (C), on the same thread and with errno as it was. So the signal's handler reads errno: `ENOMEM` ends
-//! the process by [`ExitCode::OutOfMemory`]; anything else lets the signal take its course, and debuggers and exit
-//! statuses see what they always see. A module that installs handlers of its own loses only this distinction.
+//! What follows a failed allocation is an abort (Rust, C++) or the use of a null pointer (C), on the same thread. So the
+//! signals' handler asks what [`allocations`] remembers of the thread: an abort while as large an allocation hasn't
+//! succeeded since, or the use of an address within what wasn't given, ends the process by [`ExitCode::OutOfMemory`].
+//! Of an allocator that a module brings along, nothing is remembered: its failure left `ENOMEM` in errno, which stays
+//! there as long as no other call fails. Anything else lets the signal take its course, and debuggers and exit statuses
+//! see what they always see. A module that installs handlers of its own loses only this distinction.
 
 use crate::limits::LimitError;
-use crate::{channel, syscalls};
+use crate::{allocations, channel, syscalls};
 use fezz_wire::ExitCode;
+use nix::sys::signal::{SaFlags, Signal};
 
 /// Installs the handler that tells a crash at the memory limit from any other.
 ///
@@ -39,15 +42,25 @@ extern "C" fn exit_by_another_code(status: libc::c_int, _: *mut libc::c_void) {
     }
 }
 
-/// Async-signal-safe (signal-safety(7)): reads a thread-local integer, writes, exits.
-extern "C" fn exit_if_out_of_memory(signal: libc::c_int) {
-    if syscalls::errno() == libc::ENOMEM {
+/// Async-signal-safe (signal-safety(7)): reads thread-local integers, writes, exits.
+extern "C" fn exit_if_out_of_memory(signal: libc::c_int, told: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: the kernel calls this with it.
+    let address = unsafe { syscalls::address_of_crash(signal, told) };
+    if is_out_of_memory(address) {
         channel::log(b"fezz-runner: out of memory\n");
         syscalls::exit_now(ExitCode::OutOfMemory.as_u8());
     }
     if signal == libc::SIGABRT && rustix::process::getpid().is_init() {
         exit_as_by(signal);
     }
+}
+
+/// Whether a crash, at an address if it was at one, comes of a failed allocation.
+fn is_out_of_memory(address: Option<usize>) -> bool {
+    if !allocations::have_ever_failed() {
+        return syscalls::errno() == libc::ENOMEM;
+    }
+    address.map_or_else(allocations::is_behind_abort, allocations::is_behind_use_of)
 }
 
 /// The first process of a PID namespace, as each of a zygote's children is, ignores what has no handler: abort(3) would
@@ -71,5 +84,5 @@ pub fn signal_behind(status: libc::c_int) -> Option<libc::c_int> {
 ///
 /// What sigaction(2) says.
 pub fn watch_for_processor_time() -> Result<(), LimitError> {
-    syscalls::on_signal(libc::SIGXCPU, exit_as_by, 0).map_err(LimitError::CrashHandler)
+    syscalls::on_signal(Signal::SIGXCPU, exit_as_by, SaFlags::empty()).map_err(LimitError::CrashHandler)
 }

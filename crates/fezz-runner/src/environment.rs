@@ -36,7 +36,7 @@ const NAMES_BY_TCP: (&str, &str) = ("RES_OPTIONS", "use-vc");
 /// # Errors
 ///
 /// A variable that didn't arrive, or isn't UTF-8.
-pub fn replace(
+pub(crate) fn replace(
     wanted: &[(String, Option<String>)],
     has_network: bool,
 ) -> Result<Vec<(String, String)>, EnvironmentError> {

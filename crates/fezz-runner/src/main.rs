@@ -17,7 +17,8 @@ extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
             Ok(()) => 0,
             Err(failure) => report(&failure, failure.exit_code()),
         },
-        Ok(Command::Run(options)) => match run(&options) {
+        // SAFETY: this is the program's beginning: no thread was started, nothing opened, no pointer taken.
+        Ok(Command::Run(options)) => match unsafe { run(&options) } {
             Ok(()) => 0,
             Err(failure) => report(&failure, failure.exit_code()),
         },

@@ -1,14 +1,16 @@
 //! The life of the process: one straight list of steps.
 
 use crate::channel::{self, ChannelError, ResponseChannel};
+use crate::ends::{self, Tie};
 use crate::environment::{self, EnvironmentError};
 use crate::jail::{self, Entered, JailError, namespaces, root::RootError, separation::Forks};
 use crate::limits::{self, LimitError};
 use crate::module::{Module, ModuleError};
 use crate::options::{Options, Task};
-use crate::zygote::{Control, Zygote, ZygoteError};
+use crate::zygote::{Control, Threads, Zygote, ZygoteError};
 use crate::{crash, syscalls};
 use fezz_wire::{ExitCode, FezzWireRequest, WireError, abi};
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::stdio::stdin;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,6 +44,9 @@ pub enum Failure {
     /// The system refuses a timer.
     #[error("failed to set the timer that ends this process")]
     Timeout(#[source] rustix::io::Errno),
+    /// The system refuses to tie this process to its host.
+    #[error("failed to ask for a signal at the host's end")]
+    DieWithHost(#[source] rustix::io::Errno),
     /// The zygote.
     #[error(transparent)]
     Zygote(#[from] ZygoteError),
@@ -65,9 +70,13 @@ impl Failure {
             | Self::Jail(_)
             | Self::Limit(_)
             | Self::DieWithParent(_)
-            | Self::Timeout(_) => ExitCode::NotConfined,
+            | Self::DieWithHost(_)
+            | Self::Timeout(_)
+            | Self::Zygote(ZygoteError::Uncountable(_)) => ExitCode::NotConfined,
             Self::Request(_) => ExitCode::BadRequest,
-            Self::Zygote(ZygoteError::Threads | ZygoteError::Descriptors { .. }) => ExitCode::OnLoadFailed,
+            Self::Zygote(
+                ZygoteError::Threads | ZygoteError::NotCounted(_) | ZygoteError::Descriptors { .. },
+            ) => ExitCode::OnLoadFailed,
             Self::Zygote(_) => ExitCode::Io,
             Self::Module(ModuleError::NotLoaded { .. }) => ExitCode::ModuleNotLoaded,
             Self::Module(ModuleError::MissingSymbol { .. }) => ExitCode::MissingSymbol,
@@ -83,7 +92,12 @@ impl Failure {
 /// # Errors
 ///
 /// The first step that failed; the steps behind it were not taken.
-pub fn run(options: &Options) -> Result<(), Failure> {
+///
+/// # Safety
+///
+/// This process is there for nothing else: it has one thread, nobody in it uses a descriptor beyond stderr, nor has taken
+/// a pointer to its environment.
+pub unsafe fn run(options: &Options) -> Result<(), Failure> {
     // First of all, so that a host killed by SIGKILL leaves no runner behind. The signal follows the thread that
     // started this process (prctl(2)); the host's workers live as long as it does.
     syscalls::die_with_parent().map_err(Failure::DieWithParent)?;
@@ -91,7 +105,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     // For the host that is gone before the step above, and for a jailer between the two: nothing outlives its deadline
     // for long, whoever is left to see to it.
     if let Some(timeout_ms) = options.timeout_ms {
-        syscalls::kill_after(Duration::from_millis(timeout_ms)).map_err(Failure::Timeout)?;
+        ends::after(Duration::from_millis(timeout_ms)).map_err(Failure::Timeout)?;
     }
 
     // Before there is any other process, so that all that follow are counted; as the one whom the cgroup was given to.
@@ -112,7 +126,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let env = environment::replace(&options.env, options.jail.has_network())?;
 
     // From here on this is another process, in strict mode; the one that the host started waits for its end.
-    let entered = jail::enter(&options.jail, &options.module)?;
+    let line = options.task.line_to_host(&response);
+    let entered = jail::enter(&options.jail, &options.module, line)?;
     crash::watch_for_memory()?;
     crash::keep_exit_codes_apart()?;
     let process = Process { options, env, entered };
@@ -128,6 +143,17 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     }
 }
 
+impl Task {
+    /// What tells of the host's end: a request's process has nobody else to answer, a zygote nobody else to obey. Not
+    /// stderr, which is read from and written to all the time.
+    fn line_to_host(self, response: &ResponseChannel) -> BorrowedFd<'_> {
+        match self {
+            Self::Serve | Self::ServeAhead | Self::Try => response.as_fd(),
+            Self::Zygote { .. } => stdin(),
+        }
+    }
+}
+
 /// A process in the right surroundings, which still has its rights.
 struct Process<'a> {
     options: &'a Options,
@@ -137,16 +163,18 @@ struct Process<'a> {
 
 impl Process<'_> {
     fn serve(mut self, response: &ResponseChannel) -> Result<(), Failure> {
+        let tie = self.tie_to_host(response.as_fd())?;
         self.confine()?;
         // Inside, since a stranger wrote it; before the module is loaded, so that a bad request is never taken for a bad
         // module.
         let request = channel::read_request(stdin())?;
         FezzWireRequest::decode(&request).map_err(Failure::Request)?;
         let module = self.load()?;
-        Self::answer(&module, &request, response)
+        Self::answer(&module, &request, response, tie)
     }
 
     fn serve_ahead(mut self, response: &ResponseChannel) -> Result<(), Failure> {
+        let tie = self.tie_to_host(response.as_fd())?;
         self.confine()?;
         let stdin = channel::take_stdin()?;
         let module = self.load()?;
@@ -156,16 +184,27 @@ impl Process<'_> {
             return Ok(());
         }
         FezzWireRequest::decode(&request).map_err(Failure::Request)?;
-        Self::answer(&module, &request, response)
+        Self::answer(&module, &request, response, tie)
     }
 
     fn be_zygote(mut self, children: u64) -> Result<(), Failure> {
+        let control = Control::new(channel::take_stdin()?);
+        let tie = self.tie_to_host(control.as_fd())?;
         crash::watch_for_processor_time()?;
+        let threads = Threads::prepare().map_err(ZygoteError::from)?;
         let limits = limits::apply_to_zygote(&self.options.limits, self.entered.others, children)?;
         let forks = Forks::prepare(&self.options.jail).map_err(JailError::from)?;
         jail::confine(&self.options.jail, &self.entered.module, Some(&forks))?;
-        let control = Control::new(channel::take_stdin()?);
-        Ok(Zygote::new(self.load()?, control, forks, limits)?.run()?)
+        let zygote = Zygote::new(self.load()?, control, forks, limits, threads)?;
+        // From here on it waits for nothing but the host. No order comes before it says that it is ready.
+        tie.take_back(zygote.line_to_host());
+        Ok(zygote.run()?)
+    }
+
+    /// As the one who this process is from here on, and while no filter forbids it. A supervisor does it better.
+    fn tie_to_host(&self, line: BorrowedFd<'_>) -> Result<Tie, Failure> {
+        let has_supervisor = self.entered.mark.is_some();
+        if has_supervisor { Ok(Tie::none()) } else { Tie::to_host(line).map_err(Failure::DieWithHost) }
     }
 
     fn confine(&self) -> Result<(), Failure> {
@@ -185,8 +224,10 @@ impl Process<'_> {
         Ok(module)
     }
 
-    fn answer(module: &Module, request: &[u8], response: &ResponseChannel) -> Result<(), Failure> {
+    fn answer(module: &Module, request: &[u8], response: &ResponseChannel, tie: Tie) -> Result<(), Failure> {
         let answer = module.handle(request)?;
+        // From here on the response itself tells whether it is read.
+        tie.take_back(response.as_fd());
         channel::write_response(response, answer)?;
         // Behind the response, which shouldn't wait for a stream that a thread may have locked for ever.
         syscalls::flush_stdout();

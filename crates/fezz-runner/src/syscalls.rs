@@ -1,6 +1,10 @@
-//! What rustix and std offer no safe way to do, one system call a function.
+//! What std and rustix offer no safe way to do, one system call a function: by nix where that has one, else unsafe.
 
 use libc::{c_int, c_void};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::signal::{SaFlags, SigAction, SigEvent, SigHandler, SigSet, SigevNotify, Signal, sigaction};
+use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
+use nix::time::ClockId;
 use rustix::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 use std::mem::MaybeUninit;
@@ -16,8 +20,9 @@ pub fn exit_now(status: u8) -> ! {
 }
 
 unsafe extern "C" {
-    /// C's standard output stream (stdout(3)), which the libc crate doesn't declare.
-    static mut stdout: *mut libc::FILE;
+    /// The stream that C's `stdout` is, up to the moment in which a module assigns another one to it (stdout(3)). Part
+    /// of glibc's interface to programs; it is static, and fclose(3) doesn't free it.
+    static mut _IO_2_1_stdout_: libc::FILE;
 
     /// How many bytes a stream holds that aren't written yet (stdio_ext(3)).
     fn __fpending(stream: *mut libc::FILE) -> usize;
@@ -27,25 +32,26 @@ unsafe extern "C" {
 /// that crashes, or is killed at its deadline, leaves nothing of what it printed (setbuf(3)). Before anything is
 /// printed.
 pub fn buffer_stdout_by_line() {
-    // SAFETY: no other thread is there yet that could assign to it.
-    let stream = unsafe { stdout };
-    // SAFETY: the stream is open, unused so far, and keeps the buffer of its own. It can't fail for a mode that there
-    // is.
+    let stream = &raw mut _IO_2_1_stdout_;
+    // SAFETY: setvbuf(3) wants an open stream that hasn't been used: glibc's own is open from the start, and this
+    // process prints by it nowhere. A null buffer means the stream's own, so that no memory must outlive the call.
     unsafe { libc::setvbuf(stream, std::ptr::null_mut(), libc::_IOLBF, 0) };
 }
 
-/// Passes on what C's stdout still holds: nobody else does, since [`exit_now`] doesn't. Not of all streams, one of
-/// which a thread might have locked that waits for input.
+/// Passes on what C's stdout still holds, which [`exit_now`] doesn't. Of the stream that it was at the start alone: what
+/// a module has assigned to `stdout` may be closed and freed by now, and any other stream may be locked by a thread that
+/// waits for input.
 pub fn flush_stdout() {
-    // SAFETY: a module may assign to it (stdout(3)), but not from another thread while others use it: that is C's rule.
-    let stream = unsafe { stdout };
-    // SAFETY: a stream. Another thread may be at it, for which the answer is a number too high or too low, as it would be
-    // a moment earlier or later.
-    if stream.is_null() || unsafe { __fpending(stream) } == 0 {
+    let stream = &raw mut _IO_2_1_stdout_;
+    // SAFETY: __fpending(3) wants a stream, which the static one stays behind fclose(3), with nothing in it. It reads two
+    // pointers without the stream's lock: where another thread prints meanwhile, the answer is a number too high or too
+    // low, as it would be a moment earlier or later.
+    if unsafe { __fpending(stream) } == 0 {
         // To lock and unlock it takes three pages of a forked process's own.
         return;
     }
-    // SAFETY: a stream; glibc's own, which is static, even where the module has closed it.
+    // SAFETY: fflush(3) wants a stream that is open; this one holds bytes, which a closed one doesn't. It takes the
+    // stream's lock.
     unsafe { libc::fflush(stream) };
 }
 
@@ -58,32 +64,42 @@ pub fn die_with_parent() -> Result<(), Errno> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
 }
 
-/// Has the kernel kill this process by SIGKILL when `time` has passed (timer_create(2)).
+/// Has the kernel send this process a signal when `time` has passed (timer_create(2)).
 ///
 /// # Errors
 ///
 /// What timer_create(2) or timer_settime(2) says.
-pub fn kill_after(time: Duration) -> Result<(), Errno> {
-    // SAFETY: all zeroes is a sigevent: integers, and a union of integers and a pointer that isn't used.
-    let mut event: libc::sigevent = unsafe { MaybeUninit::zeroed().assume_init() };
-    event.sigev_notify = libc::SIGEV_SIGNAL;
-    event.sigev_signo = libc::SIGKILL;
-    let mut timer = std::ptr::null_mut();
-    // SAFETY: both pointers are to locals that outlive the call.
-    if unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) } != 0 {
-        return Err(last_error());
-    }
-    let once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    let value = libc::timespec {
-        tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
-        tv_nsec: time.subsec_nanos().into(),
-    };
-    let setting = libc::itimerspec { it_interval: once, it_value: value };
-    // SAFETY: the timer was created above, and the setting outlives the call.
-    if unsafe { libc::timer_settime(timer, 0, &raw const setting, std::ptr::null_mut()) } != 0 {
-        return Err(last_error());
-    }
+pub fn signal_after(time: Duration, signal: Signal) -> Result<(), Errno> {
+    let event = SigEvent::new(SigevNotify::SigevSignal { signal, si_value: 0 });
+    let mut timer = Timer::new(ClockId::CLOCK_MONOTONIC, event).map_err(of_nix)?;
+    timer.set(Expiration::OneShot(time.into()), TimerSetTimeFlags::empty()).map_err(of_nix)?;
+    // To drop it would delete it.
+    std::mem::forget(timer);
     Ok(())
+}
+
+/// Has the kernel send this process SIGIO when something happens to what `descriptor` stands for, as soon as its flag
+/// O_ASYNC is set (fcntl(2), F_SETOWN).
+///
+/// # Errors
+///
+/// What fcntl(2) says.
+pub fn signal_this_process(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+    let own_id = rustix::process::getpid().as_raw_nonzero().get();
+    // SAFETY: the operation takes an int, and no pointer.
+    let result = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETOWN, own_id) };
+    if result == -1 { Err(last_error()) } else { Ok(()) }
+}
+
+/// Whether the other end of a pipe or socket is gone, by the number of a descriptor that may be closed by now.
+/// Async-signal-safe: it can't fail, and so leaves errno as it is.
+pub fn has_hung_up(descriptor: RawFd) -> bool {
+    const AT_ONCE: c_int = 0;
+    // Nothing is asked: of an end the kernel tells anyway.
+    let mut asked = libc::pollfd { fd: descriptor, events: 0, revents: 0 };
+    // SAFETY: one entry, as is said, which outlives the call; the kernel checks the descriptor.
+    let ready = unsafe { libc::poll(&raw mut asked, 1, AT_ONCE) };
+    ready > 0 && asked.revents & (libc::POLLERR | libc::POLLHUP) != 0
 }
 
 /// The open descriptors from 3 on, up to the limit of open files.
@@ -103,27 +119,26 @@ fn is_open(descriptor: RawFd) -> bool {
 ///
 /// # Errors
 ///
-/// `ENOSYS` before Linux 5.9.
-pub fn close_from(first: u32) -> Result<(), Errno> {
-    // SAFETY: nothing in this process owns a descriptor yet: the callers run before anything is opened.
+/// `ENOSYS` before Linux 5.9. errno is set then, and only then.
+///
+/// # Safety
+///
+/// From `first` on, this process holds no descriptor that it uses, or closes, behind this call: the number could stand
+/// for another file by then.
+pub unsafe fn close_from(first: u32) -> Result<(), Errno> {
+    // SAFETY: no pointers; that the descriptors are of no more use is what the caller promises.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
     if result == 0 { Ok(()) } else { Err(last_error()) }
 }
 
-/// Closes all but stdin and stderr, for a process that has nothing left to do but to wait.
-pub fn close_all_but_stdin_and_stderr() {
-    // SAFETY: this process doesn't use it any more, nor does it ever return to code that would.
-    unsafe { libc::close(1) };
-    close_from(3).unwrap_or_default();
-}
-
 /// Replaces the process's environment, and wipes the memory of the old one, where a module would find it.
-pub fn replace_environment(env: &[(String, String)]) {
+pub(crate) fn replace_environment(env: &[(String, String)]) {
     wipe_environment();
-    // SAFETY: single-threaded: the module, the only thing here that starts threads, isn't loaded yet.
+    // SAFETY: no other thread may be there, nor a pointer into the environment be in use: `run`'s caller promises both,
+    // and the module, the only thing here that starts threads, isn't loaded yet.
     unsafe { libc::clearenv() };
     for (name, value) in env {
-        // SAFETY: single-threaded, as above.
+        // SAFETY: likewise.
         unsafe { std::env::set_var(name, value) };
     }
 }
@@ -161,12 +176,27 @@ pub fn use_few_arenas() {
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
 }
 
-/// The calling thread's errno.
+/// The calling thread's errno. Async-signal-safe.
 pub fn errno() -> c_int {
-    // SAFETY: has no precondition, and is async-signal-safe in glibc and musl.
-    let location = unsafe { libc::__errno_location() };
-    // SAFETY: the pointer is to the calling thread's own errno, which lives as long as the thread.
-    unsafe { *location }
+    nix::errno::Errno::last_raw()
+}
+
+/// A handler that is told more than the signal's number (sigaction(2), SA_SIGINFO).
+pub type CrashHandler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
+
+/// The address that a crash was at, for a signal that has one.
+///
+/// # Safety
+///
+/// `told` is what the kernel called a [`CrashHandler`] with.
+pub unsafe fn address_of_crash(signal: c_int, told: *const libc::siginfo_t) -> Option<usize> {
+    if ![libc::SIGSEGV, libc::SIGBUS].contains(&signal) {
+        return None;
+    }
+    // SAFETY: the caller promises that it points to a siginfo_t.
+    let told = unsafe { &*told };
+    // SAFETY: these two signals have the field si_addr (sigaction(2)); one that a process sent has other integers there.
+    Some(unsafe { told.si_addr() } as usize)
 }
 
 /// Calls `handler` on the signals of a crash; when it returns, the signal has its default effect. It runs on a stack
@@ -175,7 +205,7 @@ pub fn errno() -> c_int {
 /// # Errors
 ///
 /// What sigaltstack(2) or sigaction(2) says.
-pub fn on_fatal_signal(handler: extern "C" fn(c_int)) -> Result<(), Errno> {
+pub(crate) fn on_fatal_signal(handler: CrashHandler) -> Result<(), Errno> {
     // The kernel's frame with AVX-512 state takes 3 KiB; the handlers here take little.
     const STACK_BYTES: usize = 16 * 1024;
     static mut STACK: [MaybeUninit<u8>; STACK_BYTES] = [MaybeUninit::uninit(); STACK_BYTES];
@@ -185,28 +215,33 @@ pub fn on_fatal_signal(handler: extern "C" fn(c_int)) -> Result<(), Errno> {
         return Err(last_error());
     }
     // One shot: behind the handler the instruction, or abort(3), raises the signal again, with its default effect.
-    let flags = libc::SA_RESETHAND | libc::SA_ONSTACK | libc::SA_NODEFER;
-    [libc::SIGABRT, libc::SIGSEGV, libc::SIGBUS]
-        .into_iter()
-        .try_for_each(|signal| on_signal(signal, handler, flags))
+    let flags = SaFlags::SA_RESETHAND | SaFlags::SA_ONSTACK | SaFlags::SA_NODEFER;
+    let action = SigAction::new(SigHandler::SigAction(handler), flags, SigSet::empty());
+    [Signal::SIGABRT, Signal::SIGSEGV, Signal::SIGBUS].into_iter().try_for_each(|signal| set(signal, &action))
 }
 
-/// Calls `handler` on a signal; `flags` are those of sigaction(2), without SA_SIGINFO.
+/// Calls `handler`, which is to be async-signal-safe (signal-safety(7)), on a signal.
 ///
 /// # Errors
 ///
 /// What sigaction(2) says.
-pub fn on_signal(signal: c_int, handler: extern "C" fn(c_int), flags: c_int) -> Result<(), Errno> {
-    let action = libc::sigaction {
-        sa_sigaction: handler as libc::sighandler_t,
-        // SAFETY: an empty sigset_t is all zeroes on Linux.
-        sa_mask: unsafe { MaybeUninit::zeroed().assume_init() },
-        sa_flags: flags,
-        sa_restorer: None,
-    };
-    // SAFETY: the handler takes one int, as a handler without SA_SIGINFO does, and the action outlives the call.
-    let result = unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
-    if result == 0 { Ok(()) } else { Err(last_error()) }
+pub(crate) fn on_signal(signal: Signal, handler: extern "C" fn(c_int), flags: SaFlags) -> Result<(), Errno> {
+    set(signal, &SigAction::new(SigHandler::Handler(handler), flags, SigSet::empty()))
+}
+
+/// Gives a signal its default effect.
+///
+/// # Errors
+///
+/// What sigaction(2) says.
+pub(crate) fn on_signal_as_usual(signal: Signal) -> Result<(), Errno> {
+    set(signal, &SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty()))
+}
+
+fn set(signal: Signal, action: &SigAction) -> Result<(), Errno> {
+    // SAFETY: a handler may call what is async-signal-safe (signal-safety(7)). Those of this program, in `crash.rs`,
+    // `ends.rs` and `zygote`, make system calls and read integers; they are functions, and so there for good.
+    unsafe { sigaction(signal, action) }.map(drop).map_err(of_nix)
 }
 
 /// Blocks or unblocks SIGCHLD for this thread (sigprocmask(2)). Not by libc, in which it is two pages that nothing else of
@@ -238,15 +273,9 @@ pub fn close(descriptor: OwnedFd) {
 ///
 /// What ppoll(2) says, but for `EINTR`.
 pub fn wait_for_input_or_signal(input: BorrowedFd<'_>) -> Result<bool, Errno> {
-    let mut wanted = libc::pollfd { fd: input.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // SAFETY: an empty sigset_t is all zeroes on Linux.
-    let none_blocked: libc::sigset_t = unsafe { MaybeUninit::zeroed().assume_init() };
-    // SAFETY: one descriptor, as is said; without a time it waits for ever; the set outlives the call.
-    let ready = unsafe { libc::ppoll(&raw mut wanted, 1, std::ptr::null(), &raw const none_blocked) };
-    match ready {
-        -1 if last_error() == Errno::INTR => Ok(false),
-        -1 => Err(last_error()),
-        _ => Ok(true),
+    match ppoll(&mut [PollFd::new(input, PollFlags::POLLIN)], None, Some(SigSet::empty())) {
+        Err(nix::errno::Errno::EINTR) => Ok(false),
+        ready => ready.map(|_| true).map_err(of_nix),
     }
 }
 
@@ -270,4 +299,9 @@ pub fn on_exit(handler: extern "C" fn(c_int, *mut c_void)) -> Result<(), Errno> 
 /// What the last call through libc said.
 pub fn last_error() -> Errno {
     Errno::from_raw_os_error(errno())
+}
+
+/// An error of nix's as one of rustix's, which all errors here hold.
+pub fn of_nix(error: nix::errno::Errno) -> Errno {
+    Errno::from_raw_os_error(error as i32)
 }

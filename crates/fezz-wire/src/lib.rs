@@ -8,6 +8,7 @@
 //! - [`Framer`]: finds where that map ends, while it arrives.
 //! - [`ExitCode`]: what the runner says where there is no response.
 //! - [`control`]: what the host tells a zygote, a runner that forks a process for each request, and what that reports.
+//! - `owned`, with the feature `serde`: both messages as types that own what they hold, for any format of serde's.
 //!
 //! # Rules of the wire
 //!
@@ -76,6 +77,9 @@ mod framer;
 mod exit_code;
 
 pub mod control;
+
+#[cfg(feature = "serde")]
+pub mod owned;
 
 mod cbor;
 mod error;

@@ -44,6 +44,10 @@ impl ErrorKind {
             Self::Returned => "function_error",
         }
     }
+
+    pub(crate) fn from_wire(word: &str) -> Self {
+        if word == Self::Panicked.as_str() { Self::Panicked } else { Self::Returned }
+    }
 }
 
 impl<'a> FezzWireResponse<'a> {
@@ -114,10 +118,7 @@ impl<'a> FezzWireError<'a> {
             }
             Ok(())
         })?;
-        let kind = match kind.ok_or(WireError::MissingKey { key: "error.kind" })? {
-            "function_panicked" => ErrorKind::Panicked,
-            _ => ErrorKind::Returned,
-        };
+        let kind = ErrorKind::from_wire(kind.ok_or(WireError::MissingKey { key: "error.kind" })?);
         Ok(Self { kind, message: message.ok_or(WireError::MissingKey { key: "error.message" })? })
     }
 }

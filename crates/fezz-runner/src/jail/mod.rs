@@ -28,6 +28,7 @@ pub mod syscalls;
 
 use crate::syscalls::{die_with_parent, exit_now};
 use processes::Mark;
+use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, getppid, set_dumpable_behavior};
 use rustix::thread::CapabilitySet;
@@ -133,12 +134,12 @@ pub struct Entered {
 const STRICT_OTHERS: u64 = 2;
 
 /// Leaves the host's surroundings: who it is, its namespaces, files and processes. In strict mode it returns in another
-/// process: the one that called waits for its end, and ends as it does.
+/// process: the one that called waits for its end, and ends as it does, or when the other end of `host` is gone.
 ///
 /// # Errors
 ///
 /// What can't be left, with the mend.
-pub fn enter(jail: &Jail, module: &Path) -> Result<Entered, JailError> {
+pub fn enter(jail: &Jail, module: &Path, host: BorrowedFd<'_>) -> Result<Entered, JailError> {
     if jail.mode == Mode::Off {
         return Ok(Entered { module: module.to_owned(), others: None, mark: None });
     }
@@ -176,7 +177,7 @@ pub fn enter(jail: &Jail, module: &Path) -> Result<Entered, JailError> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|source| JailError::Privileges { what: "being traced", source })?;
     // The last of these, since only a child is in the new PID namespace, and its parent should be as small as can be.
-    let mark = Some(processes::split()?);
+    let mark = Some(processes::split(host)?);
     Ok(Entered { module, others: Some(STRICT_OTHERS), mark })
 }
 

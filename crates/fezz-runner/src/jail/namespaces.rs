@@ -1,8 +1,8 @@
 //! Namespaces: what the process doesn't share with any other (namespaces(7)).
 
 use super::{JailError, identity, syscalls};
+use nix::sched::CloneFlags;
 use rustix::io::Errno;
-use rustix::thread::UnshareFlags;
 
 /// Why the process stays in the host's namespaces.
 #[derive(Debug, thiserror::Error)]
@@ -42,10 +42,10 @@ const HOST_NAME: &[u8] = b"fezz";
 pub fn make_network() -> Result<(), JailError> {
     let outside = identity::outside();
     if identity::is_root() {
-        syscalls::unshare(UnshareFlags::NEWNET).map_err(refused)?;
+        syscalls::unshare(CloneFlags::CLONE_NEWNET).map_err(refused)?;
         return Ok(());
     }
-    syscalls::unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNET).map_err(refused)?;
+    syscalls::unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).map_err(refused)?;
     Ok(identity::map_to_nobody(outside)?)
 }
 
@@ -71,7 +71,7 @@ pub fn join(descriptors: &[u32]) -> Result<(), NamespaceError> {
 /// It is made, and the ids can't be mapped.
 pub fn leave_users() -> Result<bool, JailError> {
     let outside = identity::outside();
-    let leaves = identity::can_be_mapped() && syscalls::unshare(UnshareFlags::NEWUSER).is_ok();
+    let leaves = identity::can_be_mapped() && syscalls::unshare(CloneFlags::CLONE_NEWUSER).is_ok();
     if leaves {
         identity::map_to_nobody(outside)?;
     }
@@ -88,14 +88,14 @@ pub fn leave_users() -> Result<bool, JailError> {
 ///
 /// The system is set up not to give namespaces to this user, or is too old for one of them.
 pub fn leave(keeps_network: bool) -> Result<(), NamespaceError> {
-    let mut flags = UnshareFlags::NEWUSER
-        | UnshareFlags::NEWNS
-        | UnshareFlags::NEWPID
-        | UnshareFlags::NEWIPC
-        | UnshareFlags::NEWUTS
-        | UnshareFlags::NEWCGROUP;
+    let mut flags = CloneFlags::CLONE_NEWUSER
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWCGROUP;
     if !keeps_network {
-        flags |= UnshareFlags::NEWNET;
+        flags |= CloneFlags::CLONE_NEWNET;
     }
     syscalls::unshare(flags).map_err(refused)?;
     rustix::system::sethostname(HOST_NAME).map_err(NamespaceError::HostName)

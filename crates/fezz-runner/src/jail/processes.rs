@@ -1,7 +1,7 @@
 //! The processes of a jail. This one stays outside and waits:
 //!
 //! ```text
-//! supervisor           in the host's PID namespace: ends as the module's process ends
+//! supervisor           in the host's PID namespace: ends as the module's process ends, and when the host is gone
 //! |- first (PID 1)     in the new one: reaps; with it, the kernel ends all that is in its namespace
 //! `- module's (PID 2)  in the new one: goes on
 //! ```
@@ -11,13 +11,14 @@
 
 use super::{capabilities, syscalls};
 use crate::channel;
-use crate::syscalls::{close_all_but_stdin_and_stderr, exit_now};
+use crate::syscalls::{close_from, exit_now};
 use fezz_wire::ExitCode;
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, waitpid};
-use rustix::stdio::{dup2_stdin, stdin};
+use rustix::stdio::{dup2_stdin, dup2_stdout, stdin, stdout};
 
 /// A process of the jail can't be started or tied to the others.
 #[derive(Debug, thiserror::Error)]
@@ -46,12 +47,12 @@ impl Mark {
 }
 
 /// Splits this process. Returns in the module's process alone; the one that called stays outside, and ends as that one
-/// ends.
+/// ends, or when the other end of `host` is gone.
 ///
 /// # Errors
 ///
 /// `EAGAIN`, `ENOMEM`: the system has no more processes to give.
-pub fn split() -> Result<Mark, ProcessError> {
+pub fn split(host: BorrowedFd<'_>) -> Result<Mark, ProcessError> {
     let failed = |step| move |source| ProcessError { step, source };
     let supervisor = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(failed("watch the jail's supervisor"))?;
@@ -59,7 +60,7 @@ pub fn split() -> Result<Mark, ProcessError> {
         .map_err(failed("start the jail's first process"))?;
     let (marks, mark) = pipe_with(PipeFlags::CLOEXEC).map_err(failed("make a pipe"))?;
     match syscalls::fork().map_err(failed("start the module's process"))? {
-        Some(module) => supervise(module, first, &marks),
+        Some(module) => supervise(module, first, &marks, host),
         // A host that is killed by SIGKILL takes the supervisor with it, and that one this process.
         None => {
             syscalls::tie_to(supervisor.as_fd())
@@ -70,22 +71,37 @@ pub fn split() -> Result<Mark, ProcessError> {
 }
 
 /// Waits for the end of the module's process, ends the jail, and then itself in the same way.
-fn supervise(module: Pid, first: Pid, marks: &OwnedFd) -> ! {
-    // The module's descriptors are its own business now: its response would not end with it, else.
+fn supervise(module: Pid, first: Pid, marks: &OwnedFd, host: BorrowedFd<'_>) -> ! {
     // Nor is there anything more to do that needs a right.
-    if dup2_stdin(marks).is_err() || capabilities::drop_all().is_err() {
+    // In this order: `host` may be stdin.
+    if dup2_stdout(host).is_err() || dup2_stdin(marks).is_err() || capabilities::drop_all().is_err() {
         exit_now(1);
     }
-    close_all_but_stdin_and_stderr();
-    let ended = wait(module);
+    // The module's descriptors are its own business now. Where that can't be done, they stay open, which does no harm.
+    // SAFETY: behind this, what this process opened before isn't used, and this function never returns to where it is
+    // owned.
+    unsafe { close_from(3) }.unwrap_or_default();
+    wait_for_either(module, stdout());
     kill_process(first, Signal::KILL).ok();
-    // When it is reaped, all that was in the namespace is gone.
+    // In this order: the end of the first process lasts until all others of its namespace are reaped, this one by its
+    // parent. When it is reaped itself, all that was in the namespace is gone.
+    let ended = wait(module);
     wait(first);
     let Some(ended) = ended else { exit_now(1) };
     if let Some(signal) = ended.terminating_signal() {
         syscalls::end_by(signal);
     }
     exit_now(ended.exit_status().map_or(1, believed))
+}
+
+/// Waits for the end of the module's process, or of the host, after which `host` has no other end. The module can't be in
+/// the way: a descriptor that it closes is its own.
+fn wait_for_either(module: Pid, host: BorrowedFd<'_>) {
+    // An error would be one of these calls' own, and ends the jail.
+    let Ok(module) = pidfd_open(module, PidfdFlags::empty()) else { return };
+    let mut either =
+        [PollFd::new(&module, PollFlags::IN), PollFd::from_borrowed_fd(host, PollFlags::empty())];
+    while poll(&mut either, None) == Err(Errno::INTR) {}
 }
 
 /// The exit status, unless it says of a module that ran that it never did: by the runner's codes, or by those of a

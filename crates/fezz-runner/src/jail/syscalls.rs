@@ -1,35 +1,38 @@
-//! What rustix offers no safe way to do for the jail, one system call a function.
+//! What rustix offers no safe way to do for the jail, one system call a function: by nix where that has one, else unsafe.
 
-use crate::syscalls::{close_from, die_with_parent, exit_now, last_error};
+use crate::syscalls::{close_from, die_with_parent, exit_now, last_error, of_nix, on_signal_as_usual};
 use libc::{c_int, c_long, c_void, sock_filter};
+use nix::sched::CloneFlags;
+use nix::sys::signal::{Signal, raise};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 use rustix::process::{Pid, WaitOptions};
-use rustix::thread::UnshareFlags;
 use std::mem::MaybeUninit;
 
-/// Leaves namespaces for new ones (unshare(2)).
+/// Leaves what is shared for what is this process's own (unshare(2)).
 ///
 /// # Errors
 ///
 /// What unshare(2) says.
-pub fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
-    // SAFETY: the descriptor table, whose unsharing rustix warns of, stays shared: no caller asks for CLONE_FILES.
-    unsafe { rustix::thread::unshare_unsafe(flags) }
+pub fn unshare(what: CloneFlags) -> Result<(), Errno> {
+    nix::sched::unshare(what).map_err(of_nix)
 }
 
 /// Enters the namespace that a descriptor stands for (setns(2)).
 ///
 /// # Errors
 ///
-/// What setns(2) says; `EINVAL` for a descriptor that can't be one.
+/// What setns(2) says: `EBADF` where it isn't open, `EINVAL` where it stands for something else.
 pub fn enter_namespace(descriptor: u32) -> Result<(), Errno> {
-    let descriptor = RawFd::try_from(descriptor).map_err(|_| Errno::INVAL)?;
-    // SAFETY: not -1; nothing closes it during the call, for this process has one thread.
-    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    rustix::thread::move_into_link_name_space(descriptor, None)
+    let descriptor = RawFd::try_from(descriptor).map_err(|_| Errno::BADF)?;
+    // SAFETY: two integers. A number that a command line gave may be no descriptor, of which only the kernel can tell, and
+    // which it refuses: so it is none of a type that promises to be open.
+    match unsafe { libc::setns(descriptor, 0) } {
+        0 => Ok(()),
+        _ => Err(last_error()),
+    }
 }
 
 /// Restricts a detached mount and all below it (mount_setattr(2)).
@@ -73,7 +76,8 @@ fn mount_setattr(mount: BorrowedFd<'_>, attributes: MountAttrFlags, how: c_int) 
 ///
 /// What fork(2) says.
 pub fn fork() -> Result<Option<Pid>, Errno> {
-    // SAFETY: this process has one thread, so that its copy may go on with anything.
+    // SAFETY: this process has one thread, and what shares its memory (`start_first_process`) takes no lock and writes no
+    // memory but its own stack, so that the copy may go on with anything.
     match unsafe { libc::fork() } {
         -1 => Err(last_error()),
         id => Ok(Pid::from_raw(id)),
@@ -120,12 +124,6 @@ pub fn fork_in(is_separate: bool, thread_id: &ThreadId) -> Result<Option<Pid>, E
     }
 }
 
-/// Whether this process has one thread alone: unshare(2) of what threads share does nothing then, and else fails.
-pub fn is_single_threaded() -> bool {
-    // SAFETY: no more than the question.
-    unsafe { libc::unshare(libc::CLONE_THREAD) == 0 }
-}
-
 /// Puts this thread into a Landlock domain of `rules` (landlock_restrict_self(2)).
 ///
 /// # Errors
@@ -151,23 +149,28 @@ pub fn start_first_process(supervisor: BorrowedFd<'_>) -> Result<Pid, Errno> {
     let argument = supervisor.as_raw_fd() as usize as *mut c_void;
     // SAFETY: one past the end of the stack, which grows downwards.
     let top = unsafe { stack.add(STACK_BYTES) };
-    // SAFETY: the stack is static, and nobody else uses it: this is called once. The function never returns, and uses
-    // no thread-local variable, of which it has this thread's.
+    // SAFETY: the stack is static, and nobody else uses it: this is called once, by a process with one thread. The
+    // function never returns. Its thread-local variables are this thread's, at the same time: it uses none, since rustix
+    // makes its calls without libc, and libc's errno is written by calls that fail, which neither of its two can.
     let id = unsafe { libc::clone(reap_for_ever, top, libc::CLONE_VM | libc::SIGCHLD, argument) };
     if id == -1 { Err(last_error()) } else { Pid::from_raw(id).ok_or(Errno::AGAIN) }
 }
 
-/// System calls without libc's errno, which is the other process's, too.
+/// Calls nothing that writes a thread-local variable, as errno, which is the other process's, too: rustix, and of libc
+/// what can't fail.
 extern "C" fn reap_for_ever(supervisor: *mut c_void) -> c_int {
     let descriptor = supervisor as usize as RawFd;
-    // SAFETY: this process has a copy of the descriptor, which nothing has closed yet.
+    // SAFETY: it must be open as long as it is borrowed. This process has a copy of all descriptors, and closes this one
+    // below, behind its last use.
     let supervisor = unsafe { BorrowedFd::borrow_raw(descriptor) };
     // There is nothing more to do that needs a right.
     if tie_to(supervisor).is_err() || super::capabilities::drop_all().is_err() {
         exit_now(1);
     }
-    // Whoever waits for the end of a pipe that the module holds shouldn't wait for this process, too.
-    close_from(0).unwrap_or_default();
+    // Whoever waits for the end of a pipe that the module holds shouldn't wait for this process, too. It can't fail: no
+    // jail comes so far without the same call at its start (`channel::take`), and a filter that forbids it since.
+    // SAFETY: behind this, no descriptor is used, and this function never returns to where one is owned.
+    unsafe { close_from(0) }.unwrap_or_default();
     loop {
         rustix::process::wait(WaitOptions::empty()).ok();
         rustix::event::pause();
@@ -191,11 +194,11 @@ pub fn tie_to(supervisor: BorrowedFd<'_>) -> Result<(), Errno> {
 
 /// Ends this process by a signal, as another one was ended by it; without a core file, for it isn't dumpable.
 pub fn end_by(signal: c_int) -> ! {
-    // SAFETY: SIG_DFL is a disposition, not a function that could run.
-    unsafe { libc::signal(signal, libc::SIG_DFL) };
-    // SAFETY: has no precondition.
-    unsafe { libc::raise(signal) };
-    // One that can't be sent, or doesn't end a process: what a shell would say of it.
+    // One that can't be sent, or doesn't end a process, as those for real-time programs: what a shell would say of it.
+    if let Ok(signal) = Signal::try_from(signal) {
+        on_signal_as_usual(signal).ok();
+        raise(signal).ok();
+    }
     exit_now(u8::try_from(128 + signal).unwrap_or(1))
 }
 

@@ -2,6 +2,7 @@
 
 use super::Zygote;
 use super::control::Seat;
+use crate::allocations;
 use crate::channel::{self, ChannelError};
 use crate::jail::separation::SeparationError;
 use crate::limits::LimitError;
@@ -9,6 +10,7 @@ use crate::module::ModuleError;
 use crate::syscalls;
 use fezz_wire::ExitCode;
 use fezz_wire::control::LENGTH_BYTES;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
 use rustix::io::Errno;
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
@@ -72,7 +74,11 @@ fn serve(zygote: Zygote, seat: Seat) -> Result<(), ChildFailure> {
     // While it may: where there is no PID namespace, the next step adds the filter of an ordinary function.
     limits.apply()?;
     forks.separate()?;
+    if is_given_up(&*socket)? {
+        return Ok(());
+    }
     syscalls::block_child_signal(libc::SIG_UNBLOCK).map_err(ChildFailure::Signals)?;
+    allocations::forget();
     module.on_fork();
 
     // All of the above is done before there is a request, while nobody waits for it.
@@ -84,6 +90,14 @@ fn serve(zygote: Zygote, seat: Seat) -> Result<(), ChildFailure> {
     channel::write_response(&*socket, answer)?;
     syscalls::flush_stdout();
     Ok(())
+}
+
+/// Whether the host has left the other end, perhaps behind a request. To be asked once there is a signal at the zygote's
+/// end, which doesn't come for one that ended before; later, it does.
+fn is_given_up(socket: impl AsFd) -> Result<bool, ChildFailure> {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let ready = poll(&mut [PollFd::new(&socket, PollFlags::empty())], Some(&now));
+    Ok(ready.map_err(ChannelError::Read)? > 0)
 }
 
 /// Reads one message, behind its length. Returns whether there is one: a child that isn't needed any more is told so by

@@ -3,7 +3,7 @@
 use crate::channel::ChannelError;
 use crate::syscalls;
 use fezz_wire::control::{BadPacket, Order, RECORD_BYTES, RECORDS_MAX, Report};
-use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, recvmsg, send,
@@ -54,6 +54,12 @@ pub enum ControlError {
     /// The socket can't be moved out of the module's reach.
     #[error(transparent)]
     Channel(#[from] ChannelError),
+}
+
+impl AsFd for Control {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 impl Control {

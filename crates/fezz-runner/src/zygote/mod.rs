@@ -13,19 +13,22 @@
 mod child;
 mod children;
 mod control;
+mod threads;
 
 pub(crate) use control::Control;
 pub use control::ControlError;
+pub(crate) use threads::Threads;
+pub use threads::Uncountable;
 
 use crate::jail::separation::Forks;
-use crate::jail::syscalls::is_single_threaded;
 use crate::limits::ChildLimits;
 use crate::module::Module;
 use crate::syscalls;
 use children::Children;
 use control::Received;
 use fezz_wire::control::Report;
-use rustix::fd::RawFd;
+use nix::sys::signal::{SaFlags, Signal};
+use rustix::fd::{AsFd, BorrowedFd, RawFd};
 use rustix::io::Errno;
 
 /// What a zygote has; each child gets a copy of it.
@@ -48,6 +51,12 @@ pub enum ZygoteError {
          `execution` to `spawn`"
     )]
     Threads,
+    /// Whether there are any can't be known.
+    #[error(transparent)]
+    Uncountable(#[from] Uncountable),
+    /// They can't be counted any more.
+    #[error("failed to count the threads that the module's fezz_on_load_v2 left")]
+    NotCounted(#[source] Errno),
     /// What is open when processes are forked is one and the same in all of them.
     #[error(
         "the module's fezz_on_load_v2 left {count} descriptors open, which forked processes would share, with their \
@@ -76,10 +85,11 @@ impl Zygote {
         control: Control,
         forks: Forks,
         limits: ChildLimits,
+        threads: Threads,
     ) -> Result<Self, ZygoteError> {
         /// Most requests fit, of which nearly all are a few hundred bytes.
         const REQUEST_BYTES: usize = 16 * 1024;
-        if !is_single_threaded() {
+        if !threads.only_one().map_err(ZygoteError::NotCounted)? {
             return Err(ZygoteError::Threads);
         }
         let own = |descriptor: &RawFd| control.is(*descriptor) || forks.is_scope(*descriptor);
@@ -88,12 +98,17 @@ impl Zygote {
             return Err(ZygoteError::Descriptors { count });
         }
         // Whatever the module did with it: a child's end must interrupt the wait below, and nothing else.
-        syscalls::on_signal(libc::SIGCHLD, ignore, 0).map_err(ZygoteError::Signals)?;
+        syscalls::on_signal(Signal::SIGCHLD, ignore, SaFlags::empty()).map_err(ZygoteError::Signals)?;
         syscalls::block_child_signal(libc::SIG_BLOCK).map_err(ZygoteError::Signals)?;
         Module::make_thread_locals();
         // Or each child would print it again.
         syscalls::flush_stdout();
         Ok(Self { module, control, forks, limits, request: Vec::with_capacity(REQUEST_BYTES) })
+    }
+
+    /// What tells of the host's end.
+    pub(crate) fn line_to_host(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
     }
 
     /// Does what the host says, until it is gone. In a child it doesn't return.

@@ -1,0 +1,129 @@
+//! Remembers, for each thread, that the allocator had no more memory to give: so that a crash behind it can be told from
+//! any other, though much is done in between, as Rust prints a backtrace, which leaves nothing of errno.
+//!
+//! A program's functions of these names take the place of the C library's, for all modules and libraries, too (GNU C
+//! Library manual, "Replacing malloc"). They ask that library's own allocator, and free(3) stays its own. What doesn't
+//! allocate by malloc(3), as an allocator that a module brings along, isn't seen here.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+/// Of one thread.
+#[derive(Debug, Clone, Copy)]
+struct Failed {
+    /// The largest allocation that failed; 0 where one as large, or none, has succeeded since.
+    bytes: usize,
+    /// Whether it is the thread's last one.
+    is_last: bool,
+}
+
+const NONE: Failed = Failed { bytes: 0, is_last: false };
+
+thread_local! {
+    // Without a destructor, and so without a first use that would allocate.
+    static FAILED: Cell<Failed> = const { Cell::new(NONE) };
+    static HAS_EVER_FAILED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether an abort on this thread comes of a failed allocation: as large a one hasn't succeeded since.
+pub fn is_behind_abort() -> bool {
+    FAILED.get().bytes > 0
+}
+
+/// Whether the use of an address comes of a failed allocation, the thread's last: within the size of what wasn't
+/// given, from the null pointer on.
+pub fn is_behind_use_of(address: usize) -> bool {
+    let failed = FAILED.get();
+    failed.is_last && address < failed.bytes
+}
+
+/// Whether any allocation of this thread has failed.
+pub fn have_ever_failed() -> bool {
+    HAS_EVER_FAILED.get()
+}
+
+/// For a forked process, to which what its zygote has lived through is no concern.
+pub fn forget() {
+    // To write is a page of its own; to read is not.
+    if have_ever_failed() {
+        HAS_EVER_FAILED.set(false);
+        FAILED.set(NONE);
+    }
+}
+
+/// What the allocator said to a request of `bytes`.
+fn noted(given: *mut c_void, bytes: usize) -> *mut c_void {
+    let failed = FAILED.get();
+    if given.is_null() && bytes > 0 {
+        HAS_EVER_FAILED.set(true);
+        FAILED.set(Failed { bytes: bytes.max(failed.bytes), is_last: true });
+    } else if failed.bytes > 0 {
+        FAILED.set(if bytes >= failed.bytes { NONE } else { Failed { is_last: false, ..failed } });
+    }
+    given
+}
+
+unsafe extern "C" {
+    // The allocator of glibc, under the names that it has for this.
+    fn __libc_malloc(bytes: usize) -> *mut c_void;
+    fn __libc_calloc(count: usize, bytes: usize) -> *mut c_void;
+    fn __libc_realloc(old: *mut c_void, bytes: usize) -> *mut c_void;
+    fn __libc_memalign(alignment: usize, bytes: usize) -> *mut c_void;
+}
+
+/// malloc(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn malloc(bytes: usize) -> *mut c_void {
+    // SAFETY: has no precondition.
+    noted(unsafe { __libc_malloc(bytes) }, bytes)
+}
+
+/// calloc(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn calloc(count: usize, bytes: usize) -> *mut c_void {
+    // SAFETY: has no precondition.
+    noted(unsafe { __libc_calloc(count, bytes) }, count.saturating_mul(bytes))
+}
+
+/// realloc(3).
+///
+/// # Safety
+///
+/// `old` is null, or came from this allocator and wasn't freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn realloc(old: *mut c_void, bytes: usize) -> *mut c_void {
+    // SAFETY: the caller promises the same.
+    noted(unsafe { __libc_realloc(old, bytes) }, bytes)
+}
+
+/// memalign(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn memalign(alignment: usize, bytes: usize) -> *mut c_void {
+    // SAFETY: has no precondition: it makes a power of two of any alignment.
+    noted(unsafe { __libc_memalign(alignment, bytes) }, bytes)
+}
+
+/// aligned_alloc(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn aligned_alloc(alignment: usize, bytes: usize) -> *mut c_void {
+    memalign(alignment, bytes)
+}
+
+/// posix_memalign(3).
+///
+/// # Safety
+///
+/// `place` is one for a pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn posix_memalign(place: *mut *mut c_void, alignment: usize, bytes: usize) -> c_int {
+    if !alignment.is_power_of_two() || !alignment.is_multiple_of(size_of::<*mut c_void>()) {
+        return libc::EINVAL;
+    }
+    let given = memalign(alignment, bytes);
+    if given.is_null() {
+        return libc::ENOMEM;
+    }
+    // SAFETY: the caller promises that it can be written to.
+    unsafe { place.write(given) };
+    0
+}

@@ -1,0 +1,45 @@
+//! A crash behind a failed allocation is told from any other, whatever is done in between.
+
+use crate::harness::{HARMFUL, Host, ORDINARY_C, Site};
+use serde_json::json;
+
+/// What `call` of a module ends in, by each executor, with and without backtraces, which leave nothing of errno.
+fn check(module: &str, variable: &str, call: &str, kind: &str) {
+    // So much that what is left when a vector can't grow does for the backtrace.
+    let limits = json!({"memory_bytes": 256 << 20});
+    let site = Site::new();
+    for execution in ["spawn", "fork"] {
+        let plain = json!({variable: call});
+        let backtraces = json!({variable: call, "RUST_BACKTRACE": "1"});
+        for (name, env) in [("plain", plain), ("backtraces", backtraces)] {
+            let manifest = json!({"execution": execution, "env": env, "limits": limits});
+            site.install(&format!("{execution}-{name}@v1"), module, manifest);
+        }
+    }
+    let host = Host::start(site);
+    for function in ["spawn-plain", "spawn-backtraces", "fork-plain", "fork-backtraces"] {
+        let answer = host.get(&format!("/rpc/{function}"));
+        assert_eq!(answer.outcome(), (502, kind), "{call}, {function}");
+    }
+}
+
+#[test]
+fn a_vector_that_cannot_grow_is_out_of_memory() {
+    check(HARMFUL, "HARM", "exhausts_memory", "out_of_memory");
+}
+
+#[test]
+fn a_null_pointer_that_malloc_gave_is_out_of_memory_when_it_is_used() {
+    check(HARMFUL, "HARM", "uses_a_null_pointer_of_malloc", "out_of_memory");
+}
+
+#[test]
+fn a_program_in_c_that_tells_of_it_before_it_aborts_is_out_of_memory() {
+    check(ORDINARY_C, "DO", "gives_up_without_memory", "out_of_memory");
+}
+
+#[test]
+fn a_crash_behind_an_allocation_that_could_be_done_without_is_a_crash() {
+    check(HARMFUL, "HARM", "survives_a_failed_allocation_and_segfaults", "function_crashed");
+    check(HARMFUL, "HARM", "survives_a_failed_allocation_and_aborts", "function_crashed");
+}

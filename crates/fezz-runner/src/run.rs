@@ -9,6 +9,7 @@ use crate::options::{Options, Task};
 use crate::zygote::{Control, Zygote, ZygoteError};
 use crate::{crash, syscalls};
 use fezz_wire::{ExitCode, FezzWireRequest, WireError, abi};
+use rustix::process::getpid;
 use rustix::stdio::stdin;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -115,6 +116,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let entered = jail::enter(&options.jail, &options.module)?;
     crash::watch_for_memory()?;
     crash::keep_exit_codes_apart()?;
+    if getpid().is_init() || matches!(options.task, Task::Zygote { .. }) {
+        crash::watch_for_processor_time()?;
+    }
     let process = Process { options, env, entered };
     match options.task {
         Task::Serve => process.serve(&response),
@@ -160,7 +164,6 @@ impl Process<'_> {
     }
 
     fn be_zygote(mut self, children: u64) -> Result<(), Failure> {
-        crash::watch_for_processor_time()?;
         let limits = limits::apply_to_zygote(&self.options.limits, self.entered.others, children)?;
         let forks = Forks::prepare(&self.options.jail).map_err(JailError::from)?;
         jail::confine(&self.options.jail, &self.entered.module, Some(&forks))?;

@@ -25,3 +25,4 @@ mod runner;
 mod soak;
 mod takeover;
 mod wrapper;
+mod wrappers;

@@ -94,9 +94,9 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<(Vec<u8>, Metadata), O
     }
 }
 
-/// Asks whether nobody but this user and root can remove, rename and replace what lies in a folder. A link to it is
-/// followed. Sticky doesn't help: anybody could still add files. A group's right to write is left to whoever gave it, since
-/// a umask of 002 gives it to each user's own group.
+/// Asks whether only this user and root can remove, rename and replace what lies in a folder. A link to it is
+/// followed. Sticky doesn't help: everybody could still add files. A group may write, since a umask of 002 gives that right
+/// to each user's own group.
 pub(super) fn check_folder(path: &Path) -> Result<(), OwnedFileError> {
     match std::fs::metadata(path) {
         Ok(metadata) => check(path, &metadata),

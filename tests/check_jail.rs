@@ -1,13 +1,13 @@
 //! `hhrf check-jail`: every jail must hold every attempt; without one the check must fail, and say by what.
 
-use crate::harness::{Site, binary, skip};
+use crate::harness::{Site, binary, on_path, skip};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const BWRAP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jail/bwrap-fezz-runner");
+const JAIL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jail");
 
 /// Who runs the check.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ enum User {
     Own,
     /// Nobody, where the tests run as root; else the same.
     Ordinary,
+    /// A user with an account, which firejail asks for, where the tests run as root; else the same.
+    WithAccount,
 }
 
 /// Host, runner, module and wrapper, installed beside each other where every user can get at them.
@@ -24,7 +26,12 @@ fn installed() -> Site {
     for file in ["hhrf", "fezz-runner", "libfezz_attempts.so"] {
         std::fs::copy(binary(file), site.root().join(file)).unwrap();
     }
-    std::fs::copy(BWRAP, site.root().join("bwrap-fezz-runner")).unwrap();
+    for file in ["bwrap-fezz-runner", "nsjail-fezz-runner", "nsjail.cfg", "firejail-fezz-runner"] {
+        std::fs::copy(format!("{JAIL}/{file}"), site.root().join(file)).unwrap();
+    }
+    if let Some(nsjail) = on_path("nsjail") {
+        std::os::unix::fs::symlink(nsjail, site.root().join("nsjail")).unwrap();
+    }
     let temporary = site.root().join("tmp");
     std::fs::create_dir(&temporary).unwrap();
     std::fs::set_permissions(&temporary, PermissionsExt::from_mode(0o777)).unwrap();
@@ -39,6 +46,7 @@ fn check(site: &Site, user: User, flags: &[&str]) -> Output {
             command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(program);
             command
         }
+        User::WithAccount if rustix::process::geteuid().is_root() => with_account(site, &program),
         _ => Command::new(program),
     };
     command
@@ -48,6 +56,19 @@ fn check(site: &Site, user: User, flags: &[&str]) -> Output {
         .env_remove("FEZZ_RUNNER")
         .env_remove("HHRF_JAIL");
     command.output().unwrap()
+}
+
+/// Runs a program as a user whose account is in nobody's sight but its own.
+fn with_account(site: &Site, program: &Path) -> Command {
+    const AS_USER: &str =
+        "mount --bind \"$0\" /etc/passwd && exec setpriv --reuid 60123 --regid 60123 --clear-groups \"$@\"";
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap();
+    let account = "fezz-test:x:60123:60123::/nonexistent:/bin/sh\n";
+    let passwd = site.root().join("passwd");
+    std::fs::write(&passwd, accounts + account).unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", AS_USER]).arg(passwd).arg(program);
+    command
 }
 
 fn report(output: &Output) -> Value {
@@ -196,11 +217,12 @@ fn through_bwrap_the_same_is_held_for_an_ordinary_user() {
 /// apart by `separation`.
 fn everything_is_held(user: User, flags: &[&str], separation: &str) {
     let site = installed();
-    let wrapper = site.root().join("bwrap-fezz-runner");
-    let flags: Vec<&str> = flags
+    let wrapper = |flag: &str| site.root().join(flag).to_str().unwrap().to_owned();
+    let flags: Vec<String> = flags
         .iter()
-        .map(|flag| if *flag == "bwrap-fezz-runner" { wrapper.to_str().unwrap() } else { flag })
+        .map(|flag| if flag.ends_with("-fezz-runner") { wrapper(flag) } else { (*flag).to_owned() })
         .collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let output = check(&site, user, &[&["--format", "json"], &flags[..]].concat());
     let report = report(&output);
     let rows = report["attempts"].as_array().unwrap().iter();
@@ -237,6 +259,39 @@ fn the_inner_jail_within_bwrap_holds_every_attempt() {
     }
     everything_is_held(User::Own, &["--runner", "bwrap-fezz-runner"], "Landlock scopes");
     everything_is_held(User::Ordinary, &["--runner", "bwrap-fezz-runner"], "Landlock scopes");
+}
+
+#[test]
+fn the_inner_jail_within_nsjail_holds_every_attempt() {
+    if on_path("nsjail").is_none() {
+        return skip("nsjail isn't on PATH: jail/README.md says how to build it");
+    }
+    everything_is_held(User::Own, &["--runner", "nsjail-fezz-runner"], "Landlock scopes");
+    everything_is_held(User::Ordinary, &["--runner", "nsjail-fezz-runner"], "Landlock scopes");
+}
+
+#[test]
+fn the_inner_jail_within_firejail_holds_every_attempt() {
+    if on_path("firejail").is_none() {
+        return skip("firejail isn't installed: apt-get install firejail");
+    }
+    everything_is_held(User::Own, &["--runner", "firejail-fezz-runner"], "PID namespaces");
+    everything_is_held(User::WithAccount, &["--runner", "firejail-fezz-runner"], "PID namespaces");
+}
+
+/// Where a wrapper shows /proc, descriptors can be opened anew by their names there, and a forked process meets itself under
+/// the process id that it has outside of its namespace.
+#[test]
+fn where_a_wrapper_shows_proc_no_log_can_be_read_and_a_functions_own_is_no_siblings() {
+    let site = installed();
+    let text = format!("#!/bin/sh\nexec {} \"$@\"\n", site.root().join("fezz-runner").display());
+    let wrapper = site.script("shows-proc", &text);
+    for user in [User::Own, User::Ordinary] {
+        for attempt in ["read-own-stderr", "open-siblings-log"] {
+            let flags = ["--format", "json", "--runner", wrapper.to_str().unwrap(), "--attempt", attempt];
+            assert_verdict(&report(&check(&site, user, &flags)), "held", &[attempt]);
+        }
+    }
 }
 
 #[test]

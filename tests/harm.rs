@@ -60,6 +60,7 @@ harms! {
     exit_0_without_an_answer_is_a_crash: "exits_0_without_answering", 502, "function_crashed";
     exit_7_without_an_answer_is_a_crash: "exits_7_without_answering", 502, "function_crashed";
     an_exit_by_one_of_the_runners_codes_is_a_crash: "exits_66_without_answering", 502, "function_crashed";
+    an_exit_by_a_jailers_code_is_a_crash: "exits_255_without_answering", 502, "function_crashed";
     exhausted_memory_is_told_apart: "exhausts_memory", 502, "out_of_memory";
     exhausted_memory_is_told_apart_in_c: "uses_a_null_pointer_of_malloc", 502, "out_of_memory";
     an_endless_loop_is_killed_at_its_deadline: "loops_for_ever", 504, "deadline_exceeded";

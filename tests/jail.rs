@@ -1,6 +1,6 @@
 //! Each restriction is tried inside every kind of jail, where it must hold, and outside, where it must not.
 
-use crate::harness::{AUTHOR, Census, HARMFUL, Host, Site, binary, is_root, skip, wait_for};
+use crate::harness::{AUTHOR, Census, HARMFUL, Host, Site, binary, is_root, on_path, skip, wait_for};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 
@@ -17,11 +17,14 @@ enum Jail {
     Bwrap,
     /// nsjail's, and the runner's inside.
     Nsjail,
+    /// firejail's, and the runner's inside.
+    Firejail,
     /// A wrapper that confines nothing: what the runner does inside has to do.
     Inner,
 }
 
-const JAILS: [Jail; 5] = [Jail::Strict, Jail::StrictOfNobody, Jail::Bwrap, Jail::Nsjail, Jail::Inner];
+const JAILS: [Jail; 6] =
+    [Jail::Strict, Jail::StrictOfNobody, Jail::Bwrap, Jail::Nsjail, Jail::Firejail, Jail::Inner];
 
 fn site(more: &Value) -> Site {
     let mut author = json!({"env": {"LOG": "info"}});
@@ -30,6 +33,7 @@ fn site(more: &Value) -> Site {
     site.install("author@v1", AUTHOR, author);
     site.install("hello-c@v1", "libhello_c.so", json!({}));
     site.harm("segfaults", json!({})).harm("sleeps_for_ever", json!({"timeout_ms": 1000}));
+    site.harm("exits_255_at_once", json!({})).harm("loops_for_ever", json!({"limits": {"cpu_ms": 1}}));
     site.install("forks@v1", HARMFUL, json!({"env": {"HARM": "leaves_a_daemon_behind"}}));
     site
 }
@@ -43,6 +47,7 @@ impl Jail {
             Self::StrictOfNobody => is_root().then(|| Host::of_nobody(site, &[])),
             Self::Bwrap => bwrapped(site),
             Self::Nsjail => nsjailed(site),
+            Self::Firejail => firejailed(site),
             Self::Inner => {
                 let text = format!("#!/bin/sh\nexec {} \"$@\"\n", binary("fezz-runner").display());
                 let wrapper = site.script("wrapper", &text);
@@ -60,14 +65,22 @@ fn bwrapped(site: Site) -> Option<Host> {
     Some(wrapped(site, &["bwrap-fezz-runner"]))
 }
 
-/// Not by `skip`, which fails in CI: Debian and others have no package of nsjail, so that nobody could mend it there.
-/// `nsjail.rs` tries the wrapper without it.
+/// Beside the wrapper lies a link to the one on PATH, of which a host passes nothing on.
 fn nsjailed(site: Site) -> Option<Host> {
-    if std::process::Command::new("nsjail").arg("--help").output().is_err() {
-        eprintln!("left out: nsjail isn't on PATH");
+    let Some(nsjail) = on_path("nsjail") else {
+        skip("nsjail isn't on PATH: jail/README.md says how to build it");
+        return None;
+    };
+    std::os::unix::fs::symlink(nsjail, site.root().join("nsjail")).unwrap();
+    Some(wrapped(site, &["nsjail-fezz-runner", "nsjail.cfg"]))
+}
+
+fn firejailed(site: Site) -> Option<Host> {
+    if on_path("firejail").is_none() {
+        skip("firejail isn't installed: apt-get install firejail");
         return None;
     }
-    Some(wrapped(site, &["nsjail-fezz-runner", "nsjail.cfg"]))
+    Some(wrapped(site, &["firejail-fezz-runner"]))
 }
 
 /// As it is installed: the wrapper, the first of `files`, and the runner beside each other.
@@ -122,6 +135,24 @@ fn harm_inside_has_its_status_and_leaves_nothing() {
 }
 
 #[test]
+fn each_end_is_named_inside() {
+    each_jail(&json!({}), |jail, host| {
+        assert_eq!(host.get("/rpc/loops_for_ever").outcome(), (502, "function_crashed"), "{jail:?}");
+        host.logged("the limit", |line| {
+            line["error"].as_str().is_some_and(|error| error.contains("limits.cpu_ms) was used up"))
+        });
+    });
+}
+
+/// 255 is what nsjail says of a jail that it couldn't make; 77, what the runner says, can only be kept from `strict`.
+#[test]
+fn no_module_inside_can_say_that_it_never_ran() {
+    each_jail(&json!({}), |jail, host| {
+        assert_eq!(host.get("/rpc/exits_255_at_once").outcome(), (502, "function_crashed"), "{jail:?}");
+    });
+}
+
+#[test]
 fn a_host_killed_by_sigkill_leaves_no_jail() {
     for jail in JAILS {
         let Some(mut host) = jail.host(&json!({})) else { continue };
@@ -159,11 +190,15 @@ fn a_scratch_can_be_written_to_inside_and_is_gone_with_the_request() {
 
 #[test]
 fn a_wrapper_that_gives_no_scratch_fails_with_the_mend() {
-    let host = Jail::Inner.host(&json!({"limits": {"scratch_bytes": 1 << 20}})).unwrap();
-    assert_eq!(host.get("/rpc/author/env").outcome(), (503, "jail_failed"));
-    host.logged("the mend", |line| {
-        line["line"].as_str().is_some_and(|text| text.contains("let the wrapper mount a tmpfs of at most"))
-    });
+    for jail in [Jail::Inner, Jail::Firejail] {
+        let Some(host) = jail.host(&json!({"limits": {"scratch_bytes": 1 << 20}})) else { continue };
+        assert_eq!(host.get("/rpc/author/env").outcome(), (503, "jail_failed"), "{jail:?}");
+        host.logged("the mend", |line| {
+            line["line"]
+                .as_str()
+                .is_some_and(|text| text.contains("let the wrapper mount a tmpfs of at most"))
+        });
+    }
 }
 
 #[test]

@@ -34,3 +34,4 @@ mod soak;
 mod takeover;
 mod uids;
 mod wrapper;
+mod wrappers;

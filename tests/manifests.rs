@@ -1,6 +1,6 @@
 //! Bad manifests: one sentence each, that names the file, the key and the mend; and the host starts without them.
 
-use crate::harness::{AUTHOR, Host, Site, binary};
+use crate::harness::{AUTHOR, Host, Site, binary, wait_for};
 use serde_json::json;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -195,6 +195,70 @@ fn a_module_that_everybody_can_write_is_refused() {
         std::fs::set_permissions(module, PermissionsExt::from_mode(0o757)).unwrap();
     };
     check_module(make, &["which every user can write", "chmod o-w"]);
+}
+
+/// A folder of a function with permissions of its own.
+fn site_with_folder(mode: u32) -> Site {
+    let site = Site::new();
+    site.write("f@v1", AUTHOR, &with(r#""env": {}"#));
+    std::fs::set_permissions(site.function("f@v1"), PermissionsExt::from_mode(mode)).unwrap();
+    site
+}
+
+#[test]
+fn a_folder_that_everybody_can_write_is_refused_sticky_or_not() {
+    for mode in [0o777, 0o1777, 0o702] {
+        refused(
+            site_with_folder(mode),
+            "f@v1",
+            &["the folder is `", "which every user can write", "chmod o-w"],
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_its_group_can_write_is_served() {
+    let host = Host::start(site_with_folder(0o775));
+    assert_eq!(host.get("/rpc/f/pid").status, 200);
+}
+
+#[test]
+fn a_folder_of_another_owner_is_refused() {
+    if !rustix::process::geteuid().is_root() {
+        return crate::harness::skip("only root can give a folder away");
+    }
+    let site = site_with_folder(0o755);
+    std::os::unix::fs::chown(site.function("f@v1"), Some(12345), None).unwrap();
+    refused(site, "f@v1", &["the folder is `", "belongs to user 12345", "give it to user 0"]);
+}
+
+#[test]
+fn a_host_whose_functions_everybody_can_exchange_ends_at_its_start_with_the_mend() {
+    let site = site_with_folder(0o755);
+    let functions = site.root().join("functions");
+    std::fs::set_permissions(&functions, PermissionsExt::from_mode(0o777)).unwrap();
+    let output = Host::command(&site).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let reason = format!("the functions lie in `{}`, which every user can write", functions.display());
+    assert!(said.contains(&reason) && said.contains("chmod o-w"), "{said}");
+}
+
+#[test]
+fn what_is_served_is_served_on_while_everybody_can_write_to_the_functions() {
+    let host = Host::start(site_with_folder(0o755));
+    assert_eq!(host.get("/rpc/f/pid").status, 200);
+    let functions = host.site.root().join("functions");
+    std::fs::set_permissions(&functions, PermissionsExt::from_mode(0o777)).unwrap();
+    host.signal(rustix::process::Signal::HUP);
+    host.logged("the mend", |line| {
+        let is_reload = line["message"].as_str().is_some_and(|text| text.starts_with("not reloaded"));
+        is_reload && line["error"].as_str().is_some_and(|error| error.contains("chmod o-w"))
+    });
+    host.site.install("new@v1", AUTHOR, json!({}));
+    assert_eq!((host.get("/rpc/f/pid").status, host.get("/rpc/new/pid").status), (200, 404));
+    std::fs::set_permissions(&functions, PermissionsExt::from_mode(0o755)).unwrap();
+    wait_for("the new function", || (host.get("/rpc/new/pid").status == 200).then_some(()));
 }
 
 #[test]

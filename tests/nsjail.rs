@@ -4,6 +4,7 @@
 use crate::harness::{AUTHOR, Host, Site, binary};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 const JAIL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jail");
@@ -44,6 +45,38 @@ fn call(site: &Site, arguments: &str) -> String {
 fn the_wrapper_is_a_shell_script() {
     let checked = Command::new("sh").args(["-n", &format!("{JAIL}/nsjail-fezz-runner")]).status();
     assert!(checked.unwrap().success());
+}
+
+#[test]
+fn nsjail_is_found_whatever_path_says() {
+    for path in ["", "/nowhere", "relative"] {
+        let site = installed();
+        let output = Command::new(site.root().join("nsjail-fezz-runner"))
+            .args(["--jail", "inner", "--try", binary(AUTHOR).to_str().unwrap()])
+            .env("PATH", path)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn without_nsjail_the_wrapper_says_where_to_put_it() {
+    let site = installed();
+    std::fs::remove_file(site.root().join("nsjail")).unwrap();
+    let folders = ["/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin"];
+    if folders.iter().any(|folder| Path::new(folder).join("nsjail").exists()) {
+        return eprintln!("left out: nsjail is installed for all");
+    }
+    let said = call(&site, "--jail inner --try /m/libm.so");
+    let expected = format!("there is no nsjail in {}, /usr/local/bin or /usr/bin", site.root().display());
+    assert!(said.contains(&expected), "{said}");
+}
+
+#[test]
+fn a_warning_says_why_a_jail_cannot_be_made() {
+    let config = std::fs::read_to_string(format!("{JAIL}/nsjail.cfg")).unwrap();
+    assert!(config.contains("\nlog_level: WARNING\n"), "nsjail says by warnings which mount failed");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `FEZZ_RUNNER`: whatever passes stdin, stdout, stderr and arguments through.
 
-use crate::harness::{AUTHOR, Census, Host, Site, binary, wait_for};
-use serde_json::json;
+use crate::harness::{AUTHOR, Census, Host, Site, binary, is_root, wait_for};
+use serde_json::{Value, json};
 
 fn wrapped(site: Site, script: &str) -> Host {
     let runner = binary("fezz-runner");
@@ -80,6 +80,36 @@ fn a_wrapper_that_cannot_execute_the_runner_is_the_runners_failure() {
     host.logged("the hint", |line| {
         line["error"].as_str().is_some_and(|error| error.contains("can't execute the runner"))
     });
+}
+
+#[test]
+fn a_jailer_that_cannot_make_its_jail_is_the_jails_failure_under_each_executor() {
+    let site = Site::new();
+    site.install("spawned@v1", AUTHOR, json!({})).install("forked@v1", AUTHOR, json!({"execution": "fork"}));
+    // 255 is nsjail's status. The trial at the start goes through, as where a mount fails later.
+    let script =
+        "#!/bin/sh\ncase $* in *--try*) exec RUNNER \"$@\";; esac\necho no mounts today >&2\nexit 255\n";
+    let host = wrapped(site, script);
+    assert_eq!(host.get("/rpc/spawned").outcome(), (503, "jail_failed"));
+    assert_eq!(host.get("/rpc/forked").outcome(), (503, "jail_failed"));
+    for function in ["spawned@v1", "forked@v1"] {
+        let is_it = |line: &Value| line["function"] == function && line["line"] == "no mounts today";
+        host.logged("its words", is_it);
+    }
+}
+
+/// As nsjail does, where signals without a handler are ignored (pid_namespaces(7)).
+#[test]
+fn an_end_is_named_where_the_wrapper_makes_the_function_the_first_process() {
+    let site = Site::new();
+    site.harm("aborts", json!({})).harm("loops_for_ever", json!({"limits": {"cpu_ms": 1}}));
+    let users = if is_root() { "" } else { "--user --map-current-user" };
+    let script = format!("#!/bin/sh\nexec unshare {users} --pid --fork --kill-child RUNNER \"$@\"\n");
+    let host = wrapped(site, &script);
+    for (harm, cause) in [("aborts", "SIGABRT"), ("loops_for_ever", "limits.cpu_ms) was used up")] {
+        assert_eq!(host.get(&format!("/rpc/{harm}")).outcome(), (502, "function_crashed"), "{harm}");
+        host.logged(cause, |line| line["error"].as_str().is_some_and(|error| error.contains(cause)));
+    }
 }
 
 #[test]

@@ -19,12 +19,22 @@ pub(crate) use processes::{
 };
 pub(crate) use site::{AUTHOR, HARMFUL, ORDINARY, ORDINARY_C, OVERFLOW, Site, TAKEOVER, binary};
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Says that a test can't be run here, and why; in CI that is a failure, lest nobody notices.
 pub(crate) fn skip(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "skipped in CI: {why}");
     eprintln!("skipped: {why}");
+}
+
+/// Where a program lies that is on PATH.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    let file =
+        std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|file| file.is_file())?;
+    // A path may be relative, and a link: what is found is to be called from elsewhere.
+    std::fs::canonicalize(file).ok()
 }
 
 /// Whatever a test waits for comes well within this, or not at all.

@@ -5,6 +5,7 @@ use crate::files;
 use crate::found::Found;
 use crate::params::Params;
 use crate::sys;
+use std::os::fd::RawFd;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     ("inherited-descriptors", inherited),
@@ -57,12 +58,21 @@ fn listed(open: &[(i32, u32)]) -> String {
 }
 
 /// The kind of file behind a descriptor; `None` where it isn't open.
-pub(crate) fn kind(descriptor: i32) -> Option<u32> {
+pub(crate) fn kind(descriptor: RawFd) -> Option<u32> {
+    status(descriptor).map(|status| status.st_mode & libc::S_IFMT)
+}
+
+/// What tells the file behind a descriptor from all others: device and inode; `None` where it isn't open.
+pub(crate) fn identity(descriptor: RawFd) -> Option<(u64, u64)> {
+    status(descriptor).map(|status| (status.st_dev, status.st_ino))
+}
+
+fn status(descriptor: RawFd) -> Option<libc::stat> {
     sys::call(libc::SYS_fcntl, &[descriptor as usize, libc::F_GETFD as usize]).ok()?;
     let mut status = std::mem::MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: the structure is this function's own.
     let answer = unsafe { libc::fstat(descriptor, status.as_mut_ptr()) };
     // SAFETY: all zeroes are a stat, and fstat may have filled it.
     let status = unsafe { status.assume_init() };
-    (answer == 0).then_some(status.st_mode & libc::S_IFMT)
+    (answer == 0).then_some(status)
 }

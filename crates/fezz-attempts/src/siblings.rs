@@ -15,7 +15,7 @@ use crate::tracing::{open_memory, transfer};
 use std::ffi::CString;
 use std::fs;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     ("kill-siblings", |params| {
@@ -47,12 +47,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     ("read-siblings-memory", |params| with_any(params, |pid| transfer(pid, libc::SYS_process_vm_readv))),
     ("write-siblings-memory", |params| with_any(params, |pid| transfer(pid, libc::SYS_process_vm_writev))),
     ("open-siblings-memory", |params| with_any(params, |pid| open_memory(pid, libc::O_RDWR))),
-    ("open-siblings-log", |params| {
-        with_any(params, |pid| {
-            let path = CString::new(format!("/proc/{pid}/fd/2"))?;
-            files::open(&path, libc::O_WRONLY | libc::O_NONBLOCK).map(|_| 0)
-        })
-    }),
+    ("open-siblings-log", |params| with_any(params, open_log)),
     ("take-siblings-descriptor", |params| {
         with_any(params, |pid| {
             let sibling = sys::open(libc::SYS_pidfd_open, &[pid, 0])?;
@@ -131,6 +126,16 @@ fn relatives(host: usize) -> Vec<usize> {
 fn parent_of(pid: usize) -> Option<usize> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Opens the log of another process. In a PID namespace of its own, with a /proc from outside of it, a process meets itself
+/// under a number that it doesn't know for its own, and may open its own log.
+fn open_log(pid: usize) -> io::Result<usize> {
+    const OWN: RawFd = 2;
+    let path = CString::new(format!("/proc/{pid}/fd/{OWN}"))?;
+    let log = files::open(&path, libc::O_WRONLY | libc::O_NONBLOCK)?;
+    let is_own = descriptors::identity(log.as_raw_fd()) == descriptors::identity(OWN);
+    if is_own { Err(io::Error::from_raw_os_error(libc::ESRCH)) } else { Ok(0) }
 }
 
 /// To signal one's own group takes no number, and so no sight of those in it: it may be the one that the process was born

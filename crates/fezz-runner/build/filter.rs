@@ -135,6 +135,10 @@ fn test(argument: &Argument, rest: usize) -> Steps {
         Test::Bits { mask, value } => {
             vec![load(low), step(BPF_ALU | BPF_AND | BPF_K, mask), equal(value, 0)]
         }
+        Test::BitsOtherThan { mask, value } => {
+            let over = u8::try_from(rest).expect("an alternative is short");
+            vec![load(low), step(BPF_ALU | BPF_AND | BPF_K, mask), jump(BPF_JEQ, value, over, 0)]
+        }
         Test::IsPositive => {
             const SIGN: u32 = 1 << 31;
             let refused = |behind: usize| u8::try_from(rest + behind).expect("an alternative is short");

@@ -9,6 +9,7 @@
 //! there as long as no other call fails. Anything else lets the signal take its course, and debuggers and exit statuses
 //! see what they always see. A module that installs handlers of its own loses only this distinction.
 
+use crate::jail::policy;
 use crate::limits::LimitError;
 use crate::{allocations, channel, syscalls};
 use fezz_wire::ExitCode;
@@ -24,7 +25,7 @@ pub fn watch_for_memory() -> Result<(), LimitError> {
 }
 
 /// Has a module that calls `exit(3)` by a code that says "the function never ran" end by status 1: those are the
-/// runner's own, and a shell's for what it can't execute. Else that would be said, and believed, of one that did run.
+/// runner's own, and those of [`policy::OF_WRAPPERS`]. Else that would be said, and believed, of one that did run.
 ///
 /// # Errors
 ///
@@ -34,9 +35,12 @@ pub fn keep_exit_codes_apart() -> Result<(), LimitError> {
 }
 
 extern "C" fn exit_by_another_code(status: libc::c_int, _: *mut libc::c_void) {
-    if ExitCode::from_status(status).is_some() || [126, 127].contains(&status) {
+    // What the parent gets of it (exit(3)).
+    let status = status & 0xff;
+    let is_of_wrappers = u32::try_from(status).is_ok_and(|status| policy::OF_WRAPPERS.contains(&status));
+    if ExitCode::from_status(status).is_some() || is_of_wrappers {
         channel::log(
-            b"fezz-runner: the module called exit by a reserved number (64 to 78, 126, 127): it becomes 1\n",
+            b"fezz-runner: the module called exit by a reserved number (64 to 78, 126, 127, 255): it becomes 1\n",
         );
         syscalls::exit_now(1);
     }
@@ -63,9 +67,9 @@ fn is_out_of_memory(address: Option<usize>) -> bool {
     address.map_or_else(allocations::is_behind_abort, allocations::is_behind_use_of)
 }
 
-/// The first process of a PID namespace, as each of a zygote's children is, ignores what has no handler: abort(3) would
-/// end as a segfault, and the limit of processor time by a SIGKILL that says nothing. So it exits, by what a shell says
-/// of a signal; [`signal_behind`] is the way back.
+/// The first process of a PID namespace, as each of a zygote's children is, and a runner under nsjail, ignores what has no
+/// handler: abort(3) would end as a segfault, and the limit of processor time by a SIGKILL that says nothing. So it exits,
+/// by what a shell says of a signal; [`signal_behind`] is the way back.
 extern "C" fn exit_as_by(signal: libc::c_int) {
     syscalls::exit_now(u8::try_from(AS_BY_SIGNAL + signal).unwrap_or(1));
 }
@@ -78,7 +82,8 @@ pub fn signal_behind(status: libc::c_int) -> Option<libc::c_int> {
     [libc::SIGABRT, libc::SIGXCPU].into_iter().find(|signal| AS_BY_SIGNAL + signal == status)
 }
 
-/// Has the children of this process exit at the end of their processor time.
+/// Has this process, or the children that it forks, exit at the end of their processor time: the first of its PID namespace
+/// ignores the signal otherwise.
 ///
 /// # Errors
 ///

@@ -11,6 +11,7 @@ use crate::zygote::{Control, Threads, Zygote, ZygoteError};
 use crate::{crash, syscalls};
 use fezz_wire::{ExitCode, FezzWireRequest, WireError, abi};
 use rustix::fd::{AsFd, BorrowedFd};
+use rustix::process::getpid;
 use rustix::stdio::stdin;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -130,6 +131,9 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
     let entered = jail::enter(&options.jail, &options.module, line)?;
     crash::watch_for_memory()?;
     crash::keep_exit_codes_apart()?;
+    if getpid().is_init() || matches!(options.task, Task::Zygote { .. }) {
+        crash::watch_for_processor_time()?;
+    }
     let process = Process { options, env, entered };
     match options.task {
         Task::Serve => process.serve(&response),
@@ -190,7 +194,6 @@ impl Process<'_> {
     fn be_zygote(mut self, children: u64) -> Result<(), Failure> {
         let control = Control::new(channel::take_stdin()?);
         let tie = self.tie_to_host(control.as_fd())?;
-        crash::watch_for_processor_time()?;
         let threads = Threads::prepare().map_err(ZygoteError::from)?;
         let limits = limits::apply_to_zygote(&self.options.limits, self.entered.others, children)?;
         let forks = Forks::prepare(&self.options.jail).map_err(JailError::from)?;

@@ -41,12 +41,29 @@ pub enum Test {
         /// How they must be.
         value: u32,
     },
+    /// Of the bits in `mask`, others than just those in `value`.
+    BitsOtherThan {
+        /// Which bits count.
+        mask: u32,
+        /// How they mustn't be.
+        value: u32,
+    },
     /// A number above 0, of a signed one.
     IsPositive,
     /// A null pointer.
     IsNull,
     /// The process's own id, put in when the filter is installed.
     IsThisProcess,
+}
+
+/// By these the programs around the runner say that it never ran: a shell, which can't execute it (126, 127), and nsjail,
+/// which can't make its jail (255). The host believes them, so that no module may end by one, not even by `_exit(2)`; the
+/// runner itself has no use for them.
+pub const OF_WRAPPERS: [u32; 3] = [126, 127, 255];
+
+/// An exit status, of which the parent gets eight bits, that isn't one of [`OF_WRAPPERS`].
+const fn other_status(at: usize) -> Test {
+    Test::BitsOtherThan { mask: 0xff, value: OF_WRAPPERS[at] }
 }
 
 /// Stands in the compiled filter where the process's own id goes: no process id is that high (proc(5), pid_max).
@@ -160,8 +177,8 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_prctl [0: Test::Is(libc::PR_SET_NAME as u32)] => "thread names",
     SYS_prctl [0: Test::Is(libc::PR_GET_NAME as u32)] => "thread names",
     SYS_prctl [0: Test::Is(libc::PR_SET_VMA as u32)] => "glibc names its mappings",
-    SYS_exit => "a thread's end",
-    SYS_exit_group => "the process's end",
+    SYS_exit [0: other_status(0), 0: other_status(1), 0: other_status(2)] => "a thread's end, which may be the process's",
+    SYS_exit_group [0: other_status(0), 0: other_status(1), 0: other_status(2)] => "the process's end",
 
     // Signals, of the process to itself.
     SYS_rt_sigaction => "handlers of crashes, runtimes",

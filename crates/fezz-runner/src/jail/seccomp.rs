@@ -111,7 +111,7 @@ mod tests {
             arguments[usize::from(argument.index)] = match argument.test {
                 Test::Is(value) | Test::Bits { value, .. } => value.into(),
                 Test::IsPositive => 7,
-                Test::IsNull => 0,
+                Test::IsNull | Test::BitsOtherThan { .. } => 0,
                 Test::IsThisProcess => policy::THIS_PROCESS.into(),
             };
         }
@@ -165,6 +165,18 @@ mod tests {
         let read = libc::SYS_read as u32;
         assert_eq!(run(&compiled::PLAIN, I386, read, [0; 6]), SECCOMP_RET_KILL_PROCESS);
         assert_eq!(run(&compiled::PLAIN, ARCHITECTURE, read | X32_BIT, [0; 6]), REFUSED);
+    }
+
+    #[test]
+    fn nothing_ends_by_a_status_that_a_wrapper_uses_for_itself() {
+        for status in 0..1024 {
+            let expected =
+                if [126, 127, 255].contains(&(status & 0xff)) { REFUSED } else { SECCOMP_RET_ALLOW };
+            for call in [libc::SYS_exit, libc::SYS_exit_group] {
+                let answer = run(&compiled::PLAIN, ARCHITECTURE, call as u32, [status, 0, 0, 0, 0, 0]);
+                assert_eq!(answer, expected, "{status}");
+            }
+        }
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub enum FolderError {
         /// As it is.
         name: String,
     },
+    /// The folder itself.
+    #[error("the folder is {0}")]
+    NotTrusted(OwnedFileError),
     /// The manifest's file.
     #[error("the manifest should be {0}")]
     ManifestFile(OwnedFileError),
@@ -75,6 +78,7 @@ pub(super) fn read(
     if !name.contains('@') {
         return Err(FolderError::Name { name: name.to_owned() });
     }
+    owned_file::check_folder(folder).map_err(FolderError::NotTrusted)?;
     let json = owned_file::read(&folder.join(MANIFEST_FILE), MANIFEST_BYTES_MAX);
     let (json, _) = json.map_err(FolderError::ManifestFile)?;
     let manifest = Manifest::parse(&json, name)?;

@@ -59,12 +59,20 @@ pub enum RefusalCause {
     Conflict(#[from] Conflict),
 }
 
-/// Why there is no catalogue at all.
+/// Why there is no catalogue at all. At the start the host ends by it; later what is served is served on.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to read the folder `{}`: create it, or set --root to the folder that holds it", path.display())]
-pub struct CatalogueError {
-    path: PathBuf,
-    source: std::io::Error,
+pub enum CatalogueError {
+    /// The folder can't be read.
+    #[error("failed to read the folder `{}`: create it, or set --root to the folder that holds it", path.display())]
+    Unreadable {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Others could remove functions, or put older ones in their place.
+    #[error("the functions lie in {0}")]
+    NotTrusted(owned_file::OwnedFileError),
 }
 
 impl Catalogue {
@@ -73,11 +81,14 @@ impl Catalogue {
     ///
     /// # Errors
     ///
-    /// Only that the folder can't be read: whatever is wrong in it is a [`Refusal`], and hinders no other function.
+    /// Only that the folder can't be read, or that others can write to it: whatever is wrong in it is a [`Refusal`], and hinders no other function.
     pub fn load(root: &Path, store: &Arc<ModuleStore>, previous: &Self) -> Result<Self, CatalogueError> {
         let path = root.join("functions");
+        let folders =
+            folders(&path).map_err(|source| CatalogueError::Unreadable { path: path.clone(), source })?;
+        owned_file::check_folder(&path).map_err(CatalogueError::NotTrusted)?;
         let mut catalogue = Self::default();
-        for folder in folders(&path).map_err(|source| CatalogueError { path: path.clone(), source })? {
+        for folder in folders {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let before = previous.functions.get(&name);
             match folder::read(&folder, &name, store, before) {

@@ -1,4 +1,4 @@
-//! Reads files that nobody but the host's user and root can have written.
+//! Reads files that nobody but the host's user and root can have written, and asks that of folders.
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -7,7 +7,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Why a file isn't read. Begins with the file's name, ends with the mend.
+/// Why a file isn't read, or a folder isn't trusted. Begins with its name, ends with the mend.
 #[derive(Debug, thiserror::Error)]
 pub enum OwnedFileError {
     /// There is no such file.
@@ -83,13 +83,7 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<(Vec<u8>, Metadata), O
     if !metadata.is_file() {
         return Err(OwnedFileError::NotRegular { path });
     }
-    let (owner, host) = (metadata.uid(), rustix::process::geteuid().as_raw());
-    if owner != host && owner != 0 {
-        return Err(OwnedFileError::OtherOwner { path, owner, host });
-    }
-    if metadata.mode() & 0o002 != 0 {
-        return Err(OwnedFileError::WritableByAll { path });
-    }
+    check(&path, &metadata)?;
     if metadata.len() > bytes_max {
         return Err(OwnedFileError::TooLarge { path, bytes: metadata.len(), bytes_max });
     }
@@ -98,4 +92,25 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<(Vec<u8>, Metadata), O
         Ok(_) => Ok((bytes, metadata)),
         Err(source) => Err(OwnedFileError::Unreadable { path, source }),
     }
+}
+
+/// Asks whether only this user and root can remove, rename and replace what lies in a folder. A link to it is
+/// followed. Sticky doesn't help: everybody could still add files. A group may write, since a umask of 002 gives that right
+/// to each user's own group.
+pub(super) fn check_folder(path: &Path) -> Result<(), OwnedFileError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => check(path, &metadata),
+        Err(source) => Err(OwnedFileError::Unreadable { path: path.to_owned(), source }),
+    }
+}
+
+fn check(path: &Path, metadata: &Metadata) -> Result<(), OwnedFileError> {
+    let (owner, host) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner != host && owner != 0 {
+        return Err(OwnedFileError::OtherOwner { path: path.to_owned(), owner, host });
+    }
+    if metadata.mode() & 0o002 != 0 {
+        return Err(OwnedFileError::WritableByAll { path: path.to_owned() });
+    }
+    Ok(())
 }

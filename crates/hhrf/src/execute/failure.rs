@@ -17,7 +17,8 @@ pub enum Failure {
     RunnerGaveUp(ExitCode),
     /// The process couldn't be confined, so that the module wasn't loaded.
     #[error(
-        "the jail can't be put in force: the runner's words stand in the function's log; try `hhrf check-jail`"
+        "the jail can't be put in force: the runner's or the wrapper's words stand in the function's log; \
+         try `hhrf check-jail`"
     )]
     NotConfined,
     /// A wrapper couldn't run the runner: it exits as a shell does then.
@@ -134,6 +135,11 @@ impl Failure {
         if let Some(code @ (126 | 127)) = status.code() {
             return Self::RunnerNotExecuted { code };
         }
+        // By it nsjail says that it couldn't make its jail. None of the three can be said by a module: the runner's filter
+        // refuses them (`policy.rs`), in every mode but `off`.
+        if status.code() == Some(255) {
+            return Self::NotConfined;
+        }
         let Some(code) = status.code().and_then(ExitCode::from_status) else { return Self::Crashed(status) };
         match code {
             ExitCode::Usage | ExitCode::BadRequest | ExitCode::Io | ExitCode::EnvironmentIncomplete => {
@@ -182,7 +188,10 @@ fn signal_name(signal: i32) -> String {
         Some(Signal::ABORT) => "SIGABRT, an abort",
         Some(Signal::BUS) => "SIGBUS, a mapped file that was cut short",
         Some(Signal::FPE) => "SIGFPE, an arithmetic error",
-        Some(Signal::KILL) => "SIGKILL, by somebody else than the host",
+        Some(Signal::KILL) => {
+            "SIGKILL, by somebody else than the host: the machine's or a cgroup's memory ran out, or limits.cpu_ms was \
+             used up and its SIGXCPU ignored"
+        }
         Some(Signal::SEGV) => "SIGSEGV, an access to memory that isn't there, or a stack overflow",
         Some(Signal::PIPE) => "SIGPIPE",
         Some(Signal::TERM) => "SIGTERM",

@@ -1,5 +1,6 @@
 //! The process of one request: started, watched, and with all that it started killed and reaped.
 
+use super::stderr_log;
 use super::watch::watch;
 use crate::children::Children;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -52,7 +53,7 @@ impl Streams {
     pub fn of(command: &mut Command) -> io::Result<Self> {
         let (child_stdin, stdin) = io::pipe()?;
         let (stdout, child_stdout) = io::pipe()?;
-        let (stderr, child_stderr) = io::pipe()?;
+        let (stderr, child_stderr) = stderr_log::pipe()?;
         command.stdin(child_stdin).stdout(child_stdout).stderr(child_stderr);
         Ok(Self { stdin, stdout, stderr })
     }

@@ -6,7 +6,7 @@ use crate::catalogue::Function;
 use crate::execute::command::Purpose;
 use crate::execute::process::Process;
 use crate::execute::start::Starter;
-use crate::execute::stderr_log::StderrLog;
+use crate::execute::stderr_log::{self, StderrLog};
 use fezz_wire::control::{Report, Separation};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::io;
@@ -106,7 +106,7 @@ impl Keeper {
     fn spawn(starter: &Starter, function: &Arc<Function>, children: u64) -> io::Result<Self> {
         let (control, its_stdin) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        let (stderr, its_stderr) = io::pipe()?;
+        let (stderr, its_stderr) = stderr_log::pipe()?;
         let (mut command, cgroup) = starter.command(function, Purpose::Zygote { children })?;
         command.stdin(its_stdin).stdout(Stdio::null()).stderr(its_stderr);
         let zygote = Zygote::new(control, cgroup)?;

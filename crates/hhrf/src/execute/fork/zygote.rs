@@ -4,6 +4,7 @@ use super::child::{Child, Handle, Held, Leave};
 use super::fates::{ChildEnd, Fates, Incredible, Wait};
 use super::wear::{Condition, Wear};
 use crate::cgroups::Cgroup;
+use crate::execute::stderr_log;
 use crate::execute::watch::watch;
 use fezz_wire::control::{Order, RECORD_BYTES, RECORDS_MAX, Report};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -108,7 +109,7 @@ impl Zygote {
     pub(super) fn order(self: &Arc<Self>) -> io::Result<Child> {
         let (socket, its_socket) =
             socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        let (stderr, its_stderr) = io::pipe()?;
+        let (stderr, its_stderr) = stderr_log::pipe()?;
         let mut state = self.lock();
         if state.unsent.len() >= UNSENT_MAX {
             return Err(io::Error::new(io::ErrorKind::WouldBlock, "the zygote takes no orders"));

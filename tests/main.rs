@@ -9,6 +9,7 @@ mod cancellation;
 mod catalogue;
 mod check_jail;
 mod confinement;
+mod container;
 mod endurance;
 mod environment;
 mod fork;

@@ -7,7 +7,6 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, RwLockReadGuard};
 
@@ -55,12 +54,9 @@ impl Host {
         let modules = site.root().join("modules-of-nobody");
         std::fs::create_dir(&modules).unwrap();
         std::os::unix::fs::chown(&modules, Some(NOBODY), Some(NOBODY)).unwrap();
-        let mut command = Self::command_of(&site.root().join("hhrf"), &site);
+        let mut command = command_of(Command::new(site.root().join("hhrf")), &site);
         command.args(flags).arg("--modules").arg(modules).uid(NOBODY).gid(NOBODY);
-        let machine = together();
-        let mut host = Self::spawn(site, command);
-        host._machine = Some(machine);
-        host
+        Self::spawn_together(site, command)
     }
 
     /// A host whose runners are in bubblewrap, which leaves them no capability; nothing where it isn't installed.
@@ -84,6 +80,14 @@ impl Host {
         Self::spawn(site, command)
     }
 
+    /// The host that `command` starts, beside other tests.
+    pub(super) fn spawn_together(site: Site, command: Command) -> Self {
+        let machine = together();
+        let mut host = Self::spawn(site, command);
+        host._machine = Some(machine);
+        host
+    }
+
     fn spawn(site: Site, mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let log = follow(child.stderr.take().unwrap());
@@ -98,23 +102,7 @@ impl Host {
 
     /// How the host is started.
     pub(crate) fn command(site: &Site) -> Command {
-        Self::command_of(&binary("hhrf"), site)
-    }
-
-    fn command_of(program: &Path, site: &Site) -> Command {
-        let mut command = Command::new(program);
-        command
-            .env_clear()
-            .env("HHRF_DRAIN_WAIT_MS", "0")
-            // What waits ahead of requests would be counted where a test says that nothing is left of them.
-            .env("HHRF_SPARE", "0")
-            .env("A_SECRET_OF_THE_HOST", "never to be seen")
-            .args(["--listen", "127.0.0.1:0", "--log-format", "json", "--root"])
-            .arg(site.root())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        command
+        command_of(Command::new(binary("hhrf")), site)
     }
 
     pub(crate) fn pid(&self) -> Pid {
@@ -160,6 +148,22 @@ impl Host {
         let child = &mut self.child;
         wait_for("the host's end", || child.try_wait().unwrap())
     }
+}
+
+/// The arguments and the environment of a host that `command` starts.
+pub(super) fn command_of(mut command: Command, site: &Site) -> Command {
+    command
+        .env_clear()
+        .env("HHRF_DRAIN_WAIT_MS", "0")
+        // What waits ahead of requests would be counted where a test says that nothing is left of them.
+        .env("HHRF_SPARE", "0")
+        .env("A_SECRET_OF_THE_HOST", "never to be seen")
+        .args(["--listen", "127.0.0.1:0", "--log-format", "json", "--root"])
+        .arg(site.root())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
 }
 
 impl Drop for Host {

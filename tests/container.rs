@@ -1,0 +1,64 @@
+//! A plain container: Docker's default capabilities and filter, no namespaces to be had. `--jail inner` without a
+//! wrapper is what works there.
+
+use crate::harness::{AUTHOR, Host, Site, User, folder_of, in_container};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Functions of both executors.
+fn site(more: &Value) -> Site {
+    fill(Site::new(), more)
+}
+
+fn fill(site: Site, more: &Value) -> Site {
+    for execution in ["spawn", "fork"] {
+        let mut manifest = json!({"env": {"LOG": "info"}, "execution": execution});
+        manifest.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        site.install(&format!("{execution}@v1"), AUTHOR, manifest);
+    }
+    site
+}
+
+/// What a container's program wrote before it ended: its exit status, stdout and stderr.
+fn output(site: &Site, user: User, arguments: &[&str]) -> Option<(Option<i32>, String, String)> {
+    let mut command = in_container(site, user, "hhrf", &[])?;
+    let temporary = folder_of(site, user, "tmp");
+    let output = command.args(arguments).env_clear().env("TMPDIR", temporary).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Some((output.status.code(), text(&output.stdout), text(&output.stderr)))
+}
+
+#[test]
+fn in_a_plain_container_both_executors_answer() {
+    for user in User::BOTH {
+        let Some(host) = Host::in_container(site(&json!({})), user, &[], &["--jail", "inner"]) else { return };
+        for function in ["spawn", "fork"] {
+            let answers = host.inside(|host| {
+                let env = host.get(&format!("/rpc/{function}/env")).text();
+                let outcome = |probe| host.get(&format!("/rpc/{function}/{probe}")).outcome().0;
+                (env, outcome("read?at=/etc/passwd"), outcome("processes"), outcome("run?at=/usr/bin/env"))
+            });
+            assert_eq!(answers, ("LOG=info".to_owned(), 500, 500, 500), "{function}, {user:?}");
+        }
+    }
+}
+
+#[test]
+fn a_scratch_that_the_host_shares_is_refused() {
+    let scratch = json!({"limits": {"scratch_bytes": 1 << 20}});
+    // The folder for temporary files is the scratch itself.
+    let site = Site::below(Path::new("/var/tmp"));
+    site.install("writes@v1", AUTHOR, scratch.clone()).install("reads@v1", AUTHOR, scratch);
+    let flags = ["--jail", "inner"];
+    let Some(host) = Host::in_container(site, User::Root, &["--tmpfs", "/tmp"], &flags) else { return };
+    let outcomes = host.inside(|host| {
+        ["writes/write", "reads/read"].map(|call| {
+            let answer = host.get(&format!("/rpc/{call}?at=/tmp/file"));
+            (answer.status, answer.outcome().1.to_owned())
+        })
+    });
+    assert_eq!(outcomes, [(); 2].map(|()| (503, "jail_failed".to_owned())));
+    host.logged("the fix", |line| {
+        line["line"].as_str().is_some_and(|text| text.contains("mount a new tmpfs for each request"))
+    });
+}

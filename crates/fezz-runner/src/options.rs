@@ -26,6 +26,8 @@ options:
                         off: don't, as for a debugger; only for modules that you trust
   --connect PORT        let the module connect to this TCP port, and look up names; may be repeated (default: no network)
   --scratch-bytes N     let it write to /tmp, in memory, up to N bytes (default: nowhere)
+  --scratch-since NS    with --jail inner: the wrapper must have made that /tmp at this time or later, in nanoseconds since
+                        1970, or it is taken for one that requests share
   --cgroup FOLDER       go into this cgroup (version 2) first
   --uid N               who to be, where this process is root (default: 65534, nobody)
   --descriptors N       the most open descriptors (default: 1024)
@@ -116,8 +118,14 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     let mut arguments = arguments;
     let mut module = None;
     let (mut function, mut version, mut env) = (None, None, Vec::new());
-    let mut jail =
-        Jail { mode: Mode::Strict, uid: None, join: Vec::new(), connect: Vec::new(), scratch_bytes: 0 };
+    let mut jail = Jail {
+        mode: Mode::Strict,
+        uid: None,
+        join: Vec::new(),
+        connect: Vec::new(),
+        scratch_bytes: 0,
+        scratch_since_ns: None,
+    };
     let (mut cgroup, mut limits, mut timeout_ms, mut task) = (None, Limits::default(), None, Task::Serve);
     while let Some(argument) = arguments.next() {
         let mut value = || text_after(&argument, arguments.next());
@@ -136,6 +144,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             Some("--join") => jail.join.push(number("--join", &value()?)?),
             Some("--connect") => jail.connect.push(number("--connect", &value()?)?),
             Some("--scratch-bytes") => jail.scratch_bytes = number("--scratch-bytes", &value()?)?,
+            Some("--scratch-since") => jail.scratch_since_ns = Some(number("--scratch-since", &value()?)?),
             Some("--uid") => jail.uid = Some(unprivileged(number("--uid", &value()?)?)?),
             Some("--descriptors") => limits.descriptors = Some(number("--descriptors", &value()?)?),
             Some("--threads") => limits.threads = Some(number("--threads", &value()?)?),
@@ -225,6 +234,7 @@ mod tests {
                 join: vec![5],
                 connect: vec![53, 443],
                 scratch_bytes: 9,
+                scratch_since_ns: Some(1),
             },
             limits: Limits { memory_bytes: Some(1024), cpu_ms: None, descriptors: Some(6), threads: Some(3) },
             task: Task::Zygote { children: 8 },
@@ -233,7 +243,7 @@ mod tests {
         };
         check(
             "--function f --env A /m/libm.so --function-version v1 --memory-bytes 1024 --env B=c=d --jail inner \
-             --zygote 8 --uid 7 --join 5 --connect 53 --connect 443 --scratch-bytes 9 --threads 3 --descriptors 6",
+             --zygote 8 --uid 7 --join 5 --connect 53 --connect 443 --scratch-bytes 9 --scratch-since 1 --threads 3 --descriptors 6",
             Ok(Command::Run(Box::new(options))),
         );
         check("--nonsense m.so", Err("unknown option `--nonsense`"));

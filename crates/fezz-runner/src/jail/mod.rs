@@ -1,8 +1,8 @@
 //! The jail: what this process gives up before it loads a module, which is assumed to be hostile.
 //!
 //! In the order in which things are given up: [`identity`] (who it is), [`namespaces`] (what it shares), [`root`]
-//! (which files there are; [`view`] lists them), [`processes`] (which others), [`capabilities`],
-//! [`landlock`](mod@landlock) (which files may be opened for what), [`seccomp`] (which system calls may be made;
+//! (which files there are; [`view`] lists them), [`processes`] (which others), [`capabilities`], [`scratch`] (whether a
+//! wrapper's is the request's own), [`landlock`](mod@landlock) (which files may be opened for what), [`seccomp`] (which system calls may be made;
 //! [`policy`] lists them); then [`self_test`] tries whether it holds. [`separation`] keeps the children of a zygote apart.
 //! The limits of memory and the like are in [`crate::limits`].
 //!
@@ -16,6 +16,8 @@ pub mod view;
 pub mod processes;
 
 pub mod capabilities;
+pub mod scratch;
+
 pub mod landlock;
 pub mod policy;
 pub mod seccomp;
@@ -60,6 +62,8 @@ pub struct Jail {
     pub connect: Vec<u16>,
     /// The size of the folder that it may write to; 0 stands for none.
     pub scratch_bytes: u64,
+    /// When the host began to start this process, in nanoseconds since 1970: a wrapper's scratch must be newer.
+    pub scratch_since_ns: Option<u64>,
 }
 
 impl Jail {
@@ -101,15 +105,9 @@ pub enum JailError {
     /// The filter of system calls.
     #[error("failed to filter system calls: use a kernel with CONFIG_SECCOMP_FILTER")]
     Seccomp(#[source] Errno),
-    /// The wrapper gives no scratch, or a larger one.
-    #[error(
-        "the scratch isn't there: let the wrapper mount a tmpfs of at most {bytes} bytes on {}, as --scratch-bytes says",
-        view::SCRATCH
-    )]
-    NoScratch {
-        /// How large it may be.
-        bytes: u64,
-    },
+    /// The wrapper's scratch.
+    #[error(transparent)]
+    Scratch(#[from] scratch::ScratchError),
     /// The children of a zygote.
     #[error(transparent)]
     Separation(#[from] separation::SeparationError),
@@ -204,7 +202,7 @@ pub fn confine(jail: &Jail, module: &Path, forks: Option<&Forks>) -> Result<(), 
     // Nobody may trace it, whoever has the same uid; behind the change of ids, which sets it anew.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("being traced"))?;
     if jail.mode == Mode::Inner && jail.scratch_bytes > 0 {
-        check_scratch(jail.scratch_bytes)?;
+        scratch::check(jail.scratch_bytes, jail.scratch_since_ns)?;
     }
     landlock::restrict(module, jail.scratch_bytes > 0, &jail.connect)?;
     // The last, for the steps above are what it forbids.
@@ -213,18 +211,4 @@ pub fn confine(jail: &Jail, module: &Path, forks: Option<&Forks>) -> Result<(), 
     seccomp::install(filter).map_err(JailError::Seccomp)?;
     self_test::run(has_network, kept)?;
     Ok(())
-}
-
-/// Checks that a wrapper gave the scratch, and no more of it than the manifest says.
-fn check_scratch(bytes: u64) -> Result<(), JailError> {
-    let found = rustix::fs::statfs(view::SCRATCH).map_err(|_| JailError::NoScratch { bytes })?;
-    let size = found.f_blocks.saturating_mul(found.f_bsize.cast_unsigned());
-    // A tmpfs has whole pages (tmpfs(5)).
-    let page = u64::try_from(rustix::param::page_size()).unwrap_or(u64::MAX);
-    let is_tmpfs = found.f_type == libc::TMPFS_MAGIC;
-    if is_tmpfs && size <= bytes.next_multiple_of(page) {
-        Ok(())
-    } else {
-        Err(JailError::NoScratch { bytes })
-    }
 }

@@ -14,6 +14,7 @@ use crate::catalogue::{Function, Limits};
 use crate::cgroups::{Cgroup, CgroupError, Cgroups};
 use crate::settings::Settings;
 use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::time::{ClockId, clock_gettime};
 use std::io;
 use std::path::Path;
 use std::process::Command;
@@ -111,6 +112,7 @@ impl Jail {
         command.args(["--threads", &limits.threads.to_string()]);
         if limits.scratch_bytes > 0 {
             command.args(["--scratch-bytes", &limits.scratch_bytes.to_string()]);
+            command.args(["--scratch-since", &clock_of_files_ns().to_string()]);
         }
         if let Some(uid) = uid {
             command.args(["--uid", &uid.to_string()]);
@@ -124,4 +126,13 @@ impl Jail {
             }
         }
     }
+}
+
+/// Now, by the clock that the kernel stamps files with, which is some milliseconds behind the exact one
+/// (clock_gettime(2), `CLOCK_REALTIME_COARSE`): what is made from now on never seems older.
+fn clock_of_files_ns() -> u64 {
+    const NANOSECONDS: u64 = 1_000_000_000;
+    let now = clock_gettime(ClockId::RealtimeCoarse);
+    let [seconds, nanoseconds] = [now.tv_sec, now.tv_nsec].map(|part| u64::try_from(part).unwrap_or_default());
+    seconds.saturating_mul(NANOSECONDS).saturating_add(nanoseconds)
 }

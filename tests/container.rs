@@ -31,7 +31,9 @@ fn output(site: &Site, user: User, arguments: &[&str]) -> Option<(Option<i32>, S
 #[test]
 fn in_a_plain_container_both_executors_answer() {
     for user in User::BOTH {
-        let Some(host) = Host::in_container(site(&json!({})), user, &[], &["--jail", "inner"]) else { return };
+        let Some(host) = Host::in_container(site(&json!({})), user, &[], &["--jail", "inner"]) else {
+            return;
+        };
         for function in ["spawn", "fork"] {
             let answers = host.inside(|host| {
                 let env = host.get(&format!("/rpc/{function}/env")).text();
@@ -61,4 +63,52 @@ fn a_scratch_that_the_host_shares_is_refused() {
     host.logged("the fix", |line| {
         line["line"].as_str().is_some_and(|text| text.contains("mount a new tmpfs for each request"))
     });
+}
+
+#[test]
+fn the_start_in_a_plain_container_says_what_is_missing() {
+    let Some(host) = Host::in_container(site(&json!({})), User::Root, &[], &["--jail", "inner"]) else {
+        return;
+    };
+    let warned = host.logged("the warning", |line| {
+        line["level"] == "WARN"
+            && line["message"].as_str().is_some_and(|text| text.starts_with("no wrapper makes"))
+    });
+    let text = warned["message"].as_str().unwrap();
+    for missing in ["can see that those exist", "limits.scratch_bytes", "limits.threads", "jail/README.md"] {
+        assert!(text.contains(missing), "{text}");
+    }
+}
+
+#[test]
+fn strict_in_a_plain_container_is_told_to_use_inner() {
+    for user in User::BOTH {
+        let Some((status, _, said)) = output(&site(&json!({})), user, &[]) else { return };
+        assert_eq!(status, Some(1), "{said}");
+        assert!(said.contains("In a plain container start hhrf with --jail inner"), "{said}");
+        assert!(said.contains("jail/README.md") && !said.contains("wrapper"), "{said}");
+    }
+}
+
+/// Nothing that the host sees, or the module says, gets through: by root's uids, and by the host's own.
+#[test]
+fn in_a_plain_container_every_attempt_is_held() {
+    for user in User::BOTH {
+        let site = Site::new();
+        let flags = ["check-jail", "--jail", "inner", "--format", "json"];
+        let Some((_, report, said)) = output(&site, user, &flags) else { return };
+        let report: Value = serde_json::from_str(&report).unwrap_or_else(|error| panic!("{error}: {said}"));
+        let rows = report["attempts"].as_array().unwrap().iter();
+        // It reads nothing but its own log (jail/README.md).
+        let known = |row: &Value| user == User::Ordinary && row["id"] == "read-own-stderr";
+        let bad: Vec<_> = rows
+            .filter(|row| row["verdict"] == "unclear" || row["verdict"] == "worked" && !known(row))
+            .collect();
+        assert!(bad.is_empty(), "{user:?}: {bad:#?}");
+        let [spawn, fork] = &report["executors"].as_array().unwrap()[..] else { panic!("{report:#}") };
+        assert_eq!(fork["separation"], "Landlock scopes");
+        for executor in [spawn, fork] {
+            assert!(executor["counts"]["held"].as_u64().unwrap() > 330, "{executor}");
+        }
+    }
 }

@@ -25,4 +25,5 @@ mod routing;
 mod runner;
 mod soak;
 mod takeover;
+mod trial;
 mod wrapper;

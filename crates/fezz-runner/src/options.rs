@@ -41,7 +41,8 @@ options:
   --ahead               load the module before the request is read, for a request that is yet to come
   --zygote N            instead of serving: load the module and, as the host says over stdin (a SOCK_SEQPACKET socket), fork
                         processes that serve a request each, up to N at a time
-  --try                 instead of serving: confine this process, see whether it holds, exit
+  --try                 instead of serving: confine this process, as a zygote with --zygote, see whether it holds, say on
+                        stdout that it does and what stdin has, exit; MODULE may be any file
   --hold-network        instead of serving: make an empty network, say so on stdout, keep it until stdin ends
 
 exit status: 0 and a response, or
@@ -77,8 +78,6 @@ pub enum Task {
         /// The most of them at a time.
         children: u64,
     },
-    /// Nothing: it was to be seen whether it can be confined.
-    Try,
 }
 
 /// How to serve one request.
@@ -100,6 +99,8 @@ pub struct Options {
     pub limits: Limits,
     /// What to do once it is confined.
     pub task: Task,
+    /// Whether it stops there, and answers that it is confined.
+    pub is_trial: bool,
     /// The most time at all, in milliseconds.
     pub timeout_ms: Option<u64>,
 }
@@ -126,7 +127,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         scratch_bytes: 0,
         scratch_since_ns: None,
     };
-    let (mut cgroup, mut limits, mut timeout_ms, mut task) = (None, Limits::default(), None, Task::Serve);
+    let (mut cgroup, mut limits, mut timeout_ms) = (None, Limits::default(), None);
+    let (mut task, mut is_trial) = (Task::Serve, false);
     while let Some(argument) = arguments.next() {
         let mut value = || text_after(&argument, arguments.next());
         match argument.to_str() {
@@ -138,7 +140,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             Some("--jail") => jail.mode = mode(&value()?)?,
             Some("--hold-network") => return Ok(Command::HoldNetwork),
             Some("--cgroup") => cgroup = Some(PathBuf::from(value()?)),
-            Some("--try") => task = Task::Try,
+            Some("--try") => is_trial = true,
             Some("--ahead") => task = Task::ServeAhead,
             Some("--zygote") => task = Task::Zygote { children: number("--zygote", &value()?)? },
             Some("--join") => jail.join.push(number("--join", &value()?)?),
@@ -169,6 +171,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         jail,
         limits,
         task,
+        is_trial,
         timeout_ms,
     })))
 }
@@ -238,12 +241,14 @@ mod tests {
             },
             limits: Limits { memory_bytes: Some(1024), cpu_ms: None, descriptors: Some(6), threads: Some(3) },
             task: Task::Zygote { children: 8 },
+            is_trial: true,
             cgroup: None,
             timeout_ms: None,
         };
         check(
             "--function f --env A /m/libm.so --function-version v1 --memory-bytes 1024 --env B=c=d --jail inner \
-             --zygote 8 --uid 7 --join 5 --connect 53 --connect 443 --scratch-bytes 9 --scratch-since 1 --threads 3 --descriptors 6",
+             --zygote 8 --uid 7 --join 5 --connect 53 --connect 443 --scratch-bytes 9 --scratch-since 1 --threads 3 --descriptors 6 \
+             --try",
             Ok(Command::Run(Box::new(options))),
         );
         check("--nonsense m.so", Err("unknown option `--nonsense`"));

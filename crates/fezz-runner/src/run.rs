@@ -3,12 +3,12 @@
 use crate::channel::{self, ChannelError, ResponseChannel};
 use crate::environment::{self, EnvironmentError};
 use crate::jail::{self, Entered, JailError, namespaces, root::RootError, separation::Forks};
-use crate::limits::{self, LimitError};
+use crate::limits::{self, ChildLimits, LimitError};
 use crate::module::{Module, ModuleError};
 use crate::options::{Options, Task};
 use crate::zygote::{Control, Zygote, ZygoteError};
 use crate::{crash, syscalls};
-use fezz_wire::{ExitCode, FezzWireRequest, WireError, abi};
+use fezz_wire::{ExitCode, FezzWireRequest, NETWORK_MADE, TrialAnswer, WireError, abi};
 use rustix::stdio::stdin;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -116,6 +116,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     crash::watch_for_memory()?;
     crash::keep_exit_codes_apart()?;
     let process = Process { options, env, entered };
+    if options.is_trial {
+        return process.answer_trial(&response);
+    }
     match options.task {
         Task::Serve => process.serve(&response),
         Task::ServeAhead => process.serve_ahead(&response),
@@ -124,7 +127,6 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             response.close();
             process.be_zygote(children)
         }
-        Task::Try => process.confine(),
     }
 }
 
@@ -159,13 +161,31 @@ impl Process<'_> {
         Self::answer(&module, &request, response)
     }
 
+    /// What it reads from stdin is a word of the host's, by which this answer is known from any other program's.
+    fn answer_trial(self, response: &ResponseChannel) -> Result<(), Failure> {
+        match self.options.task {
+            Task::Serve | Task::ServeAhead => self.confine()?,
+            Task::Zygote { children } => drop(self.confine_zygote(children)?),
+        }
+        let token = channel::read_request(stdin())?;
+        let token = String::from_utf8_lossy(&token);
+        let jail = self.options.jail.mode.as_str();
+        let answer = TrialAnswer { version: env!("CARGO_PKG_VERSION"), jail, token: token.trim() };
+        Ok(channel::write_response(response, answer.encode().as_bytes())?)
+    }
+
     fn be_zygote(mut self, children: u64) -> Result<(), Failure> {
+        let (forks, limits) = self.confine_zygote(children)?;
+        let control = Control::new(channel::take_stdin()?);
+        Ok(Zygote::new(self.load()?, control, forks, limits)?.run()?)
+    }
+
+    fn confine_zygote(&self, children: u64) -> Result<(Forks, ChildLimits), Failure> {
         crash::watch_for_processor_time()?;
         let limits = limits::apply_to_zygote(&self.options.limits, self.entered.others, children)?;
         let forks = Forks::prepare(&self.options.jail).map_err(JailError::from)?;
         jail::confine(&self.options.jail, &self.entered.module, Some(&forks))?;
-        let control = Control::new(channel::take_stdin()?);
-        Ok(Zygote::new(self.load()?, control, forks, limits)?.run()?)
+        Ok((forks, limits))
     }
 
     fn confine(&self) -> Result<(), Failure> {
@@ -202,7 +222,7 @@ impl Process<'_> {
 pub fn hold_network() -> Result<(), Failure> {
     syscalls::die_with_parent().map_err(Failure::DieWithParent)?;
     namespaces::make_network()?;
-    rustix::io::write(rustix::stdio::stdout(), b"made\n").map_err(ChannelError::Write)?;
+    rustix::io::write(rustix::stdio::stdout(), NETWORK_MADE).map_err(ChannelError::Write)?;
     channel::read_request(stdin()).map(drop)?;
     Ok(())
 }

@@ -8,6 +8,8 @@
 //! - [`Framer`]: finds where that map ends, while it arrives.
 //! - [`ExitCode`]: what the runner says where there is no response.
 //! - [`control`]: what the host tells a zygote, a runner that forks a process for each request, and what that reports.
+//! - [`TrialAnswer`]: what a runner says that was asked whether it can be confined; [`NETWORK_MADE`], one that has made
+//!   an empty network.
 //!
 //! # Rules of the wire
 //!
@@ -77,6 +79,8 @@ mod exit_code;
 
 pub mod control;
 
+mod trial;
+
 mod cbor;
 mod error;
 mod reader;
@@ -86,6 +90,7 @@ pub use exit_code::ExitCode;
 pub use framer::{Framer, Progress};
 pub use request::{FezzWireRequest, Meta};
 pub use response::{ErrorKind, FezzWireError, FezzWireResponse};
+pub use trial::{NETWORK_MADE, TrialAnswer};
 
 /// How deep maps and arrays may nest: the message, its `headers`, one header. No schema needs more, and a decoder
 /// that knows its depth needs no recursion.

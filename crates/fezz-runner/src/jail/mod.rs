@@ -48,6 +48,17 @@ pub enum Mode {
     Off,
 }
 
+impl Mode {
+    /// The word on a command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Inner => "inner",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// What a function is left with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Jail {

@@ -65,7 +65,8 @@ pub fn check(bytes: u64, since_ns: Option<u64>) -> Result<(), ScratchError> {
 /// When the root folder of the file system was made, by the kernel's clock of files.
 fn born_ns() -> Result<u64, ScratchError> {
     const NANOSECONDS: u64 = 1_000_000_000;
-    let found = statx(CWD, view::SCRATCH, AtFlags::empty(), StatxFlags::BTIME).map_err(ScratchError::Birth)?;
+    let found =
+        statx(CWD, view::SCRATCH, AtFlags::empty(), StatxFlags::BTIME).map_err(ScratchError::Birth)?;
     if found.stx_mask & StatxFlags::BTIME.bits() == 0 {
         return Err(ScratchError::NoBirth);
     }

@@ -96,11 +96,13 @@ async fn try_jail(settings: Settings, children: Arc<Children>) -> Result<Option<
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     let trying = Arc::clone(&children);
-    let trial = tokio::task::spawn_blocking(move || prove_jail(&settings, &trying));
+    let mut trial = tokio::task::spawn_blocking(move || prove_jail(&settings, &trying));
     tokio::select! {
-        tried = trial => tried.expect("the trial doesn't panic").map(Some),
+        tried = &mut trial => tried.expect("the trial doesn't panic").map(Some),
         () = either(&mut terminate, &mut interrupt) => {
             children.kill_all().await;
+            // It reaps what was killed, and ends whatever it starts meanwhile.
+            trial.await.ok();
             Ok(None)
         }
     }

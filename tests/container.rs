@@ -1,7 +1,7 @@
 //! A plain container: Docker's default capabilities and filter, no namespaces to be had. `--jail inner` without a
 //! wrapper is what works there.
 
-use crate::harness::{AUTHOR, Host, Site, User, folder_of, in_container};
+use crate::harness::{AUTHOR, Host, ORDINARY, Site, User, folder_of, in_container};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -88,6 +88,16 @@ fn strict_in_a_plain_container_is_told_to_use_inner() {
         assert!(said.contains("In a plain container start hhrf with --jail inner"), "{said}");
         assert!(said.contains("jail/README.md") && !said.contains("wrapper"), "{said}");
     }
+}
+
+/// As many as its manifest says and no more, where no user namespace counts them.
+#[test]
+fn in_a_plain_container_threads_are_limited() {
+    let site = Site::new();
+    site.install("ordinary@v1", ORDINARY, json!({"limits": {"threads": 8}}));
+    let Some(host) = Host::in_container(site, User::Root, &[], &["--jail", "inner"]) else { return };
+    let said = host.inside(|host| host.get("/rpc/ordinary/threads/as-many-as-there-may-be").text());
+    assert_eq!(said, "7 more, then WouldBlock");
 }
 
 /// Nothing that the host sees, or the module says, gets through: by root's uids, and by the host's own.

@@ -189,10 +189,12 @@ pub fn enter(jail: &Jail, module: &Path) -> Result<Entered, JailError> {
     Ok(Entered { module, others: Some(STRICT_OTHERS), mark })
 }
 
-/// The processes that a wrapper has in its namespaces: none where this is the first one, as nsjail starts it; else one,
-/// as bubblewrap.
+/// The processes that a wrapper has in its namespaces: one, PID 1, where this is the second, as bubblewrap starts it. None
+/// where this is the first, as under nsjail. Any other number tells of no namespace with so few processes, as without a
+/// wrapper: the function gets no more threads for whoever else this user is.
 fn others_of_wrapper() -> u64 {
-    u64::from(rustix::process::getpid() != rustix::process::Pid::INIT)
+    const SECOND: i32 = 2;
+    u64::from(rustix::process::getpid().as_raw_nonzero().get() == SECOND)
 }
 
 /// Gives up what a process in the right surroundings can still do, but for what a zygote `forks` by. The last step before

@@ -72,7 +72,9 @@ fn start(flags: Layer) -> Result<Ended, StartError> {
     let children = Children::adopt()?;
     let runtime = tokio::runtime::Runtime::new().map_err(StartError::Runtime)?;
     let children = Arc::new(children);
-    let Some(jail) = runtime.block_on(try_jail(settings.clone(), Arc::clone(&children)))? else {
+    // Once for all: from the first such stream on, a signal that no stream is there for is lost.
+    let mut stop = runtime.block_on(async { Stop::listen() })?;
+    let Some(jail) = runtime.block_on(try_jail(settings.clone(), Arc::clone(&children), &mut stop))? else {
         // Nothing has begun.
         runtime.shutdown_background();
         return Ok(Ended::Drained);
@@ -84,7 +86,7 @@ fn start(flags: Layer) -> Result<Ended, StartError> {
     raise_descriptors(&settings);
     // Processes are started by the runtime's workers, which end with it: so do the processes (prctl(2),
     // PR_SET_PDEATHSIG).
-    let ended = runtime.block_on(serve(settings, Arc::clone(&store), catalogue, children, jail));
+    let ended = runtime.block_on(serve(settings, Arc::clone(&store), catalogue, children, jail, stop));
     runtime.shutdown_background();
     store.remove();
     ended
@@ -92,14 +94,16 @@ fn start(flags: Layer) -> Result<Ended, StartError> {
 
 /// The jail, once the runner has shown that it can make it; `None` if a signal stops the host before. A wrapper that
 /// hangs ends with it.
-async fn try_jail(settings: Settings, children: Arc<Children>) -> Result<Option<Jail>, StartError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+async fn try_jail(
+    settings: Settings,
+    children: Arc<Children>,
+    stop: &mut Stop,
+) -> Result<Option<Jail>, StartError> {
     let trying = Arc::clone(&children);
     let mut trial = tokio::task::spawn_blocking(move || prove_jail(&settings, &trying));
     tokio::select! {
         tried = &mut trial => tried.expect("the trial doesn't panic").map(Some),
-        () = either(&mut terminate, &mut interrupt) => {
+        () = stop.asked() => {
             children.kill_all().await;
             // It reaps what was killed, and ends whatever it starts meanwhile.
             trial.await.ok();
@@ -201,6 +205,7 @@ async fn serve(
     catalogue: Catalogue,
     children: Arc<Children>,
     jail: Jail,
+    mut stop: Stop,
 ) -> Result<Ended, StartError> {
     // From here on SIGHUP no longer ends the process, though nobody follows it yet: what it asks for has just been
     // done.
@@ -210,8 +215,6 @@ async fn serve(
         Some(address) => Some(bind(address).await?),
         None => None,
     };
-    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     let listen = main.local_addr().unwrap_or(settings.listen);
     let admin_listen = admin.as_ref().and_then(|admin| admin.local_addr().ok());
     tracing::info!(
@@ -227,7 +230,7 @@ async fn serve(
         signal(SignalKind::terminate()).map_err(StartError::Signals)?,
         signal(SignalKind::interrupt()).map_err(StartError::Signals)?,
     );
-    let shutdown = async { either(&mut terminate, &mut interrupt).await };
+    let shutdown = async { stop.asked().await };
     let now = async {
         // The first signal is seen here too.
         either(&mut again_terminate, &mut again_interrupt).await;
@@ -238,6 +241,25 @@ async fn serve(
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+/// What an operator stops the host by.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, StartError> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(StartError::Signals)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(StartError::Signals)?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        either(&mut self.terminate, &mut self.interrupt).await;
+    }
 }
 
 async fn either(terminate: &mut Signal, interrupt: &mut Signal) {

@@ -61,8 +61,8 @@ pub fn give_up_root(uid: Option<u32>) -> Result<(), IdentityError> {
     set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(failed)
 }
 
-/// What a root can do that is one by unshare(1) alone, and may neither mount in the machine's namespace nor become
-/// somebody else.
+/// The fix for root of a user namespace that `unshare -r` made: it may neither mount in the machine's mount namespace nor
+/// become another user.
 pub(super) const LEAVE_NAMESPACE: &str = "this root is the only user of its user namespace, as behind `unshare -r`: start \
                                           hhrf without it, as the user that you are outside";
 

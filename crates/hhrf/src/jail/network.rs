@@ -22,7 +22,7 @@ pub(super) fn make_empty(trial: &Trial<'_>, is_root: bool) -> Result<Vec<OwnedFd
     let opened = take_hold(trial, &mut holder, is_root);
     // Its end doesn't end the namespaces, which live as long as a descriptor of them.
     drop(holder.stdin.take());
-    // Whoever is silent had its time.
+    // One that said nothing within its time isn't waited for again.
     let patience = if matches!(opened, Err(TrialError::Silent)) { Duration::ZERO } else { PATIENCE };
     let ended = trial.end_of(holder, patience)?;
     match opened {

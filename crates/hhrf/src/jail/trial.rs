@@ -120,7 +120,7 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A variable of the trial, as manifests have them: a wrapper has to pass it on.
 const VARIABLE: &str = "TRIAL";
 
-/// The one mistake that the runner, which sees no wrapper, can't name.
+/// What the runner can't say of itself: it sees no wrapper.
 fn advice(jail: &str, runner: &Path) -> String {
     match runner.file_name() {
         Some(name) if jail == JailMode::Strict.as_str() && crate::settings::is_wrapper(runner) => {
@@ -135,7 +135,7 @@ fn advice(jail: &str, runner: &Path) -> String {
 pub(super) struct Trial<'a> {
     pub(super) runner: &'a Path,
     pub(super) jail: JailMode,
-    /// Know of the process while it lives, so that it can be ended with the host.
+    /// Have the process on their list while it lives, so that it can be ended with the host.
     pub(super) children: &'a Children,
 }
 

@@ -44,7 +44,7 @@ impl Host {
 
     /// The same by another program than the one that was built.
     pub(crate) fn of_program(program: &Path, site: Site, more: impl FnOnce(&mut Command)) -> Self {
-        let mut command = Self::command_of(program, &site);
+        let mut command = command_of(Command::new(program), &site);
         more(&mut command);
         Self::of_command(command, site)
     }
@@ -70,7 +70,7 @@ impl Host {
         let modules = site.root().join("modules-of-nobody");
         std::fs::create_dir(&modules).unwrap();
         std::os::unix::fs::chown(&modules, Some(NOBODY), Some(NOBODY)).unwrap();
-        let mut command = Self::command_of(&site.root().join("hhrf"), &site);
+        let mut command = command_of(Command::new(site.root().join("hhrf")), &site);
         command.args(flags).arg("--modules").arg(modules).uid(NOBODY).gid(NOBODY);
         Self::of_command(command, site)
     }
@@ -110,23 +110,7 @@ impl Host {
 
     /// How the host is started.
     pub(crate) fn command(site: &Site) -> Command {
-        Self::command_of(&binary("hhrf"), site)
-    }
-
-    fn command_of(program: &Path, site: &Site) -> Command {
-        let mut command = Command::new(program);
-        command
-            .env_clear()
-            .env("HHRF_DRAIN_WAIT_MS", "0")
-            // What waits ahead of requests would be counted where a test says that nothing is left of them.
-            .env("HHRF_SPARE", "0")
-            .env("A_SECRET_OF_THE_HOST", "never to be seen")
-            .args(["--listen", "127.0.0.1:0", "--log-format", "json", "--root"])
-            .arg(site.root())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        command
+        command_of(Command::new(binary("hhrf")), site)
     }
 
     pub(crate) fn pid(&self) -> Pid {
@@ -183,6 +167,22 @@ impl Host {
     pub(crate) fn ended(&mut self) -> ExitStatus {
         wait_for("the host's end", || self.has_ended())
     }
+}
+
+/// The arguments and the environment of a host that `command` starts.
+pub(super) fn command_of(mut command: Command, site: &Site) -> Command {
+    command
+        .env_clear()
+        .env("HHRF_DRAIN_WAIT_MS", "0")
+        // What waits ahead of requests would be counted where a test says that nothing is left of them.
+        .env("HHRF_SPARE", "0")
+        .env("A_SECRET_OF_THE_HOST", "never to be seen")
+        .args(["--listen", "127.0.0.1:0", "--log-format", "json", "--root"])
+        .arg(site.root())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
 }
 
 impl Drop for Host {

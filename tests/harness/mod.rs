@@ -1,6 +1,7 @@
 //! A host in a folder of its own, a client, and a look at the processes behind it.
 
 mod client;
+mod container;
 mod envoy;
 mod host;
 mod http2;
@@ -8,9 +9,9 @@ mod machine;
 mod processes;
 mod site;
 
-pub(crate) use client::{Answer, Client, Connection, connect, many};
-pub(crate) use envoy::{Envoy, envoy_program};
 pub(crate) use client::{Answer, Client, Connection, connect, connect_from, many};
+pub(crate) use container::{User, folder_of, in_container};
+pub(crate) use envoy::{Envoy, envoy_program};
 pub(crate) use host::{Host, is_root};
 pub(crate) use http2::{Frame, Http2, RESET};
 pub(crate) use machine::alone;

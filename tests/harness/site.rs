@@ -27,7 +27,12 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("fezz-test-").tempdir().unwrap();
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// The same in another folder than the system's for temporary files.
+    pub(crate) fn below(parent: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("fezz-test-").tempdir_in(parent).unwrap();
         // A jailed process is another user's, if the host is root's.
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
         std::fs::create_dir(folder.path().join("functions")).unwrap();

@@ -5,6 +5,8 @@ use crate::files;
 use crate::found::Found;
 use crate::params::Params;
 use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::os::unix::fs::FileTypeExt;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     ("see-victim", |params| of_process("victim", "status", params, libc::O_RDONLY)),
@@ -30,7 +32,17 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
 ];
 
 fn open(path: &CStr, flags: i32) -> Found {
-    Found::achieved(&format!("open {}", path.to_string_lossy()), files::open(path, flags))
+    let opened = files::open(path, flags).map(File::from);
+    let path = path.to_string_lossy();
+    match &opened {
+        // No file of /proc or /sys is a device.
+        Ok(file) if is_device(file) => Found::Untried(format!("a container hides {path} behind a device")),
+        _ => Found::achieved(&format!("open {path}"), opened),
+    }
+}
+
+fn is_device(file: &File) -> bool {
+    file.metadata().is_ok_and(|found| found.file_type().is_char_device())
 }
 
 fn of_process(who: &str, what: &str, params: &Params<'_>, flags: i32) -> Found {

@@ -26,6 +26,8 @@ options:
                         off: don't, as for a debugger; only for modules that you trust
   --connect PORT        let the module connect to this TCP port, and look up names; may be repeated (default: no network)
   --scratch-bytes N     let it write to /tmp, in memory, up to N bytes (default: nowhere)
+  --scratch-since NS    with --jail inner: the wrapper must have made that /tmp at this time or later, in nanoseconds since
+                        1970, or it is taken for one that requests share
   --cgroup FOLDER       go into this cgroup (version 2) first
   --uid N               who to be, where this process is root (default: 65534, nobody)
   --descriptors N       the most open descriptors (default: 1024)
@@ -39,7 +41,8 @@ options:
   --ahead               load the module before the request is read, for a request that is yet to come
   --zygote N            instead of serving: load the module and, as the host says over stdin (a SOCK_SEQPACKET socket), fork
                         processes that serve a request each, up to N at a time
-  --try                 instead of serving: confine this process, see whether it holds, exit
+  --try                 instead of serving: confine this process, as a zygote with --zygote, see whether it holds, say on
+                        stdout that it does and what stdin has, exit; MODULE may be any file
   --hold-network        instead of serving: make an empty network, say so on stdout, keep it until stdin ends
 
 exit status: 0 and a response, or
@@ -75,8 +78,6 @@ pub enum Task {
         /// The most of them at a time.
         children: u64,
     },
-    /// Nothing: it was to be seen whether it can be confined.
-    Try,
 }
 
 /// How to serve one request.
@@ -98,6 +99,8 @@ pub struct Options {
     pub limits: Limits,
     /// What to do once it is confined.
     pub task: Task,
+    /// Whether it stops there, and answers that it is confined.
+    pub is_trial: bool,
     /// The most time at all, in milliseconds.
     pub timeout_ms: Option<u64>,
 }
@@ -116,9 +119,16 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     let mut arguments = arguments;
     let mut module = None;
     let (mut function, mut version, mut env) = (None, None, Vec::new());
-    let mut jail =
-        Jail { mode: Mode::Strict, uid: None, join: Vec::new(), connect: Vec::new(), scratch_bytes: 0 };
-    let (mut cgroup, mut limits, mut timeout_ms, mut task) = (None, Limits::default(), None, Task::Serve);
+    let mut jail = Jail {
+        mode: Mode::Strict,
+        uid: None,
+        join: Vec::new(),
+        connect: Vec::new(),
+        scratch_bytes: 0,
+        scratch_since_ns: None,
+    };
+    let (mut cgroup, mut limits, mut timeout_ms) = (None, Limits::default(), None);
+    let (mut task, mut is_trial) = (Task::Serve, false);
     while let Some(argument) = arguments.next() {
         let mut value = || text_after(&argument, arguments.next());
         match argument.to_str() {
@@ -130,12 +140,13 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             Some("--jail") => jail.mode = mode(&value()?)?,
             Some("--hold-network") => return Ok(Command::HoldNetwork),
             Some("--cgroup") => cgroup = Some(PathBuf::from(value()?)),
-            Some("--try") => task = Task::Try,
+            Some("--try") => is_trial = true,
             Some("--ahead") => task = Task::ServeAhead,
             Some("--zygote") => task = Task::Zygote { children: number("--zygote", &value()?)? },
             Some("--join") => jail.join.push(number("--join", &value()?)?),
             Some("--connect") => jail.connect.push(number("--connect", &value()?)?),
             Some("--scratch-bytes") => jail.scratch_bytes = number("--scratch-bytes", &value()?)?,
+            Some("--scratch-since") => jail.scratch_since_ns = Some(number("--scratch-since", &value()?)?),
             Some("--uid") => jail.uid = Some(unprivileged(number("--uid", &value()?)?)?),
             Some("--descriptors") => limits.descriptors = Some(number("--descriptors", &value()?)?),
             Some("--threads") => limits.threads = Some(number("--threads", &value()?)?),
@@ -160,6 +171,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         jail,
         limits,
         task,
+        is_trial,
         timeout_ms,
     })))
 }
@@ -225,15 +237,18 @@ mod tests {
                 join: vec![5],
                 connect: vec![53, 443],
                 scratch_bytes: 9,
+                scratch_since_ns: Some(1),
             },
             limits: Limits { memory_bytes: Some(1024), cpu_ms: None, descriptors: Some(6), threads: Some(3) },
             task: Task::Zygote { children: 8 },
+            is_trial: true,
             cgroup: None,
             timeout_ms: None,
         };
         check(
             "--function f --env A /m/libm.so --function-version v1 --memory-bytes 1024 --env B=c=d --jail inner \
-             --zygote 8 --uid 7 --join 5 --connect 53 --connect 443 --scratch-bytes 9 --threads 3 --descriptors 6",
+             --zygote 8 --uid 7 --join 5 --connect 53 --connect 443 --scratch-bytes 9 --scratch-since 1 --threads 3 --descriptors 6 \
+             --try",
             Ok(Command::Run(Box::new(options))),
         );
         check("--nonsense m.so", Err("unknown option `--nonsense`"));

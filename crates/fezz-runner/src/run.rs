@@ -4,12 +4,12 @@ use crate::channel::{self, ChannelError, ResponseChannel};
 use crate::ends::{self, Tie};
 use crate::environment::{self, EnvironmentError};
 use crate::jail::{self, Entered, JailError, namespaces, root::RootError, separation::Forks};
-use crate::limits::{self, LimitError};
+use crate::limits::{self, ChildLimits, LimitError};
 use crate::module::{Module, ModuleError};
 use crate::options::{Options, Task};
 use crate::zygote::{Control, Threads, Zygote, ZygoteError};
 use crate::{crash, syscalls};
-use fezz_wire::{ExitCode, FezzWireRequest, WireError, abi};
+use fezz_wire::{ExitCode, FezzWireRequest, NETWORK_MADE, TrialAnswer, WireError, abi};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::process::getpid;
 use rustix::stdio::stdin;
@@ -127,7 +127,7 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
     let env = environment::replace(&options.env, options.jail.has_network())?;
 
     // From here on this is another process, in strict mode; the one that the host started waits for its end.
-    let line = options.task.line_to_host(&response);
+    let line = line_to_host(options, &response);
     let entered = jail::enter(&options.jail, &options.module, line)?;
     crash::watch_for_memory()?;
     crash::keep_exit_codes_apart()?;
@@ -135,6 +135,9 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
         crash::watch_for_processor_time()?;
     }
     let process = Process { options, env, entered };
+    if options.is_trial {
+        return process.answer_trial(&response);
+    }
     match options.task {
         Task::Serve => process.serve(&response),
         Task::ServeAhead => process.serve_ahead(&response),
@@ -143,18 +146,15 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
             response.close();
             process.be_zygote(children)
         }
-        Task::Try => process.confine(),
     }
 }
 
-impl Task {
-    /// What tells of the host's end: a request's process has nobody else to answer, a zygote nobody else to obey. Not
-    /// stderr, which is read from and written to all the time.
-    fn line_to_host(self, response: &ResponseChannel) -> BorrowedFd<'_> {
-        match self {
-            Self::Serve | Self::ServeAhead | Self::Try => response.as_fd(),
-            Self::Zygote { .. } => stdin(),
-        }
+/// What tells of the host's end: where this process sends its answer, or where a zygote has its orders from. Not stderr,
+/// which is read from and written to all the time.
+fn line_to_host<'a>(options: &Options, response: &'a ResponseChannel) -> BorrowedFd<'a> {
+    match options.task {
+        Task::Zygote { .. } if !options.is_trial => stdin(),
+        Task::Serve | Task::ServeAhead | Task::Zygote { .. } => response.as_fd(),
     }
 }
 
@@ -191,17 +191,35 @@ impl Process<'_> {
         Self::answer(&module, &request, response, tie)
     }
 
+    /// What it reads from stdin is a word of the host's, by which this answer is known from any other program's.
+    fn answer_trial(self, response: &ResponseChannel) -> Result<(), Failure> {
+        match self.options.task {
+            Task::Serve | Task::ServeAhead => self.confine()?,
+            Task::Zygote { children } => drop(self.confine_zygote(children)?),
+        }
+        let token = channel::read_request(stdin())?;
+        let token = String::from_utf8_lossy(&token);
+        let jail = self.options.jail.mode.as_str();
+        let answer = TrialAnswer { version: env!("CARGO_PKG_VERSION"), jail, token: token.trim() };
+        Ok(channel::write_response(response, answer.encode().as_bytes())?)
+    }
+
     fn be_zygote(mut self, children: u64) -> Result<(), Failure> {
         let control = Control::new(channel::take_stdin()?);
         let tie = self.tie_to_host(control.as_fd())?;
         let threads = Threads::prepare().map_err(ZygoteError::from)?;
-        let limits = limits::apply_to_zygote(&self.options.limits, self.entered.others, children)?;
-        let forks = Forks::prepare(&self.options.jail).map_err(JailError::from)?;
-        jail::confine(&self.options.jail, &self.entered.module, Some(&forks))?;
+        let (forks, limits) = self.confine_zygote(children)?;
         let zygote = Zygote::new(self.load()?, control, forks, limits, threads)?;
         // From here on it waits for nothing but the host. No order comes before it says that it is ready.
         tie.take_back(zygote.line_to_host());
         Ok(zygote.run()?)
+    }
+
+    fn confine_zygote(&self, children: u64) -> Result<(Forks, ChildLimits), Failure> {
+        let limits = limits::apply_to_zygote(&self.options.limits, self.entered.others, children)?;
+        let forks = Forks::prepare(&self.options.jail).map_err(JailError::from)?;
+        jail::confine(&self.options.jail, &self.entered.module, Some(&forks))?;
+        Ok((forks, limits))
     }
 
     /// As the one who this process is from here on, and while no filter forbids it. A supervisor does it better.
@@ -246,7 +264,7 @@ impl Process<'_> {
 pub fn hold_network() -> Result<(), Failure> {
     syscalls::die_with_parent().map_err(Failure::DieWithParent)?;
     namespaces::make_network()?;
-    rustix::io::write(rustix::stdio::stdout(), b"made\n").map_err(ChannelError::Write)?;
+    rustix::io::write(rustix::stdio::stdout(), NETWORK_MADE).map_err(ChannelError::Write)?;
     channel::read_request(stdin()).map(drop)?;
     Ok(())
 }

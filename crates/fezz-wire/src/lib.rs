@@ -9,6 +9,8 @@
 //! - [`ExitCode`]: what the runner says where there is no response.
 //! - [`control`]: what the host tells a zygote, a runner that forks a process for each request, and what that reports.
 //! - `owned`, with the feature `serde`: both messages as types that own what they hold, for any format of serde's.
+//! - [`TrialAnswer`]: what a runner says that was asked whether it can be confined; [`NETWORK_MADE`], one that has made
+//!   an empty network.
 //!
 //! # Rules of the wire
 //!
@@ -80,6 +82,7 @@ pub mod control;
 
 #[cfg(feature = "serde")]
 pub mod owned;
+mod trial;
 
 mod cbor;
 mod error;
@@ -90,6 +93,7 @@ pub use exit_code::ExitCode;
 pub use framer::{Framer, Progress};
 pub use request::{FezzWireRequest, Meta};
 pub use response::{ErrorKind, FezzWireError, FezzWireResponse};
+pub use trial::{NETWORK_MADE, TrialAnswer};
 
 /// How deep maps and arrays may nest: the message, its `headers`, one header. No schema needs more, and a decoder
 /// that knows its depth needs no recursion.

@@ -3,13 +3,13 @@
 
 use clap::Parser;
 use hhrf::catalogue::store::StoreError;
-use hhrf::catalogue::{Catalogue, ModuleStore};
+use hhrf::catalogue::{Catalogue, Execution, ModuleStore};
 use hhrf::check_jail::{CheckError, check_jail, secret, victim};
 use hhrf::children::{AdoptError, Children};
 use hhrf::command_line::{CheckJail, Command, CommandLine};
 use hhrf::host::Host;
 use hhrf::jail::{Jail, JailError, JailMode};
-use hhrf::settings::{Layer, Settings, SettingsError};
+use hhrf::settings::{Layer, Settings, SettingsError, is_wrapper};
 use hhrf::{Ended, Listeners, log, reload, run, variables};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -74,20 +74,61 @@ fn start(flags: Layer) -> Result<Ended, StartError> {
         tracing::warn!("{unknown}");
     }
     let children = Children::adopt()?;
-    let jail = Jail::prepare(&settings)?;
-    jail.try_out(&settings.runner)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(StartError::Runtime)?;
+    let children = Arc::new(children);
+    // Once for all: from the first such stream on, a signal that no stream is there for is lost.
+    let mut stop = runtime.block_on(async { Stop::listen() })?;
+    let Some(jail) = runtime.block_on(try_jail(settings.clone(), Arc::clone(&children), &mut stop))? else {
+        // Nothing has begun.
+        runtime.shutdown_background();
+        return Ok(Ended::Drained);
+    };
     let store = ModuleStore::open(&settings.modules)?;
     let catalogue = Catalogue::load(&settings.root, &store, &Catalogue::default())?;
     reload::report(&catalogue, &Catalogue::default());
     warn_of_rights(&settings);
     raise_descriptors(&settings);
-    let runtime = tokio::runtime::Runtime::new().map_err(StartError::Runtime)?;
     // Processes are started by the runtime's workers, which end with it: so do the processes (prctl(2),
     // PR_SET_PDEATHSIG).
-    let ended = runtime.block_on(serve(settings, Arc::clone(&store), catalogue, children, jail));
+    let ended = runtime.block_on(serve(settings, Arc::clone(&store), catalogue, children, jail, stop));
     runtime.shutdown_background();
     store.remove();
     ended
+}
+
+/// The jail, once the runner has shown that it can make it; `None` if a signal stops the host before. A wrapper that
+/// hangs ends with it.
+async fn try_jail(
+    settings: Settings,
+    children: Arc<Children>,
+    stop: &mut Stop,
+) -> Result<Option<Jail>, StartError> {
+    let trying = Arc::clone(&children);
+    let mut trial = tokio::task::spawn_blocking(move || prove_jail(&settings, &trying));
+    tokio::select! {
+        tried = &mut trial => tried.expect("the trial doesn't panic").map(Some),
+        () = stop.asked() => {
+            children.kill_all().await;
+            // It reaps what was killed, and ends whatever it starts meanwhile.
+            trial.await.ok();
+            Ok(None)
+        }
+    }
+}
+
+/// Without `fork` the host serves what is spawned, unless all functions are to be forked.
+fn prove_jail(settings: &Settings, children: &Children) -> Result<Jail, StartError> {
+    let jail = Jail::prepare(settings, children)?;
+    jail.try_out(&settings.runner, Execution::Spawn, children)?;
+    match jail.try_out(&settings.runner, Execution::Fork, children) {
+        Err(error) if settings.execution == Execution::Fork => return Err(error.into()),
+        Err(error) => tracing::warn!(
+            reason = log::chain(&error),
+            "functions whose `execution` is `fork` can't be served here, and answer 503: set it to `spawn`"
+        ),
+        Ok(()) => {}
+    }
+    Ok(jail)
 }
 
 /// Whether everything was held.
@@ -143,6 +184,15 @@ fn raise_descriptors(settings: &Settings) {
 fn warn_of_rights(settings: &Settings) {
     match settings.jail {
         JailMode::Strict => {}
+        JailMode::Inner if !is_wrapper(&settings.runner) => tracing::warn!(
+            runner = %settings.runner.display(),
+            user = if rustix::process::geteuid().is_root() { "root" } else { "ordinary" },
+            "no wrapper makes namespaces or a root for functions: capabilities, Landlock, seccomp and limits alone confine \
+             them. They can't open files, reach the network or signal processes, but can see that those exist: names, sizes, \
+             owners. `limits.scratch_bytes` can't be granted (503), `limits.threads` counts all threads of a uid, and \
+             `network` is this machine's or container's. jail/README.md says what holds in a plain container; where \
+             namespaces can be had, use --jail strict"
+        ),
         JailMode::Inner => tracing::info!(
             runner = %settings.runner.display(),
             "modules are confined by this runner, if it is a wrapper that makes namespaces and a root, and inside it by \
@@ -160,8 +210,9 @@ async fn serve(
     settings: Settings,
     store: Arc<ModuleStore>,
     catalogue: Catalogue,
-    children: Children,
+    children: Arc<Children>,
     jail: Jail,
+    mut stop: Stop,
 ) -> Result<Ended, StartError> {
     // From here on SIGHUP no longer ends the process, though nobody follows it yet: what it asks for has just been
     // done.
@@ -171,8 +222,6 @@ async fn serve(
         Some(address) => Some(bind(address).await?),
         None => None,
     };
-    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
     let listen = main.local_addr().unwrap_or(settings.listen);
     let admin_listen = admin.as_ref().and_then(|admin| admin.local_addr().ok());
     tracing::info!(
@@ -183,12 +232,12 @@ async fn serve(
         jail = settings.jail.as_str(),
         "listening on http://{listen}"
     );
-    let host = Arc::new(Host::new(settings, store, catalogue, Arc::new(children), jail));
+    let host = Arc::new(Host::new(settings, store, catalogue, children, jail));
     let (mut again_terminate, mut again_interrupt) = (
         signal(SignalKind::terminate()).map_err(StartError::Signals)?,
         signal(SignalKind::interrupt()).map_err(StartError::Signals)?,
     );
-    let shutdown = async { either(&mut terminate, &mut interrupt).await };
+    let shutdown = async { stop.asked().await };
     let now = async {
         // The first signal is seen here too.
         either(&mut again_terminate, &mut again_interrupt).await;
@@ -207,6 +256,25 @@ const ONE_INTENTION: Duration = Duration::from_secs(1);
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+/// What an operator stops the host by.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, StartError> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(StartError::Signals)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(StartError::Signals)?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        either(&mut self.terminate, &mut self.interrupt).await;
+    }
 }
 
 async fn either(terminate: &mut Signal, interrupt: &mut Signal) {

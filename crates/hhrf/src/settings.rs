@@ -397,10 +397,15 @@ impl Settings {
 
 /// What a wrapper does needn't be done again, and can't be, as a rule; what is called as the runner is no wrapper.
 fn default_jail(runner: Option<&Path>) -> JailMode {
-    match runner.and_then(Path::file_name) {
-        Some(name) if name != RUNNER => JailMode::Inner,
+    match runner {
+        Some(runner) if is_wrapper(runner) => JailMode::Inner,
         _ => JailMode::Strict,
     }
+}
+
+/// Whether a runner is taken for a wrapper around one: by its name.
+pub fn is_wrapper(runner: &Path) -> bool {
+    runner.file_name().is_some_and(|name| name != RUNNER)
 }
 
 /// The runner's program.

@@ -16,12 +16,12 @@ const UID_MAP: &str = "/proc/self/uid_map";
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// One of the calls that give up root.
-    #[error(
-        "failed to give up root for uid {uid}: is it mapped in this user namespace? choose a range that is by --uid-base of hhrf, or run the host as an ordinary user"
-    )]
+    #[error("failed to give up root for uid {uid}: {mend}")]
     GiveUpRoot {
         /// Who it should have become.
         uid: u32,
+        /// What can be done about it.
+        mend: &'static str,
         /// What the system says.
         source: Errno,
     },
@@ -49,7 +49,7 @@ pub fn is_root() -> bool {
 /// `EINVAL`: the id isn't mapped, as in a container that has only some. `EPERM`: root without its capabilities.
 pub fn give_up_root(uid: Option<u32>) -> Result<(), IdentityError> {
     let uid = uid.unwrap_or(NOBODY);
-    let failed = |source| IdentityError::GiveUpRoot { uid, source };
+    let failed = |source| IdentityError::GiveUpRoot { uid, mend: mend(source), source };
     // The groups first: without root they couldn't be given up. One thread, so that the system calls, which are a
     // thread's own, do for the process.
     set_thread_groups(&[]).map_err(failed)?;
@@ -59,6 +59,32 @@ pub fn give_up_root(uid: Option<u32>) -> Result<(), IdentityError> {
     set_thread_res_uid(user, user, user).map_err(failed)?;
     // Another uid makes /proc/self/uid_map root's own (proc(5), PR_SET_DUMPABLE). Taken back before the module runs.
     set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(failed)
+}
+
+/// The fix for root of a user namespace that `unshare -r` made: it may neither mount in the machine's mount namespace nor
+/// become another user.
+pub(super) const LEAVE_NAMESPACE: &str = "this root is the only user of its user namespace, as behind `unshare -r`: start \
+                                          hhrf without it, as the user that you are outside";
+
+fn mend(error: Errno) -> &'static str {
+    match error {
+        _ if is_root_of_one_user() => LEAVE_NAMESPACE,
+        Errno::INVAL => {
+            "it isn't mapped in this user namespace: choose 65536 uids that are by --uid-base of hhrf, or start hhrf as \
+             an ordinary user"
+        }
+        Errno::PERM => {
+            "root needs CAP_SETUID and CAP_SETGID for it: leave them to the container, or start hhrf as an ordinary user"
+        }
+        _ => "see setresuid(2)",
+    }
+}
+
+/// Whether this user namespace has a single uid, which is root.
+pub(super) fn is_root_of_one_user() -> bool {
+    let Ok(map) = std::fs::read_to_string(UID_MAP) else { return false };
+    let words: Vec<&str> = map.split_whitespace().collect();
+    matches!(words[..], ["0", _, "1"])
 }
 
 /// Whether /proc, where ids are mapped, is in sight.

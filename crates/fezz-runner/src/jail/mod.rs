@@ -1,8 +1,8 @@
 //! The jail: what this process gives up before it loads a module, which is assumed to be hostile.
 //!
 //! In the order in which things are given up: [`identity`] (who it is), [`namespaces`] (what it shares), [`root`]
-//! (which files there are; [`view`] lists them), [`processes`] (which others), [`capabilities`],
-//! [`landlock`](mod@landlock) (which files may be opened for what), [`seccomp`] (which system calls may be made;
+//! (which files there are; [`view`] lists them), [`processes`] (which others), [`capabilities`], [`scratch`] (whether a
+//! wrapper's is the request's own), [`landlock`](mod@landlock) (which files may be opened for what), [`seccomp`] (which system calls may be made;
 //! [`policy`] lists them); then [`self_test`] tries whether it holds. [`separation`] keeps the children of a zygote apart.
 //! The limits of memory and the like are in [`crate::limits`].
 //!
@@ -16,6 +16,8 @@ pub mod view;
 pub mod processes;
 
 pub mod capabilities;
+pub mod scratch;
+
 pub mod landlock;
 pub mod policy;
 pub mod seccomp;
@@ -47,6 +49,17 @@ pub enum Mode {
     Off,
 }
 
+impl Mode {
+    /// The word on a command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Inner => "inner",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// What a function is left with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Jail {
@@ -61,6 +74,8 @@ pub struct Jail {
     pub connect: Vec<u16>,
     /// The size of the folder that it may write to; 0 stands for none.
     pub scratch_bytes: u64,
+    /// When the host began to start this process, in nanoseconds since 1970: a wrapper's scratch must be newer.
+    pub scratch_since_ns: Option<u64>,
 }
 
 impl Jail {
@@ -102,15 +117,9 @@ pub enum JailError {
     /// The filter of system calls.
     #[error("failed to filter system calls: use a kernel with CONFIG_SECCOMP_FILTER")]
     Seccomp(#[source] Errno),
-    /// The wrapper gives no scratch, or a larger one.
-    #[error(
-        "the scratch isn't there: let the wrapper mount a tmpfs of at most {bytes} bytes on {}, as --scratch-bytes says",
-        view::SCRATCH
-    )]
-    NoScratch {
-        /// How large it may be.
-        bytes: u64,
-    },
+    /// The wrapper's scratch.
+    #[error(transparent)]
+    Scratch(#[from] scratch::ScratchError),
     /// The children of a zygote.
     #[error(transparent)]
     Separation(#[from] separation::SeparationError),
@@ -181,10 +190,12 @@ pub fn enter(jail: &Jail, module: &Path, host: BorrowedFd<'_>) -> Result<Entered
     Ok(Entered { module, others: Some(STRICT_OTHERS), mark })
 }
 
-/// The processes that a wrapper has in its namespaces: none where this is the first one, as nsjail starts it; else one,
-/// as bubblewrap.
+/// The processes that a wrapper has in its namespaces: one, PID 1, where this is the second, as bubblewrap starts it. None
+/// where this is the first, as under nsjail. Any other number tells of no namespace with so few processes, as without a
+/// wrapper: the function gets no more threads for whoever else this user is.
 fn others_of_wrapper() -> u64 {
-    u64::from(rustix::process::getpid() != rustix::process::Pid::INIT)
+    const SECOND: i32 = 2;
+    u64::from(rustix::process::getpid().as_raw_nonzero().get() == SECOND)
 }
 
 /// Gives up what a process in the right surroundings can still do, but for what a zygote `forks` by. The last step before
@@ -205,7 +216,7 @@ pub fn confine(jail: &Jail, module: &Path, forks: Option<&Forks>) -> Result<(), 
     // Nobody may trace it, whoever has the same uid; behind the change of ids, which sets it anew.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("being traced"))?;
     if jail.mode == Mode::Inner && jail.scratch_bytes > 0 {
-        check_scratch(jail.scratch_bytes)?;
+        scratch::check(jail.scratch_bytes, jail.scratch_since_ns)?;
     }
     landlock::restrict(module, jail.scratch_bytes > 0, &jail.connect)?;
     // The last, for the steps above are what it forbids.
@@ -214,18 +225,4 @@ pub fn confine(jail: &Jail, module: &Path, forks: Option<&Forks>) -> Result<(), 
     seccomp::install(filter).map_err(JailError::Seccomp)?;
     self_test::run(has_network, kept)?;
     Ok(())
-}
-
-/// Checks that a wrapper gave the scratch, and no more of it than the manifest says.
-fn check_scratch(bytes: u64) -> Result<(), JailError> {
-    let found = rustix::fs::statfs(view::SCRATCH).map_err(|_| JailError::NoScratch { bytes })?;
-    let size = found.f_blocks.saturating_mul(found.f_bsize.cast_unsigned());
-    // A tmpfs has whole pages (tmpfs(5)).
-    let page = u64::try_from(rustix::param::page_size()).unwrap_or(u64::MAX);
-    let is_tmpfs = found.f_type == libc::TMPFS_MAGIC;
-    if is_tmpfs && size <= bytes.next_multiple_of(page) {
-        Ok(())
-    } else {
-        Err(JailError::NoScratch { bytes })
-    }
 }

@@ -3,14 +3,13 @@
 use super::{JailError, identity, syscalls};
 use nix::sched::CloneFlags;
 use rustix::io::Errno;
+use rustix::thread::{SecureComputingMode, secure_computing_mode};
 
 /// Why the process stays in the host's namespaces.
 #[derive(Debug, thiserror::Error)]
 pub enum NamespaceError {
     /// The system makes none.
-    #[error(
-        "failed to make namespaces: {mend}; or let FEZZ_RUNNER name a wrapper that makes them, with --jail inner"
-    )]
+    #[error("failed to make namespaces: {mend}")]
     Refused {
         /// What can be done about it.
         mend: &'static str,
@@ -102,15 +101,29 @@ pub fn leave(keeps_network: bool) -> Result<(), NamespaceError> {
 }
 
 fn refused(source: Errno) -> NamespaceError {
-    let mend = match source {
-        Errno::PERM | Errno::ACCESS => {
-            "allow user namespaces to this user (sysctl kernel.unprivileged_userns_clone=1, \
-             kernel.apparmor_restrict_unprivileged_userns=0), or CAP_SYS_ADMIN to root; in a container, its own seccomp \
-             profile may forbid them"
-        }
+    NamespaceError::Refused { mend: mend(source), source }
+}
+
+/// What lets this process make namespaces and mounts, which failed by `error`.
+pub(super) fn mend(error: Errno) -> &'static str {
+    const FILTERED: &str = "a seccomp filter forbids it. In a plain container start hhrf with --jail inner, which does \
+                            without them, or start the container with the flags that jail/README.md names; in a systemd \
+                            unit leave out RestrictNamespaces=, and allow unshare and mount in SystemCallFilter=";
+    const NOT_PRIVILEGED: &str = "root needs CAP_SYS_ADMIN for it: start hhrf as an ordinary user, or with --jail inner, which does without";
+    const NOT_ALLOWED: &str = "allow user namespaces to this user (sysctl kernel.unprivileged_userns_clone=1, \
+                               kernel.apparmor_restrict_unprivileged_userns=0; in a chroot nobody gets one), or start hhrf \
+                               with --jail inner, which does without";
+    match error {
+        Errno::PERM | Errno::ACCESS if is_filtered() => FILTERED,
+        Errno::PERM | Errno::ACCESS if identity::is_root() => NOT_PRIVILEGED,
+        Errno::PERM | Errno::ACCESS => NOT_ALLOWED,
         Errno::NOSPC | Errno::USERS => "raise the limits /proc/sys/user/max_*_namespaces",
         Errno::INVAL => "use a kernel that is built with all of them (CONFIG_USER_NS, CONFIG_PID_NS, ...)",
         _ => "see namespaces(7)",
-    };
-    NamespaceError::Refused { mend, source }
+    }
+}
+
+/// Whether somebody has put a filter of system calls over this process, before its own.
+fn is_filtered() -> bool {
+    matches!(secure_computing_mode(), Ok(SecureComputingMode::Filter))
 }

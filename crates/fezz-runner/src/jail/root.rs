@@ -2,6 +2,7 @@
 
 use super::syscalls;
 use super::view;
+use super::{identity, namespaces};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, FileType, Mode, OFlags, lstat, mkdirat, openat, readlink, symlinkat};
 use rustix::io::Errno;
@@ -25,11 +26,13 @@ pub enum RootError {
         source: Errno,
     },
     /// Root without the right to mount.
-    #[error(
-        "failed to make a mount: root needs CAP_SYS_ADMIN for it (in Docker --cap-add SYS_ADMIN); or let the host be an \
-         ordinary user's"
-    )]
-    NotPrivileged(#[source] Errno),
+    #[error("failed to make a mount: {mend}")]
+    NotPrivileged {
+        /// What can be done about it.
+        mend: &'static str,
+        /// What the system says.
+        source: Errno,
+    },
     /// A file or folder of the host can't be shown inside.
     #[error("failed to show `{}` in the jail", path.display())]
     Show {
@@ -63,7 +66,10 @@ impl Detached {
     /// `ENOENT`, `EACCES`; `EPERM` without CAP_SYS_ADMIN in this mount namespace.
     pub fn module(path: &Path) -> Result<Self, RootError> {
         Self::take(path, MountAttrFlags::MOUNT_ATTR_NODEV).map_err(|source| match source {
-            Errno::PERM => RootError::NotPrivileged(source),
+            Errno::PERM if identity::is_root_of_one_user() => {
+                RootError::NotPrivileged { mend: identity::LEAVE_NAMESPACE, source }
+            }
+            Errno::PERM => RootError::NotPrivileged { mend: namespaces::mend(source), source },
             source => RootError::Module { path: path.to_owned(), source },
         })
     }

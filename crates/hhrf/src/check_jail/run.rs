@@ -132,8 +132,8 @@ pub async fn check_jail(
     let selected = select(selection)?;
     let children = Arc::new(children);
     // First of all: where there is no jail, nothing is held.
-    let jail = Jail::prepare(&settings)?;
-    jail.try_out(&settings.runner)?;
+    let jail = Jail::prepare(&settings, &children)?;
+    jail.try_out(&settings.runner, Execution::Spawn, &children)?;
     let site = Site::new(module)?;
     let baits = Baits::set(site.root(), secret, &children)?;
     let settings = settings_for(&site, settings);

@@ -11,14 +11,17 @@ pub mod uids;
 pub use mode::JailMode;
 pub use trial::TrialError;
 
-use crate::catalogue::{Function, Limits};
+use crate::catalogue::{Execution, Function, Limits};
 use crate::cgroups::{Cgroup, CgroupError, Cgroups};
+use crate::children::Children;
 use crate::settings::Settings;
 use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::time::{ClockId, clock_gettime};
 use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use trial::Trial;
 use uid_range::{UidRange, UidRangeError};
 use uids::Uids;
 
@@ -59,29 +62,35 @@ impl Jail {
     /// # Errors
     ///
     /// See [`JailError`].
-    pub fn prepare(settings: &Settings) -> Result<Self, JailError> {
+    pub fn prepare(settings: &Settings, children: &Children) -> Result<Self, JailError> {
         let is_root = rustix::process::geteuid().is_root();
         let has_uids = is_root && settings.jail != JailMode::Off;
         let uid_range = has_uids.then(|| UidRange::take(settings.uid_base)).transpose()?;
         let uids = uid_range.as_ref().map(|range| Uids::new(range.base()));
         let empty_network = match settings.jail {
-            JailMode::Strict => network::make_empty(&settings.runner, is_root)?,
+            JailMode::Strict => {
+                let trial = Trial { runner: &settings.runner, jail: settings.jail, children };
+                network::make_empty(&trial, is_root)?
+            }
             JailMode::Inner | JailMode::Off => Vec::new(),
         };
         let cgroups = settings.cgroup.as_deref().map(Cgroups::divide).transpose()?;
         Ok(Self { mode: settings.jail, uids, _uid_range: uid_range, empty_network, cgroups })
     }
 
-    /// Has the runner confine itself for nothing but to see whether it can.
+    /// Has the runner confine itself for nothing but to see whether it can, as it does for a request of that executor.
     ///
     /// # Errors
     ///
-    /// The runner says why not, or can't be started.
-    pub fn try_out(&self, runner: &Path) -> Result<(), JailError> {
+    /// The runner says why not, or can't be started; or what was started is no runner.
+    pub fn try_out(&self, runner: &Path, execution: Execution, children: &Children) -> Result<(), JailError> {
         if self.mode == JailMode::Off {
             return Ok(());
         }
         let mut command = Command::new(runner);
+        if execution == Execution::Fork {
+            command.args(["--zygote", "1"]);
+        }
         let (uid, limits) = (self.uids.as_ref().map(Uids::base), Limits::default());
         // Removed when it is dropped, behind the trial.
         let cgroup = self.cgroup(&limits, 1, 0).map_err(JailError::RequestCgroup)?;
@@ -89,7 +98,7 @@ impl Jail {
             command.arg("--cgroup").arg(cgroup.folder());
         }
         self.confine_to(&mut command, &limits, &[], uid);
-        Ok(trial::try_out(command, runner)?)
+        Ok(Trial { runner, jail: self.mode, children }.run(command)?)
     }
 
     /// How much of it there is.
@@ -120,6 +129,7 @@ impl Jail {
         command.args(["--threads", &limits.threads.to_string()]);
         if limits.scratch_bytes > 0 {
             command.args(["--scratch-bytes", &limits.scratch_bytes.to_string()]);
+            command.args(["--scratch-since", &clock_of_files_ns().to_string()]);
         }
         if let Some(uid) = uid {
             command.args(["--uid", &uid.to_string()]);
@@ -133,4 +143,14 @@ impl Jail {
             }
         }
     }
+}
+
+/// Now, by the clock that the kernel stamps files with, which is some milliseconds behind the exact one
+/// (clock_gettime(2), `CLOCK_REALTIME_COARSE`): what is made from now on never seems older.
+fn clock_of_files_ns() -> u64 {
+    const NANOSECONDS: u64 = 1_000_000_000;
+    let now = clock_gettime(ClockId::RealtimeCoarse);
+    let [seconds, nanoseconds] =
+        [now.tv_sec, now.tv_nsec].map(|part| u64::try_from(part).unwrap_or_default());
+    seconds.saturating_mul(NANOSECONDS).saturating_add(nanoseconds)
 }

@@ -1,64 +1,59 @@
 //! A network without anything in it, which all jails of a host share: to make one for each request would cost as much
 //! as all else in the jail.
 
-use super::trial::{PATIENCE, TrialError, end_of};
+use super::trial::{PATIENCE, Trial, TrialError};
+use fezz_wire::NETWORK_MADE;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::{FdFlags, fcntl_setfd, retry_on_intr};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
+use std::time::Duration;
 
 /// Has the runner make it, and takes hold of it. Returns its namespaces, in the order in which they are to be entered.
 ///
 /// # Errors
 ///
 /// See [`TrialError`].
-pub fn make_empty(runner: &Path, is_root: bool) -> Result<Vec<OwnedFd>, TrialError> {
-    let mut holder = Command::new(runner)
-        .arg("--hold-network")
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(TrialError::Io)?;
-    let opened = take_hold(&mut holder, is_root);
+pub(super) fn make_empty(trial: &Trial<'_>, is_root: bool) -> Result<Vec<OwnedFd>, TrialError> {
+    let mut holder = trial.start(Command::new(trial.runner).arg("--hold-network").env_clear())?;
+    let opened = take_hold(trial, &mut holder, is_root);
     // Its end doesn't end the namespaces, which live as long as a descriptor of them.
     drop(holder.stdin.take());
-    if matches!(opened, Err(TrialError::Silent)) {
-        // It had its time.
-        holder.kill().map_err(TrialError::Io)?;
-    }
-    let (ended, words) = end_of(holder)?;
+    // One that said nothing within its time isn't waited for again.
+    let patience = if matches!(opened, Err(TrialError::Silent)) { Duration::ZERO } else { PATIENCE };
+    let ended = trial.end_of(holder, patience)?;
     match opened {
-        Ok(namespaces) if ended.success() => Ok(namespaces),
-        Err(error) if words.is_empty() => Err(error),
-        _ => Err(TrialError::Refused { words }),
+        Err(error @ TrialError::NotItsOwn) => Err(error),
+        _ if !ended.status.success() => Err(trial.failed(ended)),
+        opened => opened,
     }
 }
 
 /// Opens the holder's namespaces, for every process that is started.
-fn take_hold(holder: &mut Child, is_root: bool) -> Result<Vec<OwnedFd>, TrialError> {
-    wait_for_word(holder)?;
+fn take_hold(trial: &Trial<'_>, holder: &mut Child, is_root: bool) -> Result<Vec<OwnedFd>, TrialError> {
+    wait_for_word(trial, holder)?;
     let names: &[&str] = if is_root { &["net"] } else { &["user", "net"] };
     names.iter().map(|name| open(holder.id(), name)).collect()
 }
 
 /// Waits until the holder says that it has made them.
-fn wait_for_word(holder: &mut Child) -> Result<(), TrialError> {
+fn wait_for_word(trial: &Trial<'_>, holder: &mut Child) -> Result<(), TrialError> {
     let Some(mut stdout) = holder.stdout.take() else { return Err(TrialError::Silent) };
     let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
     let ready = retry_on_intr(|| poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&patience)));
     if ready.map_err(|error| TrialError::Io(error.into()))? == 0 {
         return Err(TrialError::Silent);
     }
-    match stdout.read(&mut [0; 16]).map_err(TrialError::Io)? {
-        0 => Err(TrialError::Io(io::ErrorKind::UnexpectedEof.into())),
-        _ => Ok(()),
+    // In one piece, as it was written (pipe(7), PIPE_BUF).
+    let mut word = [0; 16];
+    let read = stdout.read(&mut word).map_err(TrialError::Io)?;
+    if &word[..read] == NETWORK_MADE {
+        Ok(())
+    } else {
+        Err(TrialError::NoAnswer { runner: trial.runner.to_owned() })
     }
 }
 

@@ -1,21 +1,105 @@
-//! What the runner is asked before the host serves. A wrapper may stand in its place, which may do anything.
+//! What the runner is asked before the host serves. A wrapper may stand in its place, which may do anything: so the
+//! answer has to be one that only a confined runner of this version gives, by a word that only stdin carries.
 
-use std::io::{self, Read};
-use std::path::Path;
+use crate::children::Children;
+use crate::jail::JailMode;
+use fezz_wire::{ExitCode, TrialAnswer};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// The runner can't do what functions need.
 #[derive(Debug, thiserror::Error)]
 pub enum TrialError {
-    /// It can't be started, or talked to.
-    #[error("failed to have the runner try the jail{NAMED}")]
+    /// It can't be started.
+    #[error(
+        "failed to start the runner `{}`: is it a program for this machine, or a script whose first line names one?",
+        runner.display()
+    )]
+    NotStarted {
+        /// As the settings name it.
+        runner: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It can't be talked to, or waited for.
+    #[error("failed to talk to the runner that tries the jail")]
     Io(#[source] io::Error),
-    /// It says why not.
-    #[error("modules can't be confined here (--jail): {words}{NAMED}")]
+    /// The runner says why not.
+    #[error("modules can't be confined here (--jail {jail}): {words}{}", advice(.jail, .runner))]
     Refused {
+        /// What was asked for.
+        jail: &'static str,
+        /// The runner or its wrapper.
+        runner: PathBuf,
         /// Its own words, or its exit status.
         words: String,
+    },
+    /// Something else ended, of which a runner says nothing.
+    #[error(
+        "modules can't be confined here (--jail {jail}): `{}` ended ({status}) before fezz-runner answered: {words}{}",
+        runner.display(), advice(.jail, .runner)
+    )]
+    Wrapper {
+        /// What was asked for.
+        jail: &'static str,
+        /// The wrapper.
+        runner: PathBuf,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it said.
+        words: String,
+    },
+    /// It ended well, and is no runner.
+    #[error(
+        "`{}` ended without an answer of fezz-runner: name fezz-runner itself, or a wrapper that ends in `exec fezz-runner \
+         \"$@\"` and passes stdout on",
+        runner.display()
+    )]
+    NoAnswer {
+        /// What was named.
+        runner: PathBuf,
+    },
+    /// A wrapper writes where responses go.
+    #[error(
+        "`{}` wrote to stdout beside the runner's answer, where only a response may stand: let it write to stderr",
+        runner.display()
+    )]
+    Mixed {
+        /// The wrapper.
+        runner: PathBuf,
+    },
+    /// The runner is another release's.
+    #[error("the runner behind `{}` is version {theirs}, this host {}: install both of one release", runner.display(), VERSION)]
+    OtherVersion {
+        /// The runner or its wrapper.
+        runner: PathBuf,
+        /// What the runner says.
+        theirs: String,
+    },
+    /// A wrapper changes arguments.
+    #[error(
+        "the runner behind `{}` is confined by `--jail {theirs}` instead of `--jail {jail}`: let the wrapper pass on every \
+         argument as it is (\"$@\")",
+        runner.display()
+    )]
+    OtherJail {
+        /// The wrapper.
+        runner: PathBuf,
+        /// What was asked for.
+        jail: &'static str,
+        /// What the runner says.
+        theirs: String,
+    },
+    /// A wrapper keeps stdin, or gives another.
+    #[error("`{}` doesn't pass stdin on, by which requests come: let the wrapper leave it as it is", runner.display())]
+    NoStdin {
+        /// The wrapper.
+        runner: PathBuf,
     },
     /// It neither answers nor ends.
     #[error("the runner didn't answer within {} s, when it was to try the jail: does a wrapper wait for something?", PATIENCE.as_secs())]
@@ -27,51 +111,145 @@ pub enum TrialError {
     NotItsOwn,
 }
 
-/// What it may be that isn't the machine's fault.
-const NAMED: &str = "; a runner that is named is to be a wrapper for --jail inner, or fezz-runner itself";
+/// What the runner's version has to be.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A jail takes milliseconds; this is for a machine that is busy with something else.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs `command`, which has a jail's arguments, for nothing but to see whether that jail can be made.
-///
-/// # Errors
-///
-/// See [`TrialError`].
-pub fn try_out(mut command: Command, runner: &Path) -> Result<(), TrialError> {
-    // For a module, any file will do that is there.
-    command.arg("--try").arg(runner).env_clear().current_dir("/");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let (status, words) = end_of(command.spawn().map_err(TrialError::Io)?)?;
-    if status.success() {
-        return Ok(());
+/// A variable of the trial, as manifests have them: a wrapper has to pass it on.
+const VARIABLE: &str = "TRIAL";
+
+/// What the runner can't say of itself: it sees no wrapper.
+fn advice(jail: &str, runner: &Path) -> String {
+    match runner.file_name() {
+        Some(name) if jail == JailMode::Strict.as_str() && crate::settings::is_wrapper(runner) => {
+            format!("; `{}` is taken for a wrapper, which needs --jail inner", name.display())
+        }
+        _ => String::new(),
     }
-    Err(TrialError::Refused { words: if words.is_empty() { status.to_string() } else { words } })
 }
 
-/// Waits for the end of a process, or ends it: how it ended, and what it said on stderr.
-pub(super) fn end_of(mut child: Child) -> Result<(ExitStatus, String), TrialError> {
-    const PAUSE: Duration = Duration::from_millis(1);
-    const WORDS_BYTES_MAX: u64 = 4096;
-    let begun = Instant::now();
-    let status = loop {
-        match child.try_wait().map_err(TrialError::Io)? {
-            Some(status) => break status,
-            None if begun.elapsed() > PATIENCE => {
-                child.kill().map_err(TrialError::Io)?;
-                child.wait().map_err(TrialError::Io)?;
-                return Err(TrialError::Silent);
-            }
-            None => std::thread::sleep(PAUSE),
+/// What is tried, and by what.
+#[derive(Debug)]
+pub(super) struct Trial<'a> {
+    pub(super) runner: &'a Path,
+    pub(super) jail: JailMode,
+    /// Have the process on their list while it lives, so that it can be ended with the host.
+    pub(super) children: &'a Children,
+}
+
+impl Trial<'_> {
+    /// Runs `command`, which has a jail's arguments, for nothing but to see whether that jail can be made.
+    ///
+    /// # Errors
+    ///
+    /// See [`TrialError`].
+    pub(super) fn run(&self, mut command: Command) -> Result<(), TrialError> {
+        let token = format!("{:016x}", rand::random::<u64>());
+        command.args(["--env", VARIABLE]).env_clear().env(format!("FEZZ_ENV_{VARIABLE}"), &token);
+        // For a module, any file will do that is there.
+        command.arg("--try").arg(self.runner);
+        let mut runner = self.start(&mut command)?;
+        if let Some(mut stdin) = runner.stdin.take() {
+            // A program that doesn't read it is known by its answer.
+            stdin.write_all(token.as_bytes()).ok();
         }
-    };
-    let mut words = Vec::new();
-    if let Some(stderr) = child.stderr.take() {
-        // What is there: a process that it left behind may keep the pipe open.
-        rustix::io::ioctl_fionbio(&stderr, true).map_err(|error| TrialError::Io(error.into()))?;
-        stderr.take(WORDS_BYTES_MAX).read_to_end(&mut words).or_else(none_left).map_err(TrialError::Io)?;
+        let ended = self.end_of(runner, PATIENCE)?;
+        if !ended.status.success() {
+            return Err(self.failed(ended));
+        }
+        self.check_answer(&ended.answer, &token)
     }
-    Ok((status, String::from_utf8_lossy(&words).trim_end().to_owned()))
+
+    /// Starts the runner in a process group of its own, with pipes for its standard streams.
+    pub(super) fn start(&self, command: &mut Command) -> Result<Child, TrialError> {
+        command.current_dir("/").process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.children
+            .start(command)
+            .map_err(|source| TrialError::NotStarted { runner: self.runner.to_owned(), source })
+    }
+
+    fn check_answer(&self, text: &str, token: &str) -> Result<(), TrialError> {
+        let runner = || self.runner.to_owned();
+        let Some(answer) = TrialAnswer::decode(text) else {
+            let is_there = text.split_inclusive('\n').any(|line| TrialAnswer::decode(line).is_some());
+            return Err(match is_there {
+                true => TrialError::Mixed { runner: runner() },
+                false => TrialError::NoAnswer { runner: runner() },
+            });
+        };
+        if answer.version != VERSION {
+            return Err(TrialError::OtherVersion { runner: runner(), theirs: answer.version.to_owned() });
+        }
+        let jail = self.jail.as_str();
+        if answer.jail != jail {
+            return Err(TrialError::OtherJail { runner: runner(), jail, theirs: answer.jail.to_owned() });
+        }
+        if answer.token != token {
+            return Err(TrialError::NoStdin { runner: runner() });
+        }
+        Ok(())
+    }
+
+    /// Whose failure it is: the runner's exit codes are its own.
+    pub(super) fn failed(&self, ended: Ended) -> TrialError {
+        let Ended { status, words, .. } = ended;
+        let (jail, runner) = (self.jail.as_str(), self.runner.to_owned());
+        if status.code().and_then(ExitCode::from_status).is_some() {
+            let words = if words.is_empty() { status.to_string() } else { words };
+            return TrialError::Refused { jail, runner, words };
+        }
+        let words = if words.is_empty() { "it said nothing on stderr".to_owned() } else { words };
+        TrialError::Wrapper { jail, runner, status, words }
+    }
+
+    /// Waits for the end of a process; when `patience` is over, ends it with all that it started.
+    pub(super) fn end_of(&self, mut runner: Child, patience: Duration) -> Result<Ended, TrialError> {
+        const PAUSE: Duration = Duration::from_millis(1);
+        let pid = Pid::from_child(&runner);
+        let begun = Instant::now();
+        let status = loop {
+            match runner.try_wait().map_err(TrialError::Io)? {
+                Some(status) => break Ok(status),
+                None if begun.elapsed() > patience => {
+                    // Fails only where it is gone.
+                    kill_process_group(pid, Signal::KILL).ok();
+                    runner.wait().map_err(TrialError::Io)?;
+                    break Err(TrialError::Silent);
+                }
+                None => std::thread::sleep(PAUSE),
+            }
+        };
+        self.children.forget(pid);
+        Ok(Ended {
+            status: status?,
+            answer: what_is_in(runner.stdout)?,
+            words: what_is_in(runner.stderr)?.trim_end().to_owned(),
+        })
+    }
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    /// What it wrote to stdout.
+    pub(super) answer: String,
+    /// What it wrote to stderr.
+    pub(super) words: String,
+}
+
+/// What a pipe holds: a process that was left behind may keep it open.
+fn what_is_in(pipe: Option<impl Read + AsFd>) -> Result<String, TrialError> {
+    const BYTES_MAX: u64 = 4096;
+    let Some(pipe) = pipe else { return Ok(String::new()) };
+    rustix::io::ioctl_fionbio(&pipe, true).map_err(|error| TrialError::Io(error.into()))?;
+    let mut bytes = Vec::new();
+    pipe.take(BYTES_MAX).read_to_end(&mut bytes).or_else(none_left).map_err(TrialError::Io)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(text.into_owned())
 }
 
 fn none_left(error: io::Error) -> io::Result<usize> {

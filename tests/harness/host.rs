@@ -164,9 +164,11 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        let ended = self.child.try_wait();
         self.child.kill().ok();
         self.child.wait().ok();
         if std::thread::panicking() {
+            eprintln!("the host had ended by itself: {ended:?}");
             let log = self.log();
             for line in log.iter().rev().take(30).rev() {
                 eprintln!("host: {line}");

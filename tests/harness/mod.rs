@@ -1,12 +1,14 @@
 //! A host in a folder of its own, a client, and a look at the processes behind it.
 
 mod client;
+mod frames;
 mod host;
 mod machine;
 mod processes;
 mod site;
 
-pub(crate) use client::{Answer, Client, Connection, connect, many};
+pub(crate) use client::{Answer, Client, Connection, connect, exchange, many};
+pub(crate) use frames::{Frames, StreamEnd, http_2};
 pub(crate) use host::{Host, is_root};
 pub(crate) use machine::alone;
 pub(crate) use processes::{

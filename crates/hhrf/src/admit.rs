@@ -4,13 +4,12 @@ use crate::catalogue::Function;
 use crate::gate::{NoPlace, Place};
 use crate::host::Host;
 use crate::identity::Identity;
+use crate::leftover::Upload;
 use crate::refusal::Refusal;
 use crate::route::RoutedRequest;
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -59,7 +58,7 @@ const ENVOY_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-t
 pub async fn admit(
     host: &Host,
     routed: RoutedRequest,
-    body: Incoming,
+    body: &mut Upload,
     identity: Identity,
     client_ip: Option<IpAddr>,
 ) -> Result<AdmittedRequest, Refusal> {
@@ -102,11 +101,11 @@ fn check_headers(headers: &HeaderMap, bytes_max: usize) -> Result<(), Refusal> {
 async fn read_body(
     host: &Host,
     function: &Function,
-    mut body: Incoming,
+    body: &mut Upload,
     arrival: Instant,
 ) -> Result<RequestBody, Refusal> {
     let bytes_max = function.limits.request_body_bytes;
-    if body.size_hint().lower() > bytes_max {
+    if body.bytes_min() > bytes_max {
         return Err(Refusal::BodyTooLarge { bytes_max });
     }
     let timeout = host.settings.limits.body_timeout;

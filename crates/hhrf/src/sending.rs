@@ -28,9 +28,8 @@ pub struct Request(Arc<Sending>);
 /// A client that hasn't taken a response by then holds the memory that others' responses need.
 const RESPONSE_SEND_MAX: Duration = Duration::from_secs(120);
 
-/// A connection without a request for so long is given to another client. Only HTTP/2's come to it, which answer pings
-/// for ever; an HTTP/1.1 connection ends before by the wait for its next headers.
-const IDLE_MAX: Duration = Duration::from_secs(300);
+/// How late may be noticed what is over its time.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 impl Sending {
     /// Of a connection that has just begun.
@@ -56,18 +55,26 @@ impl Sending {
         Bytes::from_owner(Owed { bytes, number, sending: Arc::clone(self), _memory: memory })
     }
 
-    /// Waits until the connection should be ended: a response is unsent for too long, or nothing happens at all.
+    /// Waits until the connection should be ended: a response is unsent for too long.
     pub async fn overdue(&self) -> &'static str {
-        const LOOK_EVERY: Duration = Duration::from_secs(5);
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let state = self.lock();
             if state.unsent.values().next().is_some_and(|since| since.elapsed() > RESPONSE_SEND_MAX) {
                 return "a response wasn't taken in time";
             }
-            if state.requests == 0 && state.unsent.is_empty() && state.idle_since.elapsed() > IDLE_MAX {
-                return "it was idle for too long";
-            }
+        }
+    }
+
+    /// Waits until there was no request for `idle_max`.
+    pub async fn idle(&self, idle_max: Duration) {
+        let mut left = idle_max;
+        while !left.is_zero() {
+            tokio::time::sleep(left).await;
+            let state = self.lock();
+            let is_idle = state.requests == 0 && state.unsent.is_empty();
+            let look_again = idle_max.min(LOOK_EVERY);
+            left = if is_idle { idle_max.saturating_sub(state.idle_since.elapsed()) } else { look_again };
         }
     }
 

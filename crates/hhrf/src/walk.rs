@@ -2,23 +2,26 @@
 
 use crate::admit::admit;
 use crate::exchange::Exchange;
+use crate::framing;
 use crate::host::Host;
+use crate::leftover::Upload;
 use crate::own;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::respond::respond;
-use crate::route::route;
+use crate::route::{check_target, route};
 use crate::sending::Sending;
 use crate::settings::Entrance;
 use crate::settings::Rpc;
 use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
-use http::{HeaderName, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-/// Answers one request, whatever comes of it.
+/// Answers one request, whatever comes of it, and sees to what the answer didn't wait for.
 pub async fn answer(
     host: Arc<Host>,
     entrance: Entrance,
@@ -26,14 +29,59 @@ pub async fn answer(
     sending: Arc<Sending>,
     request: Request<Incoming>,
 ) -> Response<Bytes> {
-    let _request = sending.begin();
+    let under_way = sending.begin();
     let (head, body) = request.into_parts();
-    if let Some(response) = own::answer(&host, entrance, &head) {
+    let mut body = Upload::new(body);
+    let is_head = head.method == Method::HEAD;
+    let is_http_1 = head.version < Version::HTTP_2;
+    let asks_before_it_sends = head.headers.contains_key(EXPECT);
+    let mut response = answer_head(&host, entrance, peer, &sending, head, &mut body).await;
+    if is_head {
+        leave_out_body(&mut response);
+    }
+    // HTTP/2 has the one stream reset, without an error.
+    if is_http_1 && !body.is_over() {
+        if asks_before_it_sends {
+            // The client may send its body or not: what comes next isn't known.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if !response.headers().contains_key(CONNECTION) {
+            body.discard(under_way);
+        }
+    }
+    response
+}
+
+/// All of GET's response but the body (RFC 9110, section 9.3.2). hyper leaves it out of HTTP/1's, and not of HTTP/2's.
+fn leave_out_body(response: &mut Response<Bytes>) {
+    let length = response.body().len();
+    // Where a function has left it out by itself, its length isn't known.
+    if length > 0 {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+        *response.body_mut() = Bytes::new();
+    }
+}
+
+async fn answer_head(
+    host: &Arc<Host>,
+    entrance: Entrance,
+    peer: SocketAddr,
+    sending: &Arc<Sending>,
+    head: Parts,
+    body: &mut Upload,
+) -> Response<Bytes> {
+    let sense = framing::check(&head.headers).and_then(|()| check_target(&head));
+    if sense.is_ok()
+        && let Some(response) = own::answer(host, entrance, &head)
+    {
         return response;
     }
-    let mut exchange = Exchange::begin(&host, &head);
-    let result = walk(&host, entrance, peer, head, body, &mut exchange).await;
-    let result = result.and_then(|response| account(&host, &sending, response));
+    let mut exchange = Exchange::begin(host, &head);
+    let result = match sense {
+        Ok(()) => walk(host, entrance, peer, head, body, &mut exchange).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    let result = result.and_then(|response| account(host, sending, response));
     exchange.finish(result)
 }
 
@@ -42,7 +90,7 @@ async fn walk(
     entrance: Entrance,
     peer: SocketAddr,
     head: Parts,
-    body: Incoming,
+    body: &mut Upload,
     exchange: &mut Exchange,
 ) -> Result<Response<Bytes>, Problem> {
     let client_ip = client_ip(host, peer, &head);

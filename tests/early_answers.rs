@@ -1,10 +1,11 @@
 //! Answers that don't wait for the request's body: each must arrive, though the client is still sending.
 
 use crate::harness::{AUTHOR, Answer, Connection, Host, Site, connect, exchange};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// More than the sockets' buffers take: a client that isn't read from can't send it.
 const BODY_BYTES: usize = 16 << 20;
@@ -123,6 +124,21 @@ fn a_client_that_sends_for_ever_is_cut_off() {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok();
     assert!(answer.starts_with(b"HTTP/1.1 413 "), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[test]
+fn a_host_that_ends_does_not_wait_for_clients_that_have_their_answers() {
+    let mut host = host();
+    let mut idle = Connection::new(host.address);
+    assert_eq!(idle.get("/_health").status, 200);
+    let mut sending = Connection::new(host.address);
+    sending.write(b"POST /nothing HTTP/1.1\r\nhost: a\r\ncontent-length: 2000\r\n\r\nhalf");
+    assert_eq!(sending.read().outcome(), (404, "not_found"));
+    let begun = Instant::now();
+    host.signal(Signal::TERM);
+    assert!(host.ended().success());
+    // Well within the silence that it bears with else.
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -94,6 +94,14 @@ fn http_2_ends_by_the_timeout_in_the_middle_of_a_head() {
     let begun = Instant::now();
     frames.connection_end();
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+
+    let mut frames = Frames::connect(host.address);
+    frames.half_a_head(&[(":method", "GET"), (":scheme", "http")]);
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE && frames.continue_head().is_ok() {
+        frames.pause(PAUSE);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use super::connect;
 use http_body_util::Full;
 use hyper::body::Bytes;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 /// A connection of which every frame is the test's own.
 pub(crate) struct Frames(TcpStream);
@@ -25,6 +26,7 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
@@ -47,12 +49,29 @@ impl Frames {
         self.write(HEADERS, END_STREAM, 1, &block(fields));
     }
 
+    /// Sends one more field of that head, for which there is always a next.
+    pub(crate) fn continue_head(&mut self) -> io::Result<()> {
+        self.try_write(CONTINUATION, 0, 1, &block(&[("x", "x")]))
+    }
+
     fn write(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        self.try_write(kind, flags, stream, payload).unwrap();
+    }
+
+    fn try_write(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> io::Result<()> {
         let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
         let mut frame = vec![length[1], length[2], length[3], kind, flags];
         frame.extend(stream.to_be_bytes());
         frame.extend(payload);
-        self.0.write_all(&frame).unwrap();
+        self.0.write_all(&frame)
+    }
+
+    /// Reads, and forgets, what comes in this time.
+    pub(crate) fn pause(&mut self, time: Duration) {
+        let before = self.0.read_timeout().unwrap();
+        self.0.set_read_timeout(Some(time)).unwrap();
+        self.0.read(&mut [0; 100]).ok();
+        self.0.set_read_timeout(before).unwrap();
     }
 
     /// The next frame's kind, flags, stream and payload; nothing at the connection's end.

@@ -57,10 +57,10 @@ pub async fn connection(
     tracing::debug!(%peer, ?ending, "a connection ended");
     let Some(socket) = socket else { return };
     match ending {
-        Ending::ByHyper | Ending::ByClient => linger(socket).await,
+        Ending::ByHyper | Ending::ByClient => linger(&host, socket).await,
         Ending::LateHead => {
             answer_late_head(&host, &socket, begun.elapsed());
-            linger(socket).await;
+            linger(&host, socket).await;
         }
         // Who let it come to that is owed no more.
         Ending::ByHost(_) => {}

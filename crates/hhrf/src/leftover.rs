@@ -2,21 +2,26 @@
 //! bytes that come for a closed socket, or that a closing socket leaves unread, by a reset, which overtakes the answer
 //! (RFC 9112, section 9.6); a proxy that is still writing then reports a broken connection instead.
 
+use crate::host::Host;
 use crate::sending;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
 use std::io;
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Time for a client that goes on sending: what nginx gives it, too (`lingering_time`).
 const TIME_MAX: Duration = Duration::from_secs(30);
 
 /// A client that sends nothing for so long has read its answer, or never will.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
+
+/// A host that ends waits no longer than this, neither for a body nor for a client's end.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// Six bodies of the default limit. To send more behind an answer costs a client the answer.
 const BYTES_MAX: usize = 64 << 20;
@@ -53,7 +58,7 @@ impl Upload {
 
     /// Reads the rest, beside the answer that is being sent, so that the connection can serve on. `request` keeps the
     /// connection busy until then. Where there is too much, hyper ends the connection behind the answer.
-    pub fn discard(mut self, request: sending::Request) {
+    pub fn discard(mut self, request: sending::Request, host: Arc<Host>) {
         tokio::spawn(async move {
             let _request = request;
             let rest = async {
@@ -64,13 +69,13 @@ impl Upload {
                     bytes += frame.data_ref().map_or(0, Bytes::len);
                 }
             };
-            timeout(TIME_MAX, rest).await.unwrap_or_default();
+            in_time(&host, rest).await;
         });
     }
 }
 
 /// Ends this side of a connection, and waits for the client to end its own.
-pub async fn linger(socket: std::net::TcpStream) {
+pub async fn linger(host: &Host, socket: std::net::TcpStream) {
     // Already done, or the client is gone.
     socket.shutdown(Shutdown::Write).unwrap_or_default();
     let Ok(socket) = TcpStream::from_std(socket) else { return };
@@ -87,7 +92,19 @@ pub async fn linger(socket: std::net::TcpStream) {
             }
         }
     };
-    timeout(TIME_MAX, rest).await.unwrap_or_default();
+    in_time(host, rest).await;
+}
+
+async fn in_time(host: &Host, rest: impl Future<Output = ()>) {
+    let host_ends = async {
+        host.draining().await;
+        sleep(LAST_MOMENT).await;
+    };
+    tokio::select! {
+        () = rest => {}
+        () = sleep(TIME_MAX) => {}
+        () = host_ends => {}
+    }
 }
 
 /// Its buffer lives for one call, so that a connection that waits has none.

@@ -73,7 +73,7 @@ fn builder(limits: &HostLimits) -> Builder<TokioExecutor> {
         .max_concurrent_streams(STREAMS_MAX)
         // A client can't acknowledge a ping in the middle of a head (RFC 9113, section 6.2): so a head, or a silence,
         // that lasts for both of these ends the connection.
-        .keep_alive_interval(limits.head_timeout / 2)
-        .keep_alive_timeout(limits.head_timeout / 2);
+        .keep_alive_interval(limits.head_timeout / 3)
+        .keep_alive_timeout(limits.head_timeout / 3 * 2);
     builder
 }

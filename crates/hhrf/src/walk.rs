@@ -46,7 +46,7 @@ pub async fn answer(
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if !response.headers().contains_key(CONNECTION) {
-            body.discard(under_way);
+            body.discard(under_way, host);
         }
     }
     response

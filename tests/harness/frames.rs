@@ -66,12 +66,10 @@ impl Frames {
         self.0.write_all(&frame)
     }
 
-    /// Reads, and forgets, what comes in this time.
-    pub(crate) fn pause(&mut self, time: Duration) {
-        let before = self.0.read_timeout().unwrap();
+    /// Waits for so long, or until something comes, which is forgotten; and tells whether it was the connection's end.
+    pub(crate) fn has_ended_within(&mut self, time: Duration) -> bool {
         self.0.set_read_timeout(Some(time)).unwrap();
-        self.0.read(&mut [0; 100]).ok();
-        self.0.set_read_timeout(before).unwrap();
+        matches!(self.0.read(&mut [0; 4096]), Ok(0))
     }
 
     /// The next frame's kind, flags, stream and payload; nothing at the connection's end.

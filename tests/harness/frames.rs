@@ -69,7 +69,10 @@ impl Frames {
     /// Waits for so long, or until something comes, which is forgotten; and tells whether it was the connection's end.
     pub(crate) fn has_ended_within(&mut self, time: Duration) -> bool {
         self.0.set_read_timeout(Some(time)).unwrap();
-        matches!(self.0.read(&mut [0; 4096]), Ok(0))
+        match self.0.read(&mut [0; 4096]) {
+            Ok(read) => read == 0,
+            Err(error) => ![io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted].contains(&error.kind()),
+        }
     }
 
     /// The next frame's kind, flags, stream and payload; nothing at the connection's end.

@@ -143,6 +143,8 @@ fn what_cannot_start_says_why_and_how_to_mend_it() {
         (vec!["--listen", &taken], "choose another by --listen"),
         (vec!["--rpc", "admin"], "set --admin too"),
         (vec!["--connections", "0"], "give it 1 or more"),
+        (vec!["--head-timeout-ms", "0"], "`head_timeout_ms` is 0"),
+        (vec!["--keep-alive-ms", "0"], "`keep_alive_ms` is 0"),
         (vec!["--config", "/no/such/file"], "failed to read the settings file"),
     ] {
         let site = Site::new();

@@ -85,6 +85,10 @@ manifests! {
     a_relative_route_is_named: with(r#""routes": [{"path": "hello"}]"#) => "key `routes[0]`", "write `/hello`";
     a_malformed_route_is_named: with(r#""routes": [{"path": "/a"}, {"path": "/a/{id"}]"#) => "key `routes[1]`", "malformed";
     a_reserved_route_is_named: with(r#""routes": [{"path": "/_metrics"}]"#) => "belongs to the host", "choose another";
+    a_route_with_two_dots_is_refused: with(r#""routes": [{"path": "/a/../b"}]"#) => "key `routes[0]`", "`/a/../b` holds the segment `..`", "leave it out";
+    a_route_with_a_dot_is_refused: with(r#""routes": [{"path": "/a/."}]"#) => "`/a/.` holds the segment `.`", "proxies";
+    a_route_with_encoded_dots_is_refused: with(r#""routes": [{"path": "/a/%2E%2e/{id}"}]"#) => "holds the segment `%2E%2e`", "leave it out";
+    a_route_with_an_empty_segment_is_refused: with(r#""routes": [{"path": "/a//{id}"}]"#) => "`/a//{id}` holds an empty segment", "write one `/`";
     a_bad_method_is_named: with(r#""routes": [{"path": "/a", "method": "get"}]"#) => "the method `get`", "in capitals";
     a_bad_domain_is_named: with(r#""routes": [{"path": "/a", "domains": ["http://a"]}]"#) => "the domain `http://a`", "without scheme";
     a_route_twice_is_named: with(r#""routes": [{"path": "/a/{x}"}, {"path": "/a/{y}"}]"#) => "is already", "of `f@v1`";

@@ -1,13 +1,11 @@
 //! What a client, or a function, can have the host hold: charged before it is held, and no one's share is all of it.
 
 use crate::harness::{
-    AUTHOR, Client, Frame, HARMFUL, Host, Http2, RESET, Site, alone, connect, connect_from, resident_kib,
-    wait_for,
+    AUTHOR, Client, Ended, HARMFUL, Host, Http2, Site, alone, connect, connect_from, resident_kib, wait_for,
 };
 use serde_json::json;
 use std::io::Write;
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 /// Who does harm: another client than those who are served.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
@@ -27,16 +25,8 @@ fn assert_served(host: &Host) {
 }
 
 /// How the streams of a connection were ended, as soon as all are.
-fn ends(connection: &mut Http2, streams: usize) -> Vec<Frame> {
-    const PATIENCE: Duration = Duration::from_secs(20);
-    let mut ends = Vec::new();
-    while ends.len() < streams {
-        let frame = connection.receive(PATIENCE).expect("the streams end");
-        if frame.kind == RESET || frame.ends_stream() {
-            ends.push(frame);
-        }
-    }
-    ends
+fn ends(connection: &mut Http2, streams: usize) -> Vec<Ended> {
+    (0..streams).map(|_| connection.next_end()).collect()
 }
 
 #[test]
@@ -63,7 +53,7 @@ fn heads_of_many_small_headers_take_little_memory() {
     let mut connections: Vec<_> = (0..40).map(|_| Http2::from(ATTACKER, host.address, 65_535)).collect();
     for connection in &mut connections {
         for _ in 0..125 {
-            connection.begin("POST", "/rpc/author", 1000, false);
+            connection.begin("POST", "/rpc/author", 1000);
         }
     }
     for connection in &mut connections {
@@ -79,7 +69,7 @@ fn heads_that_wait_for_their_bodies_are_charged() {
     let host = Host::start(author());
     let mut connection = Http2::from(ATTACKER, host.address, 65_535);
     for _ in 0..100 {
-        connection.begin("POST", "/rpc/author", 50, false);
+        connection.begin("POST", "/rpc/author", 50);
     }
     let taken = r#"fezz_memory_bytes{use="small requests"}"#;
     wait_for("the heads to be charged", || (host.metric(taken) > 100.0 * 50.0 * 128.0).then_some(()));
@@ -94,7 +84,7 @@ fn clients_that_take_nothing_keep_no_one_else_from_a_response() {
     let mut connections: Vec<_> = (0..5).map(|_| Http2::from(ATTACKER, host.address, 0)).collect();
     for connection in &mut connections {
         for _ in 0..80 {
-            let stream = connection.begin("POST", "/rpc/author", 0, false);
+            let stream = connection.begin("POST", "/rpc/author", 0);
             connection.end(stream, &[b'x'; 12_000]);
         }
     }
@@ -105,7 +95,7 @@ fn clients_that_take_nothing_keep_no_one_else_from_a_response() {
     }
     // No one waits for them for ever.
     for connection in &mut connections {
-        assert!(ends(connection, 80).iter().all(|end| end.kind == RESET));
+        assert!(ends(connection, 80).iter().all(|end| *end == Ended::ByReset));
     }
     wait_for("the memory to come back", || (host.metric(taken) < 1000.0).then_some(()));
 }
@@ -117,7 +107,7 @@ fn bodies_that_lack_a_byte_keep_no_one_elses_out() {
     let mut connections: Vec<_> = (0..4).map(|_| Http2::from(ATTACKER, host.address, 65_535)).collect();
     for connection in &mut connections {
         for _ in 0..100 {
-            let stream = connection.begin("POST", "/rpc/author", 0, false);
+            let stream = connection.begin("POST", "/rpc/author", 0);
             connection.data(stream, &[b'x'; 600]);
         }
     }

@@ -17,6 +17,9 @@ fn a_function_sees_the_request_without_the_connections_headers() {
         .header("X-Twice", "one")
         .header("x-twice", "two")
         .header("te", "trailers")
+        .header("proxy-authorization", "Basic abc")
+        .header("proxy-connection", "keep-alive")
+        .header("http2-settings", "AAMAAABk")
         .header("x-hop", "1")
         .header("connection", "x-hop")
         .header("x-forwarded-proto", "https")
@@ -32,7 +35,9 @@ fn a_function_sees_the_request_without_the_connections_headers() {
     ] {
         assert!(text.contains(fact), "{fact} not in\n{text}");
     }
-    for name in ["te:", "x-hop:", "connection:"] {
+    for name in
+        ["te:", "x-hop:", "connection:", "proxy-authorization:", "proxy-connection:", "http2-settings:"]
+    {
         assert!(!text.lines().any(|line| line.starts_with(name)), "{name} in\n{text}");
     }
     let left_ms = text.lines().find_map(|line| line.strip_prefix("time_left_ms ")).unwrap();
@@ -58,7 +63,8 @@ fn the_connections_headers_and_the_hosts_own_do_not_pass() {
     assert_eq!((answer.status, answer.text().as_str()), (200, "clean"));
     assert_eq!(answer.header("x-kept"), Some("1"));
     assert_eq!(answer.header("content-length"), Some("5"));
-    for name in ["x-hop", "transfer-encoding", "fezz-error"] {
+    let proxys = ["proxy-authenticate", "proxy-authentication-info", "proxy-connection"];
+    for name in ["x-hop", "transfer-encoding", "fezz-error"].into_iter().chain(proxys) {
         assert_eq!(answer.header(name), None, "{name}");
     }
 }

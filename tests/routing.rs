@@ -1,6 +1,6 @@
 //! Which function answers which path, host and method.
 
-use crate::harness::{AUTHOR, Host, Site};
+use crate::harness::{AUTHOR, Frames, Host, Site, StreamEnd};
 use serde_json::json;
 
 fn facts(host: &Host, method: &str, authority: &str, path: &str) -> String {
@@ -109,6 +109,9 @@ fn what_names_two_hosts_or_none_is_refused() {
     assert_eq!(status("GET /rpc/author HTTP/1.1\r\nhost: a\r\nhost: b"), "400");
     assert_eq!(status("GET /rpc/author HTTP/1.1\r\nhost: user@a"), "400");
     assert_eq!(status("GET http://a/rpc/author HTTP/1.1\r\nhost: b"), "400");
+    assert_eq!(status("GET http://u@a/rpc/author HTTP/1.1\r\nhost: u@a"), "400");
+    assert_eq!(status("GET http://u:p@a/rpc/author HTTP/1.0"), "400");
+    assert_eq!(status("GET http://u@a/_health HTTP/1.1\r\nhost: u@a"), "400");
     assert_eq!(status("CONNECT a:80 HTTP/1.1\r\nhost: a:80"), "400");
 }
 
@@ -136,13 +139,7 @@ fn http_2_answers_on_the_same_port() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({"routes": [{"path": "/echo/{id}"}]}));
     let host = Host::start(site);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let answer = runtime.block_on(async {
-        let stream = tokio::net::TcpStream::connect(host.address).await.unwrap();
-        let executor = hyper_util::rt::TokioExecutor::new();
-        let io = hyper_util::rt::TokioIo::new(stream);
-        let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
-        tokio::spawn(connection);
+    let answer = crate::harness::http_2(host.address, async |mut sender| {
         let request = hyper::Request::post("http://example.com/echo/request");
         let request = request.body(Full::new(hyper::body::Bytes::from_static(b"ignored"))).unwrap();
         let response = sender.send_request(request).await.unwrap();
@@ -151,4 +148,26 @@ fn http_2_answers_on_the_same_port() {
     });
     let text = String::from_utf8_lossy(&answer).into_owned();
     assert!(text.contains("authority example.com") && text.contains("param id=request"), "{text}");
+}
+
+#[test]
+fn http_2_refuses_a_name_before_the_host() {
+    let site = Site::new();
+    site.install("author@v1", AUTHOR, json!({}));
+    let host = Host::start(site);
+    let answer = |authority: &str| {
+        let mut frames = Frames::connect(host.address);
+        let fields = [(":method", "GET"), (":scheme", "http"), (":path", "/rpc/author/pid")];
+        frames.request(&[&fields[..], &[(":authority", authority)]].concat());
+        frames.stream_end()
+    };
+    assert!(matches!(answer("a"), StreamEnd::Response(200, _)));
+    for authority in ["u@a", "u:p@a", "@a"] {
+        let answer = answer(authority);
+        // What isn't even a URI is reset by hyper.
+        assert!(
+            matches!(answer, StreamEnd::Response(400, _) | StreamEnd::Reset(_)),
+            "{authority}: {answer:?}"
+        );
+    }
 }

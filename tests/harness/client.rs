@@ -43,6 +43,14 @@ fn patient(stream: TcpStream) -> TcpStream {
     stream
 }
 
+/// Sends bytes as they are, all of them before anything is read, and reads what comes back to the connection's end.
+pub(crate) fn exchange(address: SocketAddr, bytes: &[u8]) -> Answer {
+    let begun = Instant::now();
+    let mut stream = connect(address);
+    stream.write_all(bytes).unwrap();
+    Answer::read(stream, begun)
+}
+
 impl<'a> Client<'a> {
     pub(crate) fn new(address: SocketAddr, method: &'a str, path: &'a str) -> Self {
         Self {
@@ -99,8 +107,23 @@ impl Connection {
     /// Sends a GET and reads the response.
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         let begun = Instant::now();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
-        self.0.get_mut().write_all(request.as_bytes()).unwrap();
+        self.write(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes());
+        let answer = self.read();
+        Answer { took: begun.elapsed(), ..answer }
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// Leaves the connection, of which every response has been read, to the caller.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.0.into_inner()
+    }
+
+    /// Reads the next response.
+    pub(crate) fn read(&mut self) -> Answer {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let read = self.0.read_until(b'\n', &mut head).unwrap();
@@ -109,7 +132,6 @@ impl Connection {
         let mut answer = Answer::parse(&head, Duration::ZERO).unwrap();
         answer.body = vec![0; answer.header("content-length").unwrap().parse().unwrap()];
         self.0.read_exact(&mut answer.body).unwrap();
-        answer.took = begun.elapsed();
         answer
     }
 }

@@ -187,9 +187,11 @@ pub(super) fn command_of(mut command: Command, site: &Site) -> Command {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        let ended = self.child.try_wait();
         self.child.kill().ok();
         self.child.wait().ok();
         if std::thread::panicking() {
+            eprintln!("the host had ended by itself: {ended:?}");
             let log = self.log();
             for line in log.iter().rev().take(30).rev() {
                 eprintln!("host: {line}");

@@ -3,17 +3,19 @@
 mod client;
 mod container;
 mod envoy;
+mod frames;
 mod host;
 mod http2;
 mod machine;
 mod processes;
 mod site;
 
-pub(crate) use client::{Answer, Client, Connection, connect, connect_from, many};
+pub(crate) use client::{Answer, Client, Connection, connect, connect_from, exchange, many};
 pub(crate) use container::{User, folder_of, in_container};
 pub(crate) use envoy::{Envoy, envoy_program};
+pub(crate) use frames::{Frames, StreamEnd, http_2};
 pub(crate) use host::{Host, is_root};
-pub(crate) use http2::{Frame, Http2, RESET};
+pub(crate) use http2::{Ended, Http2};
 pub(crate) use machine::alone;
 pub(crate) use processes::{
     Census, forked, inside, of_requests, resident_kib, sockets_of, started_ahead, zombies, zygotes,

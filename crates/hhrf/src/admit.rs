@@ -4,6 +4,7 @@ use crate::catalogue::Function;
 use crate::gate::{NoPlace, Place};
 use crate::host::Host;
 use crate::identity::Identity;
+use crate::leftover::Upload;
 use crate::memory::{Accounts, Full, Holding, SMALL_BYTES, Use, request_bytes};
 use crate::refusal::Refusal;
 use crate::route::RoutedRequest;
@@ -11,8 +12,6 @@ use crate::settings::HostLimits;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,14 +19,13 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// A request whose head is charged, and whose body is yet to come.
+/// A request whose head is charged.
 #[derive(Debug)]
 pub struct ReceivedRequest {
     /// The function.
     pub function: Arc<Function>,
     params: BTreeMap<String, String>,
     head: Parts,
-    body: Incoming,
     accounts: Accounts,
     head_bytes: usize,
     holding: Holding,
@@ -83,12 +81,7 @@ const ENVOY_MARGIN_PART: u32 = 3;
 /// # Errors
 ///
 /// See [`Refusal`].
-pub fn receive(
-    host: &Host,
-    routed: RoutedRequest,
-    body: Incoming,
-    accounts: Accounts,
-) -> Result<ReceivedRequest, Refusal> {
+pub fn receive(host: &Host, routed: RoutedRequest, accounts: Accounts) -> Result<ReceivedRequest, Refusal> {
     let arrival = Instant::now();
     let RoutedRequest { function, params, head } = routed;
     if host.is_draining() {
@@ -101,7 +94,7 @@ pub fn receive(
     }
     let head_bytes = request_bytes(&head);
     let holding = host.request_memory.hold(accounts.clone(), head_bytes)?;
-    Ok(ReceivedRequest { function, params, head, body, accounts, head_bytes, holding, arrival })
+    Ok(ReceivedRequest { function, params, head, accounts, head_bytes, holding, arrival })
 }
 
 /// Reads the body within its limits, then takes a place at the function and one at the host. In that order, so that a
@@ -113,11 +106,12 @@ pub fn receive(
 pub async fn admit(
     host: &Host,
     received: ReceivedRequest,
+    upload: &mut Upload,
     identity: Identity,
     client_ip: Option<IpAddr>,
 ) -> Result<AdmittedRequest, Refusal> {
-    let ReceivedRequest { function, params, head, body, accounts, head_bytes, holding, arrival } = received;
-    let mut body = read_body(host, &function, body, holding, head_bytes, arrival).await?;
+    let ReceivedRequest { function, params, head, accounts, head_bytes, holding, arrival } = received;
+    let mut body = read_body(host, &function, upload, holding, head_bytes, arrival).await?;
 
     let mut deadline = Instant::now() + function.timeout;
     if let Some(envoy) = envoy_timeout(&head.headers) {
@@ -161,22 +155,22 @@ fn check_headers(headers: &HeaderMap, limits: &HostLimits) -> Result<(), Refusal
 async fn read_body(
     host: &Host,
     function: &Function,
-    mut body: Incoming,
+    upload: &mut Upload,
     mut holding: Holding,
     head_bytes: usize,
     arrival: Instant,
 ) -> Result<RequestBody, Refusal> {
     let bytes_max = function.limits.request_body_bytes;
-    if body.size_hint().lower() > bytes_max {
+    if upload.bytes_min() > bytes_max {
         return Err(Refusal::BodyTooLarge { bytes_max });
     }
-    if body.is_end_stream() {
+    if upload.is_over() {
         return Ok(RequestBody { bytes: Bytes::new(), holding });
     }
     let limits = &host.settings.limits;
     let stop = CancellationToken::new();
     holding.wait_for_client(&stop, None);
-    let received = collect(&mut body, bytes_max, head_bytes, &mut holding);
+    let received = collect(upload, bytes_max, head_bytes, &mut holding);
     let received = tokio::select! {
         biased;
         received = timeout_at(arrival + limits.body_timeout, received) => {
@@ -194,14 +188,14 @@ async fn read_body(
 
 /// Puts the body together. Its memory, beside `head_bytes`, is charged before a piece is kept.
 async fn collect(
-    body: &mut Incoming,
+    upload: &mut Upload,
     bytes_max: u64,
     head_bytes: usize,
     holding: &mut Holding,
 ) -> Result<Bytes, Refusal> {
-    let announced = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+    let announced = upload.bytes_announced().and_then(|bytes| usize::try_from(bytes).ok());
     let mut collected = Collected::new(announced);
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = upload.frame().await {
         // Trailers have no place in a message to a function.
         let Ok(piece) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else { continue };
         if (collected.len() + piece.len()) as u64 > bytes_max {

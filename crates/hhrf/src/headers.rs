@@ -2,10 +2,16 @@
 
 use http::header::{self, HeaderMap, HeaderName};
 
-const HOP_BY_HOP: [HeaderName; 8] = [
+const HOP_BY_HOP: [HeaderName; 12] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
+    // Between a client and the next proxy on its way (RFC 9110, sections 11.7.1 to 11.7.3), which a function isn't.
+    header::PROXY_AUTHENTICATE,
+    HeaderName::from_static("proxy-authentication-info"),
+    header::PROXY_AUTHORIZATION,
+    // For an upgrade from HTTP/1.1 (RFC 7540, section 3.2.1; RFC 9113 does without).
+    HeaderName::from_static("http2-settings"),
     header::TE,
     header::TRAILER,
     header::TRANSFER_ENCODING,

@@ -5,10 +5,11 @@
 //!
 //! Then, in the order that a request meets them:
 //!
-//! 1. [`serve`]: an address. [`connection`](mod@connection): HTTP/1.1 or HTTP/2; [`sending`] is what it owes its
-//!    client, a [`response_body`] each, on a [`stream`] of its own in HTTP/2.
-//! 2. [`walk`]: the stages, one after the other. [`own`] is what the host answers itself; [`exchange`] is the one line
-//!    that each request leaves in the log, under its [`identity`].
+//! 1. [`serve`]: an address. [`connection`](mod@connection): HTTP/1.1 or HTTP/2; [`head_clock`] says how long it waits
+//!    for a request; [`sending`] is what it owes its client, a [`response_body`] each, on a [`stream`] of its own in
+//!    HTTP/2; [`leftover`] is what its client still sends after the answer.
+//! 2. [`walk`]: the stages, one after the other. [`framing`] refuses a body whose end is uncertain, [`own`] is what the
+//!    host answers itself; [`exchange`] is the one line that each request leaves in the log, under its [`identity`].
 //! 3. [`route`](mod@route): which function.
 //! 4. [`admit`](mod@admit): the body, out of the host's [`memory`], and a place at the function's [`gate`]; or a
 //!    [`refusal`].
@@ -34,11 +35,14 @@ pub mod reload;
 pub mod serve;
 
 pub mod connection;
+pub mod head_clock;
+pub mod leftover;
 pub mod response_body;
 pub mod sending;
 pub mod stream;
 
 pub mod exchange;
+pub mod framing;
 pub mod identity;
 pub mod own;
 pub mod walk;

@@ -2,10 +2,11 @@
 
 use crate::execute::Failure;
 use crate::execute::fork::load::LoadFailure;
+use crate::identity::Identity;
 use crate::refusal::Refusal;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -75,9 +76,11 @@ impl Problem {
                 Refusal::MethodNotAllowed { .. } => {
                     kind(S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
                 }
-                Refusal::BadRequest { .. } | Refusal::BodyBroken => {
+                Refusal::BadRequest { .. } | Refusal::BadFraming | Refusal::BodyBroken => {
                     kind(S::BAD_REQUEST, "bad_request", "Bad request")
                 }
+                Refusal::UnknownCoding => kind(S::NOT_IMPLEMENTED, "not_implemented", "Not implemented"),
+                Refusal::HeadTimeout { .. } => kind(S::REQUEST_TIMEOUT, "head_timeout", "Head too slow"),
                 Refusal::BodyTooLarge { .. } => {
                     kind(S::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large")
                 }
@@ -157,6 +160,10 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(FEZZ_ERROR, HeaderValue::from_static(kind.word));
+        // For HTTP/1; hyper leaves it out of HTTP/2's.
+        if matches!(&self, Self::Refused(refusal) if refusal.ends_connection()) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         match self {
             Self::Refused(Refusal::MethodNotAllowed { allowed }) => {
                 let allowed = allowed.into_iter().collect::<Vec<_>>().join(", ");
@@ -172,6 +179,21 @@ impl Problem {
             _ => {}
         }
         response
+    }
+
+    /// The same as the bytes of HTTP/1.1, where there is no request that hyper could answer.
+    pub fn into_http_1(self) -> Vec<u8> {
+        let identity = Identity::of(&HeaderMap::new());
+        let mut response = self.into_response(&identity.request_id);
+        identity.write(response.headers_mut());
+        let length = HeaderValue::from(response.body().len());
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+        let mut bytes = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
+        for (name, value) in response.headers() {
+            bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        bytes.extend([b"\r\n", &response.body()[..]].concat());
+        bytes
     }
 }
 

@@ -22,6 +22,18 @@ pub enum Refusal {
         /// What is wrong.
         detail: String,
     },
+    /// The body's end can be found in more than one way.
+    #[error("the transfer coding `chunked` doesn't stand alone")]
+    BadFraming,
+    /// The body is encoded for the way in an unknown manner.
+    #[error("this host knows no transfer coding but `chunked`")]
+    UnknownCoding,
+    /// The request's head takes too long.
+    #[error("the request's head took over {ms_max} ms")]
+    HeadTimeout {
+        /// The host's limit.
+        ms_max: u128,
+    },
     /// The client stopped in the middle of its body.
     #[error("the body ended early")]
     BodyBroken,
@@ -79,5 +91,21 @@ pub enum Refusal {
 impl From<Full> for Refusal {
     fn from(full: Full) -> Self {
         Self::NoMemory(full)
+    }
+}
+
+impl Refusal {
+    /// Whether the connection, if it is HTTP/1's, ends with it: where the next request would begin isn't known, or
+    /// would have to be waited for too long.
+    pub fn ends_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::BadFraming
+                | Self::UnknownCoding
+                | Self::HeadTimeout { .. }
+                | Self::BodyBroken
+                | Self::BodyTimeout { .. }
+                | Self::BodyTooSlow { .. }
+        )
     }
 }

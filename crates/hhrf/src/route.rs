@@ -31,8 +31,7 @@ pub const RPC: &str = "/rpc/";
 ///
 /// [`Refusal::NotFound`], [`Refusal::MethodNotAllowed`], and [`Refusal::BadRequest`] for a parameter that is not
 /// UTF-8 behind its percent-encoding.
-pub fn route(catalogue: &Catalogue, head: Parts, with_rpc: bool) -> Result<RoutedRequest, Refusal> {
-    check_target(&head)?;
+pub fn route(catalogue: &Catalogue, mut head: Parts, with_rpc: bool) -> Result<RoutedRequest, Refusal> {
     if let Some(target) = head.uri.path().strip_prefix(RPC) {
         let name = target.split('/').next().unwrap_or_default();
         let function = catalogue.by_name(name).filter(|_| with_rpc).ok_or(Refusal::NotFound)?;
@@ -41,7 +40,10 @@ pub fn route(catalogue: &Catalogue, head: Parts, with_rpc: bool) -> Result<Route
     let authority = authority(&head);
     let host = authority.as_deref().map(host_of);
     match catalogue.router().find(host.as_deref(), &head.method, head.uri.path()) {
-        Found::Function(function, params) => {
+        Found::Function { function, params, is_get } => {
+            if is_get {
+                head.method = Method::GET;
+            }
             Ok(RoutedRequest { function: Arc::clone(function), params: decode(params)?, head })
         }
         Found::OtherMethods(allowed) => Err(Refusal::MethodNotAllowed { allowed }),
@@ -49,8 +51,13 @@ pub fn route(catalogue: &Catalogue, head: Parts, with_rpc: bool) -> Result<Route
     }
 }
 
-/// Refuses what could mean one host to a proxy and another to a function (RFC 9112, section 3.2), and tunnels.
-fn check_target(head: &Parts) -> Result<(), Refusal> {
+/// Refuses what could mean one host to a proxy and another to a function (RFC 9112, section 3.2), names before a host
+/// (RFC 9110, section 4.2.4), and tunnels.
+///
+/// # Errors
+///
+/// [`Refusal::BadRequest`].
+pub fn check_target(head: &Parts) -> Result<(), Refusal> {
     let bad = |detail: &str| Err(Refusal::BadRequest { detail: detail.to_owned() });
     if head.method == Method::CONNECT {
         return bad("this is no proxy: CONNECT leads nowhere");
@@ -66,19 +73,19 @@ fn check_target(head: &Parts) -> Result<(), Refusal> {
         Some(Err(_)) => return bad("the Host header is malformed"),
         None => None,
     };
+    if [named, host].into_iter().flatten().any(|authority| authority.contains('@')) {
+        return bad("there is a name before the host: leave out all up to the `@`");
+    }
     match (named, host) {
         (None, None) if head.version == Version::HTTP_11 => bad("the Host header is missing"),
         (Some(named), Some(host)) if !named.eq_ignore_ascii_case(host) => {
             bad("the request names one host in its target and another in its Host header")
         }
-        (None, Some(host)) if !host.is_empty() && !is_host(host) => bad("the Host header is malformed"),
+        (None, Some(host)) if !host.is_empty() && host.parse::<Authority>().is_err() => {
+            bad("the Host header is malformed")
+        }
         _ => Ok(()),
     }
-}
-
-/// A host with or without a port, and nobody's name before it.
-fn is_host(host: &str) -> bool {
-    !host.contains('@') && host.parse::<Authority>().is_ok()
 }
 
 /// `:authority`, or `Host`, as received.

@@ -35,9 +35,8 @@ pub(crate) struct Unsent(Arc<Sending>);
 /// A client that hasn't taken a response by then, however fast it was, holds memory that others need.
 const RESPONSE_SEND_MAX: Duration = Duration::from_secs(120);
 
-/// A connection without a request for so long is given to another client. Only HTTP/2's come to it, which answer pings
-/// for ever; an HTTP/1.1 connection ends before by the wait for its next headers.
-const IDLE_MAX: Duration = Duration::from_secs(300);
+/// How late may be noticed that a connection is idle.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 impl Sending {
     /// Of a connection that has just begun.
@@ -61,22 +60,24 @@ impl Sending {
         ResponseBody::owed(bytes, holding, stop, Unsent(Arc::clone(self)))
     }
 
-    /// Waits until the connection should be ended: a response isn't taken as it should be, or nothing happens at all.
+    /// Waits until the connection should be ended: a response isn't taken as it should be.
     pub async fn overdue(&self) -> &'static str {
-        tokio::select! {
-            () = self.stop.cancelled() => "a response wasn't taken in time, or its memory was needed",
-            () = self.idle() => "it was idle for too long",
-        }
+        self.stop.cancelled().await;
+        "a response wasn't taken in time, or its memory was needed"
     }
 
-    async fn idle(&self) {
-        const LOOK_EVERY: Duration = Duration::from_secs(5);
-        loop {
-            tokio::time::sleep(LOOK_EVERY).await;
+    /// Waits until there was no request for `idle_max`.
+    pub async fn idle(&self, idle_max: Duration) {
+        let mut left = idle_max;
+        while !left.is_zero() {
+            tokio::time::sleep(left).await;
             let state = self.lock();
-            if state.is_quiet() && state.idle_since.elapsed() > IDLE_MAX {
-                return;
-            }
+            let look_again = idle_max.min(LOOK_EVERY);
+            left = if state.is_quiet() {
+                idle_max.saturating_sub(state.idle_since.elapsed())
+            } else {
+                look_again
+            };
         }
     }
 

@@ -6,7 +6,6 @@ use crate::settings::{Entrance, HostLimits};
 use crate::stream::Streams;
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +13,9 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
-/// From the accept, or the last response, to the end of the next request's headers. Longer than proxies keep idle
-/// connections is of no use; shorter makes them meet closed ones.
-const HEADERS_WAIT_MAX: Duration = Duration::from_secs(90);
-
 /// Streams of one HTTP/2 connection. The heads of all of them can arrive at once, and are decoded before the first can be
 /// refused; RFC 9113, section 6.5.2, advises against fewer than 100. A proxy that has more requests opens more connections.
 const STREAMS_MAX: u32 = 128;
-
-/// How often a silent HTTP/2 peer is asked whether it is still there, and how long it may take to say so.
-const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Serves one address until `stop`, then lets the connections finish what they have begun, and returns when they have.
 pub async fn serve(
@@ -32,8 +24,8 @@ pub async fn serve(
     entrance: Entrance,
     stop: impl Future<Output = ()>,
 ) {
-    let graceful = GracefulShutdown::new();
-    let connections = Arc::new(Semaphore::new(host.settings.limits.connections));
+    let connections_max = host.settings.limits.connections;
+    let connections = Arc::new(Semaphore::new(connections_max));
     let builder = Arc::new(builder(&host.settings.limits));
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -53,15 +45,16 @@ pub async fn serve(
                 continue;
             }
         };
-        let watcher = graceful.watcher();
         let (host, builder) = (Arc::clone(&host), Arc::clone(&builder));
         tokio::spawn(async move {
             let _place = place;
-            connection(host, &builder, stream, peer, entrance, watcher).await;
+            connection(host, &builder, stream, peer, entrance).await;
         });
     }
     drop(listener);
-    graceful.shutdown().await;
+    // Each holds a permit to its end, and learns from the host that it shall come to it.
+    let all = u32::try_from(connections_max).unwrap_or(u32::MAX);
+    connections.acquire_many(all).await.map(drop).unwrap_or_default();
 }
 
 fn builder(limits: &HostLimits) -> Builder<Streams> {
@@ -71,8 +64,8 @@ fn builder(limits: &HostLimits) -> Builder<Streams> {
     let mut builder = Builder::new(Streams);
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WAIT_MAX)
+        // To the first byte; from there on it is the head's timeout, by each connection's own timer.
+        .header_read_timeout(limits.keep_alive)
         .max_headers(limits.headers * 2)
         .max_buf_size(hypers_limit);
     builder
@@ -80,6 +73,9 @@ fn builder(limits: &HostLimits) -> Builder<Streams> {
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(hypers_limit).unwrap_or(u32::MAX))
         .max_concurrent_streams(STREAMS_MAX)
-        .keep_alive_interval(PING_INTERVAL);
+        // A client can't acknowledge a ping in the middle of a head (RFC 9113, section 6.2): so a head, or a silence,
+        // that lasts for both of these ends the connection.
+        .keep_alive_interval(limits.head_timeout / 3)
+        .keep_alive_timeout(limits.head_timeout / 3 * 2);
     builder
 }

@@ -66,6 +66,10 @@ pub struct HostLimits {
     pub headers: usize,
     /// What a client has to send of a body, and to take of a response.
     pub data_rate: DataRate,
+    /// From a request's first byte to the end of its head.
+    pub head_timeout: Duration,
+    /// From a response to the next request's first byte.
+    pub keep_alive: Duration,
     /// From the end of the headers to the end of the body.
     pub body_timeout: Duration,
     /// What one request's function may write into the log; the rest is counted.
@@ -214,6 +218,14 @@ pub struct Layer {
     /// seconds; 0 demands nothing [default: 1024, the slowest of mobile networks]
     #[arg(long, env = "HHRF_MIN_DATA_RATE", value_name = "BYTES")]
     min_data_rate: Option<u64>,
+    /// From a request's first byte to the end of its head; longer ends the connection, HTTP/1.1's with 408 [default: 30000]
+    #[arg(long, env = "HHRF_HEAD_TIMEOUT_MS", value_name = "MS")]
+    head_timeout_ms: Option<u64>,
+
+    /// How long a connection is kept without a request [default: 90000; a proxy's own time should be shorter, so that no
+    /// request of it meets a connection that is being closed]
+    #[arg(long, env = "HHRF_KEEP_ALIVE_MS", value_name = "MS")]
+    keep_alive_ms: Option<u64>,
 
     /// From the end of a request's headers to the end of its body [default: 30000]
     #[arg(long, env = "HHRF_BODY_TIMEOUT_MS", value_name = "MS")]
@@ -319,6 +331,8 @@ impl Settings {
         };
         let root = flags.root.or(file.root).unwrap_or_else(|| PathBuf::from("."));
         let runner = flags.runner.or(file.runner).filter(|path| !path.as_os_str().is_empty());
+        let head_timeout_ms = flags.head_timeout_ms.or(file.head_timeout_ms).unwrap_or(30_000);
+        let keep_alive_ms = flags.keep_alive_ms.or(file.keep_alive_ms).unwrap_or(90_000);
         let body_timeout_ms = flags.body_timeout_ms.or(file.body_timeout_ms).unwrap_or(30_000);
         let drain_wait_ms = flags.drain_wait_ms.or(file.drain_wait_ms).unwrap_or(1_000);
         let settings = Self {
@@ -350,6 +364,8 @@ impl Settings {
                 data_rate: DataRate {
                     bytes_per_second: flags.min_data_rate.or(file.min_data_rate).unwrap_or(1024),
                 },
+                head_timeout: Duration::from_millis(head_timeout_ms),
+                keep_alive: Duration::from_millis(keep_alive_ms),
                 body_timeout: Duration::from_millis(body_timeout_ms),
                 stderr_bytes: flags.stderr_bytes.or(file.stderr_bytes).unwrap_or(64 << 10),
                 drain_wait: Duration::from_millis(drain_wait_ms),
@@ -365,6 +381,8 @@ impl Settings {
             ("processes", limits.processes == 0),
             ("header_bytes", limits.header_bytes == 0),
             ("headers", limits.headers == 0),
+            ("head_timeout_ms", limits.head_timeout.is_zero()),
+            ("keep_alive_ms", limits.keep_alive.is_zero()),
             ("body_timeout_ms", limits.body_timeout.is_zero()),
         ] {
             if is_zero {

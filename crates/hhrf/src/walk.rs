@@ -5,18 +5,21 @@ use crate::admit::{ReceivedRequest, admit, receive};
 use crate::connection::Origin;
 use crate::exchange::Exchange;
 use crate::execute::{Failure, RawResponse};
+use crate::framing;
 use crate::host::Host;
+use crate::leftover::Upload;
 use crate::memory::{Account, Accounts, Holding, headers_bytes};
 use crate::own;
 use crate::problem::Problem;
-use crate::refusal::Refusal;
 use crate::respond::respond;
 use crate::response_body::ResponseBody;
-use crate::route::route;
+use crate::route::{check_target, route};
+use crate::sending;
 use crate::settings::{Entrance, Rpc};
 use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
-use http::{HeaderName, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -24,7 +27,14 @@ use std::sync::Arc;
 /// A request whose head is there.
 pub struct Begun {
     client: Client,
+    upload: Upload,
+    is_head: bool,
+    /// Where the rest of a body that no answer waits for is in the way of the next request.
+    is_http_1: bool,
+    /// Whether it sends its body only when it is told to.
+    asks_before_it_sends: bool,
     answer: Answer,
+    under_way: sending::Request,
 }
 
 /// What is to become of it.
@@ -38,57 +48,96 @@ enum Answer {
 /// Takes a request's head: routes it, holds it to its limits and charges it. While nothing else can happen on its
 /// connection, so that no more than one head of each is held beside those that are charged.
 pub fn begin(host: &Arc<Host>, origin: &Origin, request: Request<Incoming>) -> Begun {
+    let under_way = origin.sending.begin();
     let (head, body) = request.into_parts();
     let client = Client::of(host, origin, &head);
-    if let Some(response) = own::answer(host, origin.entrance, &head) {
-        return Begun { client, answer: Answer::Own(response) };
+    Begun {
+        upload: Upload::new(body),
+        is_head: head.method == Method::HEAD,
+        is_http_1: head.version < Version::HTTP_2,
+        asks_before_it_sends: head.headers.contains_key(EXPECT),
+        answer: begin_answer(host, origin, &client, head),
+        client,
+        under_way,
+    }
+}
+
+fn begin_answer(host: &Arc<Host>, origin: &Origin, client: &Client, head: Parts) -> Answer {
+    let sense = framing::check(&head.headers).and_then(|()| check_target(&head));
+    if sense.is_ok()
+        && let Some(response) = own::answer(host, origin.entrance, &head)
+    {
+        return Answer::Own(response);
     }
     let mut exchange = Exchange::begin(host, &head);
-    let received = receive_head(host, origin, &client, head, body, &mut exchange);
-    Begun { client, answer: Answer::Function(exchange, Box::new(received.map_err(Problem::from))) }
+    let received = sense.and_then(|()| {
+        let routed = route(&host.catalogue.load(), head, has_rpc(host, origin.entrance))?;
+        exchange.lead_to(&routed.function);
+        receive(host, routed, client.accounts())
+    });
+    Answer::Function(exchange, Box::new(received.map_err(Problem::from)))
 }
 
-fn receive_head(
-    host: &Host,
-    origin: &Origin,
-    client: &Client,
-    head: Parts,
-    body: Incoming,
-    exchange: &mut Exchange,
-) -> Result<ReceivedRequest, Refusal> {
-    let routed = route(&host.catalogue.load(), head, has_rpc(host, origin.entrance))?;
-    exchange.lead_to(&routed.function);
-    receive(host, routed, body, client.accounts())
-}
-
-/// Answers a request, whatever comes of it.
+/// Answers a request, whatever comes of it, and sees to what the answer didn't wait for.
 pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Response<ResponseBody> {
-    let _request = origin.sending.begin();
-    let Begun { client, answer } = begun;
-    let (exchange, received) = match answer {
-        Answer::Own(response) => return send(&host, &origin, response, None, client.accounts()),
-        Answer::Function(exchange, received) => (exchange, received),
+    let Begun { client, mut upload, is_head, is_http_1, asks_before_it_sends, answer, under_way } = begun;
+    let (mut response, holding) = match answer {
+        Answer::Own(response) => (response, None),
+        Answer::Function(exchange, received) => run(&host, &client, *received, &mut upload, exchange).await,
     };
-    let result = match *received {
-        Ok(received) => walk(&host, &client, received, &exchange).await,
+    if is_head {
+        leave_out_body(&mut response);
+    }
+    // HTTP/2 has the one stream reset, without an error.
+    if is_http_1 && !upload.is_over() {
+        if asks_before_it_sends {
+            // The client may send its body or not: what comes next isn't known.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if !response.headers().contains_key(CONNECTION) {
+            upload.discard(under_way, Arc::clone(&host));
+        }
+    }
+    send(&host, &origin, response, holding, client.accounts())
+}
+
+/// All of GET's response but the body (RFC 9110, section 9.3.2). hyper leaves it out of HTTP/1's, and not of HTTP/2's.
+fn leave_out_body(response: &mut Response<Bytes>) {
+    let length = response.body().len();
+    // Where a function has left it out by itself, its length isn't known.
+    if length > 0 {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+        *response.body_mut() = Bytes::new();
+    }
+}
+
+/// The response, with its memory where it is a function's.
+async fn run(
+    host: &Host,
+    client: &Client,
+    received: Result<ReceivedRequest, Problem>,
+    upload: &mut Upload,
+    exchange: Exchange,
+) -> (Response<Bytes>, Option<Holding>) {
+    let result = match received {
+        Ok(received) => walk(host, client, received, upload, &exchange).await,
         Err(problem) => Err(problem),
     };
-    let (result, holding) = match result {
-        Ok((response, holding)) => (Ok(response), Some(holding)),
-        Err(problem) => (Err(problem), None),
-    };
-    let response = exchange.finish(result);
-    send(&host, &origin, response, holding, client.accounts())
+    match result {
+        Ok((response, holding)) => (exchange.finish(Ok(response)), Some(holding)),
+        Err(problem) => (exchange.finish(Err(problem)), None),
+    }
 }
 
 async fn walk(
     host: &Host,
     client: &Client,
     received: ReceivedRequest,
+    upload: &mut Upload,
     exchange: &Exchange,
 ) -> Result<(Response<Bytes>, Holding), Problem> {
     let function = Arc::clone(&received.function);
-    let admitted = admit(host, received, exchange.identity.clone(), client.ip).await?;
+    let admitted = admit(host, received, upload, exchange.identity.clone(), client.ip).await?;
     let RawResponse { bytes, mut holding } = host.executors.execute(admitted).await?;
     let response = respond(&bytes, function.limits.response_body_bytes);
     if let Err(Failure::InvalidResponse(_)) = &response {

@@ -48,7 +48,8 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
-    /// `/api/todos/{id}`, `/files/{*rest}`; as an older notation `/api/todos/:id` and a final `*`.
+    /// `/api/todos/{id}`, `/files/{*rest}`; as an older notation `/api/todos/:id` and a final `*`. No segment is empty, `.` or
+    /// `..`; a `/` at the end counts.
     pub path: String,
     /// One method, or several. Left out: any.
     #[serde(default)]

@@ -2,6 +2,7 @@
 
 use super::manifest::Route;
 use http::Method;
+use percent_encoding::percent_decode_str;
 
 /// One path with the methods and hosts for which it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,24 @@ pub enum PatternError {
         path: String,
         /// The character.
         char: char,
+    },
+    /// A segment that clients and proxies resolve before they send the path (RFC 3986, section 5.2.4).
+    #[error(
+        "the path `{path}` holds the segment `{segment}`, which clients and proxies resolve, so that it never matches: leave it out"
+    )]
+    DotSegment {
+        /// As in the manifest.
+        path: String,
+        /// The segment, as it is written there.
+        segment: String,
+    },
+    /// Two slashes side by side, which proxies merge.
+    #[error(
+        "the path `{path}` holds an empty segment, which proxies leave out: write one `/` instead of two"
+    )]
+    EmptySegment {
+        /// As in the manifest.
+        path: String,
     },
     /// A parameter is malformed.
     #[error(
@@ -108,6 +127,14 @@ fn translate(path: &str) -> Result<String, PatternError> {
     let mut translated = String::new();
     for (index, segment) in segments.iter().enumerate() {
         let is_last = index + 1 == segments.len();
+        if is_dots(segment) {
+            let segment = (*segment).to_owned();
+            return Err(PatternError::DotSegment { path: path.to_owned(), segment });
+        }
+        // At the end it is a slash of its own: `/a/` and `/a` are two paths.
+        if segment.is_empty() && !is_last {
+            return Err(PatternError::EmptySegment { path: path.to_owned() });
+        }
         translated.push('/');
         let segment = segment_pattern(segment, is_last);
         let segment = segment.ok_or_else(|| PatternError::Malformed { path: path.to_owned() })?;
@@ -128,6 +155,12 @@ fn translate(path: &str) -> Result<String, PatternError> {
         Ok(()) => Ok(translated),
         Err(_) => Err(PatternError::Malformed { path: path.to_owned() }),
     }
+}
+
+/// `.` or `..`, written out or percent-encoded, which is the same (RFC 3986, section 6.2.2.2).
+fn is_dots(segment: &str) -> bool {
+    let decoded = percent_decode_str(segment);
+    decoded.clone().all(|byte| byte == b'.') && (1..=2).contains(&decoded.count())
 }
 
 enum Segment {
@@ -210,6 +243,19 @@ mod tests {
         check("/a/{}", Err("malformed"));
         check("/{*rest}/a", Err("malformed"));
         check("/*/a", Err("malformed"));
+        check("/a/", Ok("/a/"));
+        check("/{id}/", Ok("/{id}/"));
+        check("/a/...", Ok("/a/..."));
+        check("/a/.b/c..", Ok("/a/.b/c.."));
+        check("/.well-known/x", Ok("/.well-known/x"));
+        check("//", Err("an empty segment"));
+        check("//a", Err("an empty segment"));
+        check("/a//", Err("an empty segment"));
+        check("/a//{id}", Err("an empty segment"));
+        check("/.", Err("the segment `.`"));
+        check("/a/../b", Err("the segment `..`"));
+        check("/a/%2e/b", Err("the segment `%2e`"));
+        check("/a/.%2E", Err("the segment `.%2E`"));
         check("/a/:id/{id}", Err("two parameters named `id`"));
     }
 

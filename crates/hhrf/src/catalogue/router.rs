@@ -48,11 +48,21 @@ pub struct Conflict {
     pub owner: String,
 }
 
+/// Parameters as they stand in the path, still percent-encoded.
+pub type Params = Vec<(String, String)>;
+
 /// What a path leads to.
 #[derive(Debug)]
 pub enum Found<'a> {
-    /// A function, with the parameters as they stand in the path, still percent-encoded.
-    Function(&'a Arc<Function>, Vec<(String, String)>),
+    /// A function.
+    Function {
+        /// Which one.
+        function: &'a Arc<Function>,
+        /// The route's parameters.
+        params: Params,
+        /// Whether its route is for GET, though the request is HEAD.
+        is_get: bool,
+    },
     /// The path is there, for other methods.
     OtherMethods(BTreeSet<String>),
     /// Nothing.
@@ -133,9 +143,13 @@ impl Table {
     fn find(&self, method: &Method, path: &str) -> Option<Found<'_>> {
         let own = self.methods.get(method).and_then(|paths| paths.find(path));
         let any = || self.any_method.find(path);
-        // HEAD is GET without the body (RFC 9110, section 9.3.2), which hyper leaves out.
-        let get = || if method == Method::HEAD { self.methods.get(&Method::GET)?.find(path) } else { None };
-        own.or_else(get).or_else(any)
+        // HEAD is GET without the body (RFC 9110, section 9.3.2), which the host leaves out.
+        let get = || self.methods.get(&Method::GET)?.find(path);
+        let get = || if method == Method::HEAD { get() } else { None };
+        let of = |(function, params), is_get| Found::Function { function, params, is_get };
+        own.map(|found| of(found, false))
+            .or_else(|| get().map(|found| of(found, true)))
+            .or_else(|| any().map(|found| of(found, false)))
     }
 
     fn collect_methods(&self, path: &str, allowed: &mut BTreeSet<String>) {
@@ -168,9 +182,9 @@ impl Paths {
         }
     }
 
-    fn find(&self, path: &str) -> Option<Found<'_>> {
+    fn find(&self, path: &str) -> Option<(&Arc<Function>, Params)> {
         let found = self.trie.at(path).ok()?;
         let params = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Some(Found::Function(found.value, params.collect()))
+        Some((found.value, params.collect()))
     }
 }

@@ -1,0 +1,113 @@
+//! How long a connection waits for a request, and for the whole of its head.
+
+use crate::harness::{AUTHOR, Connection, Frames, Host, PATIENCE, Site, connect};
+use serde_json::json;
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+/// Between one byte and the next of a slow client.
+const PAUSE: Duration = Duration::from_millis(20);
+
+fn host(head_ms: &str, keep_alive_ms: &str) -> Host {
+    let site = Site::new();
+    site.install("author@v1", AUTHOR, json!({}));
+    Host::with_flags(site, &["--head-timeout-ms", head_ms, "--keep-alive-ms", keep_alive_ms])
+}
+
+/// Sends a head byte for byte, never to its end, until the connection takes no more; then reads what was answered.
+fn dribble(mut stream: std::net::TcpStream) -> (String, Duration) {
+    let begun = Instant::now();
+    stream.set_read_timeout(Some(PAUSE)).unwrap();
+    let mut answer = Vec::new();
+    let mut piece = [0; 4096];
+    stream.write_all(b"GET /_health HTTP/1.1\r\nhost: a\r\nx: ").unwrap();
+    while begun.elapsed() < PATIENCE && stream.write_all(b"x").is_ok() {
+        match stream.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => answer.extend_from_slice(&piece[..read]),
+            Err(_) => {}
+        }
+    }
+    (String::from_utf8_lossy(&answer).into_owned(), begun.elapsed())
+}
+
+fn is_408(answer: &str) -> bool {
+    answer.starts_with("HTTP/1.1 408 ")
+        && answer.contains("fezz-error: head_timeout")
+        && answer.ends_with('}')
+}
+
+#[test]
+fn a_head_that_comes_slowly_ends_by_its_timeout() {
+    let host = host("500", "60000");
+    let (answer, took) = dribble(connect(host.address));
+    assert!(is_408(&answer), "{answer}");
+    assert!((400..5000).contains(&took.as_millis()), "{took:?}");
+    assert_eq!(host.metric(r#"fezz_requests_total{function="",status="408",kind="head_timeout"}"#), 1.0);
+}
+
+#[test]
+fn so_does_the_second_head_of_a_connection() {
+    let host = host("500", "60000");
+    let mut connection = Connection::new(host.address);
+    assert_eq!(connection.get("/rpc/author/pid").status, 200);
+    let (answer, took) = dribble(connection.into_stream());
+    assert!(is_408(&answer), "{answer}");
+    assert!((400..5000).contains(&took.as_millis()), "{took:?}");
+}
+
+#[test]
+fn an_idle_connection_ends_by_its_own_time_and_without_an_answer() {
+    let host = host("200", "1500");
+    let mut connection = Connection::new(host.address);
+    assert_eq!(connection.get("/rpc/author/pid").status, 200);
+    let begun = Instant::now();
+    let mut rest = Vec::new();
+    connection.into_stream().read_to_end(&mut rest).unwrap();
+    assert!(rest.is_empty() && begun.elapsed() > Duration::from_millis(1200), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_slow_body_is_no_slow_head() {
+    let host = host("200", "60000");
+    let mut stream = connect(host.address);
+    stream.write_all(b"POST /rpc/author HTTP/1.1\r\nhost: a\r\ncontent-length: 30\r\n\r\n").unwrap();
+    // Three head timeouts in all.
+    let begun = Instant::now();
+    stream.set_read_timeout(Some(PAUSE)).unwrap();
+    for _ in 0..30 {
+        assert!(stream.read(&mut [0]).is_err(), "an answer after {:?}", begun.elapsed());
+        stream.write_all(b"x").unwrap();
+    }
+    assert!(begun.elapsed() > Duration::from_millis(600));
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut answer = [0; 15];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+}
+
+#[test]
+fn http_2_ends_by_the_timeout_in_the_middle_of_a_head() {
+    let host = host("500", "60000");
+    let mut frames = Frames::connect(host.address);
+    frames.half_a_head(&[(":method", "GET"), (":scheme", "http")]);
+    let begun = Instant::now();
+    frames.connection_end();
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+
+    let mut frames = Frames::connect(host.address);
+    frames.half_a_head(&[(":method", "GET"), (":scheme", "http")]);
+    let begun = Instant::now();
+    // So slow that it is time that ends it, and not the number of frames.
+    while begun.elapsed() < PATIENCE && !frames.has_ended_within(PAUSE * 5) {
+        frames.continue_head().ok();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn an_idle_http_2_connection_is_told_to_go_at_its_time() {
+    let host = host("60000", "1000");
+    let mut frames = Frames::connect(host.address);
+    assert!(frames.connection_end(), "no GOAWAY");
+}

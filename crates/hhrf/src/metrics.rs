@@ -10,7 +10,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The counters of one host.
 #[derive(Debug)]
@@ -42,17 +43,43 @@ pub struct Metrics {
 pub struct WearCounters {
     zygotes: Family<FunctionLabels, Counter>,
     pauses: Family<FunctionLabels, Counter>,
+    /// The functions that either of them names.
+    named: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl WearCounters {
     /// A zygote was replaced because its processes crashed.
     pub fn zygote_worn_out(&self, function: &str) {
-        self.zygotes.get_or_create(&FunctionLabels { function: function.to_owned() }).inc();
+        self.count(&self.zygotes, function);
     }
 
     /// A function is refused for a while.
     pub fn function_paused(&self, function: &str) {
-        self.pauses.get_or_create(&FunctionLabels { function: function.to_owned() }).inc();
+        self.count(&self.pauses, function);
+    }
+
+    fn count(&self, family: &Family<FunctionLabels, Counter>, function: &str) {
+        self.named().insert(function.to_owned());
+        family.get_or_create(&FunctionLabels { function: function.to_owned() }).inc();
+    }
+
+    /// Drops the series of functions that aren't served any more.
+    fn retain(&self, catalogue: &Catalogue) {
+        let served: BTreeSet<String> = catalogue.functions().map(|function| function.name()).collect();
+        self.named().retain(|name| {
+            let is_served = served.contains(name);
+            if !is_served {
+                let labels = FunctionLabels { function: name.clone() };
+                self.zygotes.remove(&labels);
+                self.pauses.remove(&labels);
+            }
+            is_served
+        });
+    }
+
+    fn named(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        // Nothing that is done under the lock can panic halfway.
+        self.named.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -137,6 +164,7 @@ impl Metrics {
         self.queued.clear();
         self.spare.clear();
         self.zygotes.clear();
+        self.wear.retain(catalogue);
         for function in catalogue.functions() {
             let labels = FunctionLabels { function: function.name() };
             self.processes.get_or_create(&labels).set(count(function.gate.taken()));

@@ -26,6 +26,12 @@ pub async fn follow(host: Arc<Host>) {
         Ok(hangup) => hangup,
         Err(error) => return tracing::error!(%error, "SIGHUP can't be received: restart to reload"),
     };
+    // What has changed since the first catalogue was read, neither of the two has seen.
+    if let Some(catalogue) = load(&host).await
+        && !catalogue.is_same_as(&host.catalogue.load())
+    {
+        swap_in(&host, catalogue, &host.catalogue.load_full());
+    }
     loop {
         tokio::select! {
             // Who asks wants to hear everything that is wrong, again.
@@ -63,27 +69,33 @@ async fn settle(changes: &mut mpsc::Receiver<()>) {
 
 /// Swaps a new catalogue in, and reports what is wrong with it beyond what is wrong with `known`.
 async fn reload(host: &Arc<Host>, known: &Catalogue) {
+    if let Some(catalogue) = load(host).await {
+        swap_in(host, catalogue, known);
+    }
+}
+
+/// Reads a new catalogue; where that fails, says so.
+async fn load(host: &Arc<Host>) -> Option<Catalogue> {
     let (root, store) = (host.settings.root.clone(), Arc::clone(&host.store));
     let previous = host.catalogue.load_full();
     let loaded = tokio::task::spawn_blocking(move || Catalogue::load(&root, &store, &previous)).await;
+    const KEPT: &str = "not reloaded, the functions stay as they were read";
     match loaded {
-        Ok(Ok(catalogue)) => {
-            report(&catalogue, known);
-            let catalogue = Arc::new(catalogue);
-            host.metrics.series.serve(&catalogue);
-            host.catalogue.store(Arc::clone(&catalogue));
-            // Behind that: a request in between would bring the old edition back.
-            host.executors.retain(&catalogue);
-            host.metrics.reloads.inc();
-        }
-        Ok(Err(error)) => {
-            tracing::error!(
-                error = crate::log::chain(&error),
-                "not reloaded, the functions stay as they were read"
-            );
-        }
-        Err(error) => tracing::error!(%error, "not reloaded, the functions stay as they were read"),
+        Ok(Ok(catalogue)) => return Some(catalogue),
+        Ok(Err(error)) => tracing::error!(error = crate::log::chain(&error), "{KEPT}"),
+        Err(error) => tracing::error!(%error, "{KEPT}"),
     }
+    None
+}
+
+fn swap_in(host: &Host, catalogue: Catalogue, known: &Catalogue) {
+    report(&catalogue, known);
+    let catalogue = Arc::new(catalogue);
+    host.metrics.series.serve(&catalogue);
+    host.catalogue.store(Arc::clone(&catalogue));
+    // Behind that: a request in between would bring the old edition back.
+    host.executors.retain(&catalogue);
+    host.metrics.reloads.inc();
 }
 
 /// Logs what is served and, of what isn't, all that isn't wrong with `known` too.

@@ -81,7 +81,8 @@ impl Catalogue {
     ///
     /// # Errors
     ///
-    /// Only that the folder can't be read, or that others can write to it: whatever is wrong in it is a [`Refusal`], and hinders no other function.
+    /// Only that the folder can't be read, or that others can write to it: whatever is wrong in it is a [`Refusal`], and
+    /// hinders no other function.
     pub fn load(root: &Path, store: &Arc<ModuleStore>, previous: &Self) -> Result<Self, CatalogueError> {
         let path = root.join("functions");
         let folders =
@@ -123,6 +124,17 @@ impl Catalogue {
     /// Every folder that isn't served as it stands.
     pub fn refusals(&self) -> &[Refusal] {
         &self.refusals
+    }
+
+    /// Whether both serve the same functions, and refuse the same folders for the same reasons.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let reasons = |catalogue: &Self| -> Vec<String> {
+            catalogue.refusals.iter().map(ToString::to_string).collect()
+        };
+        let mut pairs = self.functions.values().zip(other.functions.values());
+        self.functions.len() == other.functions.len()
+            && pairs.all(|(one, other)| Arc::ptr_eq(one, other))
+            && reasons(self) == reasons(other)
     }
 
     fn refuse(

@@ -3,7 +3,7 @@
 use super::state::Wait;
 use std::time::{Duration, Instant};
 
-/// A rate that holds on average, from [`GRACE`] on.
+/// A rate that holds on average, once a few seconds of grace are over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DataRate {
     /// 0 demands nothing.

@@ -3,7 +3,7 @@ CARGO ?= cargo
 # The address of `make demo` and `make serve`.
 LISTEN ?= 127.0.0.1:3000
 
-.PHONY: help demo serve envoy-demo build install test soak check bench bench-curves schema sizes clean
+.PHONY: help demo serve envoy-demo build install test soak siege check bench bench-curves schema sizes clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 21
@@ -32,6 +32,9 @@ test: ## run every test: the real host, the real runner, real modules
 
 soak: ## full load for SOAK_SECONDS (180), with crashes, hanging requests, killed zygotes and new editions
 	$(CARGO) test --release -p fezz-tests -- --ignored --nocapture endurance
+
+siege: ## every attack on the host's memory beside honest clients, for SOAK_SECONDS (600)
+	$(CARGO) test --release -p fezz-tests -- --ignored --nocapture siege
 
 check: ## formatting, clippy and rustdoc, warnings denied
 	$(CARGO) fmt --all --check

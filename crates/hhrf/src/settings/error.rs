@@ -1,0 +1,80 @@
+//! Why settings are refused.
+
+use super::HEADERS_MAX;
+use super::runner::BUILD_RUNNER;
+use crate::memory::MEMORY_BYTES_MIN;
+use std::path::PathBuf;
+
+/// Why the settings are refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file can't be read.
+    #[error("failed to read the settings file `{}`", path.display())]
+    Unreadable {
+        /// As given.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The file says something wrong.
+    #[error("the settings file `{}` is wrong: its keys are the flags of hhrf --help with `_` for `-`", path.display())]
+    Malformed {
+        /// As given.
+        path: PathBuf,
+        /// The place and what was expected.
+        source: Box<toml::de::Error>,
+    },
+    /// No runner was found.
+    #[error(
+        "failed to find `fezz-runner` beside this program or on PATH: build it with `{BUILD_RUNNER}`, or set FEZZ_RUNNER"
+    )]
+    NoRunner,
+    /// The runner that was named isn't there.
+    #[error("the runner `{}` is no executable file: correct FEZZ_RUNNER or --runner", path.display())]
+    BadRunner {
+        /// As given.
+        path: PathBuf,
+    },
+    /// The runner's or the root's path can't be made absolute.
+    #[error("failed to find the folder that `{}` is relative to", path.display())]
+    NoWorkingFolder {
+        /// As given.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A limit that would refuse everything.
+    #[error("`{name}` is 0, which would refuse every request: give it 1 or more")]
+    Zero {
+        /// The setting.
+        name: &'static str,
+    },
+    /// A memory in which hardly a request has room.
+    #[error(
+        "`{name}` is {bytes}: give it {MEMORY_BYTES_MIN} or more, or large requests and responses find no room"
+    )]
+    TooLittleMemory {
+        /// The setting.
+        name: &'static str,
+        /// What was set.
+        bytes: usize,
+    },
+    /// More headers than a message to a function holds.
+    #[error("`headers` is {headers}: a function is given {HEADERS_MAX} at most")]
+    TooManyHeaders {
+        /// What was set.
+        headers: usize,
+    },
+    /// Uids that can't be given.
+    #[error("`uid_base` is {value}: it must leave 65536 uids from 1 to 4294967294")]
+    UidBase {
+        /// What was set.
+        value: u32,
+    },
+    /// What a wrapper starts can't be counted from its beginning on.
+    #[error("`cgroup` needs `jail` to be `strict`: elsewhere let the wrapper divide its own")]
+    CgroupWithoutJail,
+    /// `/rpc` has no address to answer on.
+    #[error("`rpc` is `admin`, but there is no admin address: set --admin too")]
+    RpcWithoutAdmin,
+}

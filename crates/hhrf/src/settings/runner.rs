@@ -1,0 +1,58 @@
+//! Which runner it is, and whether it is a wrapper.
+
+use super::{SettingsError, absolute};
+use crate::jail::mode::JailMode;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// What a wrapper does needn't be done again, and can't be, as a rule; what is called as the runner is no wrapper.
+pub(super) fn default_jail(runner: Option<&Path>) -> JailMode {
+    match runner {
+        Some(runner) if is_wrapper(runner) => JailMode::Inner,
+        _ => JailMode::Strict,
+    }
+}
+
+/// Whether a runner is taken for a wrapper around one: by its name.
+pub fn is_wrapper(runner: &Path) -> bool {
+    runner.file_name().is_some_and(|name| name != RUNNER)
+}
+
+/// The runner's program.
+const RUNNER: &str = "fezz-runner";
+
+/// Builds the runner of the same profile, which Cargo puts beside this program.
+pub(super) const BUILD_RUNNER: &str = if cfg!(debug_assertions) {
+    "cargo build -p fezz-runner"
+} else {
+    "cargo build --release -p fezz-runner"
+};
+
+/// The runner that was named, or `fezz-runner`. A bare name is looked for beside this program, then on PATH; anything with
+/// a slash is a path.
+pub(super) fn find_runner(named: Option<PathBuf>) -> Result<PathBuf, SettingsError> {
+    let name = named.unwrap_or_else(|| RUNNER.into());
+    let found = match name.file_name() {
+        Some(bare) if bare == name.as_os_str() => beside_program(bare).or_else(|| on_path(bare)),
+        _ => Some(name.clone()).filter(|path| is_executable(path)),
+    };
+    match found {
+        Some(path) => absolute(&path),
+        None if name.as_os_str() == RUNNER => Err(SettingsError::NoRunner),
+        None => Err(SettingsError::BadRunner { path: name }),
+    }
+}
+
+fn beside_program(name: &OsStr) -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    Some(program.with_file_name(name)).filter(|path| is_executable(path))
+}
+
+fn on_path(name: &OsStr) -> Option<PathBuf> {
+    let path: OsString = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| is_executable(path))
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}

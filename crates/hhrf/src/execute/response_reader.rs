@@ -19,6 +19,11 @@ pub struct ResponseReader {
     message: Message,
 }
 
+/// What a whole response came over. A runner takes its closing for the host's end, and so ends: it is to be kept until the
+/// runner has written its log and ended by itself.
+#[derive(Debug)]
+pub struct OpenChannel(#[expect(dead_code, reason = "held for its drop")] AsyncFd<OwnedFd>);
+
 /// What has arrived.
 #[derive(Debug)]
 struct Message {
@@ -135,11 +140,11 @@ impl ResponseReader {
         self.message.received.len()
     }
 
-    /// The message, with its memory.
-    pub fn into_message(self) -> RawResponse {
+    /// The message with its memory, and what it came over.
+    pub fn into_message(self) -> (RawResponse, OpenChannel) {
         let Message { received, holding, .. } = self.message;
         holding.settle();
-        RawResponse { bytes: received.into(), holding }
+        (RawResponse { bytes: received.into(), holding }, OpenChannel(self.channel))
     }
 }
 

@@ -10,6 +10,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
@@ -48,6 +49,21 @@ pub enum UidRangeError {
         (LAST - FIRST) / UIDS + 1
     )]
     AllTaken,
+    /// This host is root of a user namespace that has no other user.
+    #[error(
+        "this root is the only user of its user namespace, as behind `unshare -r`: start hhrf without it, as the user that \
+         you are"
+    )]
+    OneUser,
+    /// The uids aren't there.
+    #[error(
+        "the uids from {base} on aren't mapped in this user namespace (/proc/self/uid_map): set --uid-base to the first of \
+         {UIDS} that are"
+    )]
+    NotMapped {
+        /// The first of them.
+        base: u32,
+    },
     /// No lock can be made.
     #[error(
         "failed to lock a range of uids in `{FOLDER}`: let root write in /run (RuntimeDirectory=fezz and \
@@ -68,6 +84,7 @@ impl UidRange {
     /// See [`UidRangeError`]. A `base` can be had without a lock, for root that can't write in `/run`: it is then the
     /// operator's word that no other host has it, and the log warns.
     pub fn take(base: Option<u32>) -> Result<Self, UidRangeError> {
+        check_mapped(base.unwrap_or(FIRST))?;
         let folder = Path::new(FOLDER);
         let ready = prepare(folder);
         let Some(base) = base else {
@@ -89,6 +106,26 @@ impl UidRange {
     pub fn base(&self) -> u32 {
         self.base
     }
+}
+
+/// Checks that the uids from `base` on exist in this user namespace (user_namespaces(7)).
+fn check_mapped(base: u32) -> Result<(), UidRangeError> {
+    // Without /proc, the runner says what it can't do.
+    let Ok(map) = fs::read_to_string("/proc/self/uid_map") else { return Ok(()) };
+    let ranges = || map.lines().filter_map(mapped_range);
+    if ranges().all(|range| range == (0..1)) {
+        return Err(UidRangeError::OneUser);
+    }
+    let (first, last) = (u64::from(base), u64::from(base) + u64::from(UIDS) - 1);
+    let is_mapped = ranges().any(|range| range.contains(&first) && range.contains(&last));
+    if is_mapped { Ok(()) } else { Err(UidRangeError::NotMapped { base }) }
+}
+
+/// The uids inside, of a line that has them, those outside, and their number.
+fn mapped_range(line: &str) -> Option<Range<u64>> {
+    let mut numbers = line.split_whitespace().map(|number| number.parse::<u64>().ok());
+    let (first, _outside, count) = (numbers.next()??, numbers.next()??, numbers.next()??);
+    Some(first..first + count)
 }
 
 /// The first free range from `first` on.
@@ -170,6 +207,12 @@ mod tests {
         assert!(is_free(folder, 10 * UIDS) && !is_free(folder, 11 * UIDS));
         drop(range);
         assert!(is_free(folder, 11 * UIDS));
+    }
+
+    #[test]
+    fn a_line_of_the_map_is_a_range_of_uids() {
+        assert_eq!(mapped_range("         0     100000      65536"), Some(0..65536));
+        assert_eq!(mapped_range("0 0"), None);
     }
 
     #[test]

@@ -85,7 +85,8 @@ impl Exchange {
         match self.arrive(rest).await {
             Some(Ok(Arrived::Whole)) => {
                 self.bond.part(Leave::Answered);
-                Ok(self.response.into_message())
+                // A child looks for the host's end only before it has its request.
+                Ok(self.response.into_message().0)
             }
             Some(Ok(Arrived::Closed)) => match timeout_at(self.deadline, self.bond.handle.end()).await {
                 Ok(end) => Err(self.without_answer(end)),

@@ -128,7 +128,14 @@ impl Spawn {
         let is_answered = match ending {
             Ending::Answered(answered) => {
                 let grace = answered.is_ok().then_some(EXIT_GRACE);
-                answer(reply, answered.map(|()| response.into_message()));
+                let (outcome, _channel) = match answered {
+                    Ok(()) => {
+                        let (message, channel) = response.into_message();
+                        (Ok(message), Some(channel))
+                    }
+                    Err(failure) => (Err(failure), None),
+                };
+                answer(reply, outcome);
                 self.clean_up(process, grace, who).await.ok();
                 true
             }
@@ -234,7 +241,7 @@ fn after_exit(
     limit_bytes: u64,
 ) -> Outcome {
     if response.take_rest()? == Taken::Complete {
-        return Ok(response.into_message());
+        return Ok(response.into_message().0);
     }
     let status = status.map_err(Failure::NotReaped)?;
     let failure = match cgroup.is_some_and(Cgroup::ran_out_of_memory) {

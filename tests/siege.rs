@@ -35,7 +35,7 @@ fn besiege(time: Duration) {
     const CALM_MAX: Duration = Duration::from_secs(30);
     let _machine = alone();
     let host = Host::without_machine(site(), |command| {
-        command.args(["--min-data-rate", "4096", "--head-timeout-ms", "5000"]);
+        command.args(["--min-data-rate", "4096", "--head-timeout-ms", "15000"]);
     });
     let before = Census::settled(&host);
     let calm = honest(&host, time.min(CALM_MAX));
@@ -138,7 +138,7 @@ fn sends_head_bombs(host: SocketAddr, attacker: Ipv4Addr) {
             connection.begin("POST", "/rpc/author", 1000);
         }
     }
-    sleep(Duration::from_secs(1));
+    sleep(Duration::from_secs(2));
 }
 
 /// Responses for which there is no window.
@@ -150,7 +150,7 @@ fn takes_nothing(host: SocketAddr, attacker: Ipv4Addr) {
             connection.end(stream, &[b'x'; 12_000]);
         }
     }
-    sleep(Duration::from_secs(4));
+    held_to_the_end(&mut connections, 20);
 }
 
 /// Bodies without their end.
@@ -162,7 +162,16 @@ fn lacks_a_byte(host: SocketAddr, attacker: Ipv4Addr) {
             connection.data(stream, &[b'x'; 600]);
         }
     }
-    sleep(Duration::from_secs(4));
+    held_to_the_end(&mut connections, 100);
+}
+
+/// The attacker never lets go: the host does.
+fn held_to_the_end(connections: &mut [Http2], streams: usize) {
+    for connection in connections {
+        (0..streams).for_each(|_| {
+            connection.next_end();
+        });
+    }
 }
 
 /// A function that answers 10 MB, but for the last byte.
@@ -182,7 +191,7 @@ fn crashes(host: SocketAddr, _: Ipv4Addr) {
 /// Heads that come a byte at a time.
 fn dawdles_over_heads(host: SocketAddr, attacker: Ipv4Addr) {
     let mut connections: Vec<_> = (0..50).map(|_| connect_from(attacker, host)).collect();
-    for _ in 0..6 {
+    for _ in 0..16 {
         for connection in &mut connections {
             // The host may have ended it.
             connection.write_all(b"G").ok();

@@ -18,6 +18,10 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// Of the program, not of the library: a program that embeds the host chooses its own.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[derive(Debug, thiserror::Error)]
 enum StartError {
     #[error(transparent)]

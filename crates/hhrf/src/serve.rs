@@ -61,6 +61,9 @@ fn builder(limits: &HostLimits) -> Builder<Streams> {
     // hyper answers what is over these by a bare 431 and closes; the host's own limit, with a problem to read, stands
     // well below.
     let hypers_limit = limits.header_bytes.saturating_mul(2).max(16 * 1024);
+    // h2 decodes heads that aren't whole yet, and nothing else bounds those. RFC 9113, section 6.5.2, adds 32 for each header.
+    const HEADER_BYTES: usize = 2 * 32;
+    let header_list_bytes = limits.header_bytes.saturating_add(limits.headers.saturating_mul(HEADER_BYTES));
     let mut builder = Builder::new(Streams);
     builder
         .http1()
@@ -71,7 +74,7 @@ fn builder(limits: &HostLimits) -> Builder<Streams> {
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(hypers_limit).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(header_list_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(STREAMS_MAX)
         // A client can't acknowledge a ping in the middle of a head (RFC 9113, section 6.2): so a head, or a silence,
         // that lasts for both of these ends the connection.

@@ -123,7 +123,17 @@ impl State {
         time: Option<Duration>,
     ) {
         let until = time.map(|time| now + time);
+        self.release_function(number);
         self.wait(number, Wait { peer: Peer::Client, since: now, until, moved_bytes: 0, moved: now, stop });
+    }
+
+    /// What waits for its client is its function's no more: else a client could keep others from the function.
+    fn release_function(&mut self, number: u64) {
+        if let Some(entry) = self.holdings.get_mut(&number)
+            && let Some(function) = entry.accounts.function.take()
+        {
+            function.recharge(self.r#use, entry.bytes, 0);
+        }
     }
 
     pub(super) fn wait_for_function(&mut self, number: u64, stop: CancellationToken, now: Instant) {
@@ -173,6 +183,11 @@ impl State {
         if more == 0 {
             return None;
         }
+        // First, so that who goes over its own half makes room for itself and at no one else's expense.
+        let is_full = |account: &&Arc<Account>| account.taken_bytes(self.r#use) + more > self.bytes_max / 2;
+        if let Some(account) = entry.accounts.iter().find(is_full) {
+            return Some(Limit::Account(Arc::clone(account)));
+        }
         if self.small_bytes + self.large_bytes + more > self.bytes_max {
             return Some(Limit::Budget);
         }
@@ -181,8 +196,7 @@ impl State {
         if more_large > 0 && self.large_bytes + more_large > self.bytes_max / 4 * 3 {
             return Some(Limit::Large);
         }
-        let is_full = |account: &&Arc<Account>| account.taken_bytes(self.r#use) + more > self.bytes_max / 2;
-        entry.accounts.iter().find(is_full).map(|account| Limit::Account(Arc::clone(account)))
+        None
     }
 
     /// Ends stalled holdings that `limit` counts, of the connection that holds most by them. Returns whether there were any.

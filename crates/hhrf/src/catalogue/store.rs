@@ -56,7 +56,7 @@ pub enum StoreError {
         host: u32,
     },
     /// Everybody could put something in it, which the next host would take for another's.
-    #[error("`{}`, where modules are kept, is a folder that every user can write: `chmod o-w` it, or set --modules", path.display())]
+    #[error("`{}`, where modules are kept, is a folder that every user can write: set --modules to a folder of the host's own", path.display())]
     WritableByAll {
         /// Where it is.
         path: PathBuf,

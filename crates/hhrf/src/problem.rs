@@ -69,66 +69,9 @@ const fn kind(status: StatusCode, word: &'static str, title: &'static str) -> Ki
 impl Problem {
     /// Every cause, with its status and kind.
     pub fn kind(&self) -> Kind {
-        use StatusCode as S;
         match self {
-            Self::Refused(refusal) => match refusal {
-                Refusal::NotFound => kind(S::NOT_FOUND, "not_found", "No function here"),
-                Refusal::MethodNotAllowed { .. } => {
-                    kind(S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
-                }
-                Refusal::BadRequest { .. } | Refusal::BadFraming | Refusal::BodyBroken => {
-                    kind(S::BAD_REQUEST, "bad_request", "Bad request")
-                }
-                Refusal::UnknownCoding => kind(S::NOT_IMPLEMENTED, "not_implemented", "Not implemented"),
-                Refusal::HeadTimeout { .. } => kind(S::REQUEST_TIMEOUT, "head_timeout", "Head too slow"),
-                Refusal::BodyTooLarge { .. } => {
-                    kind(S::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large")
-                }
-                Refusal::BodyTimeout { .. } | Refusal::BodyTooSlow { .. } => {
-                    kind(S::REQUEST_TIMEOUT, "body_timeout", "Body too slow")
-                }
-                Refusal::HeadersTooLarge { .. } | Refusal::TooManyHeaders { .. } => {
-                    kind(S::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "Headers too large")
-                }
-                Refusal::Overloaded { .. } | Refusal::NoMemory(_) => {
-                    kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
-                }
-                Refusal::Draining => kind(S::SERVICE_UNAVAILABLE, "draining", "Shutting down"),
-                Refusal::QueuedTooLong => kind(S::GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded"),
-            },
-            Self::Failed(failure) => match failure {
-                Failure::NotStarted(_)
-                | Failure::RunnerGaveUp(_)
-                | Failure::RunnerNotExecuted { .. }
-                | Failure::NotForked(_) => RUNNER_FAILED,
-                // The task may have ended at any point, also after the function ran.
-                Failure::Host => kind(S::INTERNAL_SERVER_ERROR, "host_failed", "The host failed"),
-                Failure::NotConfined => JAIL_FAILED,
-                Failure::Module(_) => MODULE_FAILED,
-                Failure::Panicked(_) => {
-                    kind(S::INTERNAL_SERVER_ERROR, "function_panicked", "The function panicked")
-                }
-                Failure::Returned(_) => {
-                    kind(S::INTERNAL_SERVER_ERROR, "function_error", "The function failed")
-                }
-                Failure::NotLoaded(failure) => not_loaded(failure),
-                Failure::Crashed(_) | Failure::NotReaped(_) | Failure::ZygoteEnded => {
-                    kind(S::BAD_GATEWAY, "function_crashed", "The function crashed")
-                }
-                Failure::OutOfMemory { .. } => {
-                    kind(S::BAD_GATEWAY, "out_of_memory", "The function ran out of memory")
-                }
-                Failure::InvalidResponse(_) => {
-                    kind(S::BAD_GATEWAY, "invalid_response", "The function's response is invalid")
-                }
-                // Without Retry-After: the function would run a second time.
-                Failure::ResponseDropped(_) => {
-                    kind(S::SERVICE_UNAVAILABLE, "response_dropped", "The response was dropped")
-                }
-                Failure::DeadlineExceeded => {
-                    kind(S::GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded")
-                }
-            },
+            Self::Refused(refusal) => of_refusal(refusal),
+            Self::Failed(failure) => of_failure(failure),
         }
     }
 
@@ -200,6 +143,66 @@ impl Problem {
 /// Rounded up, and a second at least: who comes too early is refused again.
 fn seconds_until(until: Instant) -> u64 {
     until.saturating_duration_since(Instant::now()).as_secs() + 1
+}
+
+/// What the host said no to.
+fn of_refusal(refusal: &Refusal) -> Kind {
+    use StatusCode as S;
+    match refusal {
+        Refusal::NotFound => kind(S::NOT_FOUND, "not_found", "No function here"),
+        Refusal::MethodNotAllowed { .. } => {
+            kind(S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
+        }
+        Refusal::BadRequest { .. } | Refusal::BadFraming | Refusal::BodyBroken => {
+            kind(S::BAD_REQUEST, "bad_request", "Bad request")
+        }
+        Refusal::UnknownCoding => kind(S::NOT_IMPLEMENTED, "not_implemented", "Not implemented"),
+        Refusal::HeadTimeout { .. } => kind(S::REQUEST_TIMEOUT, "head_timeout", "Head too slow"),
+        Refusal::BodyTooLarge { .. } => kind(S::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large"),
+        Refusal::BodyTimeout { .. } | Refusal::BodyTooSlow { .. } => {
+            kind(S::REQUEST_TIMEOUT, "body_timeout", "Body too slow")
+        }
+        Refusal::HeadersTooLarge { .. } | Refusal::TooManyHeaders { .. } => {
+            kind(S::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "Headers too large")
+        }
+        Refusal::Overloaded { .. } | Refusal::NoMemory(_) => {
+            kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
+        }
+        Refusal::Draining => kind(S::SERVICE_UNAVAILABLE, "draining", "Shutting down"),
+        Refusal::QueuedTooLong => kind(S::GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded"),
+    }
+}
+
+/// What broke.
+fn of_failure(failure: &Failure) -> Kind {
+    use StatusCode as S;
+    match failure {
+        Failure::NotStarted(_)
+        | Failure::RunnerGaveUp(_)
+        | Failure::RunnerNotExecuted { .. }
+        | Failure::NotForked(_) => RUNNER_FAILED,
+        // The task may have ended at any point, also after the function ran.
+        Failure::Host => kind(S::INTERNAL_SERVER_ERROR, "host_failed", "The host failed"),
+        Failure::NotConfined => JAIL_FAILED,
+        Failure::Module(_) => MODULE_FAILED,
+        Failure::Panicked(_) => kind(S::INTERNAL_SERVER_ERROR, "function_panicked", "The function panicked"),
+        Failure::Returned(_) => kind(S::INTERNAL_SERVER_ERROR, "function_error", "The function failed"),
+        Failure::NotLoaded(failure) => not_loaded(failure),
+        Failure::Crashed(_) | Failure::NotReaped(_) | Failure::ZygoteEnded => {
+            kind(S::BAD_GATEWAY, "function_crashed", "The function crashed")
+        }
+        Failure::OutOfMemory { .. } => {
+            kind(S::BAD_GATEWAY, "out_of_memory", "The function ran out of memory")
+        }
+        Failure::InvalidResponse(_) => {
+            kind(S::BAD_GATEWAY, "invalid_response", "The function's response is invalid")
+        }
+        // Without Retry-After: the function would run a second time.
+        Failure::ResponseDropped(_) => {
+            kind(S::SERVICE_UNAVAILABLE, "response_dropped", "The response was dropped")
+        }
+        Failure::DeadlineExceeded => kind(S::GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded"),
+    }
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! The host's settings: a flag goes over an environment variable, that over the file, that over the default.
 //!
-//! [`Layer`] is one of these, [`runner`] finds the runner, [`SettingsError`] says what is wrong.
+//! [`Layer`] is one of these, `runner` finds the runner, [`SettingsError`] says what is wrong.
 
 mod error;
 mod layer;

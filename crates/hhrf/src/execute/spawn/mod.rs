@@ -46,6 +46,15 @@ enum Ending {
     ClientGone,
 }
 
+/// A request's process, and what it is spoken with.
+struct Opened {
+    process: Process,
+    cgroup: Option<Cgroup>,
+    message: RequestWriter,
+    channel: AsyncFd<OwnedFd>,
+    stderr: StderrLog,
+}
+
 /// Whose process it is, for the log.
 #[derive(Clone, Copy)]
 struct Who<'a> {
@@ -91,24 +100,14 @@ impl Spawn {
         mut reply: oneshot::Sender<Outcome>,
         waiting: Option<Started>,
     ) -> bool {
-        let timeout = request.deadline.saturating_duration_since(Instant::now());
-        let start = || Started::start(&self.starter, &request.function, Purpose::Request { timeout });
-        let Started { process, streams, cgroup } = match waiting.map_or_else(start, Ok) {
-            Ok(started) => started,
-            Err(error) => {
-                answer(reply, Err(Failure::NotStarted(error)));
-                return false;
-            }
-        };
-        let (message, channel, mut stderr) = match self.open(streams, &request) {
+        let opened = match self.begin(&request, waiting).await {
             Ok(opened) => opened,
             Err(error) => {
-                let who = Who { function: &request.function, request_id: &request.identity.request_id };
-                self.clean_up(process, None, who).await.ok();
                 answer(reply, Err(Failure::NotStarted(error)));
                 return false;
             }
         };
+        let Opened { process, cgroup, message, channel, mut stderr } = opened;
         let AdmittedRequest { function, identity, body, deadline, places, response_memory, .. } = request;
         let who = Who { function: &function, request_id: &identity.request_id };
         let body_bytes_max = function.limits.response_body_bytes;
@@ -128,11 +127,8 @@ impl Spawn {
         let is_answered = match ending {
             Ending::Answered(answered) => {
                 let grace = answered.is_ok().then_some(EXIT_GRACE);
-                let (outcome, _channel) = match answered {
-                    Ok(()) => {
-                        let (message, channel) = response.into_message();
-                        (Ok(message), Some(channel))
-                    }
+                let (outcome, _channel) = match answered.map(|()| response.into_message()) {
+                    Ok((message, channel)) => (Ok(message), Some(channel)),
                     Err(failure) => (Err(failure), None),
                 };
                 answer(reply, outcome);
@@ -163,6 +159,21 @@ impl Spawn {
         // The last thing: whoever gets these places finds the process and all that it started gone.
         drop(places);
         is_answered
+    }
+
+    /// Starts the request's process, or takes the one that waited for it, and sends it the request.
+    async fn begin(&self, request: &AdmittedRequest, waiting: Option<Started>) -> io::Result<Opened> {
+        let timeout = request.deadline.saturating_duration_since(Instant::now());
+        let start = || Started::start(&self.starter, &request.function, Purpose::Request { timeout });
+        let Started { process, streams, cgroup } = waiting.map_or_else(start, Ok)?;
+        match self.open(streams, request) {
+            Ok((message, channel, stderr)) => Ok(Opened { process, cgroup, message, channel, stderr }),
+            Err(error) => {
+                let who = Who { function: &request.function, request_id: &request.identity.request_id };
+                self.clean_up(process, None, who).await.ok();
+                Err(error)
+            }
+        }
     }
 
     fn open(

@@ -51,8 +51,8 @@ pub enum UidRangeError {
     AllTaken,
     /// This host is root of a user namespace that has no other user.
     #[error(
-        "this root is the only user of its user namespace, as behind `unshare -r`: start hhrf without it, as the user that \
-         you are"
+        "modules can't be confined here (--jail): this root is the only user of its user namespace, as behind `unshare -r`: \
+         start hhrf without it, as the user that you are"
     )]
     OneUser,
     /// The uids aren't there.

@@ -97,8 +97,8 @@ pub fn receive(host: &Host, routed: RoutedRequest, accounts: Accounts) -> Result
     Ok(ReceivedRequest { function, params, head, accounts, head_bytes, holding, arrival })
 }
 
-/// Reads the body within its limits, then takes a place at the function and one at the host. In that order, so that a
-/// slow client never holds a place.
+/// Reads the body within its limits, reserves memory for the response, then takes a place at the function and one at the
+/// host. In that order, so that no wait for a client or for memory holds a place.
 ///
 /// # Errors
 ///
@@ -119,9 +119,10 @@ pub async fn admit(
     }
     // From here on the request is in the function's hands.
     body.holding.charge_also(&function.account)?;
-    // Before the function runs, which must not happen in vain; and before there is a place, in which no one is to wait.
+    // Before the function runs, which must not happen in vain.
     let accounts = Accounts { function: Some(Arc::clone(&function.account)), ..accounts };
-    let response_memory = host.response_memory.hold_soon(accounts, SMALL_BYTES).await?;
+    let reserved = timeout_at(deadline, host.response_memory.hold_soon(accounts, SMALL_BYTES)).await;
+    let response_memory = reserved.map_err(|_| Refusal::QueuedTooLong)??;
     let of_function = function.gate.enter(deadline).await;
     let of_function = of_function.map_err(|reason| refuse(reason, "the function's queue"))?;
     let of_host = host.processes.enter(deadline).await;

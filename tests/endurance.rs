@@ -169,7 +169,8 @@ impl Load {
         while !self.is_over.load(Ordering::Relaxed) {
             let (kind, path) = match self.requests.fetch_add(1, Ordering::Relaxed) % 100 {
                 0 | 20 | 40 | 60 | 80 => (Kind::Crashes, "/rpc/served/scribbles_over_its_memory"),
-                10 | 50 => (Kind::Hangs, "/rpc/hangs/closes_its_socket_and_goes_on"),
+                // With its socket open: a function whose every request closes it is paused, as one that crashes.
+                10 | 50 => (Kind::Hangs, "/rpc/hangs/never_returns"),
                 _ => (Kind::Served, "/rpc/served/facts"),
             };
             let begun = Instant::now();

@@ -11,7 +11,7 @@ use crate::metrics::Metrics;
 use crate::settings::Settings;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// One running host.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub struct Host {
     /// What the addresses of clients hold of both.
     pub addresses: Addresses,
     state: watch::Sender<State>,
+    reload: Notify,
 }
 
 impl Host {
@@ -69,6 +70,7 @@ impl Host {
             store,
             catalogue: ArcSwap::from_pointee(catalogue),
             state: watch::Sender::new(State::Serving),
+            reload: Notify::new(),
             settings,
         }
     }
@@ -81,6 +83,16 @@ impl Host {
     /// Which memory is so full that the next requests may be refused.
     pub fn short_memory(&self) -> Option<Use> {
         self.memory().into_iter().find(|(_, usage)| usage.is_short()).map(|(r#use, _)| r#use)
+    }
+
+    /// Has the catalogue read again soon, though nothing may have changed.
+    pub fn ask_for_reload(&self) {
+        self.reload.notify_one();
+    }
+
+    /// Waits until the catalogue should be read again.
+    pub async fn asked_for_reload(&self) {
+        self.reload.notified().await;
     }
 
     /// Whether the host is about to end: it isn't ready any more, though it may still serve.

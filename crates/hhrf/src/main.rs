@@ -218,9 +218,8 @@ async fn serve(
     jail: Jail,
     mut stop: Stop,
 ) -> Result<Ended, StartError> {
-    // From here on SIGHUP no longer ends the process, though nobody follows it yet: what it asks for has just been
-    // done.
-    let _hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
+    // Received from here on: one that comes before the host serves is answered by a reload, too.
+    let mut hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
     let main = bind(settings.listen).await?;
     let admin = match settings.admin {
         Some(address) => Some(bind(address).await?),
@@ -250,6 +249,12 @@ async fn serve(
             either(&mut again_terminate, &mut again_interrupt).await;
         }
     };
+    let reloading = Arc::clone(&host);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reloading.ask_for_reload();
+        }
+    });
     Ok(run(host, Listeners { main, admin }, shutdown, now).await)
 }
 

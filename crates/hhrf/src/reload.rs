@@ -6,7 +6,6 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
@@ -15,17 +14,13 @@ const QUIET: Duration = Duration::from_millis(100);
 /// ... or when they went on for this long.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Reloads on SIGHUP and on changes, for ever. What can't be watched is said once; SIGHUP works all the same.
+/// Reloads when it is asked for ([`Host::ask_for_reload`]) and on changes, for ever. What can't be watched is said once.
 pub async fn follow(host: Arc<Host>) {
     let (sender, mut changes) = mpsc::channel(1);
     let watcher = watch(&host.settings.root.join("functions"), sender.clone());
     let _watcher = watcher.map_err(|error| {
         tracing::warn!(%error, "changes under functions/ can't be watched: send SIGHUP after each");
     });
-    let mut hangup = match signal(SignalKind::hangup()) {
-        Ok(hangup) => hangup,
-        Err(error) => return tracing::error!(%error, "SIGHUP can't be received: restart to reload"),
-    };
     // What has changed since the first catalogue was read, neither of the two has seen.
     if let Some(catalogue) = load(&host).await
         && !catalogue.is_same_as(&host.catalogue.load())
@@ -35,7 +30,7 @@ pub async fn follow(host: Arc<Host>) {
     loop {
         tokio::select! {
             // Who asks wants to hear everything that is wrong, again.
-            _ = hangup.recv() => reload(&host, &Catalogue::default()).await,
+            () = host.asked_for_reload() => reload(&host, &Catalogue::default()).await,
             _ = changes.recv() => {
                 settle(&mut changes).await;
                 reload(&host, &host.catalogue.load_full()).await;

@@ -40,5 +40,6 @@ mod takeover;
 mod timeouts;
 mod trial;
 mod uids;
+mod unread;
 mod wrapper;
 mod wrappers;

@@ -5,7 +5,7 @@ use crate::harness::{
 };
 use serde_json::json;
 use std::io::Write;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpStream};
 
 /// Who does harm: another client than those who are served.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
@@ -161,24 +161,41 @@ fn a_response_that_is_still_arriving_is_charged() {
     requests.into_iter().for_each(|request| drop(request.join()));
 }
 
-#[test]
-fn readiness_and_metrics_tell_of_a_memory_that_is_nearly_full() {
+/// 24 uploads that lack a thousand bytes, of clients and functions that hold less than a half each, in 1 MiB.
+fn nearly_full() -> (Host, Vec<TcpStream>) {
     let site = author();
-    // More than one, for each may take half at most.
     site.install("other@v1", AUTHOR, json!({}));
     let host = Host::with_flags(site, &["--body-memory-bytes", "1048576"]);
     assert_eq!(host.get("/_ready").status, 200);
-    let hold = |client: u8| {
+    let upload = |client: u8| {
         let mut slow = connect_from(Ipv4Addr::new(127, 0, 1, client), host.address);
         let function = ["author", "other"][usize::from(client % 2)];
         write!(slow, "POST /rpc/{function} HTTP/1.1\r\nhost: a\r\ncontent-length: 50000\r\n\r\n").unwrap();
         slow.write_all(&[b'x'; 49_000]).unwrap();
         slow
     };
-    let _held: Vec<_> = (0..24).map(hold).collect();
-    let not_ready =
-        wait_for("a word of it", || Some(host.get("/_ready")).filter(|ready| ready.status == 503));
+    let uploads = (0..24).map(upload).collect();
+    (host, uploads)
+}
+
+#[test]
+fn readiness_and_metrics_tell_of_a_memory_that_is_nearly_full() {
+    let (host, mut uploads) = nearly_full();
+    let not_ready = wait_for("a word of it", || {
+        uploads.iter_mut().for_each(|upload| upload.write_all(b"x").unwrap());
+        Some(host.get("/_ready")).filter(|ready| ready.status == 503)
+    });
     assert_eq!(not_ready.text(), "memory for requests is over 90 % full\n");
     assert_eq!(host.get("/_health").status, 200);
     assert_eq!(host.metric(r#"fezz_memory_max_bytes{use="requests"}"#), 1_048_576.0);
+}
+
+#[test]
+fn clients_that_stall_do_not_take_the_host_out_of_service() {
+    let (host, _stalled) = nearly_full();
+    let taken = || host.metric(r#"fezz_memory_bytes{use="small requests"}"#);
+    wait_for("the memory to be taken", || (taken() > 0.9 * 1_048_576.0).then_some(()));
+    wait_for("readiness", || (host.get("/_ready").status == 200).then_some(()));
+    assert!(taken() > 0.9 * 1_048_576.0);
+    assert_served(&host);
 }

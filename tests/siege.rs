@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn honest_clients_are_served_through_every_attack() {
-    besiege(Duration::from_secs(10));
+    let figures = besiege(Duration::from_secs(10));
+    assert!(!figures.besieged.is_empty());
 }
 
 #[test]
@@ -22,16 +23,23 @@ fn honest_clients_are_served_through_every_attack() {
 fn the_same_for_ten_minutes() {
     const SECONDS: u64 = 600;
     let seconds = std::env::var("SOAK_SECONDS").map_or(SECONDS, |text| text.parse().unwrap());
-    besiege(Duration::from_secs(seconds));
+    let Figures { calm, besieged } = besiege(Duration::from_secs(seconds));
+    assert!(p99(&besieged) <= p99(&calm) * SLOWER_MAX);
 }
 
-/// In a debug build, and in seconds, there is more noise; `make siege` prints the figures of a release.
-const SLOWER_MAX: u32 = if cfg!(debug_assertions) { 10 } else { 3 };
+/// Not for a test of seconds, beside which other things run.
+const SLOWER_MAX: u32 = 3;
+
+/// How long honest requests took.
+struct Figures {
+    calm: Vec<Duration>,
+    besieged: Vec<Duration>,
+}
 
 /// What the host may hold at the end beyond what it held before: freed memory that malloc keeps.
 const GROWTH_KIB_MAX: usize = 64 * 1024;
 
-fn besiege(time: Duration) {
+fn besiege(time: Duration) -> Figures {
     const CALM_MAX: Duration = Duration::from_secs(30);
     let _machine = alone();
     let host = Host::without_machine(site(), |command| {
@@ -63,8 +71,8 @@ fn besiege(time: Duration) {
         ended(&host, "slow"),
         ended(&host, "evicted"),
     );
-    assert!(p99(&besieged) <= p99(&calm) * SLOWER_MAX);
     assert!(after_kib < before_kib + GROWTH_KIB_MAX, "{before_kib} KiB became {after_kib} KiB");
+    Figures { calm, besieged }
 }
 
 fn site() -> Site {

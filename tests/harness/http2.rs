@@ -33,12 +33,7 @@ impl Http2 {
     /// Begins a request with `headers` more, of one letter each and all the same; returns its stream.
     pub(crate) fn begin(&mut self, method: &str, path: &str, headers: usize) -> u32 {
         let fields = [(":method", method), (":path", path), (":scheme", "http"), (":authority", "localhost")];
-        let mut block = block(&fields);
-        if headers > 0 {
-            // One goes into the table, of which it is the newest entry then: index 62 (RFC 7541, section 2.3.3).
-            block.extend(b"\x40\x01a\x01b");
-            block.extend(vec![0x80 | 62; headers - 1]);
-        }
+        let block = [block(&fields), small_headers(headers)].concat();
         let stream = self.next_stream;
         self.next_stream += 2;
         self.send(HEADERS, END_HEADERS, stream, &block);
@@ -55,9 +50,19 @@ impl Http2 {
         self.send(DATA, END_STREAM, stream, payload);
     }
 
+    /// Ends a body by trailers, so many and all the same.
+    pub(crate) fn trailers(&mut self, stream: u32, trailers: usize) {
+        self.send(HEADERS, END_HEADERS | END_STREAM, stream, &small_headers(trailers));
+    }
+
     fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
         // The host may have ended the connection already.
         self.frames.try_write(kind, flags, stream, payload).ok();
+    }
+
+    /// Waits for the next response, whose body may be still to come.
+    pub(crate) fn wait_for_head(&mut self) {
+        while self.frames.read().expect("the host answers").0 != HEADERS {}
     }
 
     /// How the next of its streams to end does so.
@@ -72,4 +77,13 @@ impl Http2 {
             }
         }
     }
+}
+
+/// So many headers, of one letter each and all the same.
+fn small_headers(headers: usize) -> Vec<u8> {
+    if headers == 0 {
+        return Vec::new();
+    }
+    // One goes into the table, of which it is the newest entry then: index 62 (RFC 7541, section 2.3.3).
+    [&b"\x40\x01a\x01b"[..], &vec![0x80 | 62; headers - 1]].concat()
 }

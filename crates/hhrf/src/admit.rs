@@ -183,7 +183,7 @@ async fn read_body(
         }),
     };
     let bytes = received?;
-    holding.settle();
+    holding.settle()?;
     Ok(RequestBody { bytes, holding })
 }
 
@@ -199,58 +199,41 @@ async fn collect(
     while let Some(frame) = upload.frame().await {
         // Trailers have no place in a message to a function.
         let Ok(piece) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else { continue };
-        if (collected.len() + piece.len()) as u64 > bytes_max {
+        if (collected.bytes.len() + piece.len()) as u64 > bytes_max {
             return Err(Refusal::BodyTooLarge { bytes_max });
         }
         holding.moved(piece.len());
         holding.resize(head_bytes + collected.capacity_with(&piece))?;
-        collected.push(piece);
+        collected.push(&piece);
     }
-    Ok(collected.into_bytes())
+    Ok(collected.bytes.into())
 }
 
-/// A body as it grows. One that comes in one piece isn't copied; more of them are put together, for a piece of a few
-/// bytes may hold on to a large buffer.
+/// A body as it grows. It is put together anew, since a piece of a few bytes may hold on to a large buffer.
 struct Collected {
-    first: Bytes,
-    all: Vec<u8>,
+    bytes: Vec<u8>,
     announced: usize,
 }
 
 impl Collected {
     fn new(announced: Option<usize>) -> Self {
-        Self { first: Bytes::new(), all: Vec::new(), announced: announced.unwrap_or(usize::MAX) }
-    }
-
-    fn len(&self) -> usize {
-        self.first.len().max(self.all.len())
+        Self { bytes: Vec::new(), announced: announced.unwrap_or(usize::MAX) }
     }
 
     /// How much it takes once `piece` is added: twice of what has come, but no more than was announced.
     fn capacity_with(&self, piece: &Bytes) -> usize {
-        let len = self.len() + piece.len();
-        match self.len() {
+        let len = self.bytes.len() + piece.len();
+        match self.bytes.capacity() {
             0 => len,
-            _ if len <= self.all.capacity() => self.all.capacity(),
+            capacity if len <= capacity => capacity,
             _ => self.announced.min(2 * len).max(len),
         }
     }
 
-    fn push(&mut self, piece: Bytes) {
-        if self.len() == 0 {
-            self.first = piece;
-            return;
-        }
-        let capacity = self.capacity_with(&piece);
-        self.all.reserve_exact(capacity - self.all.len());
-        if self.all.is_empty() {
-            self.all.extend_from_slice(&std::mem::take(&mut self.first));
-        }
-        self.all.extend_from_slice(&piece);
-    }
-
-    fn into_bytes(self) -> Bytes {
-        if self.all.is_empty() { self.first } else { self.all.into() }
+    fn push(&mut self, piece: &Bytes) {
+        let capacity = self.capacity_with(piece);
+        self.bytes.reserve_exact(capacity - self.bytes.len());
+        self.bytes.extend_from_slice(piece);
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::head_clock::{HeadClock, HeadTimer, Watched};
 use crate::host::Host;
 use crate::leftover::linger;
-use crate::memory::Account;
+use crate::memory::{Account, Accounts};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::sending::Sending;
@@ -116,13 +116,16 @@ async fn serve(
     let clock = HeadClock::new(host.settings.limits.head_timeout);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_STALL_MAX));
-    let stream = Watched::new(Box::pin(stream), Arc::clone(&clock));
-    let sending = Sending::new();
+    let (own, address) = (Arc::new(Account::default()), host.addresses.of(peer.ip()));
+    let accounts =
+        Accounts { connection: Some(Arc::clone(&own)), address: Arc::clone(&address), function: None };
+    let sending = Sending::new(&host.response_memory, accounts, host.settings.limits.data_rate);
+    let stream = Watched::new(Box::pin(stream), Arc::clone(&clock), Arc::clone(&sending));
     let origin = Arc::new(Origin {
         entrance,
         peer: peer.ip(),
-        connection: Arc::new(Account::default()),
-        address: host.addresses.of(peer.ip()),
+        connection: own,
+        address,
         sending: Arc::clone(&sending),
     });
     let service = service_fn(|request| {
@@ -143,8 +146,8 @@ async fn serve(
     let mut is_leaving = false;
     let ending = loop {
         tokio::select! {
-            served = served.as_mut() => break match served {
-                Err(error) if version == Version::Http1 && is_timeout(&*error) && clock.may_answer() => Ending::LateHead,
+            served = sending.follow(served.as_mut()) => break match served {
+                Err(error) if version == Version::Http1 && is_timeout(&*error) && clock.has_begun() && !sending.is_behind() => Ending::LateHead,
                 _ => Ending::ByHyper,
             },
             () = client_gone(&socket) => break Ending::ByClient,

@@ -5,10 +5,10 @@
 //! for it. It begins when hyper begins to wait for a head and is dropped when the head is whole. So the timer gives the
 //! time for an idle connection, and shortens it at the first byte, of which it is told by the stream that hyper reads.
 
+use crate::sending::Sending;
 use hyper::rt::{Sleep, Timer};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -19,8 +19,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub struct HeadClock {
     head_timeout: Duration,
     heads: Mutex<Heads>,
-    /// Whether something that was to be written waits for the client to read.
-    is_write_blocked: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -36,12 +34,12 @@ impl HeadClock {
     /// For a connection whose first byte has just come.
     pub fn new(head_timeout: Duration) -> Arc<Self> {
         let heads = Heads { first: Some(Instant::now()), begun: None };
-        Arc::new(Self { head_timeout, heads: Mutex::new(heads), is_write_blocked: AtomicBool::new(false) })
+        Arc::new(Self { head_timeout, heads: Mutex::new(heads) })
     }
 
-    /// Whether a head has begun, and nothing stands between it and an answer of the host's own.
-    pub fn may_answer(&self) -> bool {
-        self.lock().begun.is_some() && !self.is_write_blocked.load(Ordering::Relaxed)
+    /// Whether a head has begun.
+    pub fn has_begun(&self) -> bool {
+        self.lock().begun.is_some()
     }
 
     fn await_head(&self) {
@@ -105,21 +103,18 @@ impl Future for HeadSleep {
     }
 }
 
-/// A stream that tells the clock what passes.
+/// A stream that tells the clock what is read, and what is written to those who wait for that.
 #[derive(Debug)]
 pub struct Watched<S> {
     stream: S,
     clock: Arc<HeadClock>,
+    sending: Arc<Sending>,
 }
 
 impl<S> Watched<S> {
     /// Of one connection.
-    pub fn new(stream: S, clock: Arc<HeadClock>) -> Self {
-        Self { stream, clock }
-    }
-
-    fn note<T>(&self, written: &Poll<T>) {
-        self.clock.is_write_blocked.store(written.is_pending(), Ordering::Relaxed);
+    pub fn new(stream: S, clock: Arc<HeadClock>, sending: Arc<Sending>) -> Self {
+        Self { stream, clock, sending }
     }
 }
 
@@ -145,7 +140,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.note(&written);
+        self.sending.note_write(&written);
         written
     }
 
@@ -155,7 +150,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.note(&written);
+        self.sending.note_write(&written);
         written
     }
 

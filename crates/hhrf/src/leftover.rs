@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 /// Time for a client that goes on sending: what nginx gives it, too (`lingering_time`).
 const TIME_MAX: Duration = Duration::from_secs(30);
@@ -75,6 +76,25 @@ impl Upload {
                 }
             };
             in_time(&host, rest).await;
+        });
+    }
+
+    /// Reads the rest until `gone` is cancelled, or its end. Where there is too much, it cancels `stop`.
+    pub fn discard_until(mut self, gone: CancellationToken, stop: CancellationToken) {
+        tokio::spawn(async move {
+            let rest = async {
+                let mut bytes = 0;
+                while let Some(Ok(frame)) = self.frame().await {
+                    bytes += frame.data_ref().map_or(0, Bytes::len);
+                    if bytes > BYTES_MAX {
+                        return stop.cancel();
+                    }
+                }
+            };
+            tokio::select! {
+                () = gone.cancelled() => {}
+                () = rest => {}
+            }
         });
     }
 }

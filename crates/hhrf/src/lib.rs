@@ -40,6 +40,7 @@ pub mod leftover;
 pub mod response_body;
 pub mod sending;
 pub mod stream;
+mod unwritten;
 
 pub mod exchange;
 pub mod framing;

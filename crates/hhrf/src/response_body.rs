@@ -1,22 +1,31 @@
 //! The body of a response: handed over piece by piece, so that the host knows what its client takes, and when.
 
+use crate::leftover::Upload;
 use crate::memory::Holding;
-use crate::sending::Unsent;
+use crate::sending::{OnlyHead, Unsent};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use tokio_util::sync::CancellationToken;
+use std::time::{Duration, Instant};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A body whose memory stays charged until its last byte is written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ResponseBody {
     rest: Bytes,
     /// Whether there is more than one piece of it.
     is_large: bool,
-    /// `None` for a body of no bytes.
-    owed: Option<Arc<Owed>>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// Some bytes.
+    Owed(Arc<Owed>),
+    /// None.
+    Empty { _head: OnlyHead },
 }
 
 /// The response was given up: its client takes too little, or its memory was needed.
@@ -29,15 +38,21 @@ pub struct GivenUp;
 struct Owed {
     holding: Holding,
     stop: CancellationToken,
-    on_its_way: Mutex<OnItsWay>,
+    transfer: Mutex<Transfer>,
     _unsent: Unsent,
 }
 
-/// Whether a piece was handed over and isn't written yet.
-#[derive(Debug, Default)]
-struct OnItsWay {
-    is_any: bool,
+/// The piece that was handed over, and the next.
+#[derive(Debug)]
+struct Transfer {
+    /// When the present piece was handed over; `None` once it is written.
+    begun: Option<Instant>,
+    /// What the next piece may have.
+    bytes_max: usize,
+    /// Wakes who waits for the present piece.
     waker: Option<Waker>,
+    /// Tells who reads the rest of the request that the response is gone.
+    _gone: Option<DropGuard>,
 }
 
 /// What has been handed over.
@@ -46,15 +61,36 @@ struct Piece {
     owed: Arc<Owed>,
 }
 
-/// The largest frame of HTTP/2 that a peer takes by default (RFC 9113, section 4.2). A client counts as having taken a
-/// piece when it is handed over, so that pieces have to be small beside what the data rate demands.
-const PIECE_BYTES: usize = 16 * 1024;
+/// The largest frame of HTTP/2 that a peer takes by default (RFC 9113, section 4.2).
+const PIECE_BYTES_MAX: usize = 16 * 1024;
+
+/// What a client takes in a second at the least, by default.
+const PIECE_BYTES_MIN: usize = 1024;
+
+/// A client counts as having taken a piece when it is handed over, and as stalled half a second later. So a slow one is
+/// handed smaller pieces, each of which it takes in about this time.
+const PIECE_TIME: Duration = Duration::from_millis(100);
 
 impl ResponseBody {
-    /// A body of `bytes`; `stop` ends whatever sends it.
+    /// A body of `bytes`; `stop` ends what sends it.
     pub(crate) fn owed(bytes: Bytes, holding: Holding, stop: CancellationToken, unsent: Unsent) -> Self {
-        let owed = Owed { holding, stop, on_its_way: Mutex::default(), _unsent: unsent };
-        Self { is_large: bytes.len() > PIECE_BYTES, rest: bytes, owed: Some(Arc::new(owed)) }
+        let transfer = Transfer { begun: None, bytes_max: PIECE_BYTES_MAX, waker: None, _gone: None };
+        let owed = Owed { holding, stop, transfer: Mutex::new(transfer), _unsent: unsent };
+        Self { is_large: bytes.len() > PIECE_BYTES_MAX, rest: bytes, kind: Kind::Owed(Arc::new(owed)) }
+    }
+
+    /// A body of no bytes.
+    pub(crate) fn empty(head: OnlyHead) -> Self {
+        Self { is_large: false, rest: Bytes::new(), kind: Kind::Empty { _head: head } }
+    }
+
+    /// Reads what the client still sends of its HTTP/2 request while the response is on its way: h2 would keep it,
+    /// uncounted, until the response is gone.
+    pub(crate) fn discard_beside(&self, upload: Upload) {
+        let Kind::Owed(owed) = &self.kind else { return };
+        let gone = CancellationToken::new();
+        upload.discard_until(gone.clone(), owed.stop.clone());
+        owed.transfer()._gone = Some(gone.drop_guard());
     }
 }
 
@@ -67,21 +103,21 @@ impl Body for ResponseBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
         let body = self.get_mut();
-        let Some(owed) = &body.owed else { return Poll::Ready(None) };
+        let Kind::Owed(owed) = &body.kind else { return Poll::Ready(None) };
         if owed.stop.is_cancelled() {
             return Poll::Ready(Some(Err(GivenUp)));
         }
-        let mut on_its_way = owed.on_its_way();
-        if on_its_way.is_any {
-            on_its_way.waker = Some(context.waker().clone());
+        let mut transfer = owed.transfer();
+        if transfer.begun.is_some() {
+            transfer.waker = Some(context.waker().clone());
             return Poll::Pending;
         }
         if body.rest.is_empty() {
             return Poll::Ready(None);
         }
-        on_its_way.is_any = true;
-        drop(on_its_way);
-        let piece = body.rest.split_to(body.rest.len().min(PIECE_BYTES));
+        transfer.begun = Some(Instant::now());
+        let piece = body.rest.split_to(body.rest.len().min(transfer.bytes_max));
+        drop(transfer);
         owed.holding.moved(piece.len());
         // A slice of a large body would keep all of it, when the response is given up and the piece still waits for a
         // client that doesn't read.
@@ -92,7 +128,7 @@ impl Body for ResponseBody {
 
     /// Not before the last piece is written: until then its stream can be stopped.
     fn is_end_stream(&self) -> bool {
-        self.owed.is_none()
+        matches!(self.kind, Kind::Empty { .. })
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -101,9 +137,19 @@ impl Body for ResponseBody {
 }
 
 impl Owed {
-    fn on_its_way(&self) -> MutexGuard<'_, OnItsWay> {
+    fn transfer(&self) -> MutexGuard<'_, Transfer> {
         // Nothing that is done under the lock can panic halfway.
-        self.on_its_way.lock().unwrap_or_else(PoisonError::into_inner)
+        self.transfer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Transfer {
+    /// The present piece is written. Returns whom to wake.
+    fn end_piece(&mut self) -> Option<Waker> {
+        let took = self.begun.take().map_or(Duration::ZERO, |begun| begun.elapsed());
+        let bytes = if took > PIECE_TIME { self.bytes_max / 2 } else { self.bytes_max * 2 };
+        self.bytes_max = bytes.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX);
+        self.waker.take()
     }
 }
 
@@ -115,7 +161,7 @@ impl AsRef<[u8]> for Piece {
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        let waker = std::mem::take(&mut *self.owed.on_its_way()).waker;
+        let waker = self.owed.transfer().end_piece();
         waker.into_iter().for_each(Waker::wake);
     }
 }

@@ -1,10 +1,14 @@
 //! What a connection still owes its client: requests under way, and responses that aren't sent yet.
 
-use crate::memory::Holding;
+use crate::memory::{Accounts, DataRate, Holding, Memory};
 use crate::response_body::ResponseBody;
 use crate::stream;
+use crate::unwritten::UnwrittenHeads;
 use bytes::Bytes;
+use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 pub struct Sending {
     state: Mutex<State>,
+    rate: DataRate,
     /// Ends the connection, where a response can't be ended without it.
     stop: CancellationToken,
 }
@@ -22,6 +27,7 @@ struct State {
     unsent: usize,
     requests: usize,
     idle_since: Instant,
+    heads: UnwrittenHeads,
 }
 
 /// A request under way on the connection, until it is dropped.
@@ -32,17 +38,26 @@ pub struct Request(Arc<Sending>);
 #[derive(Debug)]
 pub(crate) struct Unsent(Arc<Sending>);
 
-/// A client that hasn't taken a response by then, however fast it was, holds memory that others need.
+/// A response whose head is all of it, until hyper has that.
+#[derive(Debug)]
+pub(crate) struct OnlyHead {
+    bytes: usize,
+    sending: Arc<Sending>,
+}
+
+/// A client that hasn't taken a response by then holds memory that others need; unless the demanded rate gives it longer.
 const RESPONSE_SEND_MAX: Duration = Duration::from_secs(120);
 
 /// How late may be noticed that a connection is idle.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 impl Sending {
-    /// Of a connection that has just begun.
-    pub fn new() -> Arc<Self> {
-        let state = State { unsent: 0, requests: 0, idle_since: Instant::now() };
-        Arc::new(Self { state: Mutex::new(state), stop: CancellationToken::new() })
+    /// Of a connection that has just begun. What isn't a request's own is charged to `accounts`; its client takes responses
+    /// at `rate` at least.
+    pub fn new(memory: &Arc<Memory>, accounts: Accounts, rate: DataRate) -> Arc<Self> {
+        let heads = UnwrittenHeads::new(Arc::clone(memory), accounts);
+        let state = State { unsent: 0, requests: 0, idle_since: Instant::now(), heads };
+        Arc::new(Self { state: Mutex::new(state), rate, stop: CancellationToken::new() })
     }
 
     /// A request has begun.
@@ -56,8 +71,38 @@ impl Sending {
     pub fn owe(self: &Arc<Self>, bytes: Bytes, holding: Holding) -> ResponseBody {
         self.lock().unsent += 1;
         let stop = stream::stop().unwrap_or_else(|| self.stop.clone());
-        holding.wait_for_client(&stop, Some(RESPONSE_SEND_MAX));
+        let time = RESPONSE_SEND_MAX.max(self.rate.time_for(bytes.len()));
+        holding.wait_for_client(&stop, Some(time));
         ResponseBody::owed(bytes, holding, stop, Unsent(Arc::clone(self)))
+    }
+
+    /// Makes a body of no bytes for a response whose head takes `bytes`.
+    pub(crate) fn owe_head(self: &Arc<Self>, bytes: usize) -> ResponseBody {
+        ResponseBody::empty(OnlyHead { bytes, sending: Arc::clone(self) })
+    }
+
+    /// Serves the connection, and takes note of what is written.
+    pub async fn follow<F: Future>(&self, mut served: Pin<&mut F>) -> F::Output {
+        std::future::poll_fn(|context| {
+            let polled = served.as_mut().poll(context);
+            self.lock().heads.end_turn();
+            polled
+        })
+        .await
+    }
+
+    /// A write to the connection has come to this.
+    pub fn note_write(&self, written: &Poll<io::Result<usize>>) {
+        let bytes = match written {
+            Poll::Pending => None,
+            Poll::Ready(written) => Some(written.as_ref().map_or(0, |bytes| *bytes)),
+        };
+        self.lock().heads.note_write(bytes);
+    }
+
+    /// Whether something that was to be written waits for the client to read.
+    pub fn is_behind(&self) -> bool {
+        self.lock().heads.is_behind()
     }
 
     /// Waits until the connection should be ended: a response isn't taken as it should be.
@@ -100,7 +145,7 @@ impl Sending {
 
 impl State {
     fn is_quiet(&self) -> bool {
-        self.requests == 0 && self.unsent == 0
+        self.requests == 0 && self.unsent == 0 && self.heads.is_empty()
     }
 }
 
@@ -117,5 +162,17 @@ impl Drop for Unsent {
         let mut state = self.0.lock();
         state.unsent -= 1;
         state.idle_since = Instant::now();
+    }
+}
+
+impl Drop for OnlyHead {
+    /// hyper has dropped the body, and so has the head.
+    fn drop(&mut self) {
+        let Sending { state, stop, .. } = &*self.sending;
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.heads.add(self.bytes, stop).is_err() {
+            // Who doesn't read, and has all that it may have, gets no more.
+            stop.cancel();
+        }
     }
 }

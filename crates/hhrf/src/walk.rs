@@ -8,7 +8,7 @@ use crate::execute::{Failure, RawResponse};
 use crate::framing;
 use crate::host::Host;
 use crate::leftover::Upload;
-use crate::memory::{Account, Accounts, Holding, headers_bytes};
+use crate::memory::{Account, Accounts, Holding, response_bytes};
 use crate::own;
 use crate::problem::Problem;
 use crate::respond::respond;
@@ -91,17 +91,20 @@ pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Respo
     if is_head {
         leave_out_body(&mut response);
     }
-    // HTTP/2 has the one stream reset, without an error.
-    if is_http_1 && !upload.is_over() {
-        if asks_before_it_sends {
-            // The client may send its body or not: what comes next isn't known.
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        if !response.headers().contains_key(CONNECTION) {
-            upload.discard(under_way, Arc::clone(&host));
-        }
+    if is_http_1 && !upload.is_over() && asks_before_it_sends {
+        // The client may send its body or not: what comes next isn't known.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    send(&host, &origin, response, holding, client.accounts())
+    let is_last = response.headers().contains_key(CONNECTION);
+    let response = send(&host, &origin, response, holding, client.accounts());
+    match (upload.is_over(), is_http_1) {
+        (true, _) => {}
+        // Behind its response, the stream is reset, without an error.
+        (false, false) => response.body().discard_beside(upload),
+        (false, true) if !is_last => upload.discard(under_way, host),
+        (false, true) => {}
+    }
+    response
 }
 
 /// All of GET's response but the body (RFC 9110, section 9.3.2). hyper leaves it out of HTTP/1's, and not of HTTP/2's.
@@ -149,7 +152,7 @@ async fn walk(
     let response = response?;
     // A body keeps up to twice its length alive.
     let body_bytes = bytes.len().min(2 * response.body().len());
-    let held = holding.resize(headers_bytes(response.headers()) + body_bytes);
+    let held = holding.resize(response_bytes(response.headers()) + body_bytes);
     held.map_err(Failure::ResponseDropped)?;
     Ok((response, holding))
 }
@@ -164,13 +167,13 @@ fn send(
     accounts: Accounts,
 ) -> Response<ResponseBody> {
     let (head, body) = response.into_parts();
+    let bytes = response_bytes(&head.headers) + body.len();
     if body.is_empty() {
-        return Response::from_parts(head, ResponseBody::default());
+        return Response::from_parts(head, origin.sending.owe_head(bytes));
     }
-    let hold = || host.response_memory.hold(accounts, headers_bytes(&head.headers) + body.len());
-    let body = match holding.map_or_else(hold, Ok) {
+    let body = match holding.map_or_else(|| host.response_memory.hold(accounts, bytes), Ok) {
         Ok(holding) => origin.sending.owe(body, holding),
-        Err(_) => ResponseBody::default(),
+        Err(_) => origin.sending.owe_head(bytes - body.len()),
     };
     Response::from_parts(head, body)
 }

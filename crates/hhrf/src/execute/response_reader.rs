@@ -142,8 +142,11 @@ impl ResponseReader {
 
     /// The message with its memory, and what it came over.
     pub fn into_message(self) -> (RawResponse, OpenChannel) {
-        let Message { received, holding, .. } = self.message;
-        holding.settle();
+        let Message { mut received, holding, .. } = self.message;
+        // It may wait for its client for long, and is charged by its length.
+        received.shrink_to_fit();
+        // One that was evicted is told so when it is resized.
+        holding.settle().unwrap_or_default();
         (RawResponse { bytes: received.into(), holding }, OpenChannel(self.channel))
     }
 }

@@ -53,11 +53,6 @@ impl Accounts {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Account>> {
         self.connection.iter().chain([&self.address]).chain(&self.function)
     }
-
-    /// By whom holdings are told apart when the one who holds most is looked for.
-    pub(super) fn holder(&self) -> &Arc<Account> {
-        self.connection.as_ref().unwrap_or(&self.address)
-    }
 }
 
 impl Addresses {

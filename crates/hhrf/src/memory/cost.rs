@@ -17,7 +17,12 @@ pub fn request_bytes(head: &Parts) -> usize {
     REQUEST_BYTES + target + headers_bytes(&head.headers)
 }
 
+/// What a response takes beside its body: as long as it isn't sent, its request's task and stream are there, too.
+pub fn response_bytes(headers: &HeaderMap) -> usize {
+    REQUEST_BYTES + headers_bytes(headers)
+}
+
 /// What headers take.
-pub fn headers_bytes(headers: &HeaderMap) -> usize {
+fn headers_bytes(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + HEADER_BYTES).sum()
 }

@@ -55,6 +55,12 @@ impl Holding {
         self.memory.lock().wait_for_function(self.number, stop.clone(), Instant::now());
     }
 
+    /// From now on it waits for a connection that writes nothing, which has times of its own. When the memory is needed,
+    /// `stop` is cancelled.
+    pub fn wait_for_connection(&self, stop: &CancellationToken) {
+        self.memory.lock().wait_for_connection(self.number, stop.clone(), Instant::now());
+    }
+
     /// The peer that it waits for has sent or taken so many bytes more.
     pub fn moved(&self, bytes: usize) {
         self.memory.lock().moved(self.number, bytes, Instant::now());
@@ -66,8 +72,12 @@ impl Holding {
     }
 
     /// It waits for no peer any more, and can't be evicted.
-    pub fn settle(&self) {
-        self.memory.lock().settle(self.number);
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]: it was evicted already.
+    pub fn settle(&self) -> Result<(), Full> {
+        self.memory.lock().settle(self.number)
     }
 }
 

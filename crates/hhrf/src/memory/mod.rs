@@ -2,16 +2,17 @@
 //!
 //! A [`Holding`] is charged to its connection, its client's address and its function, each of which has an [`Account`]
 //! and may hold half of the budget. When the budget or an account is full, holdings that wait for a peer which makes no
-//! progress are evicted, those of the connection that holds most first. Only if there are none is a newcomer refused.
+//! progress are evicted (`eviction`). Only if there are none is a newcomer refused.
 
 mod accounts;
 mod cost;
+mod eviction;
 mod holding;
 mod rate;
 mod state;
 
 pub use accounts::{Account, Accounts, Addresses};
-pub use cost::{headers_bytes, request_bytes};
+pub use cost::{request_bytes, response_bytes};
 pub use holding::{Full, Holding};
 pub use rate::DataRate;
 
@@ -54,6 +55,8 @@ pub struct Usage {
     pub large_bytes: usize,
     /// The budget.
     pub bytes_max: usize,
+    /// By holdings that would be ended if their memory was needed, a second ago at most.
+    pub evictable_bytes: usize,
     /// How many holdings were ended for the sake of others, since the start.
     pub evictions: u64,
     /// How many were ended since their clients were slower than the demanded rate.
@@ -93,7 +96,7 @@ impl Memory {
     /// [`Full`], behind that moment, too.
     pub async fn hold_soon(self: &Arc<Self>, accounts: Accounts, bytes: usize) -> Result<Holding, Full> {
         const PAUSE: Duration = Duration::from_millis(20);
-        let patience = Instant::now() + 2 * state::EVICTED_AFTER;
+        let patience = Instant::now() + 2 * eviction::STALLED_AFTER;
         loop {
             match self.hold(accounts.clone(), bytes) {
                 Err(_) if Instant::now() < patience => tokio::time::sleep(PAUSE).await,
@@ -107,12 +110,12 @@ impl Memory {
         self.lock().usage()
     }
 
-    /// Ends what waits for clients that are slower than `rate`, for ever.
+    /// Looks at all holdings each second, and ends what waits for clients that are slower than `rate`.
     pub async fn keep_rate(&self, rate: DataRate) -> Infallible {
         const EVERY: Duration = Duration::from_secs(1);
         loop {
             tokio::time::sleep(EVERY).await;
-            self.lock().stop_slow(rate, Instant::now());
+            self.lock().look(rate, Instant::now());
         }
     }
 
@@ -123,9 +126,11 @@ impl Memory {
 }
 
 impl Usage {
-    /// Whether so much is taken that the next requests may be refused.
+    /// Whether so much is taken that the next requests may be refused. What is evictable doesn't count: else a few clients
+    /// that stall could take a host out of service.
     pub fn is_short(&self) -> bool {
-        self.small_bytes + self.large_bytes > self.bytes_max / 10 * 9
+        let taken_bytes = self.small_bytes + self.large_bytes;
+        taken_bytes.saturating_sub(self.evictable_bytes) > self.bytes_max / 10 * 9
     }
 }
 

@@ -14,6 +14,14 @@ pub struct DataRate {
 const GRACE: Duration = Duration::from_secs(5);
 
 impl DataRate {
+    /// How long `bytes` may take; nothing where no rate is demanded.
+    pub fn time_for(self, bytes: usize) -> Duration {
+        match (bytes as u64).checked_div(self.bytes_per_second) {
+            Some(seconds) => GRACE + Duration::from_secs(seconds),
+            None => Duration::ZERO,
+        }
+    }
+
     /// Whether the client is too slow, or has reached the end of its time at any rate.
     pub(super) fn is_missed_by(self, wait: &Wait, now: Instant) -> bool {
         let counted = now.saturating_duration_since(wait.since).saturating_sub(GRACE);

@@ -1,6 +1,7 @@
 //! All holdings of a memory, and which of them go when it is full.
 
 use super::accounts::{Account, Accounts};
+use super::eviction::Eviction;
 use super::{DataRate, Full, SMALL_BYTES, Usage, Use};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,17 +17,18 @@ pub(super) struct State {
     large_bytes: usize,
     holdings: HashMap<u64, Entry>,
     next: u64,
+    evictable_bytes: usize,
     evictions: u64,
     slow: u64,
 }
 
 /// One holding.
 #[derive(Debug)]
-struct Entry {
-    accounts: Accounts,
-    bytes: usize,
+pub(super) struct Entry {
+    pub(super) accounts: Accounts,
+    pub(super) bytes: usize,
     /// Whether a peer has it wait: only then may it be ended.
-    wait: Option<Wait>,
+    pub(super) wait: Option<Wait>,
 }
 
 /// A holding's wait for a peer.
@@ -39,39 +41,56 @@ pub(super) struct Wait {
     /// What the peer has sent or taken.
     pub(super) moved_bytes: u64,
     /// When it last did.
-    moved: Instant,
+    pub(super) moved: Instant,
     stop: CancellationToken,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Peer {
+    /// It sends or takes bytes at the demanded rate.
     Client,
+    /// A client that all of its requests wait for together.
+    Connection,
     Function,
 }
 
 /// What stands against a holding's growth.
 #[derive(Debug)]
-pub(super) enum Limit {
+struct Shortage {
+    limit: Limit,
+    /// What must be free for it.
+    missing_bytes: usize,
+}
+
+#[derive(Debug)]
+enum Limit {
     Budget,
     Large,
     Account(Arc<Account>),
 }
 
-/// A holding whose peer has made progress since isn't evicted: an honest one's next bytes come sooner.
-pub(super) const EVICTED_AFTER: Duration = Duration::from_millis(500);
-
-/// An eviction frees this part of the budget if it can, so that a flood of requests has no search for each.
+/// An eviction frees this part of the budget if it can, so that a flood of requests doesn't search for each.
 const EVICTED_PART: usize = 64;
 
 impl State {
     pub(super) fn new(r#use: Use, bytes_max: usize) -> Self {
         let holdings = HashMap::new();
-        Self { r#use, bytes_max, small_bytes: 0, large_bytes: 0, holdings, next: 0, evictions: 0, slow: 0 }
+        Self {
+            r#use,
+            bytes_max,
+            small_bytes: 0,
+            large_bytes: 0,
+            holdings,
+            next: 0,
+            evictable_bytes: 0,
+            evictions: 0,
+            slow: 0,
+        }
     }
 
     pub(super) fn usage(&self) -> Usage {
-        let Self { small_bytes, large_bytes, bytes_max, evictions, slow, .. } = *self;
-        Usage { small_bytes, large_bytes, bytes_max, evictions, slow }
+        let Self { small_bytes, large_bytes, bytes_max, evictable_bytes, evictions, slow, .. } = *self;
+        Usage { small_bytes, large_bytes, bytes_max, evictable_bytes, evictions, slow }
     }
 
     /// Begins a holding of nothing; returns its number.
@@ -88,9 +107,10 @@ impl State {
         loop {
             // One that was evicted is over.
             let entry = self.holdings.get(&number).ok_or(full)?;
+            let more = bytes.saturating_sub(entry.bytes);
             match self.limit_against(entry, bytes) {
                 None => break,
-                Some(limit) if self.evict(number, &limit, now) => {}
+                Some(shortage) if self.evict(number, more, &shortage, now) => {}
                 Some(_) => return Err(full),
             }
         }
@@ -122,9 +142,8 @@ impl State {
         now: Instant,
         time: Option<Duration>,
     ) {
-        let until = time.map(|time| now + time);
         self.release_function(number);
-        self.wait(number, Wait { peer: Peer::Client, since: now, until, moved_bytes: 0, moved: now, stop });
+        self.wait(number, Wait::of(Peer::Client, stop, now, time));
     }
 
     /// What waits for its client is its function's no more: else a client could keep others from the function.
@@ -136,11 +155,12 @@ impl State {
         }
     }
 
+    pub(super) fn wait_for_connection(&mut self, number: u64, stop: CancellationToken, now: Instant) {
+        self.wait(number, Wait::of(Peer::Connection, stop, now, None));
+    }
+
     pub(super) fn wait_for_function(&mut self, number: u64, stop: CancellationToken, now: Instant) {
-        self.wait(
-            number,
-            Wait { peer: Peer::Function, since: now, until: None, moved_bytes: 0, moved: now, stop },
-        );
+        self.wait(number, Wait::of(Peer::Function, stop, now, None));
     }
 
     pub(super) fn moved(&mut self, number: u64, bytes: usize, now: Instant) {
@@ -150,19 +170,21 @@ impl State {
         }
     }
 
-    pub(super) fn settle(&mut self, number: u64) {
-        if let Some(entry) = self.holdings.get_mut(&number) {
-            entry.wait = None;
-        }
+    pub(super) fn settle(&mut self, number: u64) -> Result<(), Full> {
+        let entry = self.holdings.get_mut(&number).ok_or(Full { r#use: self.r#use })?;
+        entry.wait = None;
+        Ok(())
     }
 
-    /// Has those stop whose clients are slower than `rate`.
-    pub(super) fn stop_slow(&mut self, rate: DataRate, now: Instant) {
+    /// Sums up what is evictable, and has those stop whose clients are slower than `rate`.
+    pub(super) fn look(&mut self, rate: DataRate, now: Instant) {
         let is_slow = |wait: &mut Wait| wait.peer == Peer::Client && rate.is_missed_by(wait, now);
         for wait in self.holdings.values_mut().filter_map(|entry| entry.wait.take_if(is_slow)) {
             wait.stop.cancel();
             self.slow += 1;
         }
+        let evictable = self.holdings.values().filter(|entry| entry.is_evictable(now));
+        self.evictable_bytes = evictable.map(|entry| entry.bytes).sum();
     }
 
     /// Whether it was ended for the sake of others.
@@ -178,46 +200,45 @@ impl State {
         }
     }
 
-    fn limit_against(&self, entry: &Entry, bytes: usize) -> Option<Limit> {
+    fn limit_against(&self, entry: &Entry, bytes: usize) -> Option<Shortage> {
         let more = bytes.saturating_sub(entry.bytes);
         if more == 0 {
             return None;
         }
-        // First, so that who goes over its own half makes room for itself and at no one else's expense.
-        let is_full = |account: &&Arc<Account>| account.taken_bytes(self.r#use) + more > self.bytes_max / 2;
-        if let Some(account) = entry.accounts.iter().find(is_full) {
-            return Some(Limit::Account(Arc::clone(account)));
-        }
-        if self.small_bytes + self.large_bytes + more > self.bytes_max {
-            return Some(Limit::Budget);
-        }
+        let over = |limit, taken_bytes: usize, bytes_max: usize| {
+            let missing_bytes = taken_bytes.saturating_sub(bytes_max);
+            (missing_bytes > 0).then_some(Shortage { limit, missing_bytes })
+        };
+        // First, so that one that goes over its own half makes room for itself and at no one else's expense.
+        let of_accounts = entry.accounts.iter().find_map(|account| {
+            let limit = Limit::Account(Arc::clone(account));
+            over(limit, account.taken_bytes(self.r#use) + more, self.bytes_max / 2)
+        });
         // A quarter is for small holdings alone, so that a few large ones can't refuse everyone's.
-        let more_large = of_large(bytes) - of_large(entry.bytes);
-        if more_large > 0 && self.large_bytes + more_large > self.bytes_max / 4 * 3 {
-            return Some(Limit::Large);
-        }
-        None
+        let large_bytes = self.large_bytes + of_large(bytes) - of_large(entry.bytes);
+        let all_bytes = self.small_bytes + self.large_bytes + more;
+        of_accounts.or_else(|| over(Limit::Budget, all_bytes, self.bytes_max)).or_else(|| {
+            over(Limit::Large, large_bytes, self.bytes_max / 4 * 3).filter(|_| of_large(bytes) > 0)
+        })
     }
 
-    /// Ends stalled holdings that `limit` counts, of the connection that holds most by them. Returns whether there were any.
-    fn evict(&mut self, newcomer: u64, limit: &Limit, now: Instant) -> bool {
-        let mut stalled: HashMap<*const Account, Stalled> = HashMap::new();
-        for (number, entry) in &self.holdings {
-            if *number != newcomer
-                && limit.counts(entry)
-                && let Some(since) = entry.stalled_since(now)
-            {
-                let of_holder = stalled.entry(Arc::as_ptr(entry.accounts.holder())).or_default();
-                of_holder.bytes += entry.bytes;
-                of_holder.holdings.push((since, *number));
-            }
+    /// Ends holdings that count below the limit, if there are enough, for the sake of a newcomer that needs `more` bytes.
+    /// Returns whether it did.
+    fn evict(&mut self, newcomer: u64, more: usize, shortage: &Shortage, now: Instant) -> bool {
+        let Shortage { limit, missing_bytes } = shortage;
+        let Some(Entry { accounts, .. }) = self.holdings.get(&newcomer) else { return false };
+        let eviction = Eviction { r#use: self.r#use, newcomer: accounts, more, now };
+        let others =
+            self.holdings.iter().filter(|(number, entry)| **number != newcomer && limit.counts(entry));
+        let stalled = eviction.in_order(others);
+        if stalled.iter().map(|(_, bytes)| bytes).sum::<usize>() < *missing_bytes {
+            return false;
         }
-        let Some(mut most) = stalled.into_values().max_by_key(|stalled| stalled.bytes) else { return false };
-        most.holdings.sort_unstable();
+        let enough_bytes = self.bytes_max / EVICTED_PART;
         let mut freed_bytes = 0;
-        for (_, number) in most.holdings {
+        for (number, _) in stalled {
             freed_bytes += self.end(number);
-            if freed_bytes >= self.bytes_max / EVICTED_PART {
+            if freed_bytes >= enough_bytes.max(*missing_bytes) {
                 break;
             }
         }
@@ -245,18 +266,10 @@ impl State {
     }
 }
 
-/// The stalled holdings of one connection.
-#[derive(Debug, Default)]
-struct Stalled {
-    bytes: usize,
-    holdings: Vec<(Instant, u64)>,
-}
-
-impl Entry {
-    /// When its peer last made progress, if that is long enough ago to evict it.
-    fn stalled_since(&self, now: Instant) -> Option<Instant> {
-        let moved = self.wait.as_ref()?.moved;
-        (now.saturating_duration_since(moved) >= EVICTED_AFTER).then_some(moved)
+impl Wait {
+    fn of(peer: Peer, stop: CancellationToken, now: Instant, time: Option<Duration>) -> Self {
+        let until = time.map(|time| now + time);
+        Self { peer, since: now, until, moved_bytes: 0, moved: now, stop }
     }
 }
 

@@ -85,7 +85,11 @@ impl FullMemory {
     }
 
     fn newcomer(&mut self, bytes: usize, after_ms: u64) -> Result<(), Full> {
-        let number = self.state.open(accounts());
+        self.newcomer_of(accounts(), bytes, after_ms)
+    }
+
+    fn newcomer_of(&mut self, accounts: Accounts, bytes: usize, after_ms: u64) -> Result<(), Full> {
+        let number = self.state.open(accounts);
         self.state.charge(number, bytes, self.begun + Duration::from_millis(after_ms))
     }
 
@@ -111,7 +115,7 @@ fn what_makes_progress_or_waits_for_nothing_is_not_evicted() {
     let mut full = FullMemory::new();
     assert!(full.newcomer(KIB, 100).is_err(), "all made progress a moment ago");
     for number in full.numbers.clone() {
-        full.state.settle(number);
+        full.state.settle(number).unwrap();
     }
     assert!(full.newcomer(KIB, 700).is_err());
     assert!(full.stopped().is_empty());
@@ -126,11 +130,81 @@ fn as_many_go_as_a_newcomer_needs() {
 }
 
 #[test]
+fn where_too_few_have_stalled_none_goes() {
+    let mut full = FullMemory::new();
+    for number in full.numbers.clone().into_iter().skip(3) {
+        full.state.settle(number).unwrap();
+    }
+    assert!(full.newcomer(256 * KIB, 700).is_err());
+    assert!(full.stopped().is_empty());
+}
+
+#[test]
+fn a_newcomer_that_would_hold_more_displaces_only_what_stalls_for_seconds() {
+    let mut full = FullMemory::new();
+    // The connection that holds most makes progress all the time.
+    full.numbers[..8].iter().for_each(|number| full.state.settle(*number).unwrap());
+    assert!(full.newcomer(257 * KIB, 4900).is_err());
+    assert!(full.stopped().is_empty());
+    full.newcomer(256 * KIB, 4900).unwrap();
+    assert_eq!(full.stopped().len(), 4, "those of an address that holds as much");
+    assert!(full.newcomer(257 * KIB, 5000).is_err(), "there are only 256 KiB more");
+    full.newcomer_of(accounts(), 255 * KIB, 5000).unwrap();
+    assert_eq!(full.stopped().len(), 8);
+}
+
+#[test]
+fn the_address_that_holds_most_goes_before_the_connection_that_does() {
+    let begun = Instant::now();
+    let mut state = State::new(Use::Requests, 1024 * KIB);
+    let many = accounts();
+    let mut hold = |accounts, bytes| {
+        let (number, stop) = (state.open(accounts), CancellationToken::new());
+        state.charge(number, bytes, begun).unwrap();
+        state.wait_for_client(number, stop.clone(), begun, None);
+        stop
+    };
+    let large = hold(accounts(), 400 * KIB);
+    let connections: Vec<_> = (0..8)
+        .map(|_| hold(Accounts { connection: Some(Arc::default()), ..many.clone() }, 60 * KIB))
+        .collect();
+    let newcomer = state.open(accounts());
+    state.charge(newcomer, 150 * KIB, begun + Duration::from_secs(1)).unwrap();
+    assert!(!large.is_cancelled());
+    assert_eq!(connections.iter().filter(|stop| stop.is_cancelled()).count(), 1);
+}
+
+#[test]
+fn one_that_moves_too_slowly_to_ever_end_counts_as_stalled() {
+    let mut full = FullMemory::new();
+    let now = full.begun + Duration::from_secs(10);
+    for number in &full.numbers {
+        // 64 KiB would take a minute.
+        full.state.moved(*number, 64 * KIB / 6 + usize::from(*number > 0), now);
+    }
+    full.state.look(DataRate { bytes_per_second: 0 }, now);
+    assert_eq!(full.state.usage().evictable_bytes, 64 * KIB);
+    full.newcomer(KIB, 10_000).unwrap();
+    assert_eq!(full.stopped(), [0]);
+}
+
+#[test]
+fn what_is_evictable_makes_no_memory_short() {
+    let mut full = FullMemory::new();
+    let mut is_short_at = |ms| {
+        full.state.look(DataRate { bytes_per_second: 0 }, full.begun + Duration::from_millis(ms));
+        full.state.usage().is_short()
+    };
+    assert_eq!([is_short_at(400), is_short_at(500)], [true, false]);
+}
+
+#[test]
 fn an_evicted_holding_can_neither_grow_nor_count_twice() {
     let mut full = FullMemory::new();
     full.newcomer(KIB, 700).unwrap();
     let evicted = full.stopped()[0] as u64;
     assert!(full.state.charge(evicted, 1, full.begun).is_err());
+    assert!(full.state.settle(evicted).is_err());
     full.state.close(evicted);
     assert_eq!(full.state.usage().small_bytes, 15 * 64 * KIB + KIB);
 }
@@ -144,12 +218,12 @@ fn a_client_below_the_rate_is_stopped_behind_the_grace() {
     full.numbers[2..].iter().for_each(|number| full.state.close(*number));
     full.state.moved(slow, 10 * KIB - 1, at(1));
     full.state.moved(fast, 10 * KIB, at(1));
-    full.state.stop_slow(rate, at(15));
+    full.state.look(rate, at(15));
     assert_eq!(full.stopped(), [0]);
-    full.state.stop_slow(DataRate { bytes_per_second: 0 }, at(1000));
+    full.state.look(DataRate { bytes_per_second: 0 }, at(1000));
     assert_eq!(full.stopped(), [0], "0 demands nothing");
     full.state.wait_for_client(fast, full.stops[1].clone(), at(1000), Some(Duration::from_secs(9)));
-    full.state.stop_slow(DataRate { bytes_per_second: 0 }, at(1009));
+    full.state.look(DataRate { bytes_per_second: 0 }, at(1009));
     assert_eq!(full.stopped(), [0, 1], "its time is over");
 }
 

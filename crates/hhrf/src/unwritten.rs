@@ -1,0 +1,111 @@
+//! Heads of responses that have no body, while their client doesn't read. A body knows when its bytes are written; a head
+//! is h2's at once, which takes further requests meanwhile, up to its limit of streams. (hyper's HTTP/1 takes none.) So
+//! those heads are charged until as much has been written as can stand before them.
+
+use crate::memory::{Accounts, Full, Holding, Memory};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What one connection has written, and what it hasn't.
+#[derive(Debug)]
+pub(crate) struct UnwrittenHeads {
+    memory: Arc<Memory>,
+    accounts: Accounts,
+    /// What was written since the connection began.
+    written_bytes: u64,
+    /// Whether a write had to wait since hyper's last turn began.
+    is_blocked: bool,
+    /// Whether one had to by the end of hyper's last turn, so that there are bytes which aren't written.
+    is_behind: bool,
+    heads: VecDeque<Head>,
+    /// What they take together.
+    heads_bytes: usize,
+    /// The memory of all of them, where there are any.
+    holding: Option<Holding>,
+}
+
+#[derive(Debug)]
+struct Head {
+    bytes: usize,
+    /// It is written when so much is.
+    written_at: u64,
+}
+
+/// What may be written before a head that was handed over, beside other heads: 16 KiB of each of 128 streams, and what
+/// hyper has put together for one write. Twice that, to be sure.
+const BEFORE_HEAD_BYTES: u64 = 4 * 1024 * 1024;
+
+impl UnwrittenHeads {
+    pub(crate) fn new(memory: Arc<Memory>, accounts: Accounts) -> Self {
+        Self {
+            memory,
+            accounts,
+            written_bytes: 0,
+            is_blocked: false,
+            is_behind: false,
+            heads: VecDeque::new(),
+            heads_bytes: 0,
+            holding: None,
+        }
+    }
+
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
+    /// hyper has a head of `bytes`. `stop` is cancelled when its memory is needed for others.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]: it couldn't be charged.
+    pub(crate) fn add(&mut self, bytes: usize, stop: &CancellationToken) -> Result<(), Full> {
+        if !self.is_behind {
+            return Ok(());
+        }
+        let before_bytes = self.heads_bytes as u64 + BEFORE_HEAD_BYTES;
+        match &mut self.holding {
+            Some(holding) => holding.resize(self.heads_bytes + bytes)?,
+            None => {
+                let holding = self.memory.hold(self.accounts.clone(), bytes)?;
+                holding.wait_for_connection(stop);
+                self.holding = Some(holding);
+            }
+        }
+        self.heads_bytes += bytes;
+        self.heads.push_back(Head { bytes, written_at: self.written_bytes + before_bytes });
+        Ok(())
+    }
+
+    /// So many bytes were written, or (`None`) a write has to wait.
+    pub(crate) fn note_write(&mut self, bytes: Option<usize>) {
+        match bytes {
+            Some(bytes) => self.written_bytes += bytes as u64,
+            None => self.is_blocked = true,
+        }
+    }
+
+    /// hyper has written what it could.
+    pub(crate) fn end_turn(&mut self) {
+        self.is_behind = std::mem::take(&mut self.is_blocked);
+        let is_written = |head: &Head| !self.is_behind || head.written_at <= self.written_bytes;
+        let mut is_any = false;
+        while let Some(head) = self.heads.pop_front_if(|head| is_written(head)) {
+            self.heads_bytes -= head.bytes;
+            is_any = true;
+        }
+        match &mut self.holding {
+            Some(holding) if is_any && self.heads_bytes > 0 => {
+                holding.moved(1);
+                // Less is always granted, but to one that was evicted, whose connection ends.
+                holding.resize(self.heads_bytes).unwrap_or_default();
+            }
+            Some(_) if self.heads.is_empty() => self.holding = None,
+            _ => {}
+        }
+    }
+}

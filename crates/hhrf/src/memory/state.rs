@@ -230,19 +230,16 @@ impl State {
         let eviction = Eviction { r#use: self.r#use, newcomer: accounts, more, now };
         let others =
             self.holdings.iter().filter(|(number, entry)| **number != newcomer && limit.counts(entry));
-        let stalled = eviction.in_order(others);
-        if stalled.iter().map(|(_, bytes)| bytes).sum::<usize>() < *missing_bytes {
-            return false;
-        }
-        let enough_bytes = self.bytes_max / EVICTED_PART;
+        let stalled = eviction.in_order(others, *missing_bytes);
+        let enough_bytes = (*missing_bytes).max(self.bytes_max / EVICTED_PART);
         let mut freed_bytes = 0;
-        for (number, _) in stalled {
-            freed_bytes += self.end(number);
-            if freed_bytes >= enough_bytes.max(*missing_bytes) {
+        for number in &stalled {
+            freed_bytes += self.end(*number);
+            if freed_bytes >= enough_bytes {
                 break;
             }
         }
-        true
+        !stalled.is_empty()
     }
 
     /// Ends a holding. It counts no more, and what it holds is gone when its task has had its turn.

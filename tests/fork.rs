@@ -255,7 +255,7 @@ fn a_zygote_that_does_nothing_any_more_is_found_out_and_replaced() {
         wait_for("one that is served", || (host.get("/rpc/forked/pid").status == 200).then_some(()));
         assert_ne!(zygote(&host), stopped);
         host.logged("the reason", |line| {
-            line["message"].as_str().is_some_and(|text| text.contains("no sign of life"))
+            line["message"].as_str().is_some_and(|text| text.contains("no heartbeat"))
         });
     }
 }
@@ -277,7 +277,7 @@ fn a_host_killed_by_sigkill_leaves_neither_zygote_nor_forked_process() {
     );
 }
 
-/// A function that can't be loaded: told at once, tried ever more seldom, and mended by a better module.
+/// A function that can't be loaded: told at once, retried with exponential backoff, and fixed by a better module.
 fn check_load_failure(harm: &str, reason: &str) {
     const REQUESTS: usize = 100;
     let more = json!({"env": {"HARM": harm}, "timeout_ms": 1500, "spare": 2});
@@ -293,7 +293,7 @@ fn check_load_failure(harm: &str, reason: &str) {
     }
     // 100 ms, 200, 400...: by the time that has passed, and a few from before.
     let tries_max = 4 + (begun.elapsed().as_millis() / 100).max(1).ilog2() as usize;
-    let tries = lines(&host, "can't be loaded");
+    let tries = lines(&host, "module failed to load; retry in ");
     assert!((1..=tries_max).contains(&tries), "{harm}: {tries} tries in {:?}", begun.elapsed());
     host.logged(reason, |line| {
         ["line", "error"].iter().any(|key| line[*key].as_str().is_some_and(|text| text.contains(reason)))

@@ -169,7 +169,7 @@ impl Metrics {
             let labels = FunctionLabels { function: function.name() };
             self.processes.get_or_create(&labels).set(count(function.gate.taken()));
             self.queued.get_or_create(&labels).set(count(function.gate.waiting()));
-            let ahead = executors.ahead(function);
+            let ahead = executors.stats(function);
             self.spare.get_or_create(&labels).set(count(ahead.idle));
             self.zygotes.get_or_create(&labels).set(count(ahead.zygotes));
         }

@@ -52,7 +52,7 @@ pub async fn run(
     let sweeping = Arc::clone(&host);
     tokio::spawn(async move { sweeping.executors.keep_sweeping().await });
     let tidying = Arc::clone(&host);
-    tokio::spawn(async move { tidying.executors.keep_tidy().await });
+    tokio::spawn(async move { tidying.executors.keep_ticking().await });
     let rate = host.settings.limits.data_rate;
     for memory in [&host.request_memory, &host.response_memory] {
         let memory = Arc::clone(memory);

@@ -147,7 +147,7 @@ async fn walk(
     let RawResponse { bytes, mut holding } = Box::pin(host.executors.execute(admitted)).await?;
     let response = respond(&bytes, function.limits.response_body_bytes);
     if let Err(Failure::InvalidResponse(_)) = &response {
-        host.executors.blame(&function);
+        host.executors.reject(&function);
     }
     let response = response?;
     // A body keeps up to twice its length alive.

@@ -300,7 +300,7 @@ impl Check<'_> {
     fn separation(&self) -> Option<Separation> {
         let name = format!("{}@v1", Variant::Plain.function(Execution::Fork));
         let catalogue = self.host.catalogue.load();
-        catalogue.by_name(&name).and_then(|function| self.host.executors.separation(function))
+        catalogue.by_name(&name).and_then(|function| self.host.executors.stats(function).separation)
     }
 
     async fn make(

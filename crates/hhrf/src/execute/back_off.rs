@@ -1,14 +1,15 @@
-//! When to try again what failed: ever more seldom.
+//! Exponential backoff: when to retry what failed.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
-/// How long what fails is left alone: longer each time, as far as this.
+/// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// The first pause; the second is twice as long.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
-/// Who has lived for so long didn't end for the way it began; and to start another each time costs little.
+/// A process that has lived for so long didn't end because of the way it began; and to start another costs little.
 const STABLE_AFTER: Duration = Duration::from_secs(1);
 
 /// Counts failures in a row.
@@ -17,6 +18,25 @@ pub struct BackOff {
     failures: u32,
     pause_min: Duration,
     pause_max: Duration,
+}
+
+/// What comes of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// When to retry.
+    pub at: Instant,
+    /// Which retry it is, from 1.
+    pub attempt: u32,
+}
+
+impl fmt::Display for Retry {
+    /// `retry in 0.4 s (attempt 3)`
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pause = self.at.saturating_duration_since(Instant::now());
+        // Some time has passed since: round it up again.
+        let tenths = pause.as_millis().div_ceil(100);
+        write!(formatter, "retry in {}.{} s (attempt {})", tenths / 10, tenths % 10, self.attempt)
+    }
 }
 
 impl Default for BackOff {
@@ -31,15 +51,16 @@ impl BackOff {
         Self { failures: 0, pause_min, pause_max }
     }
 
-    /// Another failure. Returns when to try again.
-    pub fn failed(&mut self) -> Instant {
+    /// Another failure. Returns when to retry.
+    pub fn failed(&mut self) -> Retry {
         let times = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.failures += 1;
-        Instant::now() + self.pause_min.saturating_mul(times).min(self.pause_max)
+        let at = Instant::now() + self.pause_min.saturating_mul(times).min(self.pause_max);
+        Retry { at, attempt: self.failures }
     }
 
-    /// A process ended that had lived for so long. Returns when to try again: at once, for the first of them.
-    pub fn ended(&mut self, lived: Duration) -> Option<Instant> {
+    /// A process ended that had lived for so long. Returns when to start another; `None`: at once, for the first of them.
+    pub fn ended(&mut self, lived: Duration) -> Option<Retry> {
         if lived >= STABLE_AFTER {
             self.failures = 0;
         }
@@ -54,15 +75,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_fails_again_and_again_is_left_alone_for_longer_each_time() {
+    fn each_pause_is_longer_up_to_the_longest() {
         let mut back_off = BackOff::default();
         let pauses: Vec<Duration> =
-            (0..40).map(|_| back_off.failed().saturating_duration_since(Instant::now())).collect();
+            (0..40).map(|_| back_off.failed().at.saturating_duration_since(Instant::now())).collect();
         assert!(pauses[0] <= PAUSE_MIN && pauses[1] > PAUSE_MIN && pauses[39] <= PAUSE_MAX, "{pauses:?}");
 
         let mut back_off = BackOff::default();
         assert!(back_off.ended(Duration::ZERO).is_none(), "once may happen");
         assert!(back_off.ended(Duration::ZERO).is_some());
         assert!(back_off.ended(STABLE_AFTER).is_none(), "it had lived");
+    }
+
+    #[test]
+    fn the_log_says_when_and_how_often() {
+        let mut back_off = BackOff::default();
+        let retries: Vec<String> = (0..3).map(|_| back_off.failed().to_string()).collect();
+        assert_eq!(
+            retries,
+            ["retry in 0.1 s (attempt 1)", "retry in 0.2 s (attempt 2)", "retry in 0.4 s (attempt 3)"]
+        );
     }
 }

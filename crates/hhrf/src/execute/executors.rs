@@ -1,15 +1,17 @@
-//! The ways to execute a request, by the name that a manifest gives them.
+//! All executors of a host, and the pool of each function that was called lately.
 
 use super::Outcome;
+use super::demand::IdlePermits;
 use super::fork::Fork;
-use super::spare::Spares;
+use super::pool::{Executor, Pool, Stats};
+use super::pools::Pools;
 use super::spawn::Spawn;
 use super::start::Starter;
 use crate::admit::AdmittedRequest;
 use crate::catalogue::{Catalogue, Execution, Function};
 use crate::metrics::WearCounters;
 use crate::settings::Settings;
-use fezz_wire::control::Separation;
+use std::cmp::Reverse;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,58 +20,58 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Executors {
     starter: Arc<Starter>,
-    spares: Spares,
+    idle: IdlePermits,
     default: Execution,
-    spawn: Spawn,
-    fork: Fork,
-}
-
-/// What a function has ahead of its requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ahead {
-    /// Processes that wait.
-    pub idle: usize,
-    /// Zygotes.
-    pub zygotes: usize,
+    zygotes_max: usize,
+    executors: Vec<(Execution, Arc<dyn Executor>)>,
+    pools: Pools,
 }
 
 impl Executors {
     /// Those that start runners by `starter`, and count what is worn out.
     pub fn new(settings: &Settings, starter: Starter, counters: WearCounters) -> Self {
         let limits = &settings.limits;
-        let (starter, spares) = (Arc::new(starter), Spares::new(limits.spare_total));
+        let (starter, idle) = (Arc::new(starter), IdlePermits::new(limits.spare_total));
+        let (of_spawn, of_fork) = (Arc::clone(&starter), Arc::clone(&starter));
+        let executors: Vec<(Execution, Arc<dyn Executor>)> = vec![
+            (Execution::Spawn, Arc::new(Spawn::new(of_spawn, idle.clone(), limits.spare))),
+            (Execution::Fork, Arc::new(Fork::new(of_fork, idle.clone(), counters, limits.spare))),
+        ];
         Self {
             default: settings.execution,
-            spawn: Spawn::new(Arc::clone(&starter), spares.clone(), limits.spare),
-            fork: Fork::new(Arc::clone(&starter), spares.clone(), counters, limits.spare, limits.zygotes),
+            zygotes_max: limits.zygotes as usize,
+            executors,
+            pools: Pools::default(),
             starter,
-            spares,
+            idle,
         }
     }
 
-    /// Executes a request. When this is dropped, because the client went away, its process is killed; and in any case the
-    /// places are given back when the process is gone, not before.
+    /// Has the functions of an execution answered by `executor`, instead of the one that it had.
+    pub fn replace(&mut self, execution: Execution, executor: Arc<dyn Executor>) {
+        self.executors.retain(|(replaced, _)| *replaced != execution);
+        self.executors.push((execution, executor));
+    }
+
+    /// Executes a request by its function's pool. See [`Pool::call`] for what is dropped when.
     pub async fn execute(&self, request: AdmittedRequest) -> Outcome {
-        match request.function.execution_or(self.default) {
-            Execution::Spawn => self.spawn.execute(request).await,
-            Execution::Fork => self.fork.execute(request).await,
+        let execution = request.function.execution_or(self.default);
+        let executor = self.executors.iter().find(|(listed, _)| *listed == execution);
+        let (_, executor) = executor.expect("each execution has an executor");
+        let pool = self.pools.of(&request.function, || executor.pool(&request.function));
+        pool.call(request).await
+    }
+
+    /// A function's response turned out to be none when it was decoded.
+    pub fn reject(&self, function: &Arc<Function>) {
+        if let Some(pool) = self.pools.get(function) {
+            pool.reject();
         }
     }
 
-    /// A function has answered by what is no response: it counts as a crash does, where processes have much in common.
-    pub fn blame(&self, function: &Arc<Function>) {
-        self.fork.blame(function);
-    }
-
-    /// What a function has ahead of its requests.
-    pub fn ahead(&self, function: &Arc<Function>) -> Ahead {
-        let (children, zygotes) = self.fork.count(function);
-        Ahead { idle: children + self.spawn.count(function), zygotes }
-    }
-
-    /// What keeps the forked processes of a function apart; `None` before there was one.
-    pub fn separation(&self, function: &Arc<Function>) -> Option<Separation> {
-        self.fork.separation(function)
+    /// What a function's pool has.
+    pub fn stats(&self, function: &Arc<Function>) -> Stats {
+        self.pools.get(function).map(|pool| pool.stats()).unwrap_or_default()
     }
 
     /// Ends what processes leave behind, beside and between requests, for ever.
@@ -78,31 +80,41 @@ impl Executors {
         children.keep_sweeping(|processes| self.starter.tell_of_strays(processes, None, None)).await
     }
 
-    /// Gives up what waits for requests that don't come, for ever.
-    pub async fn keep_tidy(&self) -> Infallible {
+    /// Looks after all pools, for ever.
+    pub async fn keep_ticking(&self) -> Infallible {
         const EVERY: Duration = Duration::from_secs(1);
         loop {
             tokio::time::sleep(EVERY).await;
-            self.spawn.tidy();
-            self.fork.tidy();
+            self.pools.tick();
+            self.give_up_zygotes();
         }
     }
 
-    /// Has functions that `catalogue` serves no more end what waits for their requests.
+    /// Where there are too many zygotes of functions that aren't called, those end first that have waited longest.
+    fn give_up_zygotes(&self) {
+        let pools: Vec<_> = self.pools.all().into_iter().map(|pool| (pool.stats(), pool)).collect();
+        let zygotes: usize = pools.iter().map(|(stats, _)| stats.zygotes).sum();
+        let is_unused = |(stats, _): &(Stats, _)| stats.zygotes > 0 && !stats.unused_for.is_zero();
+        let mut unused: Vec<_> = pools.into_iter().filter(is_unused).collect();
+        unused.sort_by_key(|(stats, _)| Reverse(stats.unused_for));
+        for (_, pool) in unused.iter().take(zygotes.saturating_sub(self.zygotes_max)) {
+            pool.make_room();
+        }
+    }
+
+    /// Has the pools end whose functions `catalogue` doesn't serve any more.
     pub fn retain(&self, catalogue: &Catalogue) {
-        self.spawn.retain(catalogue);
-        self.fork.retain(catalogue);
+        self.pools.gone_from(catalogue).into_iter().for_each(Pool::retire);
     }
 
     /// Has all end that waits: no more requests come.
     pub fn retire(&self) {
-        self.spawn.retire();
-        self.fork.retire();
+        self.pools.all().into_iter().for_each(Pool::retire);
     }
 
     /// Whether nothing waits any more.
     pub fn is_empty(&self) -> bool {
-        self.spares.taken() == 0 && self.fork.is_empty()
+        self.idle.taken() == 0 && self.pools.all().iter().all(|pool| pool.stats().zygotes == 0)
     }
 
     /// Kills every process at once; those who wait for them go on as after any other end.

@@ -1,11 +1,17 @@
 //! Third stage: a process answers, or doesn't.
 //!
-//! [`Executors`] has the two ways to come by one: [`spawn`] starts a runner for each request, [`fork`] forks a process
-//! from one that has the module loaded. What they share: [`start`] and [`command`](mod@command) are how a runner is
-//! started, [`process`] is its process, killed and reaped on every way out; [`spare`] is how many are there ahead of their
-//! requests, [`per_function`] whose they are, [`back_off`] when what failed is tried again. [`message`] is what a request
-//! sends, [`request_writer`] sends it; [`response_reader`] takes what is answered and [`stderr_log`] what is logged;
-//! [`failure`] is what can go wrong.
+//! [`pool`] is what an executor is: it makes a pool for each function, and the pool answers requests. [`Executors`] lists
+//! them: [`spawn`] starts a runner for each request, [`fork`] forks a process from one that has the module loaded. `pools`
+//! are those of the functions that were called lately.
+//!
+//! What executors share: [`start`] and [`command`](mod@command) are how a runner is started, [`process`] is its process,
+//! killed and reaped on every way out; [`demand`] is how many wait for requests, [`back_off`] when to retry what failed.
+//! [`message`] is what a request sends, [`request_writer`] sends it; [`response_reader`] takes the response and
+//! [`stderr_log`] the log; [`failure`] is what can go wrong.
+
+mod executors;
+pub mod pool;
+mod pools;
 
 pub mod spawn;
 
@@ -13,9 +19,8 @@ pub mod fork;
 
 pub mod back_off;
 pub mod command;
-pub mod per_function;
+pub mod demand;
 pub mod process;
-pub mod spare;
 pub mod start;
 
 pub mod message;
@@ -26,9 +31,7 @@ pub mod watch;
 
 pub mod failure;
 
-mod executors;
-
-pub use executors::{Ahead, Executors};
+pub use executors::Executors;
 pub use failure::Failure;
 
 use crate::memory::Holding;

@@ -1,9 +1,9 @@
 //! A zygote's child as the host sees it: a socket, a pipe, and a number to call it by.
 
-use super::fates::ChildEnd;
+use super::child_table::ChildEnd;
 use super::wear::Verdict;
 use super::zygote::Zygote;
-use crate::execute::spare::Permit;
+use crate::execute::demand::IdlePermit;
 use crate::execute::stderr_log::StderrLog;
 use crate::gate::Place;
 use rustix::fd::OwnedFd;
@@ -20,11 +20,11 @@ pub(super) struct Child {
     pub(super) stderr: OwnedFd,
 }
 
-/// One that waits ahead of its request, among those that all functions may keep.
+/// One that waits for its request, with the permit for that.
 #[derive(Debug)]
 pub(super) struct Idle {
     pub(super) child: Child,
-    pub(super) _permit: Permit,
+    pub(super) _permit: IdlePermit,
 }
 
 /// Whom to ask about a child. Dropped before it was told to leave, it lets it leave by itself.

@@ -1,7 +1,7 @@
 //! One request and a child: what is sent, what is answered, and how they part.
 
 use super::child::{Child, Handle, Held, Leave};
-use super::fates::ChildEnd;
+use super::child_table::ChildEnd;
 use crate::admit::{AdmittedRequest, RequestBody};
 use crate::execute::Outcome;
 use crate::execute::failure::{Failure, InvalidResponse};

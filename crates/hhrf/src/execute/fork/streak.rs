@@ -37,7 +37,7 @@ const WORN_OUT_MAX: u32 = 2;
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// More would gain nothing: a function that isn't called for so long gets another zygote in any case.
-const PAUSE_MAX: Duration = super::family::ZYGOTE_IDLE_MAX;
+const PAUSE_MAX: Duration = super::pool::ZYGOTE_IDLE_MAX;
 
 impl Streak {
     pub(super) fn new() -> Self {
@@ -52,7 +52,7 @@ impl Streak {
                 if self.worn_out < WORN_OUT_MAX {
                     return Judgement::WornOut(*wear);
                 }
-                let until = self.back_off.failed();
+                let until = self.back_off.failed().at;
                 self.paused_until = Some(until);
                 Judgement::Pause { wear: *wear, zygotes: self.worn_out, until }
             }

@@ -1,7 +1,7 @@
 //! A zygote as the host sees it: orders go out, reports come in, and each child's end is known by its parent's word.
 
 use super::child::{Child, Handle, Held, Leave};
-use super::fates::{ChildEnd, Fates, Incredible, Wait};
+use super::child_table::{ChildEnd, ChildTable, Incredible, Wait};
 use super::wear::{Condition, Wear};
 use crate::cgroups::Cgroup;
 use crate::execute::stderr_log;
@@ -30,9 +30,9 @@ use tokio::sync::Notify;
 pub(super) struct Zygote {
     control: AsyncFd<OwnedFd>,
     state: Mutex<State>,
-    /// For its keeper: there is something new in the state.
+    /// For its supervisor: there is something new in the state.
     news: Notify,
-    /// For its family: it is worn, and more so than before, or one request fewer is in flight.
+    /// For its pool: it is worn, and more so than before, or one request fewer is in flight.
     wear: Notify,
     born: Instant,
     cgroup: Option<Cgroup>,
@@ -40,7 +40,7 @@ pub(super) struct Zygote {
 
 #[derive(Debug, Default)]
 struct State {
-    fates: Fates,
+    children: ChildTable,
     ordered: u64,
     /// What the socket hasn't taken.
     unsent: VecDeque<Packet>,
@@ -62,7 +62,7 @@ const AGE_MAX: Duration = Duration::from_secs(600);
 /// An order, and the child's ends of what it is ordered with.
 type Packet = (Order, Option<[OwnedFd; 2]>);
 
-/// What a zygote's keeper is to do next.
+/// What a zygote's supervisor is to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     /// Try again soon: the socket is full.
@@ -117,11 +117,11 @@ impl Zygote {
         let number = state.ordered;
         state.ordered += 1;
         if !state.is_gone {
-            if state.fates.is_empty() {
-                // Its keeper rests while there are none, and looks after this one from now on.
+            if state.children.is_empty() {
+                // Its supervisor rests while there are none, and looks after this one from now on.
                 self.news.notify_one();
             }
-            state.fates.begin(number);
+            state.children.begin(number);
             self.send(&mut state, (Order::Fork { child: number }, Some([its_socket, its_stderr.into()])));
         }
         drop(state);
@@ -138,12 +138,12 @@ impl Zygote {
     pub(super) fn condition(&self) -> Condition {
         let state = self.lock();
         let is_old = state.ordered > FORKS_MAX || self.born.elapsed() > AGE_MAX;
-        state.fates.wear().condition().max(if is_old { Condition::Old } else { Condition::Good })
+        state.children.wear().condition().max(if is_old { Condition::Old } else { Condition::Good })
     }
 
     /// What came of its children so far.
     pub(super) fn wear(&self) -> Wear {
-        *self.lock().fates.wear()
+        *self.lock().children.wear()
     }
 
     /// Waits until there is something new of a zygote that is worn.
@@ -154,7 +154,7 @@ impl Zygote {
     /// One of its children turns out to have ended worse than it was judged.
     pub(super) fn blame(&self) {
         let mut state = self.lock();
-        state.fates.blame();
+        state.children.blame();
         self.tell_of_wear(&state);
     }
 
@@ -166,7 +166,7 @@ impl Zygote {
 
     /// Gives a child its request. Returns whether it lives, as far as is known.
     pub(super) fn assign(&self, child: u64) -> bool {
-        self.lock().fates.assign(child)
+        self.lock().children.assign(child)
     }
 
     /// It is to end as soon as it has no children.
@@ -179,7 +179,7 @@ impl Zygote {
     pub(super) async fn end_of(&self, child: u64) -> Option<ChildEnd> {
         let wait = {
             let mut state = self.lock();
-            let wait = state.fates.wait(child);
+            let wait = state.children.wait(child);
             self.tell_of_wear(&state);
             wait
         };
@@ -193,7 +193,7 @@ impl Zygote {
     /// Nobody waits for a child any more. What its request `held` is given back when it is gone.
     pub(super) fn leave(&self, child: u64, leave: Leave, held: Option<Held>) {
         let mut state = self.lock();
-        let (held, is_to_be_killed) = state.fates.leave(child, leave, held);
+        let (held, is_to_be_killed) = state.children.leave(child, leave, held);
         if is_to_be_killed {
             self.send(&mut state, (Order::Kill { child }, None));
         }
@@ -204,7 +204,7 @@ impl Zygote {
         }
     }
 
-    /// Asks for a sign of life.
+    /// Asks for a heartbeat.
     pub(super) fn probe(&self) {
         let mut state = self.lock();
         if !state.is_asked {
@@ -221,7 +221,7 @@ impl Zygote {
     /// Sends what is unsent, has overdue children killed, and says what is next.
     pub(super) fn look(&self) -> Next {
         let mut state = self.lock();
-        for child in state.fates.overdue() {
+        for child in state.children.overdue() {
             self.send(&mut state, (Order::Kill { child }, None));
         }
         while let Some(packet) = state.unsent.pop_front() {
@@ -232,10 +232,10 @@ impl Zygote {
             }
             state.blocked_since = None;
         }
-        if state.fates.is_one_kept() {
+        if state.children.is_one_kept() {
             return Next::Lost;
         }
-        match (state.fates.is_empty(), state.is_retired) {
+        match (state.children.is_empty(), state.is_retired) {
             (true, true) => Next::End,
             (true, false) => Next::Rest,
             (false, _) => Next::Watch,
@@ -265,8 +265,8 @@ impl Zygote {
     /// # Errors
     ///
     /// One of them was asked for by nobody.
-    pub(super) fn heed_all(&self, reports: Vec<Report>) -> Result<(), Incredible> {
-        reports.into_iter().try_for_each(|report| self.heed(report))
+    pub(super) fn handle_all(&self, reports: Vec<Report>) -> Result<(), Incredible> {
+        reports.into_iter().try_for_each(|report| self.handle_report(report))
     }
 
     /// Takes a report to whom it concerns.
@@ -274,7 +274,7 @@ impl Zygote {
     /// # Errors
     ///
     /// Nobody asked for it: what reports is no zygote any more.
-    fn heed(&self, report: Report) -> Result<(), Incredible> {
+    fn handle_report(&self, report: Report) -> Result<(), Incredible> {
         let (child, end) = match report {
             Report::Ready(_) => return Err(Incredible),
             Report::Alive => {
@@ -284,7 +284,7 @@ impl Zygote {
             Report::NotForked { child, error } => (child, ChildEnd::NotForked(error)),
         };
         let mut state = self.lock();
-        let held = state.fates.end(child, end)?;
+        let held = state.children.end(child, end)?;
         self.tell_of_wear(&state);
         drop(state);
         if let Some(held) = held {
@@ -294,11 +294,11 @@ impl Zygote {
     }
 
     /// It has ended, and with it all of its children. Those who wait for them see that nobody is left to tell.
-    pub(super) fn bury(&self) {
+    pub(super) fn mark_dead(&self) {
         let mut state = self.lock();
         state.is_gone = true;
         state.unsent.clear();
-        let held = state.fates.end_all();
+        let held = state.children.end_all();
         drop(state);
         held.into_iter().for_each(Held::release);
     }
@@ -321,7 +321,7 @@ impl Zygote {
     }
 
     fn tell_of_wear(&self, state: &State) {
-        if state.fates.wear().condition() >= Condition::Suspect {
+        if state.children.wear().condition() >= Condition::Suspect {
             self.wear.notify_one();
         }
     }
@@ -334,7 +334,7 @@ impl Zygote {
         }
     }
 
-    /// Whether a packet is done with: it is also where it never can be sent, of which the keeper hears otherwise.
+    /// Whether a packet is done with: it is also where it never can be sent, of which the supervisor hears otherwise.
     fn try_send(&self, (order, descriptors): &Packet) -> bool {
         let descriptors: Option<[BorrowedFd<'_>; 2]> =
             descriptors.as_ref().map(|[socket, stderr]| [socket.as_fd(), stderr.as_fd()]);

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 /// What belongs to a zygote until its end.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct Supervisor {
     pub(super) zygote: Arc<Zygote>,
     process: Process,
     stderr: StderrLog,
@@ -30,7 +30,7 @@ pub(super) enum Ending {
     Retired,
     /// It ended by itself.
     Died(io::Result<ExitStatus>),
-    /// It gave no sign of life, or did what no zygote does.
+    /// It gave no heartbeat, or did what no zygote does.
     Hung,
 }
 
@@ -45,7 +45,7 @@ struct Ended {
 /// costs no more than its requests under way.
 const HUNG_AFTER: Duration = Duration::from_secs(5);
 
-/// How often it is asked for a sign of life, and children are looked after.
+/// How often it is asked for a heartbeat, and children are looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A zygote's socket is full while it forks; it takes some orders in this time.
@@ -64,13 +64,13 @@ impl Ending {
             }
             Self::Died(Err(error)) => tracing::warn!(function, %error, "a zygote is lost"),
             Self::Hung => {
-                tracing::warn!(function, "a zygote gave no sign of life, or a false one, and was killed")
+                tracing::warn!(function, "a zygote gave no heartbeat, or a false one, and was killed")
             }
         }
     }
 }
 
-impl Keeper {
+impl Supervisor {
     /// Starts a zygote of `function`, which may have so many `children` at a time, and waits until its module is loaded.
     ///
     /// # Errors
@@ -81,23 +81,23 @@ impl Keeper {
         function: &Arc<Function>,
         children: u64,
     ) -> Result<(Self, Separation), LoadFailure> {
-        let mut keeper = Self::spawn(starter, function, children)
+        let mut supervisor = Self::spawn(starter, function, children)
             .map_err(|error| LoadFailure::NotStarted(Arc::new(error)))?;
-        let Self { zygote, process, stderr } = &mut keeper;
+        let Self { zygote, process, stderr } = &mut supervisor;
         let report = tokio::select! {
             reports = zygote.reports() => reports.and_then(|reports| reports.first().copied()),
             () = process.exited() => None,
             () = sleep(function.timeout) => {
-                keeper.end(None).await;
+                supervisor.end(None).await;
                 return Err(LoadFailure::TooSlow(function.timeout));
             }
             never = stderr.follow() => match never {},
         };
         match report {
-            Some(Report::Ready(separation)) => Ok((keeper, separation)),
+            Some(Report::Ready(separation)) => Ok((supervisor, separation)),
             _ => {
                 let limit_bytes = function.limits.memory_bytes;
-                let Ended { status, words } = keeper.end(Some(GRACE)).await;
+                let Ended { status, words } = supervisor.end(Some(GRACE)).await;
                 Err(LoadFailure::of_end(status, words, limit_bytes))
             }
         }
@@ -131,7 +131,7 @@ impl Keeper {
                 // What it has reported up to its end still counts; no more can be.
                 self.zygote.hang_up();
                 while let Ok(Some(reports)) = timeout(Duration::ZERO, self.zygote.reports()).await {
-                    if self.zygote.heed_all(reports).is_err() {
+                    if self.zygote.handle_all(reports).is_err() {
                         break;
                     }
                 }
@@ -148,7 +148,7 @@ impl Keeper {
         self.zygote.hang_up();
         let ended = self.process.end(grace).await;
         let words = self.stderr.finish();
-        self.zygote.bury();
+        self.zygote.mark_dead();
         Ended { status: ended.map(|ended| ended.status), words }
     }
 }
@@ -166,7 +166,7 @@ async fn watch(zygote: &Zygote, process: &Process) -> Ending {
         if asked.is_some_and(|since| since.elapsed() > HUNG_AFTER) {
             // Was it this host that hung? Then the answer has long been there.
             let answer = timeout(Duration::ZERO, zygote.reports()).await.ok().flatten();
-            if answer.is_none_or(|reports| zygote.heed_all(reports).is_err()) {
+            if answer.is_none_or(|reports| zygote.handle_all(reports).is_err()) {
                 return Ending::Hung;
             }
             asked = None;
@@ -185,7 +185,7 @@ async fn watch(zygote: &Zygote, process: &Process) -> Ending {
             reports = zygote.reports() => match reports {
                 Some(reports) => {
                     asked = None;
-                    if zygote.heed_all(reports).is_err() {
+                    if zygote.handle_all(reports).is_err() {
                         return Ending::Hung;
                     }
                 }

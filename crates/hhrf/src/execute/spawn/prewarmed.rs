@@ -1,12 +1,12 @@
-//! Runners of one function that are started ahead of their requests: jailed, with the module loaded, and each for one
-//! request.
+//! Prewarmed runners of one function: started before their requests, jailed, with the module loaded, each for one request.
 
 use super::started::Started;
 use crate::catalogue::Function;
-use crate::execute::back_off::BackOff;
+use crate::execute::back_off::{BackOff, Retry};
 use crate::execute::command::Purpose;
+use crate::execute::demand::{Demand, IdlePermit, IdlePermits};
 use crate::execute::failure::Failure;
-use crate::execute::spare::{Demand, Permit, Spares};
+use crate::execute::pool::Stats;
 use crate::execute::start::Starter;
 use crate::execute::stderr_log::StderrLog;
 use std::collections::VecDeque;
@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 /// The runners of one function that wait.
 #[derive(Debug)]
-pub(super) struct Ahead {
+pub(super) struct Prewarmed {
     function: Arc<Function>,
     starter: Arc<Starter>,
-    spares: Spares,
+    permits: IdlePermits,
     state: Mutex<State>,
 }
 
@@ -38,7 +38,7 @@ struct State {
 struct Waiting {
     started: Started,
     since: Instant,
-    permit: Permit,
+    permit: IdlePermit,
 }
 
 /// So that a runner's own timer, which has to allow for it, ends what a killed host leaves behind.
@@ -47,11 +47,11 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 /// A runner that isn't needed ends when its stdin does.
 const GRACE: Duration = Duration::from_millis(500);
 
-impl Ahead {
+impl Prewarmed {
     pub(super) fn new(
         function: Arc<Function>,
         starter: Arc<Starter>,
-        spares: Spares,
+        permits: IdlePermits,
         spare_max: u32,
     ) -> Self {
         let state = State {
@@ -62,7 +62,7 @@ impl Ahead {
             is_filling: false,
             is_retired: false,
         };
-        Self { function, starter, spares, state: Mutex::new(state) }
+        Self { function, starter, permits, state: Mutex::new(state) }
     }
 
     /// A request begins: a runner for it, if one waits.
@@ -73,7 +73,7 @@ impl Ahead {
             if !waiting.started.process.has_exited() {
                 return Some(waiting.started);
             }
-            tokio::spawn(Arc::clone(self).bury(waiting));
+            tokio::spawn(Arc::clone(self).end_unused(waiting));
         }
         None
     }
@@ -101,8 +101,8 @@ impl Ahead {
                 }
                 Err(error) => {
                     let function = self.function.name();
-                    tracing::warn!(function, %error, "failed to start a runner ahead of its request");
-                    self.lock().pause();
+                    let retry = self.lock().pause();
+                    tracing::warn!(function, %error, "failed to prewarm a runner; {retry}");
                 }
             }
             // To start one takes a millisecond of this thread's: others have their turn.
@@ -112,7 +112,7 @@ impl Ahead {
     }
 
     /// Ends what waits for too long or isn't needed any more. Returns whether there is anything left.
-    pub(super) fn tidy(self: &Arc<Self>) -> bool {
+    pub(super) fn tick(self: &Arc<Self>) -> bool {
         let now = Instant::now();
         let mut state = self.lock();
         let wanted = if state.is_retired { 0 } else { state.demand.wanted(now) };
@@ -124,7 +124,7 @@ impl Ahead {
         }
         state.waiting = fit;
         for waiting in unfit {
-            tokio::spawn(Arc::clone(self).bury(waiting));
+            tokio::spawn(Arc::clone(self).end_unused(waiting));
         }
         if state.waiting.len() < wanted && !state.is_filling {
             tokio::spawn(Arc::clone(self).fill());
@@ -135,16 +135,17 @@ impl Ahead {
     /// The function isn't served any more, but for requests under way.
     pub(super) fn retire(self: &Arc<Self>) {
         self.lock().is_retired = true;
-        self.tidy();
+        self.tick();
     }
 
-    /// How many wait.
-    pub(super) fn count(&self) -> usize {
-        self.lock().waiting.len()
+    pub(super) fn stats(&self) -> Stats {
+        let state = self.lock();
+        let unused_for = state.demand.idle_for(Instant::now());
+        Stats { idle: state.waiting.len(), unused_for, ..Stats::default() }
     }
 
     /// The right to start one more, if one is lacking and may be started.
-    fn lacks(&self) -> Option<Permit> {
+    fn lacks(&self) -> Option<IdlePermit> {
         let now = Instant::now();
         let mut state = self.lock();
         let wanted = state.demand.wanted(now);
@@ -153,11 +154,11 @@ impl Ahead {
             return None;
         }
         drop(state);
-        self.spares.take()
+        self.permits.take()
     }
 
     /// Ends a runner that had no request.
-    async fn bury(self: Arc<Self>, waiting: Waiting) {
+    async fn end_unused(self: Arc<Self>, waiting: Waiting) {
         let Waiting { started, permit, .. } = waiting;
         let Started { process, streams, cgroup } = started;
         let has_failed = process.has_exited();
@@ -171,11 +172,11 @@ impl Ahead {
         }
         drop(cgroup);
         if has_failed && let Ok(ended) = ended {
-            self.lock().pause();
+            let retry = self.lock().pause();
             tracing::error!(
                 function = self.function.name(),
                 error = %Failure::of_exit(ended.status, self.function.limits.memory_bytes),
-                "a runner ended that was started ahead, before it had a request; it is tried again, ever more seldom"
+                "a prewarmed runner ended before it had a request; {retry}"
             );
         }
         drop(permit);
@@ -188,7 +189,9 @@ impl Ahead {
 }
 
 impl State {
-    fn pause(&mut self) {
-        self.broken_until = Some(self.back_off.failed());
+    fn pause(&mut self) -> Retry {
+        let retry = self.back_off.failed();
+        self.broken_until = Some(retry.at);
+        retry
     }
 }

@@ -11,13 +11,13 @@ use tokio::sync::oneshot;
 
 /// The children that were ordered, until their end is known, and heard of by whom it concerns.
 #[derive(Debug, Default)]
-pub(super) struct Fates {
-    children: HashMap<u64, Fate>,
+pub(super) struct ChildTable {
+    children: HashMap<u64, ChildEntry>,
     wear: Wear,
 }
 
 #[derive(Debug)]
-struct Fate {
+struct ChildEntry {
     duty: Duty,
     stage: Stage,
 }
@@ -105,7 +105,7 @@ const KEPT_AFTER: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Incredible;
 
-impl Fates {
+impl ChildTable {
     pub(super) fn is_empty(&self) -> bool {
         self.children.is_empty()
     }
@@ -122,14 +122,14 @@ impl Fates {
 
     /// A child is ordered.
     pub(super) fn begin(&mut self, child: u64) {
-        self.children.insert(child, Fate { duty: Duty::Free, stage: Stage::Living });
+        self.children.insert(child, ChildEntry { duty: Duty::Free, stage: Stage::Living });
     }
 
     /// Gives a child its request. Returns whether it lives, as far as is known.
     pub(super) fn assign(&mut self, child: u64) -> bool {
         match self.children.get_mut(&child) {
-            Some(fate @ Fate { duty: Duty::Free, stage: Stage::Living }) => {
-                fate.duty = Duty::Serving;
+            Some(entry @ ChildEntry { duty: Duty::Free, stage: Stage::Living }) => {
+                entry.duty = Duty::Serving;
                 self.wear.begin();
                 true
             }
@@ -139,37 +139,37 @@ impl Fates {
 
     /// Waits for the end of a child whose request has no response, nor will have one.
     pub(super) fn wait(&mut self, child: u64) -> Wait {
-        let Some(fate) = self.children.get_mut(&child) else { return Wait::Gone };
-        if let Stage::Ended(end) = fate.stage {
-            fate.duty.judge(end.without_response(), &mut self.wear);
+        let Some(entry) = self.children.get_mut(&child) else { return Wait::Gone };
+        if let Stage::Ended(end) = entry.stage {
+            entry.duty.judge(end.without_response(), &mut self.wear);
             return Wait::Over(end);
         }
         let (sender, receiver) = oneshot::channel();
-        fate.stage = Stage::Awaited(sender);
+        entry.stage = Stage::Awaited(sender);
         Wait::Until(receiver)
     }
 
     /// Nobody waits for the child any more. Returns what is to be given back now, because it has ended already, and
     /// whether it is to be killed.
     pub(super) fn leave(&mut self, child: u64, leave: Leave, held: Option<Held>) -> (Option<Held>, bool) {
-        let Some(mut fate) = self.children.remove(&child) else { return (held, false) };
-        match fate.stage {
+        let Some(mut entry) = self.children.remove(&child) else { return (held, false) };
+        match entry.stage {
             Stage::Ended(_) => {
-                fate.duty.judge(leave.verdict(), &mut self.wear);
+                entry.duty.judge(leave.verdict(), &mut self.wear);
                 (held, false)
             }
             Stage::Leaving { .. } => {
-                self.children.insert(child, fate);
+                self.children.insert(child, entry);
                 (held, false)
             }
             Stage::Living | Stage::Awaited(_) => {
                 // Who waited for the end has seen that there is no response. It counts before its client hears of it.
-                if leave.verdict() == Verdict::Abnormal || matches!(fate.stage, Stage::Awaited(_)) {
-                    fate.duty.judge(Verdict::Abnormal, &mut self.wear);
+                if leave.verdict() == Verdict::Abnormal || matches!(entry.stage, Stage::Awaited(_)) {
+                    entry.duty.judge(Verdict::Abnormal, &mut self.wear);
                 }
                 let is_killed = leave.is_by_force();
-                fate.stage = Stage::Leaving { since: Instant::now(), leave, is_killed, held };
-                self.children.insert(child, fate);
+                entry.stage = Stage::Leaving { since: Instant::now(), leave, is_killed, held };
+                self.children.insert(child, entry);
                 (None, is_killed)
             }
         }
@@ -181,23 +181,23 @@ impl Fates {
     ///
     /// There is no such child, or it has ended already: no zygote says that.
     pub(super) fn end(&mut self, child: u64, end: ChildEnd) -> Result<Option<Held>, Incredible> {
-        let mut fate = self.children.remove(&child).ok_or(Incredible)?;
-        match fate.stage {
+        let mut entry = self.children.remove(&child).ok_or(Incredible)?;
+        match entry.stage {
             Stage::Ended(_) => {
-                self.children.insert(child, fate);
+                self.children.insert(child, entry);
                 Err(Incredible)
             }
             Stage::Living => {
                 if end.is_abnormal(false) {
-                    fate.duty.judge(Verdict::Abnormal, &mut self.wear);
+                    entry.duty.judge(Verdict::Abnormal, &mut self.wear);
                 }
                 // Else it depends on its response, which may not have been read yet.
-                fate.stage = Stage::Ended(end);
-                self.children.insert(child, fate);
+                entry.stage = Stage::Ended(end);
+                self.children.insert(child, entry);
                 Ok(None)
             }
             Stage::Awaited(waiter) => {
-                fate.duty.judge(end.without_response(), &mut self.wear);
+                entry.duty.judge(end.without_response(), &mut self.wear);
                 // Whoever waited may have gone; and whoever has heard of it needs no entry.
                 waiter.send(end).ok();
                 Ok(None)
@@ -205,7 +205,7 @@ impl Fates {
             Stage::Leaving { leave, is_killed, held, .. } => {
                 let is_abnormal = end.is_abnormal(is_killed);
                 let verdict = if is_abnormal { Verdict::Abnormal } else { leave.verdict() };
-                fate.duty.judge(verdict, &mut self.wear);
+                entry.duty.judge(verdict, &mut self.wear);
                 Ok(held)
             }
         }
@@ -215,14 +215,14 @@ impl Fates {
     pub(super) fn is_one_kept(&self) -> bool {
         let now = Instant::now();
         let is_kept = |since: &Instant| now.duration_since(*since) > KEPT_AFTER;
-        let mut stages = self.children.values().map(|fate| &fate.stage);
+        let mut stages = self.children.values().map(|entry| &entry.stage);
         stages.any(|stage| matches!(stage, Stage::Leaving { since, .. } if is_kept(since)))
     }
 
     /// The children that should have gone by themselves, each of which is told once.
     pub(super) fn overdue(&mut self) -> Vec<u64> {
         let now = Instant::now();
-        let is_overdue = |fate: &mut Fate| match &mut fate.stage {
+        let is_overdue = |entry: &mut ChildEntry| match &mut entry.stage {
             Stage::Leaving { since, is_killed, .. }
                 if !*is_killed && now.duration_since(*since) > EXIT_GRACE =>
             {
@@ -231,17 +231,18 @@ impl Fates {
             }
             _ => false,
         };
-        let overdue = self.children.iter_mut().filter_map(|(child, fate)| is_overdue(fate).then_some(*child));
+        let overdue =
+            self.children.iter_mut().filter_map(|(child, entry)| is_overdue(entry).then_some(*child));
         overdue.collect()
     }
 
     /// All have ended with their zygote, as those see who wait. Returns what is to be given back.
     pub(super) fn end_all(&mut self) -> Vec<Held> {
-        let held = |fate: Fate| match fate.stage {
+        let held = |entry: ChildEntry| match entry.stage {
             Stage::Leaving { held, .. } => held,
             _ => None,
         };
-        self.children.drain().filter_map(|(_, fate)| held(fate)).collect()
+        self.children.drain().filter_map(|(_, entry)| held(entry)).collect()
     }
 }
 
@@ -263,46 +264,46 @@ mod tests {
 
     #[test]
     fn no_child_ends_twice_or_without_having_been_ordered() {
-        let mut fates = Fates::default();
+        let mut children = ChildTable::default();
         let end = ChildEnd::NotForked(0);
-        assert!(fates.end(CHILD, end).is_err());
-        fates.begin(CHILD);
-        assert!(fates.end(CHILD, end).is_ok_and(|held| held.is_none()));
-        assert!(fates.end(CHILD, end).is_err());
-        assert!(matches!(fates.wait(CHILD), Wait::Over(over) if over == end));
-        assert!(fates.leave(CHILD, Leave::GivenUp, None).0.is_none() && fates.is_empty());
-        assert!(matches!(fates.wait(CHILD), Wait::Gone));
+        assert!(children.end(CHILD, end).is_err());
+        children.begin(CHILD);
+        assert!(children.end(CHILD, end).is_ok_and(|held| held.is_none()));
+        assert!(children.end(CHILD, end).is_err());
+        assert!(matches!(children.wait(CHILD), Wait::Over(over) if over == end));
+        assert!(children.leave(CHILD, Leave::GivenUp, None).0.is_none() && children.is_empty());
+        assert!(matches!(children.wait(CHILD), Wait::Gone));
     }
 
     #[test]
     fn a_child_has_one_request() {
-        let mut fates = Fates::default();
-        fates.begin(CHILD);
-        assert!(fates.assign(CHILD) && !fates.assign(CHILD) && !fates.assign(CHILD + 1));
+        let mut children = ChildTable::default();
+        children.begin(CHILD);
+        assert!(children.assign(CHILD) && !children.assign(CHILD) && !children.assign(CHILD + 1));
     }
 
     /// What a zygote is whose children all go this way.
-    fn condition_by(walk: impl Fn(&mut Fates)) -> Condition {
-        let mut fates = Fates::default();
+    fn condition_by(walk: impl Fn(&mut ChildTable)) -> Condition {
+        let mut children = ChildTable::default();
         for _ in 0..1000 {
-            fates.begin(CHILD);
-            walk(&mut fates);
-            assert!(fates.is_empty());
+            children.begin(CHILD);
+            walk(&mut children);
+            assert!(children.is_empty());
         }
-        fates.wear().condition()
+        children.wear().condition()
     }
 
     /// Each has a request, of which it parts in this way before and behind its end.
     fn check(leave: Leave, status: i32, expected: Condition) {
-        let first = condition_by(|fates| {
-            assert!(fates.assign(CHILD));
-            fates.leave(CHILD, leave, None);
-            fates.end(CHILD, exited(status)).unwrap();
+        let first = condition_by(|children| {
+            assert!(children.assign(CHILD));
+            children.leave(CHILD, leave, None);
+            children.end(CHILD, exited(status)).unwrap();
         });
-        let behind = condition_by(|fates| {
-            assert!(fates.assign(CHILD));
-            fates.end(CHILD, exited(status)).unwrap();
-            fates.leave(CHILD, leave, None);
+        let behind = condition_by(|children| {
+            assert!(children.assign(CHILD));
+            children.end(CHILD, exited(status)).unwrap();
+            children.leave(CHILD, leave, None);
         });
         // What ended by a SIGKILL before this host killed it was killed by somebody else.
         let expected_behind = if status == KILLED { Condition::WornOut } else { expected };
@@ -326,16 +327,16 @@ mod tests {
     #[test]
     fn an_end_without_an_answer_wears_out_whatever_it_is() {
         let asked_by = |end: Option<ChildEnd>| {
-            condition_by(|fates| {
-                assert!(fates.assign(CHILD));
-                let wait = fates.wait(CHILD);
+            condition_by(|children| {
+                assert!(children.assign(CHILD));
+                let wait = children.wait(CHILD);
                 if let Some(end) = end {
-                    fates.end(CHILD, end).unwrap();
+                    children.end(CHILD, end).unwrap();
                     drop(wait);
                 } else {
                     // Its channel is closed, and it goes on to its deadline.
-                    fates.leave(CHILD, Leave::GivenUp, None);
-                    fates.end(CHILD, exited(KILLED)).unwrap();
+                    children.leave(CHILD, Leave::GivenUp, None);
+                    children.end(CHILD, exited(KILLED)).unwrap();
                 }
             })
         };
@@ -349,9 +350,9 @@ mod tests {
     #[test]
     fn a_child_without_a_request_wears_out_only_if_it_crashes_by_itself() {
         let unused = |end| {
-            condition_by(|fates| {
-                fates.leave(CHILD, Leave::Unused, None);
-                fates.end(CHILD, end).unwrap();
+            condition_by(|children| {
+                children.leave(CHILD, Leave::Unused, None);
+                children.end(CHILD, end).unwrap();
             })
         };
         assert_eq!([unused(exited(0)), unused(exited(SEGFAULT))], [Condition::Good, Condition::WornOut]);

@@ -1,5 +1,5 @@
-//! How many processes of a function are started ahead of their requests: as many as lately ran at the same time, a few
-//! more than none while there are requests at all, and none some time after the last.
+//! How many processes of a function wait for requests: as many as lately ran at the same time, at least two while there
+//! are requests at all, and none some time after the last.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,8 +16,8 @@ pub struct Demand {
     last_used: Instant,
 }
 
-/// The right to keep one process ahead, given back when it is dropped: of so many that all functions have together.
-pub type Permit = OwnedSemaphorePermit;
+/// The right to keep one idle process, released when it is dropped.
+pub type IdlePermit = OwnedSemaphorePermit;
 
 /// Long enough to span the pauses in a steady load, short enough to forget a burst.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ const IDLE_MAX: Duration = Duration::from_secs(10);
 const FEW: usize = 2;
 
 impl Demand {
-    /// Of a function that nobody has called yet.
+    /// Of a function that hasn't been called yet.
     pub fn new(spare_max: u32) -> Self {
         let now = Instant::now();
         let spare_max = spare_max as usize;
@@ -75,22 +75,22 @@ impl Demand {
     }
 }
 
-/// What all functions have together.
+/// The idle processes that all functions may have together.
 #[derive(Debug, Clone)]
-pub struct Spares {
+pub struct IdlePermits {
     free: Arc<Semaphore>,
     total: usize,
 }
 
-impl Spares {
+impl IdlePermits {
     /// So many.
     pub fn new(total: u32) -> Self {
         let total = total as usize;
         Self { free: Arc::new(Semaphore::new(total)), total }
     }
 
-    /// Takes one; `None` where all are taken: the function then has its processes when its requests come.
-    pub fn take(&self) -> Option<Permit> {
+    /// Takes one; `None` where all are taken: then processes are started when requests come.
+    pub fn take(&self) -> Option<IdlePermit> {
         Arc::clone(&self.free).try_acquire_owned().ok()
     }
 
@@ -116,7 +116,7 @@ mod tests {
         (0..5).for_each(|_| demand.end(at(20)));
         assert_eq!(demand.wanted(at(1500)), 5, "a burst is remembered");
         assert_eq!(demand.wanted(at(4000)), FEW, "and forgotten");
-        assert_eq!(demand.wanted(at(10_100)), 0, "nobody calls it any more");
+        assert_eq!(demand.wanted(at(10_100)), 0, "it isn't called any more");
         (0..20).for_each(|_| demand.begin(at(11_000)));
         assert_eq!(demand.wanted(at(11_000)), 8, "no more than allowed");
         assert_eq!(Demand::new(0).wanted(start), 0);

@@ -1,0 +1,248 @@
+//! The zygote of one function, the children that wait for requests, and when there are to be none.
+
+mod succession;
+
+use super::child::{Child, Idle};
+use super::load::LoadFailure;
+use super::streak::Streak;
+use super::wear::Condition;
+use super::zygote::Zygote;
+use crate::catalogue::Function;
+use crate::execute::Failure;
+use crate::execute::back_off::BackOff;
+use crate::execute::demand::{Demand, IdlePermits};
+use crate::execute::pool::Stats;
+use crate::execute::start::Starter;
+use crate::metrics::WearCounters;
+use fezz_wire::control::Separation;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::time::timeout_at;
+
+/// What a function's requests are served by.
+#[derive(Debug)]
+pub(super) struct ZygotePool {
+    function: Arc<Function>,
+    starter: Arc<Starter>,
+    permits: IdlePermits,
+    counters: WearCounters,
+    /// The most children at a time, of all of its zygotes together.
+    children: u64,
+    state: Mutex<State>,
+    /// Tells those that wait for a zygote to look again.
+    news: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    /// The oldest first: it is the one that is ready.
+    idle: VecDeque<Idle>,
+    demand: Demand,
+    back_off: BackOff,
+    is_loading: bool,
+    /// A successor couldn't be loaded; that is retried then.
+    retry_after: Option<Instant>,
+    /// Until then a zygote that is merely old is good enough.
+    renew_after: Option<Instant>,
+    streak: Streak,
+    is_retired: bool,
+    /// Zygotes that have been started and aren't gone.
+    zygotes: usize,
+    /// As the newest zygote said.
+    separation: Option<Separation>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The function isn't called.
+    Asleep,
+    Starting,
+    Up(Arc<Zygote>),
+    /// It can't be loaded; that is retried then.
+    Broken {
+        failure: LoadFailure,
+        until: Instant,
+    },
+}
+
+/// A zygote is kept for longer than its children: it costs one process's memory, and to start one some milliseconds.
+pub(super) const ZYGOTE_IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// How many children a function has at most: those who wait, those who serve, and as many on their way out.
+pub fn children_max(concurrency: u32, spare_max: u32) -> u64 {
+    2 * (u64::from(concurrency) + u64::from(spare_max))
+}
+
+impl ZygotePool {
+    pub(super) fn new(
+        function: Arc<Function>,
+        starter: Arc<Starter>,
+        permits: IdlePermits,
+        counters: WearCounters,
+        spare_max: u32,
+    ) -> Self {
+        let children = children_max(function.limits.concurrency, spare_max);
+        let state = State {
+            phase: Phase::Asleep,
+            idle: VecDeque::new(),
+            demand: Demand::new(spare_max),
+            back_off: BackOff::default(),
+            is_loading: false,
+            retry_after: None,
+            renew_after: None,
+            streak: Streak::new(),
+            is_retired: false,
+            zygotes: 0,
+            separation: None,
+        };
+        let (state, news) = (Mutex::new(state), watch::Sender::new(()));
+        Self { function, starter, permits, counters, children, state, news }
+    }
+
+    /// Takes a child for a request that begins: one that waits, else one that is ordered now. Waits for a zygote where
+    /// there is none.
+    ///
+    /// # Errors
+    ///
+    /// The function is paused, or can't be loaded, or not before the deadline.
+    pub(super) async fn take(self: &Arc<Self>, deadline: tokio::time::Instant) -> Result<Child, Failure> {
+        let mut news = self.news.subscribe();
+        loop {
+            if let Some(child) = self.try_take()? {
+                return Ok(child);
+            }
+            let changed = timeout_at(deadline, news.changed()).await;
+            // Not as a deadline that the function has let pass: it has heard nothing of the request. And the sender of
+            // news lives as long as this.
+            changed.map_err(|_| Failure::NotLoaded(LoadFailure::TooLate))?.ok();
+        }
+    }
+
+    fn try_take(self: &Arc<Self>) -> Result<Option<Child>, Failure> {
+        let mut state = self.lock();
+        if let Some(until) = state.streak.paused_until(Instant::now()) {
+            return Err(Failure::NotLoaded(LoadFailure::Paused { until }));
+        }
+        match &state.phase {
+            Phase::Up(zygote) if zygote.is_of_use() => {
+                let zygote = Arc::clone(zygote);
+                if !zygote.wear().may_serve() {
+                    // Until it may again, or its successor does.
+                    self.look_after(&mut state);
+                    return Ok(None);
+                }
+                while let Some(Idle { child, .. }) = state.idle.pop_front() {
+                    if child.handle.assign() {
+                        return Ok(Some(child));
+                    }
+                }
+                // While it can't be retired.
+                let child = zygote.order().map_err(Failure::NotStarted)?;
+                // Where it is gone already, those who wait for it hear of that.
+                child.handle.assign();
+                Ok(Some(child))
+            }
+            Phase::Broken { failure, until } if Instant::now() < *until => {
+                Err(Failure::NotLoaded(failure.clone()))
+            }
+            Phase::Starting => Ok(None),
+            Phase::Asleep | Phase::Up(_) | Phase::Broken { .. } => {
+                state.phase = Phase::Starting;
+                self.load(&mut state);
+                Ok(None)
+            }
+        }
+    }
+
+    /// A request begins.
+    pub(super) fn begin(&self) {
+        self.lock().demand.begin(Instant::now());
+    }
+
+    /// A request has its answer.
+    pub(super) fn end(&self) {
+        self.lock().demand.end(Instant::now());
+    }
+
+    /// Orders as many children as should wait; and a new zygote, when it is time.
+    pub(super) fn refill(self: &Arc<Self>) {
+        let mut state = self.lock();
+        let Phase::Up(zygote) = &state.phase else { return };
+        let zygote = Arc::clone(zygote);
+        let wanted = if state.is_retired { 0 } else { state.demand.wanted(Instant::now()) };
+        while state.idle.len() < wanted && zygote.condition() < Condition::WornOut {
+            let Some(permit) = self.permits.take() else { break };
+            // Without descriptors, those that there are have to do.
+            let Ok(child) = zygote.order() else { break };
+            state.idle.push_back(Idle { child, _permit: permit });
+        }
+        self.look_after(&mut state);
+    }
+
+    /// A child has answered by what is no response, as turned out later.
+    pub(super) fn blame(&self) {
+        if let Phase::Up(zygote) = &self.lock().phase {
+            zygote.blame();
+        }
+    }
+
+    /// Gives up what isn't needed any more. Returns whether there is anything left.
+    pub(super) fn tidy(&self) -> bool {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let wanted = state.demand.wanted(now);
+        if state.idle.len() > wanted {
+            state.idle.truncate(wanted);
+        }
+        let idle_max = if state.is_retired { Duration::ZERO } else { ZYGOTE_IDLE_MAX };
+        if state.demand.idle_for(now) > idle_max {
+            self.sleep(&mut state);
+            if state.is_retired && matches!(state.phase, Phase::Broken { .. }) {
+                // It will not be retried.
+                state.phase = Phase::Asleep;
+            }
+        }
+        let is_needed = state.demand.idle_for(now).is_zero() || state.streak.paused_until(now).is_some();
+        !matches!(state.phase, Phase::Asleep) || state.zygotes > 0 || is_needed
+    }
+
+    /// Gives up the zygote and what waits.
+    pub(super) fn give_up_zygote(&self) {
+        self.sleep(&mut self.lock());
+    }
+
+    fn sleep(&self, state: &mut State) {
+        state.idle.clear();
+        if let Phase::Up(zygote) = &state.phase {
+            let zygote = Arc::clone(zygote);
+            zygote.retire();
+            state.phase = Phase::Asleep;
+            self.remember(state, &zygote);
+        }
+    }
+
+    /// The function isn't served any more, but for requests under way.
+    pub(super) fn end_with_function(&self) {
+        self.lock().is_retired = true;
+        self.tidy();
+    }
+
+    pub(super) fn count(&self) -> Stats {
+        let State { idle, demand, zygotes, separation, .. } = &*self.lock();
+        let unused_for = demand.idle_for(Instant::now());
+        Stats { idle: idle.len(), zygotes: *zygotes, unused_for, separation: *separation }
+    }
+
+    /// What one request's function may write into the log.
+    pub(super) fn stderr_bytes_max(&self) -> usize {
+        self.starter.stderr_bytes_max
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that is done under the lock can panic halfway.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,165 @@
+//! How the zygotes of a function follow each other: loaded when one is wanted, replaced when one is worn out or old, and
+//! kept until they end.
+
+use super::{Phase, State, ZygotePool};
+use crate::execute::back_off::BackOff;
+use crate::execute::fork::load::LoadFailure;
+use crate::execute::fork::supervisor::{Ending, Supervisor};
+use crate::execute::fork::wear::Condition;
+use crate::execute::fork::zygote::Zygote;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// How much longer than its loading a zygote serves before one that is merely old is renewed: clients that go away make
+/// zygotes old, and may not have the host do much else than to load them.
+const RENEW_AFTER_LOADS: u32 = 20;
+
+impl ZygotePool {
+    /// Loads a zygote, unless that is being done.
+    pub(super) fn load(self: &Arc<Self>, state: &mut State) {
+        if !std::mem::replace(&mut state.is_loading, true) {
+            tokio::spawn(Arc::clone(self).start());
+        }
+    }
+
+    /// Starts a zygote: for requests that wait for one, or to take over from another, of which those who are served
+    /// notice nothing.
+    async fn start(self: Arc<Self>) {
+        let begun = Instant::now();
+        let started = self.start_keeper().await;
+        let mut state = self.lock();
+        state.is_loading = false;
+        match started {
+            Ok(supervisor) => {
+                state.renew_after = Some(Instant::now() + begun.elapsed() * RENEW_AFTER_LOADS);
+                self.take_over(&mut state, &supervisor.zygote);
+                tokio::spawn(Arc::clone(&self).keep(supervisor));
+            }
+            Err(failure) => {
+                let retry = state.back_off.failed();
+                tracing::error!(
+                    function = self.function.name(),
+                    error = crate::log::chain(&failure),
+                    "module failed to load; {retry}"
+                );
+                let until = retry.at;
+                match state.phase {
+                    Phase::Starting => state.phase = Phase::Broken { failure, until },
+                    Phase::Asleep | Phase::Up(_) | Phase::Broken { .. } => state.retry_after = Some(until),
+                }
+            }
+        }
+        drop(state);
+        self.news.send_replace(());
+    }
+
+    fn take_over(&self, state: &mut State, zygote: &Arc<Zygote>) {
+        match &state.phase {
+            Phase::Up(old) => {
+                let old = Arc::clone(old);
+                state.phase = Phase::Up(Arc::clone(zygote));
+                self.end_service(state, &old);
+            }
+            Phase::Starting => state.phase = Phase::Up(Arc::clone(zygote)),
+            // Meanwhile the old one has ended by itself, or the function isn't called any more.
+            Phase::Asleep | Phase::Broken { .. } => zygote.retire(),
+        }
+    }
+
+    async fn start_keeper(&self) -> Result<Supervisor, LoadFailure> {
+        self.lock().zygotes += 1;
+        match Supervisor::start(&self.starter, &self.function, self.children).await {
+            Ok((supervisor, separation)) => {
+                tracing::debug!(function = self.function.name(), ?separation, "a zygote is ready");
+                self.lock().separation = Some(separation);
+                Ok(supervisor)
+            }
+            Err(failure) => {
+                self.lock().zygotes -= 1;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn keep(self: Arc<Self>, supervisor: Supervisor) {
+        let zygote = Arc::clone(&supervisor.zygote);
+        let ending = tokio::select! {
+            ending = supervisor.keep() => ending,
+            never = self.attend(&zygote) => match never {},
+        };
+        let mut state = self.lock();
+        state.zygotes -= 1;
+        if let Ending::Retired = ending {
+            state.back_off = BackOff::default();
+        }
+        if let Phase::Up(current) = &state.phase
+            && Arc::ptr_eq(current, &zygote)
+        {
+            state.idle.clear();
+            self.remember(&mut state, &zygote);
+            let again = match ending {
+                Ending::Retired => None,
+                Ending::Died(_) | Ending::Hung => state.back_off.ended(zygote.lived()).map(|retry| retry.at),
+            };
+            state.phase = match again {
+                None => Phase::Asleep,
+                Some(until) => Phase::Broken { failure: LoadFailure::Unstable, until },
+            };
+        }
+        drop(state);
+        ending.tell(&self.function.name());
+        self.news.send_replace(());
+    }
+
+    /// Sees to it that a zygote is out of service, and those who wait for it know, as soon as it is worn out.
+    async fn attend(self: &Arc<Self>, zygote: &Arc<Zygote>) -> Infallible {
+        loop {
+            zygote.worn().await;
+            let mut state = self.lock();
+            if matches!(&state.phase, Phase::Up(current) if Arc::ptr_eq(current, zygote)) {
+                self.look_after(&mut state);
+            }
+            drop(state);
+            self.news.send_replace(());
+        }
+    }
+
+    /// Has the zygote's successor loaded when it is time, and the zygote itself put out of service.
+    pub(super) fn look_after(self: &Arc<Self>, state: &mut State) {
+        let Phase::Up(zygote) = &state.phase else { return };
+        let is_past = |after: Option<Instant>| after.is_none_or(|after| Instant::now() >= after);
+        match zygote.condition() {
+            Condition::Good => {}
+            Condition::Old if !is_past(state.renew_after) => {}
+            Condition::Old | Condition::Suspect => {
+                if is_past(state.retry_after) {
+                    self.load(state);
+                }
+            }
+            Condition::WornOut => {
+                let zygote = Arc::clone(zygote);
+                state.phase = Phase::Starting;
+                self.end_service(state, &zygote);
+                self.load(state);
+            }
+        }
+    }
+
+    /// A zygote is given no more requests, nor are those of its children that wait. It ends behind those that it has.
+    fn end_service(&self, state: &mut State, zygote: &Zygote) {
+        zygote.retire();
+        state.idle.clear();
+        state.streak.end(&zygote.wear()).tell(&self.function.name(), &self.counters);
+        // Those who wait for it have to look again.
+        self.news.send_replace(());
+    }
+
+    /// A zygote is gone before its successor was there. Its crashes count all the same: an attacker may have brought that
+    /// about, by taking all memory for instance.
+    pub(super) fn remember(&self, state: &mut State, zygote: &Zygote) {
+        if zygote.condition() >= Condition::Suspect {
+            self.end_service(state, zygote);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The pool of each function that was called lately.
+
+use super::pool::Pool;
+use crate::catalogue::{Catalogue, Function};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Pools by function: by one release of it, that is, for the next one shares nothing with it.
+#[derive(Debug, Default)]
+pub(super) struct Pools {
+    /// By the function's address, which no other one has as long as it is held here.
+    entries: Mutex<Entries>,
+}
+
+type Entries = HashMap<usize, (Arc<Function>, Arc<dyn Pool>)>;
+
+impl Pools {
+    /// The function's pool, made now if it isn't there.
+    pub(super) fn of(&self, function: &Arc<Function>, make: impl FnOnce() -> Arc<dyn Pool>) -> Arc<dyn Pool> {
+        let mut entries = self.lock();
+        let entry = entries.entry(key(function));
+        let (_, pool) = entry.or_insert_with(|| (Arc::clone(function), make()));
+        Arc::clone(pool)
+    }
+
+    /// The function's pool, if it is there.
+    pub(super) fn get(&self, function: &Arc<Function>) -> Option<Arc<dyn Pool>> {
+        self.lock().get(&key(function)).map(|(_, pool)| Arc::clone(pool))
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<Arc<dyn Pool>> {
+        self.lock().values().map(|(_, pool)| Arc::clone(pool)).collect()
+    }
+
+    /// Those of functions that `catalogue` doesn't serve any more, or not as they were.
+    pub(super) fn gone_from(&self, catalogue: &Catalogue) -> Vec<Arc<dyn Pool>> {
+        let is_served = |function: &Arc<Function>| {
+            catalogue.by_name(&function.name()).is_some_and(|served| Arc::ptr_eq(served, function))
+        };
+        let entries = self.lock();
+        let gone = entries.values().filter(|(function, _)| !is_served(function));
+        gone.map(|(_, pool)| Arc::clone(pool)).collect()
+    }
+
+    /// Calls [`Pool::tick`] of all, and drops those that have nothing left; unless something else holds them too, which may
+    /// be about to start what would never be found again.
+    pub(super) fn tick(&self) {
+        self.lock().retain(|_, (_, pool)| Arc::clone(pool).tick() || Arc::strong_count(pool) > 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        // Nothing that is done under the lock can panic halfway.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key(function: &Arc<Function>) -> usize {
+    Arc::as_ptr(function).addr()
+}

@@ -1,0 +1,198 @@
+//! One request and the runner that serves it, from the request's bytes to the runner's end.
+
+use super::started::Started;
+use crate::admit::AdmittedRequest;
+use crate::catalogue::Function;
+use crate::cgroups::Cgroup;
+use crate::execute::Outcome;
+use crate::execute::command::Purpose;
+use crate::execute::failure::{Failure, InvalidResponse};
+use crate::execute::process::{Process, Streams};
+use crate::execute::request_writer::RequestWriter;
+use crate::execute::response_reader::{Arrived, ResponseReader, Taken, watch_for_response};
+use crate::execute::start::Starter;
+use crate::execute::stderr_log::StderrLog;
+use rustix::fd::OwnedFd;
+use std::io;
+use std::process::ExitStatus;
+use std::time::Duration;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+/// How a request's process came to be done with.
+enum Ending {
+    /// Its response is complete, or can't become one.
+    Answered(Result<(), Failure>),
+    /// It ended first.
+    Exited,
+    DeadlineExceeded,
+    ClientGone,
+}
+
+/// A request's process, and what it is spoken with.
+struct Opened {
+    process: Process,
+    cgroup: Option<Cgroup>,
+    message: RequestWriter,
+    channel: AsyncFd<OwnedFd>,
+    stderr: StderrLog,
+}
+
+/// Whose process it is, for the log.
+#[derive(Clone, Copy)]
+struct Who<'a> {
+    function: &'a Function,
+    request_id: &'a str,
+}
+
+/// A process that has answered has nothing left to do but to exit, and a wrapper to tidy up behind it.
+const EXIT_GRACE: Duration = Duration::from_millis(500);
+
+/// Serves a request by the runner that is `waiting`, or by a new one, and reaps that. Returns whether the module has
+/// answered. When the receiver of the `reply` is dropped, because the client went away, the process is killed.
+pub(super) async fn serve(
+    starter: &Starter,
+    request: AdmittedRequest,
+    mut reply: oneshot::Sender<Outcome>,
+    waiting: Option<Started>,
+) -> bool {
+    let opened = match begin(starter, &request, waiting).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            answer(reply, Err(Failure::NotStarted(error)));
+            return false;
+        }
+    };
+    let Opened { process, cgroup, message, channel, mut stderr } = opened;
+    let AdmittedRequest { function, identity, body, deadline, places, response_memory, .. } = request;
+    let who = Who { function: &function, request_id: &identity.request_id };
+    let body_bytes_max = function.limits.response_body_bytes;
+    let mut response = ResponseReader::new(channel, body_bytes_max, response_memory);
+    let ending = tokio::select! {
+        biased;
+        answered = whole(&mut response) => Ending::Answered(answered),
+        () = process.exited() => Ending::Exited,
+        () = sleep_until(deadline) => Ending::DeadlineExceeded,
+        () = reply.closed() => Ending::ClientGone,
+        never = message.finish() => match never {},
+        never = stderr.follow() => match never {},
+    };
+    // Whatever came of it, the body has done its work.
+    drop(body);
+    // The client has its answer first, and doesn't wait for what is left to do.
+    let is_answered = match ending {
+        Ending::Answered(answered) => {
+            let grace = answered.is_ok().then_some(EXIT_GRACE);
+            let (outcome, _channel) = match answered.map(|()| response.into_message()) {
+                Ok((message, channel)) => (Ok(message), Some(channel)),
+                Err(failure) => (Err(failure), None),
+            };
+            answer(reply, outcome);
+            clean_up(starter, process, grace, who).await.ok();
+            true
+        }
+        Ending::DeadlineExceeded => {
+            answer(reply, Err(Failure::DeadlineExceeded));
+            clean_up(starter, process, None, who).await.ok();
+            false
+        }
+        Ending::ClientGone => {
+            clean_up(starter, process, None, who).await.ok();
+            false
+        }
+        Ending::Exited => {
+            let status = clean_up(starter, process, None, who).await;
+            // In the log, a function's last words stand before what the host says of it.
+            stderr.take_rest();
+            let outcome = after_exit(response, status, cgroup.as_ref(), function.limits.memory_bytes);
+            let is_answered = outcome.is_ok();
+            answer(reply, outcome);
+            is_answered
+        }
+    };
+    stderr.finish();
+    drop(cgroup);
+    // The last thing: a request that gets these permits finds the process and all that it started gone.
+    drop(places);
+    is_answered
+}
+
+/// Starts the request's process, or takes the one that waited for it, and sends it the request.
+async fn begin(starter: &Starter, request: &AdmittedRequest, waiting: Option<Started>) -> io::Result<Opened> {
+    let timeout = request.deadline.saturating_duration_since(Instant::now());
+    let start = || Started::start(starter, &request.function, Purpose::Request { timeout });
+    let Started { process, streams, cgroup } = waiting.map_or_else(start, Ok)?;
+    match open(starter, streams, request) {
+        Ok((message, channel, stderr)) => Ok(Opened { process, cgroup, message, channel, stderr }),
+        Err(error) => {
+            let who = Who { function: &request.function, request_id: &request.identity.request_id };
+            clean_up(starter, process, None, who).await.ok();
+            Err(error)
+        }
+    }
+}
+
+fn open(
+    starter: &Starter,
+    streams: Streams,
+    request: &AdmittedRequest,
+) -> io::Result<(RequestWriter, AsyncFd<OwnedFd>, StderrLog)> {
+    let function = &request.function;
+    let request_id = Some(request.identity.request_id.clone());
+    Ok((
+        RequestWriter::begin(streams.stdin.into(), request)?,
+        watch_for_response(streams.stdout.into())?,
+        StderrLog::new(streams.stderr.into(), function, request_id, starter.stderr_bytes_max)?,
+    ))
+}
+
+/// Ends the process, and what it left behind.
+async fn clean_up(
+    starter: &Starter,
+    process: Process,
+    grace: Option<Duration>,
+    who: Who<'_>,
+) -> io::Result<ExitStatus> {
+    let ended = process.end(grace).await?;
+    starter.tell_of_strays(ended.strays, Some(who.function), Some(who.request_id));
+    Ok(ended.status)
+}
+
+/// Waits for a whole response. At the end of file it goes on waiting: the end of the process decides then, for a pipe can
+/// be closed early, or held open by what is left behind.
+async fn whole(response: &mut ResponseReader) -> Result<(), Failure> {
+    match response.arrive().await? {
+        Arrived::Whole => Ok(()),
+        Arrived::Closed => std::future::pending().await,
+    }
+}
+
+/// A client that is gone takes no answer; its end is logged where it was served.
+fn answer(reply: oneshot::Sender<Outcome>, outcome: Outcome) {
+    reply.send(outcome).ok();
+}
+
+/// What it means that the process ended before its response was complete: as far as the host had read.
+fn after_exit(
+    mut response: ResponseReader,
+    status: io::Result<ExitStatus>,
+    cgroup: Option<&Cgroup>,
+    limit_bytes: u64,
+) -> Outcome {
+    if response.take_rest()? == Taken::Complete {
+        return Ok(response.into_message().0);
+    }
+    let status = status.map_err(Failure::NotReaped)?;
+    let failure = match cgroup.is_some_and(Cgroup::ran_out_of_memory) {
+        true => Failure::OutOfMemory { limit_bytes },
+        false => Failure::of_exit(status, limit_bytes),
+    };
+    match response.received_bytes() {
+        // Exit status 0 says that the runner wrote all that the module gave it.
+        bytes @ 1.. if status.success() => {
+            Err(Failure::InvalidResponse(InvalidResponse::Incomplete { bytes }))
+        }
+        _ => Err(failure),
+    }
+}

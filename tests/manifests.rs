@@ -1,4 +1,4 @@
-//! Bad manifests: one sentence each, that names the file, the key and the mend; and the host starts without them.
+//! Bad manifests: one sentence each, that names the file, the key and the fix; and the host starts without them.
 
 use crate::harness::{AUTHOR, Host, Site, binary, wait_for};
 use serde_json::json;

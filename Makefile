@@ -48,8 +48,8 @@ bench: build ## measure the host beside its peers, in five minutes; bench/README
 bench-curves: build ## measure how the price of a request grows, in three minutes
 	$(CARGO) run --release -p fezz-bench --bin curves
 
-schema: ## write fezz.schema.json anew from the types that read manifests
-	UPDATE_SCHEMA=1 $(CARGO) test -p hhrf --lib the_schema
+schema: ## write fezz.schema.json again from the types that read manifests
+	UPDATE_SCHEMA=1 $(CARGO) test -p fezz-manifest --features file the_schema
 
 sizes: ## print the sizes of the example modules, each within 3 MB
 	@scripts/module-sizes

@@ -1,4 +1,4 @@
-//! Bad manifests: one sentence each, that names the file, the key and the mend; and the host starts without them.
+//! Bad manifests: one sentence each, that names the file, the key and the fix; and the host starts without them.
 
 use crate::harness::{AUTHOR, Host, Site, binary, wait_for};
 use serde_json::json;
@@ -62,11 +62,11 @@ manifests! {
     a_misspelt_key_of_a_route_gets_the_nearest: with(r#""routes": [{"path": "/a", "methods": "GET"}]"#) => "key `routes[0].methods` is unknown", "did you mean `method`?";
     a_route_without_a_path_is_named: with(r#""routes": [{"path": "/a"}, {"method": "GET"}]"#) => "key `routes[1].path` is missing";
     a_key_twice_is_named: with(r#""timeout_ms": 5, "timeout_ms": 6"#) => "key `timeout_ms` stands twice: remove one";
-    a_text_for_a_number_is_named: with(r#""timeout_ms": "30s""#) => "key `timeout_ms` has the wrong type", "expected u64", "fezz.schema.json";
-    a_negative_number_is_named: with(r#""limits": {"queue": -1}"#) => "key `limits.queue` has the wrong type";
-    a_number_for_a_variable_is_named: with(r#""env": {"LOG": 1}"#) => "key `env.LOG` has the wrong type", "expected a string";
-    an_empty_list_of_methods_is_named: with(r#""routes": [{"path": "/a", "method": []}]"#) => "key `routes[0].method`", "no key at all for any";
-    an_execution_that_is_none_is_named: with(r#""execution": "worker""#) => "key `execution`", "`worker`", "`spawn`", "`fork`";
+    a_text_for_a_number_is_named: with(r#""timeout_ms": "30s""#) => "key `timeout_ms` is a string, it must be a whole number", "1 to 3600000";
+    a_negative_number_is_named: with(r#""limits": {"queue": -1}"#) => "key `limits.queue` is -1, it must be a whole number, up to 1000000";
+    a_number_for_a_variable_is_named: with(r#""env": {"LOG": 1}"#) => "key `env.LOG` is 1, it must be a string";
+    an_empty_list_of_methods_is_named: with(r#""routes": [{"path": "/a", "method": []}]"#) => "key `routes[0].method` is an empty list", "no key at all for any";
+    an_execution_that_is_none_is_named: with(r#""execution": "worker""#) => "key `execution` is `worker`, it must be `spawn` or `fork`";
     a_forked_functions_scratch_is_refused: with(r#""execution": "fork", "limits": {"scratch_bytes": 4096}"#) => "key `limits.scratch_bytes`", "`spawn`", "would share";
     too_many_spares_are_out_of_range: with(r#""spare": 1001"#) => "key `spare` is 1001", "up to 1000";
     a_timeout_of_zero_is_out_of_range: with(r#""timeout_ms": 0"#) => "key `timeout_ms` is 0", "1 to 3600000";
@@ -74,7 +74,7 @@ manifests! {
     no_concurrency_is_out_of_range: with(r#""limits": {"concurrency": 0}"#) => "key `limits.concurrency` is 0", "1 to 10000";
     too_little_memory_is_out_of_range: with(r#""limits": {"memory_bytes": 1000}"#) => "key `limits.memory_bytes` is 1000", "8 MiB";
     a_port_of_0_is_out_of_range: with(r#""network": {"connect": [443, 0]}"#) => "key `network.connect` is 0", "1 to 65535";
-    a_port_beyond_all_is_named: with(r#""network": {"connect": [65536]}"#) => "key `network.connect[0]` has the wrong type", "expected u16";
+    a_port_beyond_all_is_named: with(r#""network": {"connect": [65536]}"#) => "key `network.connect[0]` is 65536, it must be a whole number up to 65535";
     too_many_ports_are_out_of_range: with(&format!(r#""network": {{"connect": {:?}}}"#, (1..=65).collect::<Vec<_>>())) => "key `network.connect` is 65", "up to 64";
     a_misspelt_key_of_the_network_gets_the_nearest: with(r#""network": {"conect": []}"#) => "key `network.conect` is unknown", "did you mean `connect`?";
     a_scratch_beyond_all_memory_is_out_of_range: with(r#""limits": {"scratch_bytes": 1099511627776}"#) => "key `limits.scratch_bytes` is 1099511627776", "1 GiB";
@@ -83,6 +83,7 @@ manifests! {
     a_bad_variable_is_named: with(r#""env": {"A-B": "x"}"#) => "key `env` holds the name `A-B`", "letters, digits and `_`";
     a_variable_with_nul_is_named: with(r#""env": {"A": "x\u0000y"}"#) => "key `env.A` holds a NUL";
     a_relative_route_is_named: with(r#""routes": [{"path": "hello"}]"#) => "key `routes[0]`", "write `/hello`";
+    a_route_with_more_parameters_than_the_router_takes_is_refused: with(&format!(r#""routes": [{{"path": "{}"}}]"#, (0..26).map(|n| format!("/{{p{n}}}")).collect::<String>())) => "key `routes[0]`", "26 parameters, the limit is 25";
     a_malformed_route_is_named: with(r#""routes": [{"path": "/a"}, {"path": "/a/{id"}]"#) => "key `routes[1]`", "malformed";
     a_reserved_route_is_named: with(r#""routes": [{"path": "/_metrics"}]"#) => "belongs to the host", "choose another";
     a_route_with_two_dots_is_refused: with(r#""routes": [{"path": "/a/../b"}]"#) => "key `routes[0]`", "`/a/../b` holds the segment `..`", "leave it out";

@@ -1,6 +1,7 @@
 //! The runner alone, on files.
 
 use crate::harness::{AUTHOR, HARMFUL, binary, is_root, wait_for};
+use fezz_manifest::module::needed_libraries;
 use fezz_wire::{ExitCode, FezzWireRequest, FezzWireResponse, Meta};
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
@@ -168,4 +169,11 @@ fn a_module_inherits_no_descriptor_but_the_three() {
     child.stdin.take().unwrap().write_all(&request("/")).unwrap();
     assert!(child.wait().unwrap().success());
     assert_eq!(std::fs::read(kept).unwrap(), b"");
+}
+
+#[test]
+fn a_rust_module_needs_no_library_but_the_c_library() {
+    let needed = needed_libraries(&std::fs::read(binary(AUTHOR)).unwrap()).unwrap();
+    let is_of_libc = |name: &String| name == "libc.so.6" || name.starts_with("ld-linux");
+    assert!(!needed.is_empty() && needed.iter().all(is_of_libc), "{needed:?}");
 }

@@ -1,7 +1,7 @@
 //! Parses what stands in the attribute's parentheses.
 
-use crate::nearest::nearest;
 use crate::value;
+use fezz_manifest::nearest;
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
@@ -136,7 +136,7 @@ fn parse_hook(input: ParseStream, form: &str) -> syn::Result<ExprPath> {
 }
 
 fn unknown_argument(span: Span, name: &str) -> syn::Error {
-    let hint = nearest(name, &NAMES).map(|known| format!(", did you mean `{known}`?")).unwrap_or_default();
+    let hint = nearest(name, NAMES).map(|known| format!(", did you mean `{known}`?")).unwrap_or_default();
     let known = NAMES.map(|known| format!("`{known}`")).join(", ");
     error(span, &format!("argument `{name}` is unknown{hint} (there are {known})"))
 }

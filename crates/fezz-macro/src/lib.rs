@@ -2,8 +2,8 @@
 //!
 //! A pipeline, in the order that tokens pass it:
 //!
-//! - `args`: what stands in the attribute's parentheses, each value checked (`value`) and each unknown name answered
-//!   with the nearest known one (`nearest`).
+//! - `args`: what stands in the attribute's parentheses, each value checked by the rules of the crate
+//!   `fezz_manifest` (`value`).
 //! - `item`: what stands below the attribute; refuses what can't be a function of Fezz.
 //! - `manifest`: the arguments as the JSON that a module carries.
 //! - `expand`: prints the item as it was written, and behind it the C functions and the manifest; `hooks`: those of the
@@ -13,8 +13,6 @@
 
 mod args;
 mod value;
-
-mod nearest;
 
 mod item;
 
@@ -34,7 +32,7 @@ use proc_macro2::TokenStream;
 ///     id = "todos",                     // [A-Za-z0-9_.-], begins with a letter or digit, at most 64 characters
 ///     version = "v3",                   // the same
 ///     description = "the to-do list",
-///     timeout = "30s",                  // or "1500ms", or an integer of milliseconds
+///     timeout = "30s",                  // or "1500ms", or an integer of milliseconds; at most an hour
 ///     method = ["GET", "HEAD"],         // or one, "GET"; left out, any. Needs `path`
 ///     path = "/api/todos/{id}",         // or a list
 ///     on_load = load,                   // the path of a `fn load(context: &fezz::LoadContext)`

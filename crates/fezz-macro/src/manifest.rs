@@ -1,33 +1,48 @@
-//! The arguments as JSON, with the keys of `fezz.json`.
+//! The arguments as JSON, with the keys of `fezz.json`. Written by hand: serde_json for this alone was a third of what
+//! this crate takes to build, and each author builds it.
 
 use crate::args::Args;
-use serde_json::{Map, Value, json};
 
-/// The manifest; what the author left out is left out, for `fezz.json` or the tools to say.
+/// The manifest, its keys in the order of their names; what the author left out is left out, for `fezz.json` or the tools
+/// to say.
 pub(crate) fn json(args: &Args) -> String {
-    let mut manifest = Map::new();
-    let texts = [("id", &args.id), ("version", &args.version), ("description", &args.description)];
-    for (key, text) in texts {
-        if let Some(text) = text {
-            manifest.insert(key.to_owned(), json!(text));
-        }
-    }
-    if let Some(timeout_ms) = args.timeout_ms {
-        manifest.insert("timeout_ms".to_owned(), json!(timeout_ms));
-    }
-    if !args.paths.is_empty() {
-        let routes: Value = args.paths.iter().map(|path| route(path, &args.methods)).collect();
-        manifest.insert("routes".to_owned(), routes);
-    }
-    Value::Object(manifest).to_string()
+    let routes = args.paths.iter().map(|path| route(path, &args.methods));
+    object([
+        ("description", args.description.as_deref().map(string)),
+        ("id", args.id.as_deref().map(string)),
+        ("routes", (!args.paths.is_empty()).then(|| list(routes))),
+        ("timeout_ms", args.timeout_ms.map(|milliseconds| milliseconds.to_string())),
+        ("version", args.version.as_deref().map(string)),
+    ])
 }
 
-fn route(path: &str, methods: &[String]) -> Value {
-    match methods {
-        [] => json!({ "path": path }),
-        [method] => json!({ "path": path, "method": method }),
-        methods => json!({ "path": path, "method": methods }),
-    }
+fn route(path: &str, methods: &[String]) -> String {
+    let methods = match methods {
+        [] => None,
+        [method] => Some(string(method)),
+        methods => Some(list(methods.iter().map(|method| string(method)))),
+    };
+    object([("method", methods), ("path", Some(string(path)))])
+}
+
+/// An object of those keys that have a value, which is JSON already.
+fn object<const N: usize>(members: [(&str, Option<String>); N]) -> String {
+    let members = members.into_iter().filter_map(|(key, value)| Some(format!("\"{key}\":{}", value?)));
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+}
+
+fn list(elements: impl Iterator<Item = String>) -> String {
+    format!("[{}]", elements.collect::<Vec<_>>().join(","))
+}
+
+/// A string: quotes, backslashes and control characters are escaped (RFC 8259, section 7).
+fn string(text: &str) -> String {
+    let escaped = text.chars().map(|char| match char {
+        '"' | '\\' => format!("\\{char}"),
+        '\0'..='\u{1f}' => format!("\\u{:04x}", u32::from(char)),
+        char => char.to_string(),
+    });
+    format!("\"{}\"", escaped.collect::<String>())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::catalogue::Execution;
 use crate::check_jail::Selection;
 use crate::check_jail::report::Format;
-use crate::settings::Layer;
+use crate::settings::{Layer, parse_execution};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -65,7 +65,7 @@ pub struct CheckJail {
     pub attempt: Option<String>,
 
     /// Only under one executor, whatever --execution says [default: under each]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = parse_execution())]
     pub executor: Option<Execution>,
 
     /// The host's settings.

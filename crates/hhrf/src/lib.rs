@@ -25,7 +25,6 @@
 //! program of this begins.
 #![forbid(unsafe_code)]
 
-mod nearest;
 pub mod settings;
 pub mod variables;
 

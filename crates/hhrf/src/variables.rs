@@ -2,8 +2,8 @@
 //! container, or a service manager, may set variables for more than one program.
 
 use crate::command_line::CommandLine;
-use crate::nearest::nearest;
 use clap::CommandFactory;
+use fezz_manifest::nearest;
 
 /// How the variables of settings begin, but for the runner's.
 const PREFIX: &str = "HHRF_";

@@ -1,16 +1,12 @@
 //! One folder, `functions/<id>@<version>`, made into a function.
 
 use super::function::{Edition, Function};
-use super::manifest::{Manifest, Route, TIMEOUT_MS_DEFAULT};
-use super::manifest_error::ManifestError;
 use super::module_file::{ModuleFile, ModuleFileError};
 use super::owned_file::{self, OwnedFileError};
-use super::pattern::{PatternError, RoutePattern};
 use super::store::ModuleStore;
-use serde::Deserialize;
+use fezz_manifest::{Manifest, ManifestError, Metadata, MetadataError};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The manifest's name in its folder.
 pub const MANIFEST_FILE: &str = "fezz.json";
@@ -42,30 +38,9 @@ pub enum FolderError {
     /// The module can't be copied.
     #[error("the module can't be kept ({0}): is the disk full, or the folder of --modules gone?")]
     NotKept(std::io::Error),
-    /// A route.
-    #[error("key `routes[{index}]`: {source}")]
-    Route {
-        /// Counted from 0.
-        index: usize,
-        /// What is wrong with it.
-        source: PatternError,
-    },
-    /// A route in the module's own metadata.
-    #[error("the module's metadata holds a bad route: {0}; or write `routes` into the manifest")]
-    MetadataRoute(PatternError),
-    /// The module's metadata.
-    #[error("the module's section {section} can't be read ({message}): build it with the current fezz", section = fezz_wire::abi::MANIFEST_SECTION)]
-    Metadata {
-        /// What the parser says.
-        message: String,
-    },
-}
-
-/// What a module says about itself; the manifest's own words win. Keys unknown here are a newer macro's.
-#[derive(Debug, Default, Deserialize)]
-struct Metadata {
-    timeout_ms: Option<u64>,
-    routes: Option<Vec<Route>>,
+    /// What the module says about itself, or a route of the manifest.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
 }
 
 /// Makes a function of a folder, or finds that it is what it was `before`.
@@ -82,18 +57,15 @@ pub(super) fn read(
     let json = owned_file::read(&folder.join(MANIFEST_FILE), MANIFEST_BYTES_MAX);
     let (json, _) = json.map_err(FolderError::ManifestFile)?;
     let manifest = Manifest::parse(&json, name)?;
-    let module = ModuleFile::check(folder, &manifest.entry)?;
+    let module = ModuleFile::read(folder, &manifest.entry)?;
     let edition = Edition { manifest: json, module: module.identity };
     if let Some(before) = before.filter(|before| before.edition == edition) {
         return Ok(Arc::clone(before));
     }
-    let metadata = match &module.metadata {
-        Some(json) => read_metadata(json)?,
-        None => Metadata::default(),
-    };
-    let timeout_ms = manifest.timeout_ms.or(metadata.timeout_ms).unwrap_or(TIMEOUT_MS_DEFAULT);
+    let metadata = module.section.as_deref().map(Metadata::parse).transpose()?.unwrap_or_default();
     Ok(Arc::new(Function {
-        routes: routes(manifest.routes.as_deref(), metadata.routes.as_deref())?,
+        timeout: manifest.timeout(&metadata)?,
+        routes: manifest.routes(&metadata)?,
         id: manifest.id,
         version: manifest.version,
         module: store.keep(name, &module.bytes).map_err(FolderError::NotKept)?,
@@ -104,21 +76,6 @@ pub(super) fn read(
         connect: manifest.network.connect,
         execution: manifest.execution,
         spare: manifest.spare,
-        timeout: Duration::from_millis(timeout_ms),
         edition,
     }))
-}
-
-fn read_metadata(json: &[u8]) -> Result<Metadata, FolderError> {
-    serde_json::from_slice(json).map_err(|error| FolderError::Metadata { message: error.to_string() })
-}
-
-fn routes(own: Option<&[Route]>, metadata: Option<&[Route]>) -> Result<Vec<RoutePattern>, FolderError> {
-    let Some(own) = own else {
-        let routes = metadata.unwrap_or_default().iter();
-        return routes.map(RoutePattern::new).collect::<Result<_, _>>().map_err(FolderError::MetadataRoute);
-    };
-    let pattern =
-        |(index, route)| RoutePattern::new(route).map_err(|source| FolderError::Route { index, source });
-    own.iter().enumerate().map(pattern).collect()
 }

@@ -1,9 +1,11 @@
 //! One version of a function, ready to serve.
 
+use super::KeptModule;
 use super::module_file::FileIdentity;
-use super::{Execution, KeptModule, Limits, RoutePattern};
 use crate::gate::Gate;
 use crate::memory::Account;
+use fezz_manifest::names::full_name;
+use fezz_manifest::{Execution, Limits, RoutePattern};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,7 +53,7 @@ pub struct Edition {
 impl Function {
     /// `<id>@<version>`: the folder's name, and the function's in logs.
     pub fn name(&self) -> String {
-        format!("{}@{}", self.id, self.version)
+        full_name(&self.id, &self.version)
     }
 
     /// How its requests are executed: as its manifest says, else by `default`; but with a folder to write to, never by

@@ -1,28 +1,24 @@
 //! What the host serves: everything under `functions/`, checked as a whole and swapped in as a whole.
 //!
-//! [`manifest`] reads a `fezz.json` ([`manifest_error`] is all that can be wrong with it), [`module_file`] looks at the
-//! module without running it, [`store`] keeps a copy, [`pattern`] brings routes into one notation, [`folder`] makes a
-//! [`Function`] of them, [`router`] finds the function for a path, and this file decides who is served.
+//! What manifests and modules may say is the crate [`fezz_manifest`]'s. [`owned_file`] reads files that only the host's
+//! user can have written, [`module_file`] the module among them, [`store`] keeps a copy of it, [`folder`] makes a
+//! [`Function`] of them, [`router`] finds the function for a path, and this file decides which functions are served.
 
 pub mod folder;
 pub mod function;
-pub mod manifest;
-pub mod manifest_error;
 pub mod module_file;
 pub mod owned_file;
-pub mod pattern;
 pub mod router;
 pub mod store;
-mod version;
 
+pub use fezz_manifest::{Execution, Limits};
 pub use folder::FolderError;
 pub use function::Function;
-pub use manifest::{Execution, Limits, Manifest};
-pub use pattern::{Domain, RoutePattern};
 pub use router::{Conflict, Found, Router};
 pub use store::{KeptModule, ModuleStore};
 
 use crate::gate::Gate;
+use fezz_manifest::version;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

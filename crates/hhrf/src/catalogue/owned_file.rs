@@ -7,7 +7,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Why a file isn't read, or a folder isn't trusted. Begins with its name, ends with the mend.
+/// Why a file isn't read, or a folder isn't trusted. Begins with its name, ends with the fix.
 #[derive(Debug, thiserror::Error)]
 pub enum OwnedFileError {
     /// There is no such file.

@@ -1,7 +1,7 @@
 //! From host, method and path to a function.
 
 use super::function::Function;
-use super::pattern::{Domain, RoutePattern};
+use fezz_manifest::{Domain, RoutePattern};
 use http::Method;
 use matchit::InsertError;
 use std::collections::{BTreeSet, HashMap};
@@ -21,7 +21,7 @@ pub struct Router {
 /// finds each.
 #[derive(Debug, Default)]
 struct Table {
-    methods: HashMap<Method, Paths>,
+    methods: HashMap<String, Paths>,
     any_method: Paths,
 }
 
@@ -135,16 +135,16 @@ impl Table {
         }
         for method in &route.methods {
             let paths = self.methods.entry(method.clone()).or_default();
-            paths.insert(method.as_str(), &route.path, function)?;
+            paths.insert(method, &route.path, function)?;
         }
         Ok(())
     }
 
     fn find(&self, method: &Method, path: &str) -> Option<Found<'_>> {
-        let own = self.methods.get(method).and_then(|paths| paths.find(path));
+        let own = self.methods.get(method.as_str()).and_then(|paths| paths.find(path));
         let any = || self.any_method.find(path);
         // HEAD is GET without the body (RFC 9110, section 9.3.2), which the host leaves out.
-        let get = || self.methods.get(&Method::GET)?.find(path);
+        let get = || self.methods.get(Method::GET.as_str())?.find(path);
         let get = || if method == Method::HEAD { get() } else { None };
         let of = |(function, params), is_get| Found::Function { function, params, is_get };
         own.map(|found| of(found, false))
@@ -155,8 +155,8 @@ impl Table {
     fn collect_methods(&self, path: &str, allowed: &mut BTreeSet<String>) {
         for (method, paths) in &self.methods {
             if paths.find(path).is_some() {
-                allowed.insert(method.to_string());
-                if method == Method::GET {
+                allowed.insert(method.clone());
+                if method == Method::GET.as_str() {
                     allowed.insert(Method::HEAD.to_string());
                 }
             }
@@ -178,7 +178,7 @@ impl Paths {
                 owner: self.owners.get(&with).cloned().unwrap_or_default(),
                 path: with,
             }),
-            Err(malformed) => unreachable!("a RoutePattern is one that matchit takes: {malformed}"),
+            Err(malformed) => unreachable!("a RoutePattern's path is one that matchit takes: {malformed}"),
         }
     }
 
@@ -186,5 +186,21 @@ impl Paths {
         let found = self.trie.at(path).ok()?;
         let params = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         Some((found.value, params.collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fezz_manifest::path::{PARAMETERS_MAX, parse_path};
+
+    #[test]
+    fn each_path_that_a_manifest_may_have_is_one_that_matchit_takes() {
+        let most: String = (0..PARAMETERS_MAX).map(|n| format!("/{{p{n}}}")).collect();
+        let with_rest: String = (1..PARAMETERS_MAX).map(|n| format!("/:p{n}")).collect::<String>() + "/*";
+        let long = format!("/{}/:{}", "x".repeat(100_000), "y".repeat(100_000));
+        for path in ["/", "/*", "/{-}/_/", "/%7B/%7D", "/a:b/é", "/:a/b/:c/", &most, &with_rest, &long] {
+            let pattern = parse_path(path).unwrap();
+            assert_eq!(matchit::Router::new().insert(pattern.clone(), ()), Ok(()), "{pattern}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What can be set: the manual of all settings.
 
-use super::{LogFormat, Rpc};
+use super::{LogFormat, Rpc, parse_execution};
 use crate::catalogue::Execution;
 use crate::jail::mode::JailMode;
 use clap::Args;
@@ -61,7 +61,7 @@ pub struct Layer {
     pub(super) cgroup: Option<PathBuf>,
 
     /// How functions are executed whose manifest doesn't say [default: spawn]
-    #[arg(long, env = "HHRF_EXECUTION", value_enum)]
+    #[arg(long, env = "HHRF_EXECUTION", value_parser = parse_execution())]
     pub(super) execution: Option<Execution>,
 
     /// The log on stderr, as lines or as JSON objects [default: text]

@@ -1,12 +1,15 @@
 //! The host's settings: a flag goes over an environment variable, that over the file, that over the default.
 //!
-//! [`Layer`] is one of these, `runner` finds the runner, [`SettingsError`] says what is wrong.
+//! [`Layer`] is one of these, `execution` reads one of its values, `runner` finds the runner, [`SettingsError`] says what
+//! is wrong.
 
 mod error;
+mod execution;
 mod layer;
 mod runner;
 
 pub use error::SettingsError;
+pub(crate) use execution::parse_execution;
 pub use layer::Layer;
 pub use runner::is_wrapper;
 

@@ -1,9 +1,9 @@
 //! What can be wrong with a `fezz.json`: one sentence for each.
 
-use super::manifest::{NAME_CHARS_MAX, VARIABLE_BYTES_MAX};
-use crate::nearest::nearest;
+use crate::names::{NAME_CHARS_MAX, VARIABLE_BYTES_MAX};
+use crate::range::OutOfRange;
 
-/// What is wrong with a manifest. One sentence each, naming the key and the mend.
+/// What is wrong with a manifest. One sentence each, naming the key and the fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
     /// Not JSON at all.
@@ -13,7 +13,7 @@ pub enum ManifestError {
         line: usize,
         /// Counted from 1.
         column: usize,
-        /// What the parser says.
+        /// As serde_json words it.
         message: String,
     },
     /// JSON, but no object.
@@ -26,7 +26,10 @@ pub enum ManifestError {
         key: String,
     },
     /// A key that no manifest has.
-    #[error("key `{key}` is unknown{}", nearest.as_ref().map(|near| format!(": did you mean `{near}`?")).unwrap_or_else(|| format!(": remove it, or use one of {known}")))]
+    #[error("key `{key}` is unknown: {}", match nearest {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("remove it, or use one of {known}"),
+    })]
     UnknownKey {
         /// The key, with the path to it.
         key: String,
@@ -42,12 +45,14 @@ pub enum ManifestError {
         key: String,
     },
     /// A value has the wrong type.
-    #[error("key `{key}` has the wrong type, {message}: write it as fezz.schema.json says")]
+    #[error("key `{key}` is {found}, it must be {expected}")]
     WrongType {
         /// The key, with the path to it.
         key: String,
-        /// What the parser says: what stands there and what it expected.
-        message: String,
+        /// What stands there, in JSON's words.
+        found: String,
+        /// What may stand there, likewise.
+        expected: String,
     },
     /// A name has characters or a length that it may not have.
     #[error(
@@ -68,16 +73,15 @@ pub enum ManifestError {
         /// `<id>@<version>`.
         expected: String,
     },
-    /// A number is out of range.
-    #[error("key `{key}` is {value}: it must be {allowed}")]
-    OutOfRange {
-        /// The key, with the path to it.
-        key: &'static str,
+    /// The module's file could lie outside the manifest's folder.
+    #[error("key `entry` is `{entry}`: name a file in the manifest's own folder, without a path")]
+    NotAFileName {
         /// What stands there.
-        value: u64,
-        /// The range in words.
-        allowed: &'static str,
+        entry: String,
     },
+    /// A number is out of range.
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
     /// Forked processes have their zygote's files.
     #[error(
         "key `limits.scratch_bytes` goes with `execution` `spawn` alone: forked processes would share the folder; leave one of \
@@ -106,35 +110,4 @@ pub enum ManifestError {
         /// The variable's name.
         name: String,
     },
-}
-
-/// Turns serde's error into ours. serde names keys in its text alone, between backticks; the tests hold that text.
-pub(super) fn explain(path: &str, error: &serde_json::Error) -> ManifestError {
-    let text = error.to_string();
-    let mut names = text.split('`').skip(1).step_by(2).map(str::to_owned);
-    let at = |last: String| match path.rsplit_once('.') {
-        // The path ends in the key itself, or in the map that lacks it: both are the same to the reader.
-        Some((parent, own)) if own == last => format!("{parent}.{last}"),
-        _ if path == last || path == "." || path.is_empty() => last,
-        _ => format!("{path}.{last}"),
-    };
-    if error.is_syntax() || error.is_eof() {
-        return ManifestError::Syntax { line: error.line(), column: error.column(), message: text };
-    }
-    if text.starts_with("missing field") {
-        return ManifestError::MissingKey { key: at(names.next().unwrap_or_default()) };
-    }
-    if text.starts_with("duplicate field") {
-        return ManifestError::DuplicateKey { key: at(names.next().unwrap_or_default()) };
-    }
-    if text.starts_with("unknown field") {
-        let unknown = names.next().unwrap_or_default();
-        let known: Vec<String> = names.collect();
-        return ManifestError::UnknownKey {
-            nearest: nearest(&unknown, known.iter().map(String::as_str)).map(str::to_owned),
-            key: at(unknown),
-            known: known.join(", "),
-        };
-    }
-    ManifestError::WrongType { key: path.to_owned(), message: text }
 }

@@ -1,0 +1,78 @@
+//! The rules of a manifest that go beyond the types of its keys.
+
+use crate::error::ManifestError;
+use crate::manifest::{Execution, Limits, Manifest, Network, TIMEOUT_MS_DEFAULT};
+use crate::names::{VARIABLE_BYTES_MAX, check_name, full_name, is_variable};
+use crate::range;
+use std::path::{Component, Path};
+
+/// Checks all values; `folder` is the name of the manifest's folder.
+pub(crate) fn check(manifest: &Manifest, folder: &str) -> Result<(), ManifestError> {
+    check_names(manifest, folder)?;
+    range::TIMEOUT_MS.check(manifest.timeout_ms.unwrap_or(TIMEOUT_MS_DEFAULT))?;
+    check_limits(&manifest.limits)?;
+    range::SPARE.check(manifest.spare.unwrap_or(0).into())?;
+    if manifest.execution == Some(Execution::Fork) && manifest.limits.scratch_bytes > 0 {
+        return Err(ManifestError::ForkWithScratch);
+    }
+    check_network(&manifest.network)?;
+    manifest.env.iter().try_for_each(|(name, value)| check_variable(name, value))?;
+    check_entry(&manifest.entry)
+}
+
+fn check_names(manifest: &Manifest, folder: &str) -> Result<(), ManifestError> {
+    for (key, value) in [("id", &manifest.id), ("version", &manifest.version)] {
+        check_name(value).map_err(|_| ManifestError::BadName { key, value: value.clone() })?;
+    }
+    let expected = full_name(&manifest.id, &manifest.version);
+    if folder != expected {
+        return Err(ManifestError::FolderDisagrees { folder: folder.to_owned(), expected });
+    }
+    Ok(())
+}
+
+fn check_limits(limits: &Limits) -> Result<(), ManifestError> {
+    for (range, value) in [
+        (range::MEMORY_BYTES, limits.memory_bytes),
+        (range::CPU_MS, limits.cpu_ms),
+        (range::SCRATCH_BYTES, limits.scratch_bytes),
+        (range::DESCRIPTORS, limits.descriptors),
+        (range::THREADS, limits.threads),
+        (range::REQUEST_BODY_BYTES, limits.request_body_bytes),
+        (range::RESPONSE_BODY_BYTES, limits.response_body_bytes),
+        (range::CONCURRENCY, limits.concurrency.into()),
+        (range::QUEUE, limits.queue.into()),
+    ] {
+        range.check(value)?;
+    }
+    Ok(())
+}
+
+fn check_network(network: &Network) -> Result<(), ManifestError> {
+    range::PORTS.check(network.connect.len() as u64)?;
+    network.connect.iter().try_for_each(|port| Ok(range::PORT.check((*port).into())?))
+}
+
+fn check_variable(name: &str, value: &str) -> Result<(), ManifestError> {
+    if !is_variable(name) {
+        return Err(ManifestError::BadVariable { name: name.to_owned() });
+    }
+    if value.len() > VARIABLE_BYTES_MAX {
+        return Err(ManifestError::LongVariable { name: name.to_owned(), bytes: value.len() });
+    }
+    if value.contains('\0') {
+        return Err(ManifestError::NulInVariable { name: name.to_owned() });
+    }
+    Ok(())
+}
+
+/// The entry is one component of a path, so that it can't lead out of the folder.
+fn check_entry(entry: &str) -> Result<(), ManifestError> {
+    let mut names = Path::new(entry).components();
+    let is_file_name =
+        matches!((names.next(), names.next()), (Some(Component::Normal(name)), None) if name == entry);
+    if !is_file_name || entry.contains('\0') {
+        return Err(ManifestError::NotAFileName { entry: entry.to_owned() });
+    }
+    Ok(())
+}

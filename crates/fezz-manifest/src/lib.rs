@@ -1,0 +1,74 @@
+//! What a function's manifest may say: `fezz.json`, which the host reads, and the ELF section `.fezz.manifest`, which
+//! `#[fezz_function]` writes into a module. Types, rules, and one sentence for each way to break a rule.
+//!
+//! Nothing here opens a file or a socket: bytes come in, types or errors go out. Host, macro and tools share these
+//! rules, so that the compiler, the host's log and a tool agree on what is wrong.
+//!
+//! The rules of single values, which every user of the crate has:
+//!
+//! 1. [`names`]: ids, versions, environment variables. [`version`]: which of two versions is later.
+//! 2. [`nearest`](mod@nearest): the known name that a misspelt one most likely meant.
+//! 3. [`duration`]: `30s` in milliseconds. [`range`]: each number of a manifest with its least and its most.
+//! 4. [`path`]: the path of a route, in either notation. [`method`]: the methods of a route.
+//!
+//! The files, with the feature `file`:
+//!
+//! 5. [`route`]: one route, as it is written and as it is checked.
+//! 6. [`manifest`]: `fezz.json` as types, with the defaults. [`schema`](fn@schema): the same for editors.
+//! 7. [`error`]: all that can be wrong with one. `check` has the rules that go beyond types, `explain` turns serde's
+//!    errors into sentences, and `parse` is the way in: [`Manifest::parse`].
+//! 8. [`metadata`]: the JSON of a module's section, [`Metadata::parse`], and which of the two counts.
+//!
+//! The module, with the feature `module`:
+//!
+//! 9. [`module`]: an ELF file is checked, its section found and its libraries listed, without running any of its code.
+//!
+//! A module of this list uses only those above it.
+
+pub mod names;
+pub mod version;
+
+pub mod nearest;
+
+pub mod duration;
+pub mod range;
+
+pub mod method;
+pub mod path;
+
+#[cfg(feature = "file")]
+pub mod route;
+
+#[cfg(feature = "file")]
+pub mod manifest;
+
+#[cfg(feature = "file")]
+pub mod error;
+
+#[cfg(feature = "file")]
+mod check;
+
+#[cfg(feature = "file")]
+mod explain;
+
+#[cfg(feature = "file")]
+mod parse;
+
+#[cfg(feature = "file")]
+pub mod metadata;
+
+#[cfg(feature = "module")]
+pub mod module;
+
+#[cfg(feature = "file")]
+pub use {
+    error::ManifestError,
+    manifest::{Execution, Limits, Manifest, Network, schema},
+    metadata::{Metadata, MetadataError},
+    route::{Domain, Methods, PatternError, Route, RoutePattern},
+};
+
+#[cfg(feature = "module")]
+pub use module::{Module, ModuleError};
+
+pub use nearest::nearest;

@@ -1,0 +1,155 @@
+//! `fezz.json` as types, each key with its meaning and default. The doc comments are the schema's descriptions, too.
+
+use crate::route::Route;
+use schemars::JsonSchema;
+use serde::de::{self, Deserializer};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The manifest of one version of a function: `functions/<id>@<version>/fezz.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "fezz.json")]
+pub struct Manifest {
+    /// Where editors find the schema; the host doesn't read it.
+    #[serde(rename = "$schema")]
+    pub schema: Option<String>,
+    /// The function's name: letters, digits, `_`, `.` and `-`, beginning with a letter or digit, up to 64.
+    pub id: String,
+    /// Its version, in the same characters. `latest` is served where a caller names no version.
+    pub version: String,
+    /// The module's file name, in the same folder. `.dylib` finds the `.so` of the same stem on Linux, else the file as
+    /// named.
+    pub entry: String,
+    /// What the function is for, in a line.
+    pub description: Option<String>,
+    /// The paths that lead to the function. Left out: those in the module's own metadata.
+    pub routes: Option<Vec<Route>>,
+    /// How requests are executed. Left out: as the host's settings say.
+    pub execution: Option<Execution>,
+    /// The most processes that are kept waiting ahead of requests: 0 to 1000. How many there are follows how many requests
+    /// lately ran at the same time; some seconds after the last there are none. Left out: as the host's settings say.
+    pub spare: Option<u32>,
+    /// From admission to the end of the process, in milliseconds: 1 to 3600000. Left out: 30000.
+    pub timeout_ms: Option<u64>,
+    /// What one request, and all of them together, may take.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The function's environment variables. It sees no others.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// The network that the function may use. Left out: none.
+    #[serde(default)]
+    pub network: Network,
+}
+
+/// How requests are executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Execution {
+    /// A new process for each request, which loads the module anew.
+    Spawn,
+    /// A new process for each request, forked from one that has loaded the module.
+    Fork,
+}
+
+impl Execution {
+    /// Every executor.
+    pub const ALL: [Self; 2] = [Self::Spawn, Self::Fork];
+
+    /// The word in a manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Spawn => "spawn",
+            Self::Fork => "fork",
+        }
+    }
+
+    /// The executor of that word, if there is one.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|execution| execution.as_str() == word)
+    }
+}
+
+impl<'de> Deserialize<'de> for Execution {
+    /// By its word. The derived code would take a map, too, and serde_json call a number a fault of the syntax.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let unknown = || de::Error::unknown_variant(&word, &["spawn", "fork"]);
+        Self::from_word(&word).ok_or_else(unknown)
+    }
+}
+
+/// What one request, and all of them together, may take. Each has a default.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Private memory of one process, in bytes. The default leaves room for a runtime and some large bodies.
+    pub memory_bytes: u64,
+    /// Processor time of one process, in milliseconds, rounded up to seconds: stops what burns a core to its deadline.
+    pub cpu_ms: u64,
+    /// Threads of one process, its first among them.
+    pub threads: u64,
+    /// Open descriptors of one process: files, connections, pipes.
+    pub descriptors: u64,
+    /// A folder `/tmp` that the function may write to, in memory and gone with the request, in bytes. Left out, or 0:
+    /// none.
+    pub scratch_bytes: u64,
+    /// The request's body, in bytes.
+    pub request_body_bytes: u64,
+    /// The response's body, in bytes.
+    pub response_body_bytes: u64,
+    /// Processes at a time.
+    pub concurrency: u32,
+    /// Requests that wait for one of them; those beyond are refused.
+    pub queue: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: u64 = 1 << 20;
+        Self {
+            memory_bytes: 128 * MIB,
+            cpu_ms: 10_000,
+            threads: 64,
+            descriptors: 64,
+            scratch_bytes: 0,
+            request_body_bytes: 10 * MIB,
+            response_body_bytes: 10 * MIB,
+            concurrency: 64,
+            queue: 256,
+        }
+    }
+}
+
+/// The network that a function may use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// TCP ports to which it may connect, on any host; names are looked up by TCP, too (port 53). Up to 64.
+    #[serde(default)]
+    pub connect: Vec<u16>,
+}
+
+/// `timeout_ms` where neither the manifest nor the module's metadata has it.
+pub const TIMEOUT_MS_DEFAULT: u64 = 30_000;
+
+/// The JSON Schema of a manifest, for editors: `fezz.schema.json` at the root of the repository is its copy.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Manifest).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_that_is_shipped_is_the_one_of_these_types() {
+        let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fezz.schema.json");
+        let text = format!("{:#}\n", schema());
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(shipped, &text).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(shipped).unwrap(), text, "run `make schema`");
+    }
+}

@@ -1,0 +1,168 @@
+//! A module's ELF file, read as data: none of its code runs here.
+
+use fezz_wire::abi;
+use object::read::elf::{ElfFile64, FileHeader, SectionHeader};
+use object::{Endianness, Object, ObjectSection, elf};
+
+/// The most bytes of a module. Modules are a few MiB; a file beyond this is something else, and would be read whole at
+/// each reload.
+pub const MODULE_BYTES_MAX: u64 = 256 << 20;
+
+/// The most bytes of the section. What the macro writes about one function is far below.
+pub const METADATA_BYTES_MAX: usize = 64 * 1024;
+
+/// A file that is a module for this program's processor, as far as can be told without running it.
+#[derive(Debug)]
+pub struct Module<'a> {
+    /// The JSON of its section [`abi::MANIFEST_SECTION`], if it has one.
+    pub metadata: Option<&'a [u8]>,
+}
+
+/// Why a file is no module. Each reads on after the file's name, and says how to fix it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModuleError {
+    /// It isn't for this system.
+    #[error("is no whole ELF file of 64 bits: build the module as a cdylib for Linux, and copy all of it")]
+    NotElf,
+    /// It is for another processor.
+    #[error(
+        "is built for {found}, this host is {expected}: build it for the target {expected}-unknown-linux-gnu"
+    )]
+    OtherArchitecture {
+        /// The processor that its header names.
+        found: String,
+        /// This program's.
+        expected: &'static str,
+    },
+    /// It is a program or an object file.
+    #[error("is no shared library: set crate-type = [\"cdylib\"], or link with -shared")]
+    NotShared,
+    /// Its metadata is no page of JSON.
+    #[error("has {bytes} bytes of metadata, the limit is {METADATA_BYTES_MAX}: say less in #[fezz_function]")]
+    MetadataTooLarge {
+        /// The section's size.
+        bytes: usize,
+    },
+    /// It isn't a module.
+    #[error("doesn't export `{symbol}`: put #[fezz_function] on a function, or define it as fezz.h says")]
+    MissingSymbol {
+        /// The symbol.
+        symbol: &'static str,
+    },
+}
+
+impl<'a> Module<'a> {
+    /// Checks a file's content: a shared library for this program's processor, which exports what each module must.
+    ///
+    /// # Errors
+    ///
+    /// The first reason why it can't be served.
+    pub fn check(bytes: &'a [u8]) -> Result<Self, ModuleError> {
+        let elf = parse(bytes)?;
+        check_header(&elf)?;
+        for symbol in [abi::HANDLE, abi::FREE] {
+            if !exports(&elf, bytes, symbol.to_bytes_with_nul()).ok_or(ModuleError::NotElf)? {
+                return Err(ModuleError::MissingSymbol { symbol: symbol.to_str().unwrap_or("?") });
+            }
+        }
+        let metadata = elf.section_by_name(abi::MANIFEST_SECTION).and_then(|section| section.data().ok());
+        match metadata.map(<[u8]>::len).filter(|bytes| *bytes > METADATA_BYTES_MAX) {
+            Some(bytes) => Err(ModuleError::MetadataTooLarge { bytes }),
+            None => Ok(Self { metadata }),
+        }
+    }
+}
+
+/// The shared libraries that an ELF file asks the loader for, in its order (`DT_NEEDED`, elf(5)): `libc.so.6`. Whether
+/// they are there, the caller knows: a jail has other folders than the host.
+///
+/// # Errors
+///
+/// The file is no whole ELF file.
+pub fn needed_libraries(bytes: &[u8]) -> Result<Vec<String>, ModuleError> {
+    let elf = parse(bytes)?;
+    let dynamic =
+        elf.elf_section_table().dynamic_table(elf.endian(), bytes).map_err(|_| ModuleError::NotElf)?;
+    let needed = dynamic.iter().filter(|entry| entry.tag == elf::DT_NEEDED);
+    let name = |entry| dynamic.string(entry).map(|name| String::from_utf8_lossy(name).into_owned());
+    needed.map(name).collect::<Result<_, _>>().map_err(|_| ModuleError::NotElf)
+}
+
+fn parse(bytes: &[u8]) -> Result<ElfFile64<'_, Endianness>, ModuleError> {
+    ElfFile64::parse(bytes).map_err(|_| ModuleError::NotElf)
+}
+
+fn check_header(elf: &ElfFile64<'_, Endianness>) -> Result<(), ModuleError> {
+    let endian = elf.endian();
+    let machine = elf.elf_header().e_machine(endian);
+    let (expected_machine, expected) = HOST_MACHINE;
+    if machine != expected_machine || elf.is_little_endian() != cfg!(target_endian = "little") {
+        let found = match machine {
+            elf::EM_X86_64 => "x86_64".to_owned(),
+            elf::EM_AARCH64 => "aarch64".to_owned(),
+            elf::EM_RISCV => "riscv64".to_owned(),
+            other => format!("ELF machine {}", other.0),
+        };
+        return Err(ModuleError::OtherArchitecture { found, expected });
+    }
+    if elf.elf_header().e_type(endian) != elf::ET_DYN {
+        return Err(ModuleError::NotShared);
+    }
+    Ok(())
+}
+
+#[cfg(target_arch = "x86_64")]
+const HOST_MACHINE: (elf::Machine, &str) = (elf::EM_X86_64, "x86_64");
+#[cfg(target_arch = "aarch64")]
+const HOST_MACHINE: (elf::Machine, &str) = (elf::EM_AARCH64, "aarch64");
+#[cfg(target_arch = "riscv64")]
+const HOST_MACHINE: (elf::Machine, &str) = (elf::EM_RISCV, "riscv64");
+
+/// Whether the dynamic symbol table defines `name`, which ends in NUL; `None` where the table is malformed. Compares
+/// in place: a table may say of a million symbols that their name is one of megabytes.
+fn exports(elf: &ElfFile64<'_, Endianness>, bytes: &[u8], name: &[u8]) -> Option<bool> {
+    let endian = elf.endian();
+    let sections = elf.elf_section_table();
+    let symbols = sections.symbols(endian, bytes, elf::SHT_DYNSYM).ok()?;
+    if symbols.is_empty() {
+        return Some(false);
+    }
+    let strings = sections.section(symbols.string_section()).ok()?.data(endian, bytes).ok()?;
+    let is_it = |symbol: &elf::Sym64<Endianness>| {
+        let at = symbol.st_name.get(endian) as usize;
+        symbol.st_shndx.get(endian) != elf::SHN_UNDEF
+            && strings.get(at..).is_some_and(|found| found.starts_with(name))
+    };
+    Some(symbols.iter().any(is_it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// This very test: a shared object by its header, and no module.
+    fn test_program() -> Vec<u8> {
+        std::fs::read(std::env::current_exe().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_library_that_is_no_module_is_refused_by_the_symbol_that_it_lacks() {
+        let error = Module::check(&test_program()).unwrap_err();
+        assert_eq!(error, ModuleError::MissingSymbol { symbol: "fezz_handle_v2" });
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_is_no_elf_file() {
+        let bytes = test_program();
+        for bytes in [&bytes[..500], b"#!/bin/sh\n"] {
+            assert_eq!(Module::check(bytes).unwrap_err(), ModuleError::NotElf);
+            assert_eq!(needed_libraries(bytes), Err(ModuleError::NotElf));
+        }
+    }
+
+    #[test]
+    fn the_libraries_that_a_file_needs_are_listed() {
+        let needed = needed_libraries(&test_program()).unwrap();
+        assert!(needed.iter().any(|name| name == "libc.so.6"), "{needed:?}");
+    }
+}

@@ -47,7 +47,7 @@ fn a_broken_manifest_takes_down_neither_itself_nor_others() {
         let text = line["message"].as_str().unwrap_or_default();
         text.contains("good@v1")
             && text.contains("is not JSON")
-            && text.contains("previous edition is served on")
+            && text.contains("previous release is served on")
     });
     assert_eq!((host.get("/rpc/good/pid").status, host.get("/rpc/other/pid").status), (200, 200));
     // Mended, it is the new edition that answers.
@@ -66,7 +66,7 @@ fn a_broken_module_leaves_the_accepted_one_in_service() {
     std::fs::write(&module, &whole[..whole.len() / 2]).unwrap();
     host.logged("the refusal", |line| {
         let text = line["message"].as_str().unwrap_or_default();
-        text.contains("no whole ELF file") && text.contains("previous edition is served on")
+        text.contains("no whole ELF file") && text.contains("previous release is served on")
     });
     assert_eq!(host.get("/rpc/f/pid").status, 200);
     std::fs::remove_file(&module).unwrap();
@@ -119,4 +119,24 @@ fn what_a_manifest_leaves_out_comes_from_the_module() {
     let left_ms: u64 =
         text.lines().find_map(|line| line.strip_prefix("time_left_ms ")).unwrap().parse().unwrap();
     assert!(left_ms <= 5000, "{left_ms}: the module says 5 s");
+}
+
+#[test]
+fn a_changed_concurrency_holds_for_requests_under_way_too() {
+    let site = Site::new();
+    let limits = |concurrency: u32| json!({"limits": {"concurrency": concurrency, "queue": 0}});
+    site.install("author@v1", AUTHOR, limits(2));
+    let host = Host::start(site);
+    let running: Vec<_> = (0..2).map(|_| host.client("GET", "/rpc/author/sleep?ms=3000").begin()).collect();
+    wait_for("both to run", || (host.metric(r#"fezz_processes{function="author@v1"}"#) == 2.0).then_some(()));
+    let reloads = host.metric("fezz_reloads_total");
+    host.site.install("author@v1", AUTHOR, limits(3));
+    wait_for("the reload", || (host.metric("fezz_reloads_total") > reloads).then_some(()));
+    // One more may run: not three more.
+    let third = host.client("GET", "/rpc/author/sleep?ms=3000").begin();
+    wait_for("the third", || (host.metric(r#"fezz_processes{function="author@v1"}"#) == 3.0).then_some(()));
+    assert_eq!(host.get("/rpc/author").outcome(), (503, "overloaded"));
+    for running in running.into_iter().chain([third]) {
+        assert_eq!(crate::harness::Answer::read(running, Instant::now()).text(), "slept");
+    }
 }

@@ -1,10 +1,10 @@
 //! Second stage: the body is read, a place is taken. From here on the deadline runs.
 
 use crate::catalogue::Function;
-use crate::gate::{NoPlace, Place};
 use crate::host::Host;
 use crate::identity::Identity;
 use crate::leftover::Upload;
+use crate::limiter::{NoPermit, Permit};
 use crate::memory::{Accounts, Full, Holding, SMALL_BYTES, Use, request_bytes};
 use crate::refusal::Refusal;
 use crate::route::RoutedRequest;
@@ -51,8 +51,8 @@ pub struct AdmittedRequest {
     pub deadline: Instant,
     /// Room for a small response.
     pub response_memory: Holding,
-    /// The places, of the function and of the host; given back when the process is gone.
-    pub places: [Place; 2],
+    /// The permits, of the function and of the host; given back when the process is gone.
+    pub permits: [Permit; 2],
 }
 
 /// A body, with the memory of the whole request.
@@ -89,7 +89,7 @@ pub fn receive(host: &Host, routed: RoutedRequest, accounts: Accounts) -> Result
     }
     check_headers(&head.headers, &host.settings.limits)?;
     // Before the body, which would be read for nothing.
-    if function.gate.is_full() {
+    if function.home.limiter.is_full() {
         return Err(Refusal::Overloaded { what: "the function's queue" });
     }
     let head_bytes = request_bytes(&head);
@@ -113,21 +113,21 @@ pub async fn admit(
     let ReceivedRequest { function, params, head, accounts, head_bytes, holding, arrival } = received;
     let mut body = read_body(host, &function, upload, holding, head_bytes, arrival).await?;
 
-    let mut deadline = Instant::now() + function.timeout;
+    let mut deadline = Instant::now() + function.release.timeout;
     if let Some(envoy) = envoy_timeout(&head.headers) {
         deadline = deadline.min(arrival + envoy);
     }
     // From here on the request is in the function's hands.
-    body.holding.charge_also(&function.account)?;
+    body.holding.charge_also(&function.home.account)?;
     // Before the function runs, which must not happen in vain.
-    let accounts = Accounts { function: Some(Arc::clone(&function.account)), ..accounts };
+    let accounts = Accounts { function: Some(Arc::clone(&function.home.account)), ..accounts };
     let reserved = timeout_at(deadline, host.response_memory.hold_soon(accounts, SMALL_BYTES)).await;
     let response_memory = reserved.map_err(|_| Refusal::QueuedTooLong)??;
-    let of_function = function.gate.enter(deadline).await;
+    let of_function = function.home.limiter.acquire(deadline).await;
     let of_function = of_function.map_err(|reason| refuse(reason, "the function's queue"))?;
-    let of_host = host.processes.enter(deadline).await;
+    let of_host = host.processes.acquire(deadline).await;
     let of_host = of_host.map_err(|reason| refuse(reason, "the host's queue"))?;
-    let places = [of_function, of_host];
+    let permits = [of_function, of_host];
     Ok(AdmittedRequest {
         function,
         params,
@@ -137,7 +137,7 @@ pub async fn admit(
         client_ip,
         deadline,
         response_memory,
-        places,
+        permits,
     })
 }
 
@@ -161,7 +161,7 @@ async fn read_body(
     head_bytes: usize,
     arrival: Instant,
 ) -> Result<RequestBody, Refusal> {
-    let bytes_max = function.limits.request_body_bytes;
+    let bytes_max = function.release.limits.request_body_bytes;
     if upload.bytes_min() > bytes_max {
         return Err(Refusal::BodyTooLarge { bytes_max });
     }
@@ -245,9 +245,9 @@ fn envoy_timeout(headers: &HeaderMap) -> Option<Duration> {
     (ms > 0).then(|| timeout - ENVOY_MARGIN_MAX.min(timeout / ENVOY_MARGIN_PART))
 }
 
-fn refuse(reason: NoPlace, what: &'static str) -> Refusal {
+fn refuse(reason: NoPermit, what: &'static str) -> Refusal {
     match reason {
-        NoPlace::Full => Refusal::Overloaded { what },
-        NoPlace::TooLate => Refusal::QueuedTooLong,
+        NoPermit::Full => Refusal::Overloaded { what },
+        NoPermit::TooLate => Refusal::QueuedTooLong,
     }
 }

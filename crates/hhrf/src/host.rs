@@ -1,11 +1,11 @@
 //! What all requests share.
 
-use crate::catalogue::{Catalogue, ModuleStore};
+use crate::catalogue::Catalogue;
 use crate::children::Children;
 use crate::execute::Executors;
 use crate::execute::start::Starter;
-use crate::gate::Gate;
 use crate::jail::Jail;
+use crate::limiter::Limiter;
 use crate::memory::{Addresses, Memory, Usage, Use};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
@@ -20,10 +20,8 @@ pub struct Host {
     pub settings: Settings,
     /// What is served; a request keeps to the catalogue with which it began.
     pub catalogue: ArcSwap<Catalogue>,
-    /// Where the catalogue's modules are kept.
-    pub store: Arc<ModuleStore>,
-    /// The places for processes of all functions together.
-    pub processes: Gate,
+    /// The permits for processes of all functions together.
+    pub processes: Arc<Limiter>,
     /// The ways to execute requests.
     pub executors: Executors,
     /// What is counted.
@@ -40,19 +38,13 @@ pub struct Host {
 
 impl Host {
     /// A host that serves `catalogue`.
-    pub fn new(
-        settings: Settings,
-        store: Arc<ModuleStore>,
-        catalogue: Catalogue,
-        children: Arc<Children>,
-        jail: Jail,
-    ) -> Self {
+    pub fn new(settings: Settings, catalogue: Catalogue, children: Arc<Children>, jail: Jail) -> Self {
         let limits = &settings.limits;
         let metrics = Metrics::new();
         metrics.series.serve(&catalogue);
         Self {
-            // Who has a place at its function waits here without a limit of its own: the functions' places bound it.
-            processes: Gate::new(limits.processes, u32::MAX),
+            // A request with a permit of its function waits here without a limit: the functions' permits bound that.
+            processes: Limiter::new(limits.processes, u32::MAX),
             request_memory: Memory::new(Use::Requests, limits.body_memory_bytes),
             response_memory: Memory::new(Use::Responses, limits.response_memory_bytes),
             addresses: Addresses::default(),
@@ -67,7 +59,6 @@ impl Host {
                 metrics.wear.clone(),
             ),
             metrics,
-            store,
             catalogue: ArcSwap::from_pointee(catalogue),
             state: watch::Sender::new(State::Serving),
             reload: Notify::new(),

@@ -1,7 +1,7 @@
 //! HHRF, the Fezz host: HTTP requests in, answered by functions that run as native modules, one process per request.
 //!
-//! Before it listens: [`settings`], with a look at misspelt [`variables`], and the [`catalogue`] of functions, which
-//! [`reload`] exchanges later.
+//! Before it listens: [`settings`], with a look at misspelt [`variables`], and the [`catalogue`] of functions, built from what a
+//! [`source`] yields, and exchanged later by [`reload`].
 //!
 //! Then, in the order that a request meets them:
 //!
@@ -11,7 +11,7 @@
 //! 2. [`walk`]: the stages, one after the other. [`framing`] refuses a body whose end is uncertain, [`own`] is what the
 //!    host answers itself; [`exchange`] is the one line that each request leaves in the log, under its [`identity`].
 //! 3. [`route`](mod@route): which function.
-//! 4. [`admit`](mod@admit): the body, out of the host's [`memory`], and a place at the function's [`gate`]; or a
+//! 4. [`admit`](mod@admit): the body, out of the host's [`memory`], and a permit of the function's [`limiter`]; or a
 //!    [`refusal`].
 //! 5. [`execute`]: a process; or a failure. [`children`] keeps count of them, and ends what they leave
 //!    behind; [`jail`](mod@jail) has them confine themselves, each in one
@@ -30,6 +30,7 @@ pub mod variables;
 
 pub mod catalogue;
 pub mod reload;
+pub mod source;
 
 pub mod serve;
 
@@ -50,7 +51,7 @@ pub mod walk;
 pub mod route;
 
 pub mod admit;
-pub mod gate;
+pub mod limiter;
 pub mod memory;
 pub mod refusal;
 

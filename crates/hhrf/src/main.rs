@@ -2,14 +2,15 @@
 #![forbid(unsafe_code)]
 
 use clap::Parser;
-use hhrf::catalogue::store::StoreError;
-use hhrf::catalogue::{Catalogue, Execution, ModuleStore};
+use hhrf::catalogue::{Catalogue, Execution};
 use hhrf::check_jail::{CheckError, check_jail, secret, victim};
 use hhrf::children::{AdoptError, Children};
 use hhrf::command_line::{CheckJail, Command, CommandLine};
 use hhrf::host::Host;
 use hhrf::jail::{Jail, JailError, JailMode};
 use hhrf::settings::{Layer, Settings, SettingsError, is_wrapper};
+use hhrf::source::store::StoreError;
+use hhrf::source::{Folder, ModuleStore, Source, SourceError};
 use hhrf::{Ended, Listeners, log, reload, run, variables};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -27,7 +28,7 @@ enum StartError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
-    Catalogue(#[from] hhrf::catalogue::CatalogueError),
+    Source(SourceError),
     #[error(transparent)]
     Children(#[from] AdoptError),
     #[error(transparent)]
@@ -88,13 +89,15 @@ fn start(flags: Layer) -> Result<Ended, StartError> {
         return Ok(Ended::Drained);
     };
     let store = ModuleStore::open(&settings.modules)?;
-    let catalogue = Catalogue::load(&settings.root, &store, &Catalogue::default())?;
+    let mut source = Folder::watched(&settings.root, Arc::clone(&store));
+    let snapshot = runtime.block_on(source.snapshot()).map_err(StartError::Source)?;
+    let catalogue = Catalogue::build(snapshot, &Catalogue::default());
     reload::report(&catalogue, &Catalogue::default());
     warn_of_rights(&settings);
     raise_descriptors(&settings);
     // Processes are started by the runtime's workers, which end with it: so do the processes (prctl(2),
     // PR_SET_PDEATHSIG).
-    let ended = runtime.block_on(serve(settings, Arc::clone(&store), catalogue, children, jail, stop));
+    let ended = runtime.block_on(serve(settings, source, catalogue, children, jail, stop));
     runtime.shutdown_background();
     store.remove();
     ended
@@ -212,7 +215,7 @@ fn warn_of_rights(settings: &Settings) {
 
 async fn serve(
     settings: Settings,
-    store: Arc<ModuleStore>,
+    source: Folder,
     catalogue: Catalogue,
     children: Arc<Children>,
     jail: Jail,
@@ -235,7 +238,7 @@ async fn serve(
         jail = settings.jail.as_str(),
         "listening on http://{listen}"
     );
-    let host = Arc::new(Host::new(settings, store, catalogue, children, jail));
+    let host = Arc::new(Host::new(settings, catalogue, children, jail));
     let (mut again_terminate, mut again_interrupt) = (
         signal(SignalKind::terminate()).map_err(StartError::Signals)?,
         signal(SignalKind::interrupt()).map_err(StartError::Signals)?,
@@ -255,7 +258,7 @@ async fn serve(
             reloading.ask_for_reload();
         }
     });
-    Ok(run(host, Listeners { main, admin }, shutdown, now).await)
+    Ok(run(host, Listeners { main, admin }, Box::new(source), shutdown, now).await)
 }
 
 /// Signals within this time of the first are the same wish to end. timeout(1) sends two in a row, one to its child and one

@@ -167,8 +167,8 @@ impl Metrics {
         self.wear.retain(catalogue);
         for function in catalogue.functions() {
             let labels = FunctionLabels { function: function.name() };
-            self.processes.get_or_create(&labels).set(count(function.gate.taken()));
-            self.queued.get_or_create(&labels).set(count(function.gate.waiting()));
+            self.processes.get_or_create(&labels).set(count(function.home.limiter.taken()));
+            self.queued.get_or_create(&labels).set(count(function.home.limiter.waiting()));
             let ahead = executors.stats(function);
             self.spare.get_or_create(&labels).set(count(ahead.idle));
             self.zygotes.get_or_create(&labels).set(count(ahead.zygotes));

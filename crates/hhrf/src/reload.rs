@@ -1,86 +1,32 @@
-//! A new catalogue, whenever somebody asks for it or changes `functions/`.
+//! The catalogue follows its source: a new one is built when that changes, or when it is asked for.
 
 use crate::catalogue::Catalogue;
 use crate::host::Host;
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use std::path::Path;
+use crate::source::Source;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
 
-/// A deployment is several changes: the catalogue is read when there were none for this long ...
-const QUIET: Duration = Duration::from_millis(100);
-/// ... or when they went on for this long.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Reloads when it is asked for ([`Host::ask_for_reload`]) and on changes, for ever. What can't be watched is said once.
-pub async fn follow(host: Arc<Host>) {
-    let (sender, mut changes) = mpsc::channel(1);
-    let watcher = watch(&host.settings.root.join("functions"), sender.clone());
-    let _watcher = watcher.map_err(|error| {
-        tracing::warn!(%error, "changes under functions/ can't be watched: send SIGHUP after each");
-    });
-    // What has changed since the first catalogue was read, neither of the two has seen.
-    if let Some(catalogue) = load(&host).await
-        && !catalogue.is_same_as(&host.catalogue.load())
-    {
-        swap_in(&host, catalogue, &host.catalogue.load_full());
-    }
+/// Builds a catalogue from each snapshot of `source`, for ever.
+pub async fn follow(host: Arc<Host>, mut source: Box<dyn Source>) {
     loop {
-        tokio::select! {
-            // Who asks wants to hear everything that is wrong, again.
-            () = host.asked_for_reload() => reload(&host, &Catalogue::default()).await,
-            _ = changes.recv() => {
-                settle(&mut changes).await;
-                reload(&host, &host.catalogue.load_full()).await;
+        let is_asked_for = tokio::select! {
+            () = host.asked_for_reload() => true,
+            () = source.changed() => false,
+        };
+        let snapshot = match source.snapshot().await {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                tracing::error!(
+                    error = crate::log::chain(&*error),
+                    "not reloaded, the functions stay as they were read"
+                );
+                continue;
             }
-        }
+        };
+        let previous = host.catalogue.load_full();
+        // An operator who asks wants to hear everything that is wrong, again.
+        let known = if is_asked_for { Arc::default() } else { Arc::clone(&previous) };
+        swap_in(&host, Catalogue::build(snapshot, &previous), &known);
     }
-}
-
-fn watch(functions: &Path, sender: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        let is_change = !matches!(event, Ok(Event { kind: EventKind::Access(_), .. }));
-        if is_change {
-            // A full channel says the same already.
-            sender.try_send(()).ok();
-        }
-    })?;
-    watcher.watch(functions, RecursiveMode::Recursive)?;
-    Ok(watcher)
-}
-
-async fn settle(changes: &mut mpsc::Receiver<()>) {
-    let patience = Instant::now() + PATIENCE;
-    loop {
-        let quiet = Instant::now() + QUIET;
-        match timeout_at(quiet.min(patience), changes.recv()).await {
-            Ok(Some(())) => {}
-            Ok(None) | Err(_) => return,
-        }
-    }
-}
-
-/// Swaps a new catalogue in, and reports what is wrong with it beyond what is wrong with `known`.
-async fn reload(host: &Arc<Host>, known: &Catalogue) {
-    if let Some(catalogue) = load(host).await {
-        swap_in(host, catalogue, known);
-    }
-}
-
-/// Reads a new catalogue; where that fails, says so.
-async fn load(host: &Arc<Host>) -> Option<Catalogue> {
-    let (root, store) = (host.settings.root.clone(), Arc::clone(&host.store));
-    let previous = host.catalogue.load_full();
-    let loaded = tokio::task::spawn_blocking(move || Catalogue::load(&root, &store, &previous)).await;
-    const KEPT: &str = "not reloaded, the functions stay as they were read";
-    match loaded {
-        Ok(Ok(catalogue)) => return Some(catalogue),
-        Ok(Err(error)) => tracing::error!(error = crate::log::chain(&error), "{KEPT}"),
-        Err(error) => tracing::error!(%error, "{KEPT}"),
-    }
-    None
 }
 
 fn swap_in(host: &Host, catalogue: Catalogue, known: &Catalogue) {
@@ -88,11 +34,10 @@ fn swap_in(host: &Host, catalogue: Catalogue, known: &Catalogue) {
     let catalogue = Arc::new(catalogue);
     host.metrics.series.serve(&catalogue);
     host.catalogue.store(Arc::clone(&catalogue));
-    // Behind that: a request in between would bring the old edition back.
+    // Behind that: a request in between would bring the old release's pool back.
     host.executors.retain(&catalogue);
     host.metrics.reloads.inc();
 }
-
 /// Logs what is served and, of what isn't, all that isn't wrong with `known` too.
 pub fn report(catalogue: &Catalogue, known: &Catalogue) {
     let known: Vec<String> = known.refusals().iter().map(ToString::to_string).collect();

@@ -4,6 +4,7 @@ use crate::host::Host;
 use crate::reload;
 use crate::serve::serve;
 use crate::settings::Entrance;
+use crate::source::Source;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,11 +33,12 @@ pub enum Ended {
 /// For the last process's end and the last response's way out, once the longest deadline is past.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
 
-/// Serves until `shutdown` resolves, then drains: not ready at once; after the wait of the settings no new connection;
+/// Serves what `source` yields until `shutdown` resolves, then drains: not ready at once; after the wait of the settings no new connection;
 /// then what runs is finished or meets its deadline. When `now` resolves during that, the end is forced.
 pub async fn run(
     host: Arc<Host>,
     listeners: Listeners,
+    source: Box<dyn Source>,
     shutdown: impl Future<Output = ()>,
     now: impl Future<Output = ()>,
 ) -> Ended {
@@ -48,7 +50,7 @@ pub async fn run(
         let stop = async move { stopped.wait_for(|stopped| *stopped).await.map(drop).unwrap_or_default() };
         servers.spawn(serve(Arc::clone(&host), listener, entrance, stop));
     }
-    let reloads = tokio::spawn(reload::follow(Arc::clone(&host)));
+    let reloads = tokio::spawn(reload::follow(Arc::clone(&host), source));
     let sweeping = Arc::clone(&host);
     tokio::spawn(async move { sweeping.executors.keep_sweeping().await });
     let tidying = Arc::clone(&host);
@@ -69,7 +71,7 @@ pub async fn run(
         reloads.abort();
         tracing::info!(in_flight = host.metrics.in_flight.get(), "shutting down: finishing what runs");
         stop.send_replace(true);
-        let longest = host.catalogue.load().functions().map(|function| function.timeout).max();
+        let longest = host.catalogue.load().functions().map(|function| function.release.timeout).max();
         let patience = longest.unwrap_or_default() + host.settings.limits.body_timeout + LAST_WORDS_MAX;
         if timeout(patience, finish(&host, &mut servers)).await.is_err() {
             tracing::warn!("shutting down: clients that took too long were cut off");

@@ -145,7 +145,7 @@ async fn walk(
     let function = Arc::clone(&received.function);
     let admitted = admit(host, received, upload, exchange.identity.clone(), client.ip).await?;
     let RawResponse { bytes, mut holding } = Box::pin(host.executors.execute(admitted)).await?;
-    let response = respond(&bytes, function.limits.response_body_bytes);
+    let response = respond(&bytes, function.release.limits.response_body_bytes);
     if let Err(Failure::InvalidResponse(_)) = &response {
         host.executors.reject(&function);
     }

@@ -78,7 +78,7 @@ impl Router {
     pub fn new<'a>(functions: impl Iterator<Item = &'a Arc<Function>>) -> Result<Self, Conflict> {
         let mut router = Self::default();
         for function in functions {
-            for route in &function.routes {
+            for route in &function.release.routes {
                 router.insert(route, function)?;
             }
         }

@@ -9,14 +9,15 @@ use super::judge::{Evidence, Judgement, Verdict, judge};
 use super::machine::Machine;
 use super::report::{Checked, Report, Row};
 use super::site::{MEMORY_BYTES, SCRATCH_BYTES, SPARE, Site, SiteError, THREADS, threads_counted};
-use crate::catalogue::store::StoreError;
-use crate::catalogue::{Catalogue, CatalogueError, Execution, ModuleStore};
+use crate::catalogue::{Catalogue, Execution};
 use crate::children::Children;
 use crate::host::Host;
 use crate::jail::{Jail, JailError};
 use crate::log::CollectedLog;
 use crate::run::{Listeners, run};
 use crate::settings::{HostLimits, Rpc, Settings};
+use crate::source::store::StoreError;
+use crate::source::{Folder, ModuleStore, Source, SourceError};
 use fezz_wire::control::Separation;
 use std::collections::HashMap;
 use std::io;
@@ -65,7 +66,7 @@ pub enum CheckError {
     Jail(#[from] JailError),
     /// The functions can't be read.
     #[error(transparent)]
-    Catalogue(#[from] CatalogueError),
+    Catalogue(SourceError),
     /// The host refuses the module.
     #[error("the host refuses the module of the attempts: {0}")]
     Refused(String),
@@ -208,19 +209,22 @@ struct Served {
 /// Starts the host.
 async fn serve(settings: Settings, children: Arc<Children>, jail: Jail) -> Result<Served, CheckError> {
     let store = ModuleStore::open(&settings.modules)?;
-    let catalogue = Catalogue::load(&settings.root, &store, &Catalogue::default())?;
+    let mut source = Folder::unwatched(&settings.root, store);
+    let snapshot = source.snapshot().await.map_err(CheckError::Catalogue)?;
+    let catalogue = Catalogue::build(snapshot, &Catalogue::default());
     if let Some(refusal) = catalogue.refusals().first() {
         return Err(CheckError::Refused(refusal.to_string()));
     }
     let main = TcpListener::bind(settings.listen).await.map_err(CheckError::Listen)?;
     let address = main.local_addr().map_err(CheckError::Listen)?;
-    let host = Arc::new(Host::new(settings, store, catalogue, children, jail));
+    let host = Arc::new(Host::new(settings, catalogue, children, jail));
     let (stop, stopped) = oneshot::channel();
     let serving = Arc::clone(&host);
     let end = tokio::spawn(async move {
         // Stopped, or dropped: either is the end.
         let shutdown = async { stopped.await.unwrap_or_default() };
-        run(serving, Listeners { main, admin: None }, shutdown, std::future::pending()).await;
+        run(serving, Listeners { main, admin: None }, Box::new(source), shutdown, std::future::pending())
+            .await;
     });
     Ok(Served { host, address, stop, end })
 }

@@ -46,10 +46,10 @@ pub fn command(
 ) -> Command {
     let mut command = Command::new(runner);
     command
-        .args(["--function", &function.id, "--function-version", &function.version])
-        .args(["--memory-bytes", &function.limits.memory_bytes.to_string()])
-        .args(["--cpu-ms", &function.limits.cpu_ms.to_string()])
-        .args(["--descriptors", &function.limits.descriptors.to_string()])
+        .args(["--function", &function.release.id, "--function-version", &function.release.version])
+        .args(["--memory-bytes", &function.release.limits.memory_bytes.to_string()])
+        .args(["--cpu-ms", &function.release.limits.cpu_ms.to_string()])
+        .args(["--descriptors", &function.release.limits.descriptors.to_string()])
         .env_clear();
     match purpose {
         Purpose::Request { timeout } => add_timeout(&mut command, timeout),
@@ -62,12 +62,12 @@ pub fn command(
         command.arg("--cgroup").arg(cgroup.folder());
     }
     jail.confine(&mut command, function);
-    for (name, value) in &function.env {
+    for (name, value) in &function.release.env {
         // By name on the command line, which all can read; by value in the environment, which only this user can.
         command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);
     }
     // The last one, where wrappers look for it.
-    command.arg(function.module.path());
+    command.arg(function.release.module.path());
     command
 }
 

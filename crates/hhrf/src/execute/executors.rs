@@ -55,7 +55,7 @@ impl Executors {
 
     /// Executes a request by its function's pool. See [`Pool::call`] for what is dropped when.
     pub async fn execute(&self, request: AdmittedRequest) -> Outcome {
-        let execution = request.function.execution_or(self.default);
+        let execution = request.function.release.execution_or(self.default);
         let executor = self.executors.iter().find(|(listed, _)| *listed == execution);
         let (_, executor) = executor.expect("each execution has an executor");
         let pool = self.pools.of(&request.function, || executor.pool(&request.function));

@@ -35,8 +35,8 @@ pub fn encode_head(request: &AdmittedRequest) -> Bytes {
         body: &[],
         meta: Meta {
             request_id: &request.identity.request_id,
-            function: &request.function.id,
-            version: &request.function.version,
+            function: &request.function.release.id,
+            version: &request.function.release.version,
             deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
             client_ip: client_ip.as_deref(),
         },

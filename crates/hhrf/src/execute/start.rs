@@ -30,7 +30,7 @@ impl Starter {
     ///
     /// The cgroup can't be made: the runner must not be started.
     pub fn command(&self, function: &Function, purpose: Purpose) -> io::Result<(Command, Option<Cgroup>)> {
-        let limits = &function.limits;
+        let limits = &function.release.limits;
         let (requests, waiting) = match purpose {
             Purpose::Request { .. } | Purpose::Ahead { .. } => (1, 0),
             Purpose::Zygote { children } => (limits.concurrency.into(), children),

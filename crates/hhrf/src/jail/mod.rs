@@ -118,7 +118,7 @@ impl Jail {
     /// Adds the runner's arguments that say how a function is confined.
     pub fn confine(&self, command: &mut Command, function: &Function) {
         let uid = self.uids.as_ref().map(|uids| uids.of(&function.name()));
-        self.confine_to(command, &function.limits, &function.connect, uid);
+        self.confine_to(command, &function.release.limits, &function.release.connect, uid);
     }
 
     fn confine_to(&self, command: &mut Command, limits: &Limits, connect: &[u16], uid: Option<u32>) {

@@ -5,7 +5,7 @@ use super::wear::Verdict;
 use super::zygote::Zygote;
 use crate::execute::demand::IdlePermit;
 use crate::execute::stderr_log::StderrLog;
-use crate::gate::Place;
+use crate::limiter::Permit;
 use rustix::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ pub(super) enum Leave {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) stderr: StderrLog,
-    pub(super) places: [Place; 2],
+    pub(super) permits: [Permit; 2],
 }
 
 impl Leave {
@@ -102,9 +102,9 @@ impl Drop for Handle {
 }
 
 impl Held {
-    /// The process is gone: its last words are there, and whoever gets its places finds nothing of it.
+    /// The process is gone: its last words are there, and whoever gets its permits finds nothing of it.
     pub(super) fn release(self) {
         self.stderr.finish();
-        drop(self.places);
+        drop(self.permits);
     }
 }

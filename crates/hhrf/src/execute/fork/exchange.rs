@@ -64,9 +64,9 @@ impl Exchange {
         match begin() {
             Err(error) => Err((error, Box::new(request))),
             Ok((writer, channel, stderr)) => {
-                let limits = &request.function.limits;
+                let limits = &request.function.release.limits;
                 let exchange = Self {
-                    bond: Bond { handle, held: Some(Held { stderr, places: request.places }) },
+                    bond: Bond { handle, held: Some(Held { stderr, permits: request.permits }) },
                     response: ResponseReader::new(
                         channel,
                         limits.response_body_bytes,

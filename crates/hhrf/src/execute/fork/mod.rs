@@ -52,7 +52,7 @@ impl Fork {
 
 impl Executor for Fork {
     fn pool(&self, function: &Arc<Function>) -> Arc<dyn Pool> {
-        let spare_max = function.spare.unwrap_or(self.spare_default);
+        let spare_max = function.release.spare.unwrap_or(self.spare_default);
         let (starter, idle) = (Arc::clone(&self.starter), self.idle.clone());
         Arc::new(ZygotePool::new(Arc::clone(function), starter, idle, self.counters.clone(), spare_max))
     }

@@ -84,7 +84,7 @@ impl ZygotePool {
         counters: WearCounters,
         spare_max: u32,
     ) -> Self {
-        let children = children_max(function.limits.concurrency, spare_max);
+        let children = children_max(function.release.limits.concurrency, spare_max);
         let state = State {
             phase: Phase::Asleep,
             idle: VecDeque::new(),

@@ -87,16 +87,16 @@ impl Supervisor {
         let report = tokio::select! {
             reports = zygote.reports() => reports.and_then(|reports| reports.first().copied()),
             () = process.exited() => None,
-            () = sleep(function.timeout) => {
+            () = sleep(function.release.timeout) => {
                 supervisor.end(None).await;
-                return Err(LoadFailure::TooSlow(function.timeout));
+                return Err(LoadFailure::TooSlow(function.release.timeout));
             }
             never = stderr.follow() => match never {},
         };
         match report {
             Some(Report::Ready(separation)) => Ok((supervisor, separation)),
             _ => {
-                let limit_bytes = function.limits.memory_bytes;
+                let limit_bytes = function.release.limits.memory_bytes;
                 let Ended { status, words } = supervisor.end(Some(GRACE)).await;
                 Err(LoadFailure::of_end(status, words, limit_bytes))
             }

@@ -42,7 +42,7 @@ impl Spawn {
 
 impl Executor for Spawn {
     fn pool(&self, function: &Arc<Function>) -> Arc<dyn Pool> {
-        let spare_max = function.spare.unwrap_or(self.spare_default);
+        let spare_max = function.release.spare.unwrap_or(self.spare_default);
         let starter = Arc::clone(&self.starter);
         let prewarmed =
             Prewarmed::new(Arc::clone(function), Arc::clone(&starter), self.idle.clone(), spare_max);

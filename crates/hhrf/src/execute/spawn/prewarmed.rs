@@ -93,7 +93,7 @@ impl Prewarmed {
             return;
         }
         while let Some(permit) = self.lacks() {
-            let timeout = WAIT_MAX + self.function.timeout;
+            let timeout = WAIT_MAX + self.function.release.timeout;
             match Started::start(&self.starter, &self.function, Purpose::Ahead { timeout }) {
                 Ok(started) => {
                     let waiting = Waiting { started, since: Instant::now(), permit };
@@ -175,7 +175,7 @@ impl Prewarmed {
             let retry = self.lock().pause();
             tracing::error!(
                 function = self.function.name(),
-                error = %Failure::of_exit(ended.status, self.function.limits.memory_bytes),
+                error = %Failure::of_exit(ended.status, self.function.release.limits.memory_bytes),
                 "a prewarmed runner ended before it had a request; {retry}"
             );
         }

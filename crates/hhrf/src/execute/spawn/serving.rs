@@ -65,9 +65,9 @@ pub(super) async fn serve(
         }
     };
     let Opened { process, cgroup, message, channel, mut stderr } = opened;
-    let AdmittedRequest { function, identity, body, deadline, places, response_memory, .. } = request;
+    let AdmittedRequest { function, identity, body, deadline, permits, response_memory, .. } = request;
     let who = Who { function: &function, request_id: &identity.request_id };
-    let body_bytes_max = function.limits.response_body_bytes;
+    let body_bytes_max = function.release.limits.response_body_bytes;
     let mut response = ResponseReader::new(channel, body_bytes_max, response_memory);
     let ending = tokio::select! {
         biased;
@@ -105,7 +105,7 @@ pub(super) async fn serve(
             let status = clean_up(starter, process, None, who).await;
             // In the log, a function's last words stand before what the host says of it.
             stderr.take_rest();
-            let outcome = after_exit(response, status, cgroup.as_ref(), function.limits.memory_bytes);
+            let outcome = after_exit(response, status, cgroup.as_ref(), function.release.limits.memory_bytes);
             let is_answered = outcome.is_ok();
             answer(reply, outcome);
             is_answered
@@ -114,7 +114,7 @@ pub(super) async fn serve(
     stderr.finish();
     drop(cgroup);
     // The last thing: a request that gets these permits finds the process and all that it started gone.
-    drop(places);
+    drop(permits);
     is_answered
 }
 

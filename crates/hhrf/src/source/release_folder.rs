@@ -1,10 +1,11 @@
-//! One folder, `functions/<id>@<version>`, made into a function.
+//! One folder, `functions/<id>@<version>`, made into a release.
 
-use super::function::{Edition, Function};
+use super::folder::Contents;
 use super::module_file::{ModuleFile, ModuleFileError};
 use super::owned_file::{self, OwnedFileError};
 use super::store::ModuleStore;
-use fezz_manifest::{Manifest, ManifestError, Metadata, MetadataError};
+use crate::catalogue::{Release, ReleaseError};
+use fezz_manifest::{Manifest, ManifestError};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,21 +36,18 @@ pub enum FolderError {
     /// The module that it names.
     #[error(transparent)]
     Module(#[from] ModuleFileError),
-    /// The module can't be copied.
-    #[error("the module can't be kept ({0}): is the disk full, or the folder of --modules gone?")]
-    NotKept(std::io::Error),
-    /// What the module says about itself, or a route of the manifest.
+    /// Both together.
     #[error(transparent)]
-    Metadata(#[from] MetadataError),
+    Release(#[from] ReleaseError),
 }
 
-/// Makes a function of a folder, or finds that it is what it was `before`.
+/// Makes a release of a folder, or finds that it is the one that is `known`.
 pub(super) fn read(
     folder: &Path,
     name: &str,
     store: &Arc<ModuleStore>,
-    before: Option<&Arc<Function>>,
-) -> Result<Arc<Function>, FolderError> {
+    known: Option<&(Contents, Arc<Release>)>,
+) -> Result<(Contents, Arc<Release>), FolderError> {
     if !name.contains('@') {
         return Err(FolderError::Name { name: name.to_owned() });
     }
@@ -58,24 +56,10 @@ pub(super) fn read(
     let (json, _) = json.map_err(FolderError::ManifestFile)?;
     let manifest = Manifest::parse(&json, name)?;
     let module = ModuleFile::read(folder, &manifest.entry)?;
-    let edition = Edition { manifest: json, module: module.identity };
-    if let Some(before) = before.filter(|before| before.edition == edition) {
-        return Ok(Arc::clone(before));
+    let contents = Contents { manifest: json, module: module.identity };
+    if let Some(known) = known.filter(|(known, _)| *known == contents) {
+        return Ok(known.clone());
     }
-    let metadata = module.section.as_deref().map(Metadata::parse).transpose()?.unwrap_or_default();
-    Ok(Arc::new(Function {
-        timeout: manifest.timeout(&metadata)?,
-        routes: manifest.routes(&metadata)?,
-        id: manifest.id,
-        version: manifest.version,
-        module: store.keep(name, &module.bytes).map_err(FolderError::NotKept)?,
-        env: manifest.env.into_iter().collect(),
-        gate: super::gate_for(&manifest.limits, before),
-        account: before.map(|before| Arc::clone(&before.account)).unwrap_or_default(),
-        limits: manifest.limits,
-        connect: manifest.network.connect,
-        execution: manifest.execution,
-        spare: manifest.spare,
-        edition,
-    }))
+    let release = Release::new(manifest, &module.bytes, module.section.as_deref(), store)?;
+    Ok((contents, Arc::new(release)))
 }

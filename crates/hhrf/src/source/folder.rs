@@ -1,0 +1,170 @@
+//! The source of the program `hhrf`: each folder `functions/<id>@<version>` is a release.
+
+use super::module_file::FileIdentity;
+use super::store::ModuleStore;
+use super::{Entry, Reading, Snapshot, Source, SourceError, owned_file, release_folder};
+use crate::catalogue::Release;
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+/// A folder of releases, watched for changes.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    store: Arc<ModuleStore>,
+    /// What the releases of the last snapshot were read from.
+    known: Known,
+    changes: mpsc::Receiver<()>,
+    _watcher: Option<RecommendedWatcher>,
+    /// Why it isn't watched, until that is logged.
+    unwatched: Option<notify::Error>,
+}
+
+/// By name.
+type Known = HashMap<String, (Contents, Arc<Release>)>;
+
+/// What a release was read from: the same again means that nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Contents {
+    /// The manifest's bytes.
+    pub(super) manifest: Vec<u8>,
+    /// Of the file that the module was read from.
+    pub(super) module: FileIdentity,
+}
+
+/// Why nothing can be read. At the start the host ends by it; later what is served is served on.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderSourceError {
+    /// The folder can't be read.
+    #[error("failed to read the folder `{}`: create it, or set --root to the folder that holds it", path.display())]
+    Unreadable {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Others could remove functions, or put older ones in their place.
+    #[error("the functions lie in {0}")]
+    NotTrusted(owned_file::OwnedFileError),
+}
+
+/// A deployment is several changes: the folder is read when there were none for this long ...
+const QUIET: Duration = Duration::from_millis(100);
+/// ... or when they went on for this long.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Folder {
+    /// `<root>/functions`, whose modules are kept in `store`. Where it can't be watched, that is logged: a reload has to be
+    /// asked for.
+    pub fn watched(root: &Path, store: Arc<ModuleStore>) -> Self {
+        let path = root.join("functions");
+        // One waiting change says that there are any.
+        let (sender, changes) = mpsc::channel(1);
+        let (watcher, unwatched) = match watch(&path, sender) {
+            Ok(watcher) => (Some(watcher), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self { path, store, known: Known::new(), changes, _watcher: watcher, unwatched }
+    }
+
+    /// The same, for one that doesn't change.
+    pub fn unwatched(root: &Path, store: Arc<ModuleStore>) -> Self {
+        let (_, changes) = mpsc::channel(1);
+        let path = root.join("functions");
+        Self { path, store, known: Known::new(), changes, _watcher: None, unwatched: None }
+    }
+}
+
+impl Source for Folder {
+    fn snapshot(&mut self) -> Reading<'_> {
+        Box::pin(async move {
+            let (path, store) = (self.path.clone(), Arc::clone(&self.store));
+            let known = self.known.clone();
+            let read = tokio::task::spawn_blocking(move || read(&path, &store, &known)).await;
+            let (snapshot, known) = read.map_err(SourceError::from)??;
+            self.known = known;
+            // Not before: where the folder isn't there at all, there is an error for that.
+            if let Some(error) = self.unwatched.take() {
+                tracing::warn!(%error, "changes under functions/ can't be watched: send SIGHUP after each");
+            }
+            Ok(snapshot)
+        })
+    }
+
+    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            if self.changes.recv().await.is_none() {
+                return std::future::pending().await;
+            }
+            let patience = Instant::now() + PATIENCE;
+            loop {
+                let quiet = Instant::now() + QUIET;
+                match timeout_at(quiet.min(patience), self.changes.recv()).await {
+                    Ok(Some(())) => {}
+                    Ok(None) | Err(_) => return,
+                }
+            }
+        })
+    }
+}
+
+fn watch(folder: &Path, sender: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        let is_change = !matches!(event, Ok(Event { kind: EventKind::Access(_), .. }));
+        if is_change {
+            // A full channel says the same already.
+            sender.try_send(()).ok();
+        }
+    })?;
+    watcher.watch(folder, RecursiveMode::Recursive)?;
+    Ok(watcher)
+}
+
+fn read(
+    path: &Path,
+    store: &Arc<ModuleStore>,
+    known: &Known,
+) -> Result<(Snapshot, Known), FolderSourceError> {
+    let unreadable = |source| FolderSourceError::Unreadable { path: path.to_owned(), source };
+    let folders = folders(path).map_err(unreadable)?;
+    owned_file::check_folder(path).map_err(FolderSourceError::NotTrusted)?;
+    let (mut snapshot, mut now_known) = (Snapshot::default(), Known::new());
+    for folder in folders {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let release = release_folder::read(&folder, &name, store, known.get(&name));
+        let release = release.map(|(contents, release)| {
+            now_known.insert(name.clone(), (contents, Arc::clone(&release)));
+            release
+        });
+        // What is broken now and is put right again may be what it was.
+        if release.is_err()
+            && let Some(before) = known.get(&name)
+        {
+            now_known.insert(name.clone(), before.clone());
+        }
+        let origin = folder.join(release_folder::MANIFEST_FILE).display().to_string();
+        snapshot.entries.push(Entry { name, origin, release: release.map_err(SourceError::from) });
+    }
+    Ok((snapshot, now_known))
+}
+
+/// The folders below `path`, in the order of their names. Hidden ones are left out: deployments build there.
+fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if !is_hidden && entry.path().is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}

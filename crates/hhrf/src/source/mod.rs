@@ -1,0 +1,60 @@
+//! Where releases come from. A source yields snapshots of what should be served; the catalogue is built from one without
+//! reading a disk.
+//!
+//! [`folder`] is the source of the program `hhrf`: everything under `functions/`. `release_folder` makes a release of one
+//! folder there; `module_file` looks at a module without running it, [`owned_file`] refuses what others could change, and
+//! [`store`] keeps copies of modules. A program that embeds the host may have a source of its own.
+
+pub mod folder;
+pub mod module_file;
+pub mod owned_file;
+pub mod release_folder;
+pub mod store;
+
+pub use folder::Folder;
+pub use release_folder::FolderError;
+pub use store::{KeptModule, ModuleStore};
+
+use crate::catalogue::Release;
+use std::error::Error;
+use std::fmt::Debug;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Where releases come from.
+pub trait Source: Debug + Send {
+    /// What should be served now. A release that is as it was in the snapshot before is the same `Arc`: then its processes
+    /// and its copy of the module stay.
+    ///
+    /// # Errors
+    ///
+    /// Nothing can be said of any release. What was served is served on, and the error is logged.
+    fn snapshot(&mut self) -> Reading<'_>;
+
+    /// Waits until there may be another snapshot. May be dropped and called again.
+    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// A snapshot that is being read.
+pub type Reading<'a> = Pin<Box<dyn Future<Output = Result<Snapshot, SourceError>> + Send + 'a>>;
+
+/// Why a source has no snapshot.
+pub type SourceError = Box<dyn Error + Send + Sync>;
+
+/// What should be served.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// One for each name.
+    pub entries: Vec<Entry>,
+}
+
+/// What should be served under a name.
+#[derive(Debug)]
+pub struct Entry {
+    /// `<id>@<version>`
+    pub name: String,
+    /// Where it comes from, as operators know it: a path, say.
+    pub origin: String,
+    /// The release; or why there is none. Then the one of that name which was served before is served on.
+    pub release: Result<Arc<Release>, SourceError>,
+}

@@ -34,6 +34,7 @@ mod ordinary;
 mod out_of_memory;
 mod routing;
 mod runner;
+mod seams;
 mod siege;
 mod soak;
 mod takeover;

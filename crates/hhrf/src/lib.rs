@@ -18,7 +18,7 @@
 //!    of the [`cgroups`] where there are some.
 //! 6. [`respond`](mod@respond): its bytes as an HTTP response, [`headers`] checked; or a [`problem`].
 //!
-//! [`host`] is what all requests share, [`metrics`] what is counted, each function's in [`series`], [`log`] where it is told, and [`run`](fn@run)
+//! [`host`] is what all requests share, [`metrics`] what is counted, each function's in [`series`], [`log`] where it is told, and [`server`]
 //! brings it up and down.
 //!
 //! Beside all that: [`check_jail`](mod@check_jail) tries what its runner's jail holds. [`command_line`] is where a
@@ -67,10 +67,10 @@ pub mod respond;
 pub mod host;
 pub mod log;
 pub mod metrics;
-mod run;
 pub mod series;
+pub mod server;
 
 pub mod check_jail;
 pub mod command_line;
 
-pub use run::{Ended, Listeners, run};
+pub use server::HhrfServer;

@@ -9,15 +9,15 @@ use super::judge::{Evidence, Judgement, Verdict, judge};
 use super::machine::Machine;
 use super::report::{Checked, Report, Row};
 use super::site::{MEMORY_BYTES, SCRATCH_BYTES, SPARE, Site, SiteError, THREADS, threads_counted};
-use crate::catalogue::{Catalogue, Execution};
+use crate::catalogue::Execution;
 use crate::children::Children;
 use crate::host::Host;
 use crate::jail::{Jail, JailError};
 use crate::log::CollectedLog;
-use crate::run::{Listeners, run};
+use crate::server::{BuildError, HhrfServer};
 use crate::settings::{HostLimits, Rpc, Settings};
 use crate::source::store::StoreError;
-use crate::source::{Folder, ModuleStore, Source, SourceError};
+use crate::source::{Folder, ModuleStore};
 use fezz_wire::control::Separation;
 use std::collections::HashMap;
 use std::io;
@@ -25,7 +25,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 /// Which attempts are made.
@@ -64,15 +63,12 @@ pub enum CheckError {
     /// There is no jail to check.
     #[error(transparent)]
     Jail(#[from] JailError),
-    /// The functions can't be read.
+    /// There is no host.
     #[error(transparent)]
-    Catalogue(SourceError),
+    Build(#[from] BuildError),
     /// The host refuses the module.
     #[error("the host refuses the module of the attempts: {0}")]
     Refused(String),
-    /// No port.
-    #[error("failed to listen on a port of 127.0.0.1")]
-    Listen(#[source] io::Error),
     /// The host doesn't answer.
     #[error("the host didn't answer the attempt `{attempt}`")]
     NoAnswer {
@@ -209,23 +205,16 @@ struct Served {
 /// Starts the host.
 async fn serve(settings: Settings, children: Arc<Children>, jail: Jail) -> Result<Served, CheckError> {
     let store = ModuleStore::open(&settings.modules)?;
-    let mut source = Folder::unwatched(&settings.root, store);
-    let snapshot = source.snapshot().await.map_err(CheckError::Catalogue)?;
-    let catalogue = Catalogue::build(snapshot, &Catalogue::default());
-    if let Some(refusal) = catalogue.refusals().first() {
+    let source = Folder::unwatched(&settings.root, store);
+    let builder = HhrfServer::builder(settings).source(source).children(children).jail(jail);
+    let server = builder.build().await?;
+    let (host, address) = (Arc::clone(server.host()), server.address());
+    if let Some(refusal) = host.catalogue.load().refusals().first() {
         return Err(CheckError::Refused(refusal.to_string()));
     }
-    let main = TcpListener::bind(settings.listen).await.map_err(CheckError::Listen)?;
-    let address = main.local_addr().map_err(CheckError::Listen)?;
-    let host = Arc::new(Host::new(settings, catalogue, children, jail));
     let (stop, stopped) = oneshot::channel();
-    let serving = Arc::clone(&host);
-    let end = tokio::spawn(async move {
-        // Stopped, or dropped: either is the end.
-        let shutdown = async { stopped.await.unwrap_or_default() };
-        run(serving, Listeners { main, admin: None }, Box::new(source), shutdown, std::future::pending())
-            .await;
-    });
+    // Stopped, or dropped: either is the end.
+    let end = tokio::spawn(server.run(async { stopped.await.unwrap_or_default() }));
     Ok(Served { host, address, stop, end })
 }
 

@@ -14,6 +14,7 @@ pub use trial::TrialError;
 use crate::catalogue::{Execution, Function, Limits};
 use crate::cgroups::{Cgroup, CgroupError, Cgroups};
 use crate::children::Children;
+use crate::log;
 use crate::settings::Settings;
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::time::{ClockId, clock_gettime};
@@ -76,6 +77,26 @@ impl Jail {
         };
         let cgroups = settings.cgroup.as_deref().map(Cgroups::divide).transpose()?;
         Ok(Self { mode: settings.jail, uids, _uid_range: uid_range, empty_network, cgroups })
+    }
+
+    /// Makes what the runners share, and has the runner confine itself as for a request, to see whether it can. Where that
+    /// fails for `fork` alone, it is logged, and the host serves what is spawned.
+    ///
+    /// # Errors
+    ///
+    /// See [`JailError`]. A failure for `fork` is one where it is the default of the settings.
+    pub fn prove(settings: &Settings, children: &Children) -> Result<Self, JailError> {
+        let jail = Self::prepare(settings, children)?;
+        jail.try_out(&settings.runner, Execution::Spawn, children)?;
+        match jail.try_out(&settings.runner, Execution::Fork, children) {
+            Err(error) if settings.execution == Execution::Fork => return Err(error),
+            Err(error) => tracing::warn!(
+                reason = log::chain(&error),
+                "functions whose `execution` is `fork` can't be served here, and answer 503: set it to `spawn`"
+            ),
+            Ok(()) => {}
+        }
+        Ok(jail)
     }
 
     /// Has the runner confine itself for nothing but to see whether it can, as it does for a request of that executor.

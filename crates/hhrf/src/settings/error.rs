@@ -24,6 +24,9 @@ pub enum SettingsError {
         /// The place and what was expected.
         source: Box<toml::de::Error>,
     },
+    /// A text says something wrong.
+    #[error("the settings are wrong: their keys are the flags of hhrf --help with `_` for `-`")]
+    MalformedText(#[source] Box<toml::de::Error>),
     /// No runner was found.
     #[error(
         "failed to find `fezz-runner` beside this program or on PATH: build it with `{BUILD_RUNNER}`, or set FEZZ_RUNNER"

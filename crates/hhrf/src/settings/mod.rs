@@ -136,6 +136,20 @@ impl Settings {
             Some(path) => read_file(path)?,
             None => Layer::default(),
         };
+        Self::of(flags, file)
+    }
+
+    /// The settings of a text as it may stand in the file, over the defaults: for a program that embeds the host.
+    ///
+    /// # Errors
+    ///
+    /// See [`SettingsError`].
+    pub fn from_toml(text: &str) -> Result<Self, SettingsError> {
+        let layer = toml::from_str(text).map_err(|source| SettingsError::MalformedText(Box::new(source)))?;
+        Self::of(layer, Layer::default())
+    }
+
+    fn of(flags: Layer, file: Layer) -> Result<Self, SettingsError> {
         let root = flags.root.or(file.root).unwrap_or_else(|| PathBuf::from("."));
         let runner = flags.runner.or(file.runner).filter(|path| !path.as_os_str().is_empty());
         let head_timeout_ms = flags.head_timeout_ms.or(file.head_timeout_ms).unwrap_or(30_000);

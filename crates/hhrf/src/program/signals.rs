@@ -1,0 +1,52 @@
+//! What an operator stops and reloads the host by.
+
+use hhrf::host::Host;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// SIGTERM and SIGINT. From the first of these streams on, a signal that no stream is there for is lost.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+/// Signals within this time of the first are the same wish to end. timeout(1) sends two in a row, one to its child and one
+/// to the process group that both are in, and the second may arrive late on a busy machine. A person who wants to force the
+/// end has seen by then that the first signal didn't.
+const ONE_INTENTION: Duration = Duration::from_secs(1);
+
+impl Stop {
+    /// Begins to receive them.
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next.
+    pub(crate) async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Waits for one that comes so long after the first that it is another wish.
+    pub(crate) async fn asked_again(&mut self) {
+        self.asked().await;
+        let first = Instant::now();
+        while first.elapsed() < ONE_INTENTION {
+            self.asked().await;
+        }
+    }
+}
+
+/// Has `host` reload for each SIGHUP that `hangup` receives.
+pub(crate) fn reload_on(mut hangup: Signal, host: Arc<Host>) {
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            host.ask_for_reload();
+        }
+    });
+}

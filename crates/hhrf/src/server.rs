@@ -1,0 +1,277 @@
+//! A host from its start to its end: built, served, drained.
+
+use crate::catalogue::{Catalogue, Execution};
+use crate::children::Children;
+use crate::execute::pool::Executor;
+use crate::host::Host;
+use crate::jail::{Jail, JailError};
+use crate::reload;
+use crate::serve::serve;
+use crate::settings::{Entrance, Settings};
+use crate::source::store::StoreError;
+use crate::source::{Folder, ModuleStore, Source, SourceError};
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// A host that listens, and serves once it is run.
+///
+/// It handles no signals, sets up no log and changes nothing of its process: that is its program's. Several can run in one
+/// process.
+#[derive(Debug)]
+pub struct HhrfServer {
+    host: Arc<Host>,
+    main: TcpListener,
+    admin: Option<TcpListener>,
+    source: Box<dyn Source>,
+}
+
+/// What a host is made of.
+#[derive(Debug)]
+pub struct Builder {
+    settings: Settings,
+    source: Option<Box<dyn Source>>,
+    children: Arc<Children>,
+    jail: Option<Jail>,
+    executors: Vec<(Execution, Arc<dyn Executor>)>,
+    main: Option<TcpListener>,
+    admin: Option<TcpListener>,
+}
+
+/// Why there is no host.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The source has no first snapshot.
+    #[error(transparent)]
+    Source(SourceError),
+    /// Modules can't be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Modules can't be confined.
+    #[error(transparent)]
+    Jail(#[from] JailError),
+    /// An address is taken, or isn't this machine's.
+    #[error("failed to listen on {address}: choose another by --listen or --admin")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// How a host came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// What had begun was finished, or met its deadline.
+    Drained,
+    /// It was told to stop now, and cut off what had begun.
+    Forced,
+}
+
+/// For the last process's end and the last response's way out, once the longest deadline is past.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
+
+impl HhrfServer {
+    /// Begins with the settings. Without more, the host serves `functions/` below their root, listens where they say, and
+    /// proves their jail.
+    pub fn builder(settings: Settings) -> Builder {
+        Builder {
+            settings,
+            source: None,
+            children: Arc::default(),
+            jail: None,
+            executors: Vec::new(),
+            main: None,
+            admin: None,
+        }
+    }
+
+    /// What all requests share: metrics, and [`Host::ask_for_reload`].
+    pub fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.main.local_addr().unwrap_or(self.host.settings.listen)
+    }
+
+    /// Where it listens for operators.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().and_then(|admin| admin.local_addr().ok())
+    }
+
+    /// Serves until `shutdown` resolves, then drains: not ready at once; after the wait of the settings no new connection;
+    /// then what runs is finished or meets its deadline.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        self.run_until(shutdown, std::future::pending()).await;
+    }
+
+    /// The same; when `now` resolves while it drains, what runs is cut off.
+    pub async fn run_until(
+        self,
+        shutdown: impl Future<Output = ()>,
+        now: impl Future<Output = ()>,
+    ) -> Stopped {
+        let Self { host, main, admin, source } = self;
+        let (stop, stopped) = watch::channel(false);
+        let mut servers = JoinSet::new();
+        let admin = admin.map(|admin| (admin, Entrance::Admin));
+        for (listener, entrance) in [(main, Entrance::Main)].into_iter().chain(admin) {
+            let mut stopped = stopped.clone();
+            let stop =
+                async move { stopped.wait_for(|stopped| *stopped).await.map(drop).unwrap_or_default() };
+            servers.spawn(serve(Arc::clone(&host), listener, entrance, stop));
+        }
+        let mut background = background(&host);
+        let reloads = background.spawn(reload::follow(Arc::clone(&host), source));
+
+        shutdown.await;
+        let wait_ms = u64::try_from(host.settings.limits.drain_wait.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(wait_ms, "shutting down: not ready");
+        host.leave();
+        let drained = async {
+            sleep(host.settings.limits.drain_wait).await;
+            host.drain();
+            reloads.abort();
+            tracing::info!(in_flight = host.metrics.in_flight.get(), "shutting down: finishing what runs");
+            stop.send_replace(true);
+            let longest = host.catalogue.load().functions().map(|function| function.release.timeout).max();
+            let patience = longest.unwrap_or_default() + host.settings.limits.body_timeout + LAST_WORDS_MAX;
+            if timeout(patience, finish(&host, &mut servers)).await.is_err() {
+                tracing::warn!("shutting down: clients that took too long were cut off");
+            }
+        };
+        let stopped = tokio::select! {
+            () = drained => Stopped::Drained,
+            () = now => Stopped::Forced,
+        };
+        if stopped == Stopped::Forced {
+            cut_off(&host).await;
+        }
+        background.shutdown().await;
+        tracing::info!(in_flight = host.metrics.in_flight.get(), "stopped: {stopped:?}");
+        stopped
+    }
+}
+
+impl Builder {
+    /// Serves what `source` yields.
+    pub fn source(mut self, source: impl Source + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    /// Listens there instead of binding the settings' address.
+    pub fn listen(mut self, listener: TcpListener) -> Self {
+        self.main = Some(listener);
+        self
+    }
+
+    /// Listens there for operators instead of binding the settings' address.
+    pub fn listen_for_operators(mut self, listener: TcpListener) -> Self {
+        self.admin = Some(listener);
+        self
+    }
+
+    /// Starts processes as `children`. By default what a function leaves behind outside of its process group is only ended
+    /// by its jail; [`Children::adopt`] ends it without one, for a program of which this host is all.
+    pub fn children(mut self, children: Arc<Children>) -> Self {
+        self.children = children;
+        self
+    }
+
+    /// Confines modules by a jail that was proven already.
+    pub fn jail(mut self, jail: Jail) -> Self {
+        self.jail = Some(jail);
+        self
+    }
+
+    /// Has the functions of an execution answered by `executor`, instead of the one that is built in.
+    pub fn executor(mut self, execution: Execution, executor: impl Executor + 'static) -> Self {
+        self.executors.push((execution, Arc::new(executor)));
+        self
+    }
+
+    /// Binds the addresses, proves the jail and reads the first snapshot. Blocks the calling thread while the jail is
+    /// proven.
+    ///
+    /// # Errors
+    ///
+    /// See [`BuildError`].
+    pub async fn build(self) -> Result<HhrfServer, BuildError> {
+        let Self { settings, source, children, jail, executors, main, admin } = self;
+        let jail = match jail {
+            Some(jail) => jail,
+            None => Jail::prove(&settings, &children)?,
+        };
+        let mut source = match source {
+            Some(source) => source,
+            None => Box::new(Folder::watched(&settings.root, ModuleStore::open(&settings.modules)?)),
+        };
+        let snapshot = source.snapshot().await.map_err(BuildError::Source)?;
+        let catalogue = Catalogue::build(snapshot, &Catalogue::default());
+        reload::report(&catalogue, &Catalogue::default());
+        let main = match main {
+            Some(main) => main,
+            None => bind(settings.listen).await?,
+        };
+        let admin = match (admin, settings.admin) {
+            (None, Some(address)) => Some(bind(address).await?),
+            (admin, _) => admin,
+        };
+        let mut host = Host::new(settings, catalogue, children, jail);
+        for (execution, executor) in executors {
+            host.executors.replace(execution, executor);
+        }
+        Ok(HhrfServer { host: Arc::new(host), main, admin, source })
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, BuildError> {
+    TcpListener::bind(address).await.map_err(|source| BuildError::Listen { address, source })
+}
+
+/// What goes on beside requests.
+fn background(host: &Arc<Host>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let (sweeping, ticking) = (Arc::clone(host), Arc::clone(host));
+    tasks.spawn(async move { match sweeping.executors.keep_sweeping().await {} });
+    tasks.spawn(async move { match ticking.executors.keep_ticking().await {} });
+    let rate = host.settings.limits.data_rate;
+    for memory in [&host.request_memory, &host.response_memory] {
+        let memory = Arc::clone(memory);
+        tasks.spawn(async move { match memory.keep_rate(rate).await {} });
+    }
+    tasks
+}
+
+/// Waits until every connection has ended, and every process.
+async fn finish(host: &Host, servers: &mut JoinSet<()>) {
+    while servers.join_next().await.is_some() {}
+    host.executors.retire();
+    no_process(host).await;
+}
+
+/// Kills every process.
+async fn cut_off(host: &Host) {
+    host.executors.retire();
+    host.executors.kill_all().await;
+    if timeout(LAST_WORDS_MAX, no_process(host)).await.is_err() {
+        tracing::error!(processes = host.processes.taken(), "processes are left that can't be ended");
+    }
+}
+
+async fn no_process(host: &Host) {
+    const PAUSE: Duration = Duration::from_millis(5);
+    while host.processes.taken() > 0 || !host.executors.is_empty() {
+        sleep(PAUSE).await;
+    }
+}

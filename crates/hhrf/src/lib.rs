@@ -33,13 +33,19 @@ pub mod catalogue;
 pub mod reload;
 
 pub mod serve;
+pub mod share;
 
+pub mod arriving;
 pub mod connection;
 pub mod head_clock;
+pub mod header_blocks;
 pub mod leftover;
 pub mod response_body;
 pub mod sending;
+pub mod socket;
 pub mod stream;
+pub mod version;
+pub mod watched;
 
 pub mod exchange;
 pub mod framing;

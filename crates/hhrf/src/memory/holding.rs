@@ -49,6 +49,12 @@ impl Holding {
         self.memory.lock().wait_for_client(self.number, stop.clone(), Instant::now(), time);
     }
 
+    /// From now on it waits for the rest of a head, which has a time of its own. When the memory is needed, `stop` is
+    /// cancelled.
+    pub fn wait_for_head(&self, stop: &CancellationToken) {
+        self.memory.lock().wait_for_head(self.number, stop.clone(), Instant::now());
+    }
+
     /// From now on it waits for its function. When the memory is needed, and the function has written nothing for a time,
     /// `stop` is cancelled.
     pub fn wait_for_function(&self, stop: &CancellationToken) {

@@ -46,6 +46,8 @@ pub(super) struct Wait {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Peer {
     Client,
+    /// A client whose head isn't whole: no rate is demanded of it.
+    ClientsHead,
     Function,
 }
 
@@ -134,6 +136,13 @@ impl State {
         {
             function.recharge(self.r#use, entry.bytes, 0);
         }
+    }
+
+    pub(super) fn wait_for_head(&mut self, number: u64, stop: CancellationToken, now: Instant) {
+        self.wait(
+            number,
+            Wait { peer: Peer::ClientsHead, since: now, until: None, moved_bytes: 0, moved: now, stop },
+        );
     }
 
     pub(super) fn wait_for_function(&mut self, number: u64, stop: CancellationToken, now: Instant) {

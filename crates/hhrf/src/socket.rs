@@ -1,0 +1,37 @@
+//! A connection's socket beside hyper, which owns the stream and closes it when it thinks fit.
+
+use std::io;
+use std::os::fd::AsFd;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+/// Readies a connection that was accepted; gives a descriptor of its own, which outlives hyper's.
+pub fn prepare(stream: &TcpStream) -> io::Result<TcpStream> {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "failed to turn off Nagle's delay");
+    }
+    TcpStream::from_std(stream.as_fd().try_clone_to_owned()?.into())
+}
+
+/// Ends a connection and all that the kernel holds for it, unsent bytes among that (SO_LINGER in socket(7)). Else a client
+/// that reads nothing keeps them there for minutes.
+pub fn reset(socket: TcpStream) {
+    if let Err(error) = socket.set_zero_linger() {
+        tracing::debug!(%error, "failed to reset a connection");
+    }
+}
+
+/// Waits until the client has closed its side. hyper sees that only once it reads, and it doesn't read while a further
+/// request, or a stray byte, waits in its buffer; so the kernel is asked, by a descriptor of its own.
+pub async fn client_gone(socket: &TcpStream) {
+    loop {
+        match socket.ready(Interest::READABLE).await {
+            Ok(ready) if ready.is_read_closed() => return,
+            // Bytes for hyper: wait for the next event, whatever it brings.
+            Ok(_) => {
+                drop(socket.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into())));
+            }
+            Err(_) => return std::future::pending().await,
+        }
+    }
+}

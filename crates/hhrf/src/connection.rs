@@ -171,7 +171,7 @@ impl Served {
                 served = served.as_mut() => break self.ending(served.err(), host),
                 () = client_gone(socket) => break Ending::ByClient,
                 () = self.arriving.evicted() => break self.refused_head(NO_MEMORY),
-                () = self.arriving.late(limits.head_timeout) => break Ending::Deserved("a head came too slowly"),
+                () = self.arriving.late(limits.head_timeout), if self.version == Version::Http2 => break Ending::Deserved("a head came too slowly"),
                 why = sending.overdue() => break Ending::Deserved(why),
                 () = async { host.draining().await; sending.settled().await } => break Ending::HostEnds,
                 // What has begun is finished, and HTTP/2 clients are told to begin nothing more.

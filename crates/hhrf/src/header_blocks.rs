@@ -43,9 +43,9 @@ const PUSH_PROMISE: u8 = 5;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
 
-impl HeaderBlocks {
+impl Default for HeaderBlocks {
     /// Of a connection whose preface is still to come.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             rest: PREFACE_BYTES,
             header: [0; FRAME_HEADER_BYTES],
@@ -55,7 +55,9 @@ impl HeaderBlocks {
             opened: 0,
         }
     }
+}
 
+impl HeaderBlocks {
     /// Takes the next bytes.
     pub fn read(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
@@ -138,7 +140,7 @@ mod tests {
     fn check(frames: &[Vec<u8>], expected: Option<OpenBlock>) {
         let bytes = [PREFACE, &frames.concat()].concat();
         let after = |parts: &mut dyn Iterator<Item = &[u8]>| {
-            let mut blocks = HeaderBlocks::new();
+            let mut blocks = HeaderBlocks::default();
             parts.for_each(|part| blocks.read(part));
             blocks.open()
         };

@@ -48,7 +48,7 @@ pub struct Writes {
 impl Http2Heads {
     /// Of a connection that has just begun.
     pub fn new(arriving: Arc<Arriving>) -> Self {
-        Self { arriving, blocks: HeaderBlocks::new(), open: None }
+        Self { arriving, blocks: HeaderBlocks::default(), open: None }
     }
 
     /// Takes the next bytes, before hyper does.
@@ -153,5 +153,26 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::AsyncWriteExt;
+    use tokio_io_timeout::TimeoutStream;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_its_client_does_not_take_is_known_to_wait_and_then_to_have_failed() {
+        let (stream, _client) = tokio::io::duplex(10);
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(Duration::from_secs(30)));
+        let (clock, writes) = (HeadClock::new(Duration::from_secs(1)), Arc::<Writes>::default());
+        let mut watched = Watched::new(Box::pin(stream), Heads::Http1(clock), Arc::clone(&writes));
+        watched.write_all(b"0123456789").await.unwrap();
+        assert!(!writes.is_blocked() && !writes.has_failed());
+        let (written, is_blocked) = tokio::join!(watched.write_all(b"x"), async { writes.is_blocked() });
+        assert!(is_blocked && written.is_err() && writes.has_failed());
     }
 }

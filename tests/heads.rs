@@ -134,3 +134,18 @@ fn an_idle_connection_with_a_large_buffer_is_charged_and_gives_way() {
     drop(idle);
     wait_for("the memory to come back", || (charged(&host) == 0.0).then_some(()));
 }
+
+#[test]
+fn a_head_that_comes_in_two_parts_is_served_however_full_the_memory_is() {
+    let host = Host::with_flags(site(), &["--body-memory-bytes", "1048576"]);
+    let mut two_parts = Frames::connect(host.address);
+    let mut holds = connect(host.address);
+    write!(holds, "POST /rpc/author HTTP/1.1\r\nhost: a\r\ncontent-length: 512000\r\n\r\n").unwrap();
+    holds.write_all(&vec![b'x'; 511_999]).unwrap();
+    wait_for("the address's half to be full", || (charged(&host) > 515_000.0).then_some(()));
+    let last = two_parts.all_but_an_octet(&WHOLE);
+    // Something behind it is served first.
+    assert_eq!(host.get("/_health").status, 200);
+    two_parts.octet(last);
+    assert_eq!(two_parts.stream_end(), StreamEnd::Response(200, 3));
+}

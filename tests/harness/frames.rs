@@ -72,12 +72,19 @@ impl Frames {
         self.try_write(HEADERS, 0, 1, &block)
     }
 
-    /// Sends a whole head but its last octet, as a frame that says that it is whole.
-    pub(crate) fn all_but_an_octet(&mut self, fields: &[(&str, &str)]) {
+    /// Sends a whole head but its last octet, which it returns, as a frame that says that it is whole.
+    pub(crate) fn all_but_an_octet(&mut self, fields: &[(&str, &str)]) -> u8 {
         let block = block(fields);
         let length = u8::try_from(block.len()).unwrap();
         self.0.write_all(&[0, 0, length, HEADERS, END_STREAM | END_HEADERS, 0, 0, 0, 1]).unwrap();
-        self.0.write_all(&block[..block.len() - 1]).unwrap();
+        let (last, rest) = block.split_last().unwrap();
+        self.0.write_all(rest).unwrap();
+        *last
+    }
+
+    /// Sends the octet that lacked.
+    pub(crate) fn octet(&mut self, octet: u8) {
+        self.0.write_all(&[octet]).unwrap();
     }
 
     /// Reads up to a ping, which it leaves without an answer.

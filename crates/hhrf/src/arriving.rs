@@ -1,5 +1,6 @@
 //! The head that arrives on a connection and isn't whole: what hyper holds of it is charged before the request is there.
-//! One that comes whole, as nearly all do, is charged as a request and costs nothing here.
+//! What fits into the buffer that each connection has is not: so a head that comes in some parts, as any may, costs nothing
+//! here, and isn't refused when the memory is full for a moment.
 
 use crate::memory::{Accounts, Full, Holding, Memory};
 use std::sync::Arc;
@@ -37,8 +38,8 @@ pub struct Head {
     holding: Option<Holding>,
 }
 
-/// What a head takes at the least: the buffer that hyper gives to each connection.
-pub const BUFFER_BYTES: usize = 8 * 1024;
+/// The buffer that hyper gives to each connection.
+const BUFFER_BYTES: usize = 8 * 1024;
 
 /// What h2 holds for an octet of a head: it can stand for a header (RFC 7541, section 6.1), which is an entry of a
 /// `HeaderMap`. Measured with 300 heads of 100 to 2000 such octets: 74 to 99 bytes.
@@ -100,21 +101,28 @@ impl Arriving {
 impl Head {
     /// So many bytes of an HTTP/1 head have come, for which hyper has a buffer that has held so many.
     pub fn http_1_came(&mut self, bytes: usize, buffer_bytes: usize) {
+        if buffer_bytes <= BUFFER_BYTES {
+            return;
+        }
         // It doubles as it grows.
         let takes = buffer_bytes.min(self.of.limits.http_1_bytes).saturating_mul(2);
         // The connection ends by `evicted`, and hyper waits for more until then.
-        self.charge(bytes, takes.max(BUFFER_BYTES)).unwrap_or_default();
+        self.charge(bytes, takes).unwrap_or_default();
     }
 
-    /// So many bytes of an HTTP/2 head have come that h2 has decoded, or is about to, and so many that it hasn't yet.
+    /// So many bytes of an HTTP/2 head have come that h2 has decoded, or is about to, and so many of a frame that isn't
+    /// whole.
     ///
     /// # Errors
     ///
     /// [`Full`]: the connection has to end, and h2 may not decode them.
     pub fn http_2_came(&mut self, decoded_bytes: usize, raw_bytes: usize) -> Result<(), Full> {
+        // A frame that isn't whole lies in the buffer, whatever its kind.
+        if decoded_bytes == 0 {
+            return Ok(());
+        }
         let decoded_max = self.of.limits.http_2_bytes / HTTP_2_COUNTED_MIN * HTTP_2_HEADER_BYTES;
         let decoded = (decoded_bytes * HTTP_2_OCTET_BYTES).min(decoded_max);
-        // Its buffer doubles as it grows.
         self.charge(decoded_bytes + raw_bytes, BUFFER_BYTES + decoded + 2 * raw_bytes)
     }
 

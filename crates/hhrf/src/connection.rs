@@ -39,6 +39,8 @@ const ANSWER_WAIT_MAX: Duration = Duration::from_secs(1);
 /// What the memory for a head's request would say.
 const NO_MEMORY: Refusal = Refusal::NoMemory(Full { r#use: Use::Requests });
 
+const OVERDUE: &str = "a response wasn't taken in time, or its memory was needed";
+
 /// Where requests come from.
 #[derive(Debug)]
 pub struct Origin {
@@ -168,11 +170,11 @@ impl Served {
         let mut is_leaving = false;
         loop {
             tokio::select! {
-                served = served.as_mut() => break self.ending(served.err(), host),
+                served = served.as_mut() => break self.ending(served.err(), host, sending),
                 () = client_gone(socket) => break Ending::ByClient,
                 () = self.arriving.evicted() => break self.refused_head(NO_MEMORY),
                 () = self.arriving.late(limits.head_timeout), if self.version == Version::Http2 => break Ending::Deserved("a head came too slowly"),
-                why = sending.overdue() => break Ending::Deserved(why),
+                () = sending.overdue() => break Ending::Deserved(OVERDUE),
                 () = async { host.draining().await; sending.settled().await } => break Ending::HostEnds,
                 // What has begun is finished, and HTTP/2 clients are told to begin nothing more.
                 () = farewell.as_mut(), if !is_leaving => {
@@ -194,7 +196,11 @@ impl Served {
     }
 
     /// What hyper's end means.
-    fn ending(&self, error: Option<Box<dyn Error + Send + Sync>>, host: &Host) -> Ending {
+    fn ending(&self, error: Option<Box<dyn Error + Send + Sync>>, host: &Host, sending: &Sending) -> Ending {
+        // hyper may hear of it first, by an error of the response's body.
+        if sending.is_overdue() {
+            return Ending::Deserved(OVERDUE);
+        }
         let Some(error) = error else { return Ending::ByHyper };
         if self.arriving.is_evicted() {
             return self.refused_head(NO_MEMORY);

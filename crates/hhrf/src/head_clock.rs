@@ -1,11 +1,11 @@
 //! How long an HTTP/1 connection waits for a request: so long for its first byte, and so long from there to the end of
-//! its head. hyper's buffer is charged meanwhile; an idle connection's, if it is larger than others'.
+//! its head. hyper's buffer is charged meanwhile, if it has grown.
 //!
 //! hyper has one time for both, from the end of the last response on (`header_read_timeout`), and asks a timer of ours
 //! for it. It begins when hyper begins to wait for a head and is dropped when the head is whole. So the timer gives the
 //! time for an idle connection, and shortens it at the first byte, of which it is told by the stream that hyper reads.
 
-use crate::arriving::{Arriving, BUFFER_BYTES, Head};
+use crate::arriving::{Arriving, Head};
 use hyper::rt::{Sleep, Timer};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -132,9 +132,7 @@ impl Future for HeadSleep {
             self.has_begun = true;
             self.sleep.as_mut().reset(end.into());
         }
-        if self.has_begun || buffer_bytes > BUFFER_BYTES {
-            self.head.http_1_came(bytes, buffer_bytes);
-        }
+        self.head.http_1_came(bytes, buffer_bytes);
         self.sleep.as_mut().poll(context)
     }
 }

@@ -61,9 +61,13 @@ impl Sending {
     }
 
     /// Waits until the connection should be ended: a response isn't taken as it should be.
-    pub async fn overdue(&self) -> &'static str {
+    pub async fn overdue(&self) {
         self.stop.cancelled().await;
-        "a response wasn't taken in time, or its memory was needed"
+    }
+
+    /// Whether it should be.
+    pub fn is_overdue(&self) -> bool {
+        self.stop.is_cancelled()
     }
 
     /// Waits until there was no request for `idle_max`.

@@ -210,7 +210,7 @@ fn dawdles_over_heads(host: SocketAddr, attacker: Ipv4Addr) {
 
 /// Heads of thousands of headers in some bytes each, which don't end.
 fn dawdles_over_http_2_heads(host: SocketAddr, attacker: Ipv4Addr) {
-    let connections: Vec<_> = (0..100)
+    let connections: Vec<_> = (0..30)
         .map(|_| {
             let mut frames = Frames::begin(connect_from(attacker, host), &[]);
             // The host may have ended it.

@@ -2,7 +2,8 @@
 //! in calm, and nothing is left of it.
 
 use crate::harness::{
-    AUTHOR, Census, Client, HARMFUL, Host, Http2, Site, TAKEOVER, alone, connect_from, resident_kib, wait_for,
+    AUTHOR, Census, Client, Frames, HARMFUL, Host, Http2, Site, TAKEOVER, alone, connect_from, resident_kib,
+    wait_for,
 };
 use serde_json::json;
 use std::io::Write;
@@ -110,8 +111,15 @@ fn honest(host: &Host, time: Duration) -> Vec<Duration> {
 
 /// The same while all attacks go on; returns the most memory that the host had, too.
 fn under_attack(host: &Host, time: Duration) -> (usize, Vec<Duration>) {
-    const ATTACKS: [fn(SocketAddr, Ipv4Addr); 6] =
-        [sends_head_bombs, takes_nothing, lacks_a_byte, withholds_responses, crashes, dawdles_over_heads];
+    const ATTACKS: [fn(SocketAddr, Ipv4Addr); 7] = [
+        sends_head_bombs,
+        takes_nothing,
+        lacks_a_byte,
+        withholds_responses,
+        crashes,
+        dawdles_over_heads,
+        dawdles_over_http_2_heads,
+    ];
     let is_over = AtomicBool::new(false);
     let peak_kib = Mutex::new(0);
     let took = std::thread::scope(|scope| {
@@ -206,6 +214,20 @@ fn dawdles_over_heads(host: SocketAddr, attacker: Ipv4Addr) {
         }
         sleep(Duration::from_secs(1));
     }
+}
+
+/// Heads of thousands of headers in some bytes each, which don't end.
+fn dawdles_over_http_2_heads(host: SocketAddr, attacker: Ipv4Addr) {
+    let connections: Vec<_> = (0..30)
+        .map(|_| {
+            let mut frames = Frames::begin(connect_from(attacker, host), &[]);
+            // The host may have ended it.
+            frames.half_a_head_of(3000).ok();
+            frames
+        })
+        .collect();
+    sleep(Duration::from_secs(5));
+    drop(connections);
 }
 
 fn p99(took: &[Duration]) -> Duration {

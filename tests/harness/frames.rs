@@ -25,6 +25,7 @@ pub(super) const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
 pub(super) const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 pub(super) const END_STREAM: u8 = 1;
@@ -37,7 +38,7 @@ impl Frames {
     }
 
     /// Says on a connection that this is HTTP/2, with these settings (RFC 9113, section 6.5).
-    pub(super) fn begin(mut stream: TcpStream, settings: &[u8]) -> Self {
+    pub(crate) fn begin(mut stream: TcpStream, settings: &[u8]) -> Self {
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
         let mut frames = Self(stream);
         frames.write(SETTINGS, 0, 0, settings);
@@ -57,6 +58,38 @@ impl Frames {
     /// Sends one more field of that head, for which there is always a next.
     pub(crate) fn continue_head(&mut self) -> io::Result<()> {
         self.try_write(CONTINUATION, 0, 1, &block(&[("x", "x")]))
+    }
+
+    /// Sends the last field of that head.
+    pub(crate) fn end_head(&mut self) {
+        self.write(CONTINUATION, END_HEADERS, 1, &block(&[("x", "x")]));
+    }
+
+    /// Sends a head in which each octet is a header, but for the end of it.
+    pub(crate) fn half_a_head_of(&mut self, headers: usize) -> io::Result<()> {
+        // One goes into the table, of which it is the newest entry then: index 62 (RFC 7541, section 2.3.3).
+        let block = [&b"\x40\x01a\x01b"[..], &vec![0x80 | 62; headers]].concat();
+        self.try_write(HEADERS, 0, 1, &block)
+    }
+
+    /// Sends a whole head but its last octet, which it returns, as a frame that says that it is whole.
+    pub(crate) fn all_but_an_octet(&mut self, fields: &[(&str, &str)]) -> u8 {
+        let block = block(fields);
+        let length = u8::try_from(block.len()).unwrap();
+        self.0.write_all(&[0, 0, length, HEADERS, END_STREAM | END_HEADERS, 0, 0, 0, 1]).unwrap();
+        let (last, rest) = block.split_last().unwrap();
+        self.0.write_all(rest).unwrap();
+        *last
+    }
+
+    /// Sends the octet that lacked.
+    pub(crate) fn octet(&mut self, octet: u8) {
+        self.0.write_all(&[octet]).unwrap();
+    }
+
+    /// Reads up to a ping, which it leaves without an answer.
+    pub(crate) fn await_ping(&mut self) {
+        while self.read().expect("the host pings").0 != PING {}
     }
 
     fn write(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {

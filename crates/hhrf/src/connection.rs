@@ -1,28 +1,30 @@
 //! One connection: from its first bytes to its last, whichever side ends it.
 
-use crate::head_clock::{HeadClock, HeadTimer, Watched};
+use crate::arriving::{Arriving, HeadLimits};
+use crate::head_clock::{HeadClock, HeadTimer};
 use crate::host::Host;
 use crate::leftover::linger;
-use crate::memory::{Account, Accounts};
+use crate::memory::{Account, Accounts, Full, Use};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::sending::Sending;
 use crate::settings::Entrance;
+use crate::socket::{self, client_gone};
 use crate::stream::Streams;
+use crate::version::{Version, first_bytes};
 use crate::walk;
+use crate::watched::{Heads, Http2Heads, Watched, Writes};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
 use std::convert::Infallible;
 use std::error::Error;
-use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsFd;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::Interest;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 
 /// From the accept to the first bytes that tell the version.
@@ -30,6 +32,14 @@ const FIRST_BYTES_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// A client that takes nothing for so long gets nothing more.
 const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
+
+/// For an answer that the kernel takes at once.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// What the memory for a head's request would say.
+const NO_MEMORY: Refusal = Refusal::NoMemory(Full { r#use: Use::Requests });
+
+const OVERDUE: &str = "a response wasn't taken in time, or its memory was needed";
 
 /// Where requests come from.
 #[derive(Debug)]
@@ -46,13 +56,29 @@ pub struct Origin {
     pub sending: Arc<Sending>,
 }
 
+impl Origin {
+    /// Of a connection that was accepted.
+    pub fn new(host: &Host, entrance: Entrance, peer: IpAddr, address: Arc<Account>) -> Self {
+        let connection = Arc::default();
+        let accounts = accounts(host, &connection, &address);
+        let sending = Sending::new(&host.response_memory, accounts, host.settings.limits.data_rate);
+        Self { entrance, peer, connection, address, sending }
+    }
+}
+
+/// Who holds what is no request's own.
+fn accounts(host: &Host, connection: &Arc<Account>, address: &Arc<Account>) -> Accounts {
+    let connection = (!host.settings.trust_proxy).then(|| Arc::clone(connection));
+    Accounts { connection, address: Arc::clone(address), function: None }
+}
+
 /// Serves one connection, HTTP/1.1 or HTTP/2, to its end.
 pub async fn connection(
     host: Arc<Host>,
     builder: &Builder<Streams>,
+    head_limits: HeadLimits,
     stream: TcpStream,
-    peer: SocketAddr,
-    entrance: Entrance,
+    origin: Origin,
 ) {
     // A client that never says anything would hold its place for ever while the version is awaited.
     let version = tokio::select! {
@@ -60,26 +86,25 @@ pub async fn connection(
         () = host.draining() => return,
     };
     let Ok(Ok(version)) = version else { return };
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "failed to turn off Nagle's delay");
-    }
-    // hyper owns the stream and closes it when it thinks fit; what outlives that needs a descriptor of its own.
-    let socket = match stream.as_fd().try_clone_to_owned().map(std::net::TcpStream::from) {
+    let mut socket = match socket::prepare(&stream) {
         Ok(socket) => socket,
         Err(error) => return tracing::warn!(%error, "failed to serve a connection"),
     };
     let begun = Instant::now();
-    let (ending, socket) = serve(&host, builder, version, stream, socket, peer, entrance).await;
-    tracing::debug!(%peer, ?ending, "a connection ended");
-    let Some(socket) = socket else { return };
+    let origin = Arc::new(origin);
+    let served = Served::new(&host, version, &origin, head_limits);
+    let ending = served.run(&host, builder, stream, &socket, &origin).await;
+    tracing::debug!(peer = %origin.peer, ?ending, "a connection ended");
     match ending {
         Ending::ByHyper | Ending::ByClient => linger(&host, socket).await,
-        Ending::LateHead => {
-            answer_late_head(&host, &socket, begun.elapsed());
+        Ending::HeadRefused(refusal) => {
+            answer_head(&host, &mut socket, refusal, begun.elapsed()).await;
             linger(&host, socket).await;
         }
         // Who let it come to that is owed no more.
-        Ending::ByHost(_) => {}
+        Ending::Deserved(_) => socket::reset(socket),
+        // The kernel sends what it has.
+        Ending::HostEnds => {}
     }
 }
 
@@ -90,77 +115,121 @@ enum Ending {
     ByHyper,
     /// The client closed its side.
     ByClient,
-    /// A request's head came too slowly.
-    LateHead,
-    /// The host has no more time for it.
-    ByHost(#[expect(dead_code, reason = "for the log")] &'static str),
+    /// An HTTP/1 head that isn't whole, which hyper has no answer to.
+    HeadRefused(Refusal),
+    /// The client took or sent too little.
+    Deserved(#[expect(dead_code, reason = "for the log")] &'static str),
+    /// The host ends.
+    HostEnds,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
-    Http1,
-    Http2,
-}
-
-/// Has hyper serve the connection until one side ends it; gives the socket back.
-async fn serve(
-    host: &Arc<Host>,
-    builder: &Builder<Streams>,
+/// What is known of a connection while hyper serves it.
+struct Served {
     version: Version,
-    stream: TcpStream,
-    socket: std::net::TcpStream,
-    peer: SocketAddr,
-    entrance: Entrance,
-) -> (Ending, Option<std::net::TcpStream>) {
-    let Ok(socket) = TcpStream::from_std(socket) else { return (Ending::ByHost("no more memory"), None) };
-    let clock = HeadClock::new(host.settings.limits.head_timeout);
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_STALL_MAX));
-    let (own, address) = (Arc::new(Account::default()), host.addresses.of(peer.ip()));
-    let accounts =
-        Accounts { connection: Some(Arc::clone(&own)), address: Arc::clone(&address), function: None };
-    let sending = Sending::new(&host.response_memory, accounts, host.settings.limits.data_rate);
-    let stream = Watched::new(Box::pin(stream), Arc::clone(&clock), Arc::clone(&sending));
-    let origin = Arc::new(Origin {
-        entrance,
-        peer: peer.ip(),
-        connection: own,
-        address,
-        sending: Arc::clone(&sending),
-    });
-    let service = service_fn(|request| {
-        let begun = walk::begin(host, &origin, request);
-        let answer = walk::answer(Arc::clone(host), Arc::clone(&origin), begun);
-        async move { Ok::<_, Infallible>(answer.await) }
-    });
-    let mut builder = builder.clone();
-    builder.http1().timer(HeadTimer(Arc::clone(&clock)));
-    let mut served = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let mut farewell = std::pin::pin!(async {
-        tokio::select! {
-            () = host.draining() => {}
-            // HTTP/1's idle connections have the clock.
-            () = sending.idle(host.settings.limits.keep_alive), if version == Version::Http2 => {}
+    clock: Arc<HeadClock>,
+    arriving: Arc<Arriving>,
+    writes: Arc<Writes>,
+}
+
+impl Served {
+    fn new(host: &Host, version: Version, origin: &Origin, limits: HeadLimits) -> Self {
+        Self {
+            version,
+            clock: HeadClock::new(host.settings.limits.head_timeout),
+            arriving: Arriving::new(
+                &host.request_memory,
+                accounts(host, &origin.connection, &origin.address),
+                limits,
+            ),
+            writes: Arc::default(),
         }
-    });
-    let mut is_leaving = false;
-    let ending = loop {
-        tokio::select! {
-            served = sending.follow(served.as_mut()) => break match served {
-                Err(error) if version == Version::Http1 && is_timeout(&*error) && clock.has_begun() && !sending.is_behind() => Ending::LateHead,
-                _ => Ending::ByHyper,
-            },
-            () = client_gone(&socket) => break Ending::ByClient,
-            why = sending.overdue() => break Ending::ByHost(why),
-            () = async { host.draining().await; sending.settled().await } => break Ending::ByHost("shutting down"),
-            // What has begun is finished, and HTTP/2 clients are told to begin nothing more.
-            () = farewell.as_mut(), if !is_leaving => {
-                is_leaving = true;
-                served.as_mut().graceful_shutdown();
+    }
+
+    /// Has hyper serve the connection until one side ends it.
+    async fn run(
+        &self,
+        host: &Arc<Host>,
+        builder: &Builder<Streams>,
+        stream: TcpStream,
+        socket: &TcpStream,
+        origin: &Arc<Origin>,
+    ) -> Ending {
+        let limits = &host.settings.limits;
+        let sending = &origin.sending;
+        let service = service_fn(|request| {
+            let begun = walk::begin(host, origin, request);
+            let answer = walk::answer(Arc::clone(host), Arc::clone(origin), begun);
+            async move { Ok::<_, Infallible>(answer.await) }
+        });
+        let mut builder = builder.clone();
+        builder
+            .http1()
+            .timer(HeadTimer { clock: Arc::clone(&self.clock), arriving: Arc::clone(&self.arriving) });
+        let mut served =
+            std::pin::pin!(builder.serve_connection(TokioIo::new(self.watched(stream)), service));
+        let mut farewell = std::pin::pin!(async {
+            tokio::select! {
+                () = host.draining() => {}
+                // HTTP/1's idle connections have the clock.
+                () = sending.idle(limits.keep_alive), if self.version == Version::Http2 => {}
+            }
+        });
+        let mut is_leaving = false;
+        loop {
+            tokio::select! {
+                served = sending.follow(served.as_mut(), &self.writes) => break self.ending(served.err(), host, sending),
+                () = client_gone(socket) => break Ending::ByClient,
+                () = self.arriving.evicted() => break self.refused_head(NO_MEMORY),
+                () = self.arriving.late(limits.head_timeout), if self.version == Version::Http2 => break Ending::Deserved("a head came too slowly"),
+                () = sending.overdue() => break Ending::Deserved(OVERDUE),
+                () = async { host.draining().await; sending.settled().await } => break Ending::HostEnds,
+                // What has begun is finished, and HTTP/2 clients are told to begin nothing more.
+                () = farewell.as_mut(), if !is_leaving => {
+                    is_leaving = true;
+                    served.as_mut().graceful_shutdown();
+                }
             }
         }
-    };
-    (ending, socket.into_std().ok())
+    }
+
+    fn watched(&self, stream: TcpStream) -> impl AsyncRead + AsyncWrite + Unpin + Send + 'static {
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(WRITE_STALL_MAX));
+        let heads = match self.version {
+            Version::Http1 => Heads::Http1(Arc::clone(&self.clock)),
+            Version::Http2 => Heads::Http2(Http2Heads::new(Arc::clone(&self.arriving))),
+        };
+        Watched::new(Box::pin(stream), heads, Arc::clone(&self.writes))
+    }
+
+    /// What hyper's end means.
+    fn ending(&self, error: Option<Box<dyn Error + Send + Sync>>, host: &Host, sending: &Sending) -> Ending {
+        // hyper may hear of it first, by an error of the response's body.
+        if sending.is_overdue() {
+            return Ending::Deserved(OVERDUE);
+        }
+        let Some(error) = error else { return Ending::ByHyper };
+        if self.arriving.is_evicted() {
+            return self.refused_head(NO_MEMORY);
+        }
+        if self.writes.has_failed() {
+            return Ending::Deserved("nothing was taken for too long");
+        }
+        if self.version == Version::Http1 && is_timeout(&*error) && self.clock.has_begun() {
+            let ms_max = host.settings.limits.head_timeout.as_millis();
+            return self.refused_head(Refusal::HeadTimeout { ms_max });
+        }
+        Ending::ByHyper
+    }
+
+    /// HTTP/1 clients are told, if nothing stands before it. An idle one loses its connection as by its time.
+    fn refused_head(&self, refusal: Refusal) -> Ending {
+        match self.version {
+            Version::Http1 if !self.clock.has_begun() => Ending::ByHyper,
+            Version::Http1 if !self.writes.is_blocked() => Ending::HeadRefused(refusal),
+            _ => Ending::Deserved("a head was refused"),
+        }
+    }
 }
 
 fn is_timeout(error: &(dyn Error + 'static)) -> bool {
@@ -168,46 +237,11 @@ fn is_timeout(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// hyper has no answer to that, and nothing else is on its way.
-fn answer_late_head(host: &Host, mut socket: &std::net::TcpStream, duration: Duration) {
-    let ms_max = host.settings.limits.head_timeout.as_millis();
-    let answer = Problem::Refused(Refusal::HeadTimeout { ms_max });
+async fn answer_head(host: &Host, socket: &mut TcpStream, refusal: Refusal, duration: Duration) {
+    let answer = Problem::Refused(refusal);
     let kind = answer.kind();
     host.metrics.series.record_without_function(kind.status.as_u16(), kind.word, duration);
-    // It takes all of it at once, since nothing else is to be sent, or the client is gone.
-    socket.write_all(&answer.into_http_1()).unwrap_or_default();
-}
-
-/// Waits until the bytes that tell the version are there, or differ from HTTP/2's (RFC 9113, section 3.4).
-async fn first_bytes(stream: &TcpStream) -> io::Result<Version> {
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    const PAUSE_MAX: Duration = Duration::from_millis(500);
-    let mut pause = Duration::from_millis(1);
-    let mut bytes = [0; PREFACE.len()];
-    loop {
-        let peeked = stream.peek(&mut bytes).await?;
-        if peeked == 0 || !PREFACE.starts_with(&bytes[..peeked]) {
-            return Ok(Version::Http1);
-        }
-        if peeked == PREFACE.len() {
-            return Ok(Version::Http2);
-        }
-        // What is peeked stays readable: only time tells whether more comes.
-        sleep(pause).await;
-        pause = (pause * 2).min(PAUSE_MAX);
-    }
-}
-
-/// Waits until the client has closed its side. hyper sees that only once it reads, and it doesn't read while a further
-/// request, or a stray byte, waits in its buffer; so the kernel is asked, by a descriptor of its own.
-async fn client_gone(socket: &TcpStream) {
-    loop {
-        match socket.ready(Interest::READABLE).await {
-            Ok(ready) if ready.is_read_closed() => return,
-            // Bytes for hyper: wait for the next event, whatever it brings.
-            Ok(_) => {
-                drop(socket.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into())));
-            }
-            Err(_) => return std::future::pending().await,
-        }
-    }
+    // The kernel takes all of it at once, since nothing else is to be sent, or the client is gone.
+    let sent = timeout(ANSWER_WAIT_MAX, socket.write_all(&answer.into_http_1())).await;
+    sent.map(Result::unwrap_or_default).unwrap_or_default();
 }

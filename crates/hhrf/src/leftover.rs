@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
 use std::io;
-use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -100,10 +100,9 @@ impl Upload {
 }
 
 /// Ends this side of a connection, and waits for the client to end its own.
-pub async fn linger(host: &Host, socket: std::net::TcpStream) {
+pub async fn linger(host: &Host, mut socket: TcpStream) {
     // Already done, or the client is gone.
-    socket.shutdown(Shutdown::Write).unwrap_or_default();
-    let Ok(socket) = TcpStream::from_std(socket) else { return };
+    socket.shutdown().await.unwrap_or_default();
     let rest = async {
         let mut bytes = 0;
         while bytes <= BYTES_MAX

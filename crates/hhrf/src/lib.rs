@@ -33,14 +33,20 @@ pub mod reload;
 pub mod source;
 
 pub mod serve;
+pub mod share;
 
+pub mod arriving;
 pub mod connection;
 pub mod head_clock;
+pub mod header_blocks;
 pub mod leftover;
 pub mod response_body;
 pub mod sending;
+pub mod socket;
 pub mod stream;
 mod unwritten;
+pub mod version;
+pub mod watched;
 
 pub mod exchange;
 pub mod framing;

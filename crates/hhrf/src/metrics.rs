@@ -31,6 +31,8 @@ pub struct Metrics {
     pub wear: WearCounters,
     functions: Gauge,
     refused: Gauge,
+    /// Connections that were over their address's share.
+    pub connections_refused: Counter,
     memory: Family<MemoryLabels, Gauge>,
     memory_max: Family<MemoryLabels, Gauge>,
     ended_for_memory: Family<EndedLabels, Counter>,
@@ -112,6 +114,7 @@ impl Metrics {
             wear: WearCounters::default(),
             functions: Gauge::default(),
             refused: Gauge::default(),
+            connections_refused: Counter::default(),
             memory: Family::default(),
             memory_max: Family::default(),
             ended_for_memory: Family::default(),
@@ -151,6 +154,11 @@ impl Metrics {
             "ended_for_memory",
             "Requests and responses ended since their clients were slow, or for others that needed the memory",
             metrics.ended_for_memory.clone(),
+        );
+        registry.register(
+            "connections_refused",
+            "Connections closed at once, because their address had half of all",
+            metrics.connections_refused.clone(),
         );
         registry.register("functions_refused", "Folders not served as they stand", metrics.refused.clone());
         metrics

@@ -131,6 +131,7 @@ impl Problem {
         identity.write(response.headers_mut());
         let length = HeaderValue::from(response.body().len());
         response.headers_mut().insert(CONTENT_LENGTH, length);
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         let mut bytes = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
         for (name, value) in response.headers() {
             bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());

@@ -4,11 +4,10 @@ use crate::memory::{Accounts, DataRate, Holding, Memory};
 use crate::response_body::ResponseBody;
 use crate::stream;
 use crate::unwritten::UnwrittenHeads;
+use crate::watched::Writes;
 use bytes::Bytes;
-use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -81,34 +80,24 @@ impl Sending {
         ResponseBody::empty(OnlyHead { bytes, sending: Arc::clone(self) })
     }
 
-    /// Serves the connection, and takes note of what is written.
-    pub async fn follow<F: Future>(&self, mut served: Pin<&mut F>) -> F::Output {
+    /// Has hyper serve the connection, and sees after each of its turns what was written.
+    pub async fn follow<F: Future>(&self, mut served: Pin<&mut F>, writes: &Writes) -> F::Output {
         std::future::poll_fn(|context| {
             let polled = served.as_mut().poll(context);
-            self.lock().heads.end_turn();
+            self.lock().heads.end_turn(writes);
             polled
         })
         .await
     }
 
-    /// A write to the connection has come to this.
-    pub fn note_write(&self, written: &Poll<io::Result<usize>>) {
-        let bytes = match written {
-            Poll::Pending => None,
-            Poll::Ready(written) => Some(written.as_ref().map_or(0, |bytes| *bytes)),
-        };
-        self.lock().heads.note_write(bytes);
-    }
-
-    /// Whether something that was to be written waits for the client to read.
-    pub fn is_behind(&self) -> bool {
-        self.lock().heads.is_behind()
-    }
-
     /// Waits until the connection should be ended: a response isn't taken as it should be.
-    pub async fn overdue(&self) -> &'static str {
+    pub async fn overdue(&self) {
         self.stop.cancelled().await;
-        "a response wasn't taken in time, or its memory was needed"
+    }
+
+    /// Whether it should be.
+    pub fn is_overdue(&self) -> bool {
+        self.stop.is_cancelled()
     }
 
     /// Waits until there was no request for `idle_max`.

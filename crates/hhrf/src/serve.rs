@@ -1,8 +1,11 @@
 //! An address: connections are accepted, bounded in number and in what they may send, and brought to an end.
 
-use crate::connection::connection;
+use crate::arriving::HeadLimits;
+use crate::connection::{Origin, connection};
 use crate::host::Host;
-use crate::settings::{Entrance, HostLimits};
+use crate::settings::{Entrance, HostLimits, Settings};
+use crate::share::{Connected, RefusalLog};
+use crate::socket;
 use crate::stream::Streams;
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto::Builder;
@@ -26,7 +29,10 @@ pub async fn serve(
 ) {
     let connections_max = host.settings.limits.connections;
     let connections = Arc::new(Semaphore::new(connections_max));
-    let builder = Arc::new(builder(&host.settings.limits));
+    let head_limits = head_limits(&host.settings.limits);
+    let builder = Arc::new(builder(&host.settings.limits, head_limits));
+    let of_address_max = of_address_max(&host.settings, entrance);
+    let mut refusals = RefusalLog::default();
     let mut stop = std::pin::pin!(stop);
     loop {
         let place = Arc::clone(&connections).acquire_owned();
@@ -36,7 +42,7 @@ pub async fn serve(
         };
         let (place, accepted) = accepted;
         let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+            Ok((stream, peer)) => (stream, peer.ip()),
             Err(error) => {
                 // Out of descriptors, or a connection that ended before it was accepted: the next may succeed.
                 const PAUSE: Duration = Duration::from_millis(100);
@@ -45,10 +51,18 @@ pub async fn serve(
                 continue;
             }
         };
+        let Some(connected) = Connected::new(host.addresses.of(peer), of_address_max) else {
+            host.metrics.connections_refused.inc();
+            refusals.refused(peer, of_address_max);
+            socket::reset(stream);
+            continue;
+        };
         let (host, builder) = (Arc::clone(&host), Arc::clone(&builder));
         tokio::spawn(async move {
             let _place = place;
-            connection(host, &builder, stream, peer, entrance).await;
+            let origin = Origin::new(&host, entrance, peer, Arc::clone(connected.address()));
+            connection(host, &builder, head_limits, stream, origin).await;
+            drop(connected);
         });
     }
     drop(listener);
@@ -57,28 +71,43 @@ pub async fn serve(
     connections.acquire_many(all).await.map(drop).unwrap_or_default();
 }
 
-fn builder(limits: &HostLimits) -> Builder<Streams> {
-    // hyper answers what is over these by a bare 431 and closes; the host's own limit, with a problem to read, stands
-    // well below.
-    let hypers_limit = limits.header_bytes.saturating_mul(2).max(16 * 1024);
+/// How many connections one address may have: half, but for proxies, which carry many clients' requests, and for operators,
+/// whose address has places of its own.
+fn of_address_max(settings: &Settings, entrance: Entrance) -> usize {
+    if settings.trust_proxy || entrance == Entrance::Admin {
+        usize::MAX
+    } else {
+        settings.limits.connections.div_ceil(2)
+    }
+}
+
+fn head_limits(limits: &HostLimits) -> HeadLimits {
     // h2 decodes heads that aren't whole yet, and nothing else bounds those. RFC 9113, section 6.5.2, adds 32 for each header.
     const HEADER_BYTES: usize = 2 * 32;
-    let header_list_bytes = limits.header_bytes.saturating_add(limits.headers.saturating_mul(HEADER_BYTES));
+    HeadLimits {
+        // hyper answers what is over these by a bare 431 and closes; the host's own limit, with a problem to read, stands
+        // well below.
+        http_1_bytes: limits.header_bytes.saturating_mul(2).max(16 * 1024),
+        http_2_bytes: limits.header_bytes.saturating_add(limits.headers.saturating_mul(HEADER_BYTES)),
+    }
+}
+
+fn builder(limits: &HostLimits, heads: HeadLimits) -> Builder<Streams> {
     let mut builder = Builder::new(Streams);
     builder
         .http1()
         // To the first byte; from there on it is the head's timeout, by each connection's own timer.
         .header_read_timeout(limits.keep_alive)
         .max_headers(limits.headers * 2)
-        .max_buf_size(hypers_limit);
+        .max_buf_size(heads.http_1_bytes);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(header_list_bytes).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(heads.http_2_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(STREAMS_MAX)
-        // A client can't acknowledge a ping in the middle of a head (RFC 9113, section 6.2): so a head, or a silence,
-        // that lasts for both of these ends the connection.
+        // A connection without a client behind it. In the middle of a head none can acknowledge a ping (RFC 9113, section
+        // 6.2), so that the time for that is no shorter than a head's own.
         .keep_alive_interval(limits.head_timeout / 3)
-        .keep_alive_timeout(limits.head_timeout / 3 * 2);
+        .keep_alive_timeout(limits.head_timeout);
     builder
 }

@@ -3,6 +3,7 @@
 //! those heads are charged until as much has been written as can stand before them.
 
 use crate::memory::{Accounts, Full, Holding, Memory};
+use crate::watched::Writes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -12,11 +13,9 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct UnwrittenHeads {
     memory: Arc<Memory>,
     accounts: Accounts,
-    /// What was written since the connection began.
+    /// What was written since the connection began, by the end of hyper's last turn.
     written_bytes: u64,
-    /// Whether a write had to wait since hyper's last turn began.
-    is_blocked: bool,
-    /// Whether one had to by the end of hyper's last turn, so that there are bytes which aren't written.
+    /// Whether there were bytes then for which the client has to read first.
     is_behind: bool,
     heads: VecDeque<Head>,
     /// What they take together.
@@ -42,16 +41,11 @@ impl UnwrittenHeads {
             memory,
             accounts,
             written_bytes: 0,
-            is_blocked: false,
             is_behind: false,
             heads: VecDeque::new(),
             heads_bytes: 0,
             holding: None,
         }
-    }
-
-    pub(crate) fn is_behind(&self) -> bool {
-        self.is_behind
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -81,17 +75,9 @@ impl UnwrittenHeads {
         Ok(())
     }
 
-    /// So many bytes were written, or (`None`) a write has to wait.
-    pub(crate) fn note_write(&mut self, bytes: Option<usize>) {
-        match bytes {
-            Some(bytes) => self.written_bytes += bytes as u64,
-            None => self.is_blocked = true,
-        }
-    }
-
     /// hyper has written what it could.
-    pub(crate) fn end_turn(&mut self) {
-        self.is_behind = std::mem::take(&mut self.is_blocked);
+    pub(crate) fn end_turn(&mut self, writes: &Writes) {
+        (self.is_behind, self.written_bytes) = (writes.is_blocked(), writes.written_bytes());
         let is_written = |head: &Head| !self.is_behind || head.written_at <= self.written_bytes;
         let mut is_any = false;
         while let Some(head) = self.heads.pop_front_if(|head| is_written(head)) {

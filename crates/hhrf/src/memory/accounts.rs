@@ -6,11 +6,12 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// What one party holds, by use.
+/// What one party holds, by use; and an address's connections.
 #[derive(Debug, Default)]
 pub struct Account {
     request_bytes: AtomicUsize,
     response_bytes: AtomicUsize,
+    connections: AtomicUsize,
 }
 
 /// To whom a holding is charged.
@@ -34,6 +35,11 @@ impl Account {
     /// How much it holds.
     pub fn taken_bytes(&self, r#use: Use) -> usize {
         self.taken(r#use).load(Ordering::Relaxed)
+    }
+
+    /// How many connections it has: an address's, at the address that requests come to.
+    pub(crate) fn connections(&self) -> &AtomicUsize {
+        &self.connections
     }
 
     /// Under the lock of the use's memory alone.

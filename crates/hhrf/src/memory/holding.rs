@@ -55,8 +55,8 @@ impl Holding {
         self.memory.lock().wait_for_function(self.number, stop.clone(), Instant::now());
     }
 
-    /// From now on it waits for a connection that writes nothing, which has times of its own. When the memory is needed,
-    /// `stop` is cancelled.
+    /// From now on it waits for its client's connection as a whole: for the rest of a head, or to take what is written.
+    /// These have times of their own. When the memory is needed, `stop` is cancelled.
     pub fn wait_for_connection(&self, stop: &CancellationToken) {
         self.memory.lock().wait_for_connection(self.number, stop.clone(), Instant::now());
     }

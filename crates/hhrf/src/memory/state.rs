@@ -49,7 +49,7 @@ pub(super) struct Wait {
 enum Peer {
     /// It sends or takes bytes at the demanded rate.
     Client,
-    /// A client that all of its requests wait for together.
+    /// A client whose connection waits for it as a whole: no rate is demanded of it.
     Connection,
     Function,
 }

@@ -73,7 +73,8 @@ pub struct Layer {
     #[arg(long, env = "HHRF_TRUST_PROXY", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(super) trust_proxy: Option<bool>,
 
-    /// Open connections; a further one waits [default: 4096; each takes two descriptors, and each process four: what is
+    /// Open connections; a further one waits. One client address has half at most, but on --admin and with --trust-proxy:
+    /// what is over is closed [default: 4096; each takes two descriptors, and each process four: what is
     /// over the limit of open files is said at the start]
     #[arg(long, env = "HHRF_CONNECTIONS", value_name = "N")]
     pub(super) connections: Option<usize>,

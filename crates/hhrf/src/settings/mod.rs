@@ -58,7 +58,7 @@ pub struct Settings {
 /// Limits of the host as a whole, beside those of each function.
 #[derive(Debug, Clone)]
 pub struct HostLimits {
-    /// Open connections; a further one waits to be accepted.
+    /// Open connections, of each address; a further one waits to be accepted. One client has half at most.
     pub connections: usize,
     /// Processes at a time, of all functions together.
     pub processes: u32,

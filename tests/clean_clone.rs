@@ -11,8 +11,8 @@ use std::process::{Command, Stdio};
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// A clone, or nothing where there is no repository to clone.
-fn clone() -> Option<Site> {
+/// A clone in a folder of its own below `parent`, or nothing where there is no repository to clone.
+pub(crate) fn clone_below(parent: &Path) -> Option<Site> {
     // Also of a repository that belongs to another user, which git refuses to look at otherwise.
     const GIT: &str = "git -c safe.directory='*'";
     let mut sh = Command::new("sh");
@@ -21,7 +21,7 @@ fn clone() -> Option<Site> {
         skip("git isn't installed, or this folder is no clone of a repository");
         return None;
     }
-    let site = Site::new();
+    let site = Site::below(parent);
     // By tar, which keeps the files' times, by which Cargo knows what it has compiled.
     let copy = format!(
         "{GIT} ls-files -z --cached --others --exclude-standard --deduplicate \
@@ -36,7 +36,7 @@ fn clone() -> Option<Site> {
 }
 
 /// A shell in the clone.
-fn shell(site: &Site, command: &str) -> Command {
+pub(crate) fn shell(site: &Site, command: &str) -> Command {
     let built = binary("hhrf");
     let mut sh = Command::new("sh");
     sh.args(["-c", command])
@@ -76,7 +76,7 @@ fn changed(site: &Site) -> String {
 
 #[test]
 fn the_first_commands_work_in_a_clean_clone_and_leave_it_clean() {
-    let Some(site) = clone() else { return };
+    let Some(site) = clone_below(&std::env::temp_dir()) else { return };
     run(&site, "cargo build --release -p example_todosapi -p fezz-runner -p hhrf");
     run(&site, "mkdir -p functions/todos@latest");
     run(&site, "cp target/release/libexample_todosapi.so functions/todos@latest/");

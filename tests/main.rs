@@ -12,6 +12,7 @@ mod check_jail;
 mod clean_clone;
 mod confinement;
 mod container;
+mod documents;
 mod early_answers;
 mod endurance;
 mod environment;

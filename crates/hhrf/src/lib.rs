@@ -73,4 +73,7 @@ pub mod series;
 pub mod check_jail;
 pub mod command_line;
 
+#[cfg(test)]
+mod reference;
+
 pub use run::{Ended, Listeners, run};

@@ -30,8 +30,10 @@ pub struct Manifest {
     pub execution: Option<Execution>,
     /// The most processes that are kept waiting ahead of requests: 0 to 1000. How many there are follows how many requests
     /// lately ran at the same time; some seconds after the last there are none. Left out: as the host's settings say.
+    #[schemars(range(max = SPARE_MAX))]
     pub spare: Option<u32>,
     /// From admission to the end of the process, in milliseconds: 1 to 3600000. Left out: 30000.
+    #[schemars(range(min = 1, max = TIMEOUT_MS_MAX))]
     pub timeout_ms: Option<u64>,
     /// What one request, and all of them together, may take.
     #[serde(default)]
@@ -103,23 +105,32 @@ impl Execution {
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Private memory of one process, in bytes. The default leaves room for a runtime and some large bodies.
+    #[schemars(range(min = Limits::MEMORY_BYTES_MIN))]
     pub memory_bytes: u64,
     /// Processor time of one process, in milliseconds, rounded up to seconds: stops what burns a core to its deadline.
+    #[schemars(range(min = 1, max = TIMEOUT_MS_MAX))]
     pub cpu_ms: u64,
     /// Threads of one process, its first among them.
+    #[schemars(range(min = 1, max = 10_000))]
     pub threads: u64,
     /// Open descriptors of one process: files, connections, pipes.
+    #[schemars(range(min = 16, max = 1024))]
     pub descriptors: u64,
     /// A folder `/tmp` that the function may write to, in memory and gone with the request, in bytes. Left out, or 0:
     /// none.
+    #[schemars(range(max = Limits::SCRATCH_BYTES_MAX))]
     pub scratch_bytes: u64,
     /// The request's body, in bytes.
+    #[schemars(range(max = Limits::BODY_BYTES_MAX))]
     pub request_body_bytes: u64,
     /// The response's body, in bytes.
+    #[schemars(range(max = Limits::BODY_BYTES_MAX))]
     pub response_body_bytes: u64,
     /// Processes at a time.
+    #[schemars(range(min = 1, max = 10_000))]
     pub concurrency: u32,
     /// Requests that wait for one of them; those beyond are refused.
+    #[schemars(range(max = 1_000_000))]
     pub queue: u32,
 }
 
@@ -146,6 +157,7 @@ impl Default for Limits {
 pub struct Network {
     /// TCP ports to which it may connect, on any host; names are looked up by TCP, too (port 53). Up to 64.
     #[serde(default)]
+    #[schemars(length(max = PORTS_MAX), inner(range(min = 1)))]
     pub connect: Vec<u16>,
 }
 
@@ -337,6 +349,6 @@ mod tests {
         if std::env::var_os("UPDATE_SCHEMA").is_some() {
             std::fs::write(shipped, &text).unwrap();
         }
-        assert_eq!(std::fs::read_to_string(shipped).unwrap(), text, "run `make schema`");
+        assert_eq!(std::fs::read_to_string(shipped).unwrap(), text, "run `make docs`");
     }
 }

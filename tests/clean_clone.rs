@@ -1,5 +1,5 @@
-//! The first commands of a new user, as the README and older guides have them, in a clean clone: what git would commit of
-//! this folder, in a temporary one.
+//! The first commands of a new user who builds for debugging, in a clean clone: what git would commit of this folder, in a
+//! temporary one. Those of the README are in `documents/commands.rs`.
 //!
 //! Two things aren't as a user types them. The host listens on a free port, since 3000 may be taken on a machine that is
 //! shared (`HHRF_LISTEN`). And Cargo keeps what it compiles with this test's own (`CARGO_BUILD_BUILD_DIR`), so that no
@@ -69,7 +69,7 @@ fn serve(site: Site, variables: &str, arguments: &str) -> Site {
 }
 
 /// Files that git doesn't know, or that aren't as it knows them.
-fn changed(site: &Site) -> String {
+pub(crate) fn changed(site: &Site) -> String {
     let status = "git diff --name-only; git ls-files --others --exclude-standard";
     String::from_utf8(shell(site, status).stdout(Stdio::piped()).output().unwrap().stdout).unwrap()
 }
@@ -77,19 +77,13 @@ fn changed(site: &Site) -> String {
 #[test]
 fn the_first_commands_work_in_a_clean_clone_and_leave_it_clean() {
     let Some(site) = clone_below(&std::env::temp_dir()) else { return };
-    run(&site, "cargo build --release -p example_todosapi -p fezz-runner -p hhrf");
-    run(&site, "mkdir -p functions/todos@latest");
-    run(&site, "cp target/release/libexample_todosapi.so functions/todos@latest/");
-    let site = serve(site, "HHRF_ROOT=.", "-p hhrf --release");
-    assert_eq!(changed(&site), "");
-
-    run(&site, "make clean CARGO=:");
-    assert_eq!(changed(&site), "");
-    assert!(!site.function("todos@latest").join("libexample_todosapi.so").exists());
-
     run(&site, "cargo build -p example_todosapi -p fezz-runner -p hhrf");
     run(&site, "cp target/debug/libexample_todosapi.so functions/todos@latest/libexample_todosapi.dylib");
     let site = serve(site, "FEZZ_RUNNER=fezz-runner", "");
     let site = serve(site, "", "-p hhrf");
     assert_eq!(changed(&site), "");
+
+    run(&site, "make clean CARGO=:");
+    assert_eq!(changed(&site), "");
+    assert!(!site.function("todos@latest").join("libexample_todosapi.dylib").exists());
 }

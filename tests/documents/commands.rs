@@ -9,7 +9,7 @@
 
 use super::markdown::{Block, Page};
 use super::pages;
-use crate::clean_clone::{clone_below, shell};
+use crate::clean_clone::{changed, clone_below, shell};
 use crate::harness::{Host, Site, wait_for};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -28,11 +28,14 @@ fn every_command_of_the_pages_works_in_a_clean_clone() {
     let folder = Site::new();
     let Some(clone) = clone_below(folder.root()) else { return };
     std::os::unix::fs::symlink(clone.root(), folder.root().join("fezz")).unwrap();
-    std::fs::write(folder.root().join(".curlrc"), "fail\n").unwrap();
+    std::fs::write(folder.root().join(".curlrc"), "fail-with-body\n").unwrap();
     let mut reader = Reader { clone, server: None, printed: String::new() };
     for page in pages() {
         page.blocks().iter().for_each(|block| reader.follow(block));
         reader.stop();
+        if page.path == "README.md" {
+            assert_eq!(changed(&reader.clone), "", "what a new user does first leaves the repository clean");
+        }
     }
 }
 
@@ -82,6 +85,10 @@ impl Reader {
 
     fn serve(&mut self, text: &str) {
         self.stop();
+        if text.contains("cargo run") {
+            // A server's start is waited for by the second, a build isn't.
+            assert!(self.command(&text.replace("cargo run", "cargo build")).status().unwrap().success());
+        }
         let text = text.replace("127.0.0.1:3000", "127.0.0.1:0").replace("127.0.0.1:3001", "127.0.0.1:0");
         // In the shell's stead, so that its signals reach the host.
         let host = Host::of_command(self.command(&format!("exec env {}", self.here(&text))), Site::new());

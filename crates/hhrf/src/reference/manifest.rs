@@ -63,7 +63,7 @@ fn keys() -> Vec<Key> {
     let schema: Value = serde_json::from_str(&read("fezz.schema.json")).unwrap();
     let mut keys = Vec::new();
     collect(&schema, &schema["$defs"], "", &mut keys);
-    keys.sort_by_key(|key| !(key.is_required && !key.name.contains('.')));
+    keys.sort_by_key(|key| !key.is_required || key.name.contains('.'));
     keys
 }
 

@@ -10,7 +10,7 @@
 use super::markdown::{Block, Page};
 use super::pages;
 use crate::clean_clone::{changed, clone_below, shell};
-use crate::harness::{Host, Site, wait_for};
+use crate::harness::{Host, Site, on_path, skip, wait_for};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -24,6 +24,9 @@ struct Reader {
 
 #[test]
 fn every_command_of_the_pages_works_in_a_clean_clone() {
+    if on_path("curl").is_none() {
+        return skip("curl isn't installed, by which the pages send requests");
+    }
     // The guides call the clone `fezz`, and write beside it.
     let folder = Site::new();
     let Some(clone) = clone_below(folder.root()) else { return };

@@ -15,7 +15,10 @@ fn the_settings_page_is_made_from_the_command_line() {
 
 fn made(command: &Command, is_wanted: impl Fn(&Arg) -> bool) -> String {
     let flags = command.get_arguments().filter(|flag| !["help", "version"].contains(&flag.get_id().as_str()));
-    table(["flag", "variable", "value", "default", "meaning"], flags.filter(|flag| is_wanted(flag)).map(row))
+    table(
+        ["flag", "variable", "unit or values", "default", "meaning"],
+        flags.filter(|flag| is_wanted(flag)).map(row),
+    )
 }
 
 fn row(flag: &Arg) -> [String; 5] {
@@ -52,6 +55,7 @@ fn value(flag: &Arg) -> String {
     }
     match flag.get_value_names().and_then(|names| names.first()).map(|name| name.as_str()) {
         Some("MS") => "milliseconds".to_owned(),
+        Some("IP:PORT") => "an address, `IP:PORT`".to_owned(),
         Some("N") => "a number".to_owned(),
         Some("BOOL") => "`true`, `false`".to_owned(),
         Some(name) => name.to_lowercase(),

@@ -3,7 +3,7 @@ CARGO ?= cargo
 # The address of `make demo` and `make serve`.
 LISTEN ?= 127.0.0.1:3000
 
-.PHONY: help demo serve envoy-demo build install test soak siege check bench bench-curves schema sizes clean
+.PHONY: help demo serve envoy-demo build install test soak siege check bench bench-curves docs sizes clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 21
@@ -48,8 +48,9 @@ bench: build ## measure the host beside its peers, in five minutes; bench/README
 bench-curves: build ## measure how the price of a request grows, in three minutes
 	$(CARGO) run --release -p fezz-bench --bin curves
 
-schema: ## write fezz.schema.json again from the types that read manifests
+docs: ## write fezz.schema.json, and the tables of docs/ that are made from it and from the flags
 	UPDATE_SCHEMA=1 $(CARGO) test -p fezz-manifest --features file the_schema
+	UPDATE_DOCS=1 $(CARGO) test -p hhrf --lib -- --test-threads 1 reference
 
 sizes: ## print the sizes of the example modules, each within 3 MB
 	@scripts/module-sizes

@@ -1,5 +1,5 @@
-//! The first commands of a new user, as the README and older guides have them, in a clean clone: what git would commit of
-//! this folder, in a temporary one.
+//! The first commands of a new user who builds for debugging, in a clean clone: what git would commit of this folder, in a
+//! temporary one. Those of the README are in `documents/commands.rs`.
 //!
 //! Two things aren't as a user types them. The host listens on a free port, since 3000 may be taken on a machine that is
 //! shared (`HHRF_LISTEN`). And Cargo keeps what it compiles with this test's own (`CARGO_BUILD_BUILD_DIR`), so that no
@@ -11,8 +11,8 @@ use std::process::{Command, Stdio};
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// A clone, or nothing where there is no repository to clone.
-fn clone() -> Option<Site> {
+/// A clone in a folder of its own below `parent`, or nothing where there is no repository to clone.
+pub(crate) fn clone_below(parent: &Path) -> Option<Site> {
     // Also of a repository that belongs to another user, which git refuses to look at otherwise.
     const GIT: &str = "git -c safe.directory='*'";
     let mut sh = Command::new("sh");
@@ -21,7 +21,7 @@ fn clone() -> Option<Site> {
         skip("git isn't installed, or this folder is no clone of a repository");
         return None;
     }
-    let site = Site::new();
+    let site = Site::below(parent);
     // By tar, which keeps the files' times, by which Cargo knows what it has compiled.
     let copy = format!(
         "{GIT} ls-files -z --cached --others --exclude-standard --deduplicate \
@@ -36,7 +36,7 @@ fn clone() -> Option<Site> {
 }
 
 /// A shell in the clone.
-fn shell(site: &Site, command: &str) -> Command {
+pub(crate) fn shell(site: &Site, command: &str) -> Command {
     let built = binary("hhrf");
     let mut sh = Command::new("sh");
     sh.args(["-c", command])
@@ -69,27 +69,21 @@ fn serve(site: Site, variables: &str, arguments: &str) -> Site {
 }
 
 /// Files that git doesn't know, or that aren't as it knows them.
-fn changed(site: &Site) -> String {
+pub(crate) fn changed(site: &Site) -> String {
     let status = "git diff --name-only; git ls-files --others --exclude-standard";
     String::from_utf8(shell(site, status).stdout(Stdio::piped()).output().unwrap().stdout).unwrap()
 }
 
 #[test]
 fn the_first_commands_work_in_a_clean_clone_and_leave_it_clean() {
-    let Some(site) = clone() else { return };
-    run(&site, "cargo build --release -p example_todosapi -p fezz-runner -p hhrf");
-    run(&site, "mkdir -p functions/todos@latest");
-    run(&site, "cp target/release/libexample_todosapi.so functions/todos@latest/");
-    let site = serve(site, "HHRF_ROOT=.", "-p hhrf --release");
-    assert_eq!(changed(&site), "");
-
-    run(&site, "make clean CARGO=:");
-    assert_eq!(changed(&site), "");
-    assert!(!site.function("todos@latest").join("libexample_todosapi.so").exists());
-
+    let Some(site) = clone_below(&std::env::temp_dir()) else { return };
     run(&site, "cargo build -p example_todosapi -p fezz-runner -p hhrf");
     run(&site, "cp target/debug/libexample_todosapi.so functions/todos@latest/libexample_todosapi.dylib");
     let site = serve(site, "FEZZ_RUNNER=fezz-runner", "");
     let site = serve(site, "", "-p hhrf");
     assert_eq!(changed(&site), "");
+
+    run(&site, "make clean CARGO=:");
+    assert_eq!(changed(&site), "");
+    assert!(!site.function("todos@latest").join("libexample_todosapi.dylib").exists());
 }

@@ -13,6 +13,7 @@ mod clean_clone;
 mod confinement;
 mod connections;
 mod container;
+mod documents;
 mod early_answers;
 mod endurance;
 mod environment;

@@ -1,5 +1,6 @@
 //! `fezz.json` as types, each key with its meaning and default. The doc comments are the schema's descriptions, too.
 
+use crate::range;
 use crate::route::Route;
 use schemars::JsonSchema;
 use serde::de::{self, Deserializer};
@@ -29,8 +30,10 @@ pub struct Manifest {
     pub execution: Option<Execution>,
     /// The most processes that are kept waiting ahead of requests: 0 to 1000. How many there are follows how many requests
     /// lately ran at the same time; some seconds after the last there are none. Left out: as the host's settings say.
+    #[schemars(range(max = range::SPARE.most))]
     pub spare: Option<u32>,
     /// From admission to the end of the process, in milliseconds: 1 to 3600000. Left out: 30000.
+    #[schemars(range(min = range::TIMEOUT_MS.least, max = range::TIMEOUT_MS.most))]
     pub timeout_ms: Option<u64>,
     /// What one request, and all of them together, may take.
     #[serde(default)]
@@ -85,23 +88,32 @@ impl<'de> Deserialize<'de> for Execution {
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Private memory of one process, in bytes. The default leaves room for a runtime and some large bodies.
+    #[schemars(range(min = range::MEMORY_BYTES.least))]
     pub memory_bytes: u64,
     /// Processor time of one process, in milliseconds, rounded up to seconds: stops what burns a core to its deadline.
+    #[schemars(range(min = range::CPU_MS.least, max = range::CPU_MS.most))]
     pub cpu_ms: u64,
     /// Threads of one process, its first among them.
+    #[schemars(range(min = range::THREADS.least, max = range::THREADS.most))]
     pub threads: u64,
     /// Open descriptors of one process: files, connections, pipes.
+    #[schemars(range(min = range::DESCRIPTORS.least, max = range::DESCRIPTORS.most))]
     pub descriptors: u64,
     /// A folder `/tmp` that the function may write to, in memory and gone with the request, in bytes. Left out, or 0:
     /// none.
+    #[schemars(range(max = range::SCRATCH_BYTES.most))]
     pub scratch_bytes: u64,
     /// The request's body, in bytes.
+    #[schemars(range(max = range::REQUEST_BODY_BYTES.most))]
     pub request_body_bytes: u64,
     /// The response's body, in bytes.
+    #[schemars(range(max = range::RESPONSE_BODY_BYTES.most))]
     pub response_body_bytes: u64,
     /// Processes at a time.
+    #[schemars(range(min = range::CONCURRENCY.least, max = range::CONCURRENCY.most))]
     pub concurrency: u32,
     /// Requests that wait for one of them; those beyond are refused.
+    #[schemars(range(max = range::QUEUE.most))]
     pub queue: u32,
 }
 
@@ -128,6 +140,7 @@ impl Default for Limits {
 pub struct Network {
     /// TCP ports to which it may connect, on any host; names are looked up by TCP, too (port 53). Up to 64.
     #[serde(default)]
+    #[schemars(length(max = range::PORTS.most), inner(range(min = range::PORT.least)))]
     pub connect: Vec<u16>,
 }
 
@@ -150,6 +163,6 @@ mod tests {
         if std::env::var_os("UPDATE_SCHEMA").is_some() {
             std::fs::write(shipped, &text).unwrap();
         }
-        assert_eq!(std::fs::read_to_string(shipped).unwrap(), text, "run `make schema`");
+        assert_eq!(std::fs::read_to_string(shipped).unwrap(), text, "run `make docs`");
     }
 }

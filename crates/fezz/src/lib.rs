@@ -208,3 +208,9 @@ pub mod prelude {
     pub use crate::Json;
     pub use crate::{Context, IntoResponse, Request, Response, fezz_function};
 }
+
+/// The Rust of the guides, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../../../docs/author.md")]
+mod guides {}

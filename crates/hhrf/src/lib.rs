@@ -79,4 +79,7 @@ pub mod server;
 pub mod check_jail;
 pub mod command_line;
 
+#[cfg(test)]
+mod reference;
+
 pub use server::HhrfServer;

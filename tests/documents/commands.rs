@@ -1,0 +1,140 @@
+//! Every command of the pages, run in a clean clone as a reader would run it, page by page.
+//!
+//! A comment right before a block says what else it is: `file: PATH`, a file that the reader writes; `server`, which runs
+//! until the page's next; `output`, what the block before prints; `not run: REASON`.
+//!
+//! Some things aren't as a reader types them. Ports are free ones, since 3000 and 3001 may be taken on a machine that is
+//! shared. `/opt/fezz` is what the clone has built, and `/var/tmp` a folder of the test's own. And Cargo may ask no
+//! registry: what is needed has been downloaded to build this test.
+
+use super::markdown::{Block, Page};
+use super::pages;
+use crate::clean_clone::{changed, clone_below, shell};
+use crate::harness::{Host, Site, on_path, skip, wait_for};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// A reader in a clone of the repository, and what they have running.
+struct Reader {
+    clone: Site,
+    server: Option<Host>,
+    printed: String,
+}
+
+#[test]
+fn every_command_of_the_pages_works_in_a_clean_clone() {
+    if on_path("curl").is_none() {
+        return skip("curl isn't installed, by which the pages send requests");
+    }
+    // The guides call the clone `fezz`, and write beside it.
+    let folder = Site::new();
+    let Some(clone) = clone_below(folder.root()) else { return };
+    std::os::unix::fs::symlink(clone.root(), folder.root().join("fezz")).unwrap();
+    std::fs::write(folder.root().join(".curlrc"), "fail-with-body\n").unwrap();
+    let mut reader = Reader { clone, server: None, printed: String::new() };
+    for page in pages() {
+        page.blocks().iter().for_each(|block| reader.follow(block));
+        reader.stop();
+        if page.path == "README.md" {
+            assert_eq!(changed(&reader.clone), "", "what a new user does first leaves the repository clean");
+        }
+    }
+}
+
+#[test]
+fn the_pages_have_commands_that_are_run() {
+    let is_run = |block: &Block| block.language == "sh" && block.remark.is_none();
+    assert!(pages().iter().flat_map(Page::blocks).filter(is_run).count() > 5);
+}
+
+impl Reader {
+    fn follow(&mut self, block: &Block) {
+        eprintln!("{}: {}", block.at, block.text);
+        let remark = block.remark.as_deref().unwrap_or_default();
+        match (block.language.as_str(), remark) {
+            (_, remark) if remark.starts_with("not run:") => {}
+            (_, remark) if remark.starts_with("file:") => self.write(&remark[5..], &block.text),
+            ("sh", "server") => self.serve(&block.text),
+            ("sh", "") => self.run(block),
+            ("text", "output") => {
+                assert!(self.printed.contains(block.text.trim()), "{}: {}", block.at, self.printed);
+            }
+            (language, _) => assert!(language != "sh", "{}: the remark `{remark}` is unknown", block.at),
+        }
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.folder().join(self.here(path.trim()));
+        std::fs::write(path, self.here(text)).unwrap();
+    }
+
+    /// The clone, under the name that the guides give it.
+    fn folder(&self) -> PathBuf {
+        self.clone.root().with_file_name("fezz")
+    }
+
+    /// A text with this test's folders and addresses instead of a real machine's.
+    fn here(&self, text: &str) -> String {
+        let folder = self.folder();
+        let (programs, temporary) = (folder.join("target/release"), folder.parent().unwrap());
+        let text = text.replace("/opt/fezz", programs.to_str().unwrap());
+        let text = text.replace("/var/tmp", temporary.to_str().unwrap());
+        let Some(server) = &self.server else { return text };
+        let admin = server.admin.unwrap_or(server.address);
+        text.replace("127.0.0.1:3000", &server.address.to_string())
+            .replace("127.0.0.1:3001", &admin.to_string())
+    }
+
+    fn serve(&mut self, text: &str) {
+        self.stop();
+        if text.contains("cargo run") {
+            // A server's start is waited for by the second, a build isn't.
+            assert!(self.command(&text.replace("cargo run", "cargo build")).status().unwrap().success());
+        }
+        let text = text.replace("127.0.0.1:3000", "127.0.0.1:0").replace("127.0.0.1:3001", "127.0.0.1:0");
+        // In the shell's stead, so that its signals reach the host.
+        let host = Host::of_command(self.command(&format!("exec env {}", self.here(&text))), Site::new());
+        self.server = Some(host);
+    }
+
+    fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.into_site();
+        }
+    }
+
+    fn run(&mut self, block: &Block) {
+        let only_asks = block.text.lines().all(|line| line.starts_with("curl "));
+        let mut sh = self.command(&format!("set -e\n{}", self.here(&block.text)));
+        sh.stdout(Stdio::piped());
+        let mut last = String::new();
+        // What was installed a moment ago is served a moment later: a reader would ask again.
+        let mut once = || {
+            let output = sh.output().unwrap();
+            last = format!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
+            output.status.success()
+        };
+        if only_asks {
+            wait_for(&block.text, || once().then_some(()));
+        } else {
+            assert!(once(), "{}: {last}", block.at);
+        }
+        self.printed = last;
+    }
+
+    fn command(&self, text: &str) -> Command {
+        let mut sh = shell(&self.clone, text);
+        let folder = self.folder();
+        sh.current_dir(&folder)
+            .env("CARGO_NET_OFFLINE", "true")
+            // Where curl reads that an error's status is to be its own.
+            .env("CURL_HOME", folder.parent().unwrap())
+            .env("LISTEN", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string());
+        sh
+    }
+}

@@ -20,9 +20,9 @@ pub enum IdentityError {
     GiveUpRoot {
         /// Who it should have become.
         uid: u32,
-        /// What can be done about it.
+        /// How to fix it.
         mend: &'static str,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
     /// One of the files that map ids into a user namespace.
@@ -30,9 +30,9 @@ pub enum IdentityError {
     Map {
         /// The file.
         file: &'static str,
-        /// What can be done about it.
+        /// How to fix it.
         mend: &'static str,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }

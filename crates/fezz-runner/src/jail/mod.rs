@@ -108,7 +108,7 @@ pub enum JailError {
     Privileges {
         /// Which.
         what: &'static str,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
     /// Landlock.

@@ -11,9 +11,9 @@ pub enum NamespaceError {
     /// The system makes none.
     #[error("failed to make namespaces: {mend}")]
     Refused {
-        /// What can be done about it.
+        /// How to fix it.
         mend: &'static str,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
     /// The name stays the host's.
@@ -24,7 +24,7 @@ pub enum NamespaceError {
     Join {
         /// As it was given.
         descriptor: u32,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
 }

@@ -22,15 +22,15 @@ pub enum RootError {
     Module {
         /// Where it should be.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
     /// Root without the right to mount.
     #[error("failed to make a mount: {mend}")]
     NotPrivileged {
-        /// What can be done about it.
+        /// How to fix it.
         mend: &'static str,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
     /// A file or folder of the host can't be shown inside.
@@ -38,7 +38,7 @@ pub enum RootError {
     Show {
         /// Which.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
     /// A file system in memory can't be made.
@@ -49,7 +49,7 @@ pub enum RootError {
     Change {
         /// What was tried.
         step: &'static str,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
 }

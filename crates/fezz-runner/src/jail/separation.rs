@@ -38,7 +38,7 @@ pub enum SeparationError {
     Child {
         /// What was tried.
         step: &'static str,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
 }
@@ -122,7 +122,7 @@ impl Forks {
     ///
     /// # Errors
     ///
-    /// What clone(2) says.
+    /// Those of clone(2).
     pub fn fork(&self) -> Result<Option<Pid>, Errno> {
         syscalls::fork_in(self.separation == Separation::PidNamespace, &self.thread_id)
     }

@@ -15,7 +15,7 @@ use std::mem::MaybeUninit;
 ///
 /// # Errors
 ///
-/// What unshare(2) says.
+/// Those of unshare(2).
 pub fn unshare(what: CloneFlags) -> Result<(), Errno> {
     nix::sched::unshare(what).map_err(of_nix)
 }
@@ -24,7 +24,7 @@ pub fn unshare(what: CloneFlags) -> Result<(), Errno> {
 ///
 /// # Errors
 ///
-/// What setns(2) says: `EBADF` where it isn't open, `EINVAL` where it stands for something else.
+/// Those of setns(2): `EBADF` where it isn't open, `EINVAL` where it stands for something else.
 pub fn enter_namespace(descriptor: u32) -> Result<(), Errno> {
     let descriptor = RawFd::try_from(descriptor).map_err(|_| Errno::BADF)?;
     // SAFETY: two integers. A number that a command line gave may be no descriptor, of which only the kernel can tell, and
@@ -74,7 +74,7 @@ fn mount_setattr(mount: BorrowedFd<'_>, attributes: MountAttrFlags, how: c_int) 
 ///
 /// # Errors
 ///
-/// What fork(2) says.
+/// Those of fork(2).
 pub fn fork() -> Result<Option<Pid>, Errno> {
     // SAFETY: this process has one thread, and what shares its memory (`start_first_process`) takes no lock and writes no
     // memory but its own stack, so that the copy may go on with anything.
@@ -105,7 +105,7 @@ pub fn thread_id() -> Result<ThreadId, Errno> {
 ///
 /// # Errors
 ///
-/// What clone(2) says: `EPERM` without CAP_SYS_ADMIN, for a namespace.
+/// Those of clone(2): `EPERM` without CAP_SYS_ADMIN, for a namespace.
 pub fn fork_in(is_separate: bool, thread_id: &ThreadId) -> Result<Option<Pid>, Errno> {
     let namespace = if is_separate { libc::CLONE_NEWPID } else { 0 };
     let flags = namespace | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD;
@@ -141,7 +141,7 @@ pub fn restrict_by_landlock(rules: &OwnedFd) -> Result<(), Errno> {
 ///
 /// # Errors
 ///
-/// What clone(2) says.
+/// Those of clone(2).
 pub fn start_first_process(supervisor: BorrowedFd<'_>) -> Result<Pid, Errno> {
     const STACK_BYTES: usize = 16 * 1024;
     static mut STACK: [MaybeUninit<u8>; STACK_BYTES] = [MaybeUninit::uninit(); STACK_BYTES];
@@ -182,7 +182,7 @@ extern "C" fn reap_for_ever(supervisor: *mut c_void) -> c_int {
 ///
 /// # Errors
 ///
-/// What prctl(2) or poll(2) says.
+/// Those of prctl(2) and poll(2).
 pub fn tie_to(supervisor: BorrowedFd<'_>) -> Result<(), Errno> {
     die_with_parent()?;
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };

@@ -26,10 +26,10 @@ pub enum RootError {
         source: Errno,
     },
     /// Root without the right to mount.
-    #[error("failed to make a mount: {mend}")]
+    #[error("failed to make a mount: {fix}")]
     NotPrivileged {
         /// How to fix it.
-        mend: &'static str,
+        fix: &'static str,
         /// The system's error.
         source: Errno,
     },
@@ -67,9 +67,9 @@ impl Detached {
     pub fn module(path: &Path) -> Result<Self, RootError> {
         Self::take(path, MountAttrFlags::MOUNT_ATTR_NODEV).map_err(|source| match source {
             Errno::PERM if identity::is_root_of_one_user() => {
-                RootError::NotPrivileged { mend: identity::LEAVE_NAMESPACE, source }
+                RootError::NotPrivileged { fix: identity::LEAVE_NAMESPACE, source }
             }
-            Errno::PERM => RootError::NotPrivileged { mend: namespaces::mend(source), source },
+            Errno::PERM => RootError::NotPrivileged { fix: namespaces::fix(source), source },
             source => RootError::Module { path: path.to_owned(), source },
         })
     }

@@ -75,14 +75,14 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 pub extern "C" fn malloc(bytes: usize) -> *mut c_void {
     // SAFETY: has no precondition.
-    noted(unsafe { __libc_malloc(bytes) }, bytes)
+    record(unsafe { __libc_malloc(bytes) }, bytes)
 }
 
 /// calloc(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn calloc(count: usize, bytes: usize) -> *mut c_void {
     // SAFETY: has no precondition.
-    noted(unsafe { __libc_calloc(count, bytes) }, count.saturating_mul(bytes))
+    record(unsafe { __libc_calloc(count, bytes) }, count.saturating_mul(bytes))
 }
 
 /// realloc(3).
@@ -93,14 +93,14 @@ pub extern "C" fn calloc(count: usize, bytes: usize) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn realloc(old: *mut c_void, bytes: usize) -> *mut c_void {
     // SAFETY: the caller promises the same.
-    noted(unsafe { __libc_realloc(old, bytes) }, bytes)
+    record(unsafe { __libc_realloc(old, bytes) }, bytes)
 }
 
 /// memalign(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn memalign(alignment: usize, bytes: usize) -> *mut c_void {
     // SAFETY: has no precondition: it makes a power of two of any alignment.
-    noted(unsafe { __libc_memalign(alignment, bytes) }, bytes)
+    record(unsafe { __libc_memalign(alignment, bytes) }, bytes)
 }
 
 /// aligned_alloc(3).

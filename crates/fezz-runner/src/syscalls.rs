@@ -253,7 +253,7 @@ pub fn block_child_signal(how: c_int) -> Result<(), Errno> {
     let set = 1_u64 << (libc::SIGCHLD - 1);
     let bytes = size_of_val(&set);
     let (new, old) = (&raw const set, std::ptr::null_mut::<u64>());
-    // SAFETY: the set outlives the call, which is told its size, and this process has one thread.
+    // SAFETY: the set outlives the call, which gets its size, and this process has one thread.
     let result = unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, new, old, bytes) };
     if result == 0 { Ok(()) } else { Err(last_error()) }
 }

@@ -56,7 +56,7 @@ pub fn restrict_mount(mount: BorrowedFd<'_>, attributes: MountAttrFlags) -> Resu
 fn mount_setattr(mount: BorrowedFd<'_>, attributes: MountAttrFlags, how: c_int) -> Result<(), Errno> {
     let change =
         libc::mount_attr { attr_set: attributes.bits().into(), attr_clr: 0, propagation: 0, userns_fd: 0 };
-    // SAFETY: the path is a C string, and the change outlives the call, which is told its size.
+    // SAFETY: the path is a C string, and the change outlives the call, which gets its size.
     let result = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,

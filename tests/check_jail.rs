@@ -365,7 +365,7 @@ fn what_needs_a_scratch_is_tried_under_spawn_alone_and_that_is_said() {
     let text = String::from_utf8(text).unwrap();
     assert!(text.contains("held       spawn  scratch-bomb"), "{text}");
     assert!(text.contains("not tried  fork   scratch-bomb"), "{text}");
-    assert!(text.contains("a scratch goes with spawn alone"), "{text}");
+    assert!(text.contains("only spawn supports a scratch"), "{text}");
 }
 
 #[test]

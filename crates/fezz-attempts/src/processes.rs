@@ -17,7 +17,7 @@ use std::process::Command;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     ("clone", |_| clone(0)),
-    ("clone-as-brother", |_| clone(libc::CLONE_PARENT)),
+    ("clone-as-sibling", |_| clone(libc::CLONE_PARENT)),
     ("clone-without-signal", |_| child("clone", sys::call(libc::SYS_clone, &[0]))),
     ("clone3", |_| clone3(0)),
     ("vfork", |_| vfork()),
@@ -65,7 +65,7 @@ pub(crate) fn child(call: &'static str, made: io::Result<usize>) -> Found {
         Ok(0) => exit_now(),
         Ok(pid) => {
             const WAIT_ALL: usize = 0x4000_0000;
-            // A brother is the host's to reap.
+            // A sibling is the host's child, and the host reaps it.
             sys::call(libc::SYS_wait4, &[pid, 0, WAIT_ALL, 0]).ok();
             Found::Worked(format!("{call}: a process"))
         }

@@ -48,7 +48,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         })
     }),
     ("leave-daemon", |params| leave(params, &[libc::SIGCHLD as usize], Leaving::Session)),
-    ("leave-brother", |params| {
+    ("leave-sibling", |params| {
         leave(params, &[(libc::CLONE_PARENT | libc::SIGCHLD) as usize], Leaving::Session)
     }),
     ("leave-child", |params| leave(params, &[libc::SIGCHLD as usize], Leaving::Group)),

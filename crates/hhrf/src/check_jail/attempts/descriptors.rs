@@ -1,4 +1,4 @@
-//! Descriptors that came along.
+//! Inherited descriptors.
 
 use crate::check_jail::attempt::Attempt;
 

@@ -21,8 +21,8 @@ fn parts(version: &str) -> Vec<Part<'_>> {
     while let Some(first) = rest.chars().next() {
         let is_digit = first.is_ascii_digit();
         let end = rest.find(|char: char| char.is_ascii_digit() != is_digit).unwrap_or(rest.len());
-        let (part, behind) = rest.split_at(end);
-        rest = behind;
+        let (part, after) = rest.split_at(end);
+        rest = after;
         let digits = part.trim_start_matches('0');
         parts.push(if is_digit { Part::Number(digits.len(), digits) } else { Part::Text(part) });
     }

@@ -91,5 +91,6 @@ pub fn signal_of_status(status: libc::c_int) -> Option<libc::c_int> {
 ///
 /// Those of sigaction(2).
 pub fn watch_for_processor_time() -> Result<(), LimitError> {
-    syscalls::on_signal(Signal::SIGXCPU, exit_with_signal_status, SaFlags::empty()).map_err(LimitError::CrashHandler)
+    syscalls::on_signal(Signal::SIGXCPU, exit_with_signal_status, SaFlags::empty())
+        .map_err(LimitError::CrashHandler)
 }

@@ -192,7 +192,7 @@ fn mode(value: &str) -> Result<Mode, UsageError> {
         "strict" => Ok(Mode::Strict),
         "inner" => Ok(Mode::Inner),
         "off" => Ok(Mode::Off),
-        _ => Err(UsageError(format!("`--jail {value}` is none of strict, inner, off"))),
+        _ => Err(UsageError(format!("`--jail {value}` is not one of strict, inner, off"))),
     }
 }
 
@@ -256,7 +256,7 @@ mod tests {
         check("m.so --cpu-ms soon", Err("`--cpu-ms soon` is not a number of 64 bits"));
         check("m.so --connect 65536", Err("`--connect 65536` is not a number of 16 bits"));
         check("m.so --zygote", Err("`--zygote` lacks its value"));
-        check("m.so --jail on", Err("`--jail on` is none of strict, inner, off"));
+        check("m.so --jail on", Err("`--jail on` is not one of strict, inner, off"));
         check("m.so --uid 0", Err("`--uid 0` is not an unprivileged user"));
         check("m.so --env =x", Err("`--env` lacks the variable's name"));
         check("a.so b.so", Err("more than one MODULE is given"));

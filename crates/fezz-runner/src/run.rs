@@ -1,12 +1,12 @@
 //! The steps of the process, in order.
 
 use crate::channel::{self, ChannelError, ResponseChannel};
-use crate::termination::{self, HostWatch};
 use crate::environment::{self, EnvironmentError};
 use crate::jail::{self, Entered, JailError, namespaces, root::RootError, separation::Forks};
 use crate::limits::{self, ChildLimits, LimitError};
 use crate::module::{Module, ModuleError};
 use crate::options::{Options, Task};
+use crate::termination::{self, HostWatch};
 use crate::zygote::{Control, Threads, Zygote, ZygoteError};
 use crate::{crash, syscalls};
 use fezz_wire::{ExitCode, FezzWireRequest, NETWORK_MADE, TrialAnswer, WireError, abi};
@@ -249,7 +249,12 @@ impl Process<'_> {
         Ok(module)
     }
 
-    fn answer(module: &Module, request: &[u8], response: &ResponseChannel, watch: HostWatch) -> Result<(), Failure> {
+    fn answer(
+        module: &Module,
+        request: &[u8],
+        response: &ResponseChannel,
+        watch: HostWatch,
+    ) -> Result<(), Failure> {
         let answer = module.handle(request)?;
         // From here on, writing the response fails if the host is gone.
         watch.stop(response.as_fd());

@@ -12,10 +12,8 @@ pub const ALWAYS: &[(&str, &str)] = &[
 
 /// Devices that neither store nor reveal data; writing to them has no effect. Not /dev/zero: mapped as shared memory, it
 /// is memory that no limit of the process counts.
-pub const DEVICES: &[(&str, &str)] = &[
-    ("/dev/null", "libraries that discard output"),
-    ("/dev/urandom", "libraries older than getrandom(2)"),
-];
+pub const DEVICES: &[(&str, &str)] =
+    &[("/dev/null", "libraries that discard output"), ("/dev/urandom", "libraries older than getrandom(2)")];
 
 /// What a function that may use the network may read in addition.
 pub const NETWORK: &[(&str, &str)] = &[

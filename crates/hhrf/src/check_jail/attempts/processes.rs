@@ -17,9 +17,13 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("execute-loader", "execute the dynamic loader").expected(Expected::NotReplaced),
     Attempt::new("execute-program-by-loader", "execute a shell through the loader")
         .expected(Expected::NotReplaced),
-    Attempt::new("execute-by-descriptor", "execute a program by its open descriptor").expected(Expected::NotReplaced),
-    Attempt::new("execute-path-only-descriptor", "execute a program by a descriptor of its path alone (O_PATH)")
+    Attempt::new("execute-by-descriptor", "execute a program by its open descriptor")
         .expected(Expected::NotReplaced),
+    Attempt::new(
+        "execute-path-only-descriptor",
+        "execute a program by a descriptor of its path alone (O_PATH)",
+    )
+    .expected(Expected::NotReplaced),
     Attempt::new("execute-from-memory", "execute a program from its memory").expected(Expected::NotReplaced),
     Attempt::new("execute-written-file", "execute a program that it wrote").expected(Expected::NotReplaced),
     Attempt::new("execute-file-in-scratch", "execute a program that it wrote to its scratch")

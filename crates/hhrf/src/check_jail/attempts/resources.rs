@@ -16,8 +16,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("memory-in-shared-folder", "use more memory, as a file in the folder of shared memory")
         .expected(Expected::Bounded),
     Attempt::new("memory-in-stacks", "use more memory, as stacks of threads").expected(Expected::Bounded),
-    Attempt::new("memory-in-pipes", "use twice its memory, as data in pipes")
-        .expected(Expected::Bounded),
+    Attempt::new("memory-in-pipes", "use twice its memory, as data in pipes").expected(Expected::Bounded),
     Attempt::new("addresses", "reserve 64 GiB of addresses").expected(Expected::Bounded),
     Attempt::new("descriptor-bomb", "open more than 64 files").expected(Expected::Bounded),
     Attempt::new("signal-bomb", "queue more than 256 signals").expected(Expected::Bounded),
@@ -26,7 +25,8 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
         .under(Variant::Scratch)
         .expected(Expected::Bounded),
     Attempt::new("flood-stderr", "write 8 MiB into the host's log").expected(Expected::Cut),
-    Attempt::new("flood-stdout", "write 8 MiB to its stdout, which isn't the response").expected(Expected::Cut),
+    Attempt::new("flood-stdout", "write 8 MiB to its stdout, which isn't the response")
+        .expected(Expected::Cut),
     Attempt::new("burn-processor", "compute for ever").under(Variant::Brief).expected(Expected::Ended),
     Attempt::new("ignore-deadline", "sleep for ever and ignore every signal")
         .under(Variant::Brief)

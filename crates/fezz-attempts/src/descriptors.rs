@@ -18,8 +18,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     }),
 ];
 
-/// Beyond the standard three there is the response's pipe, and nothing else; to a forked process the request came by it,
-/// too, which makes it a socket.
+/// Beyond the standard three there is the response's pipe, and nothing else; to a forked process the request came by
+/// it, too, which makes it a socket.
 fn inherited(params: &Params<'_>) -> Found {
     let is_forked = params.text("execution") == "fork";
     let open: Vec<(i32, u32)> = (3..1024).filter_map(|at| Some((at, kind(at)?))).collect();

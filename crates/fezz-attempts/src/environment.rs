@@ -35,7 +35,8 @@ fn search(path: &str, params: &Params<'_>) -> Found {
     }
 }
 
-/// The kernel puts a program's initial environment above its stack; it may still be there if the environment was replaced.
+/// The kernel puts a program's initial environment above its stack; it may still be there if the environment was
+/// replaced.
 fn secret_on_stack(params: &Params<'_>) -> Found {
     // SAFETY: has no precondition; the entry is a pointer to the program's name, on the stack above the environment.
     let top = unsafe { libc::getauxval(libc::AT_EXECFN) } as usize;

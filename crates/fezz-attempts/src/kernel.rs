@@ -1,5 +1,5 @@
-//! System calls that expose much of the kernel, or are for administrators. Their arguments can do no harm: calls that only
-//! root may make have arguments that the kernel refuses after its check of privileges.
+//! System calls that expose much of the kernel, or are for administrators. Their arguments can do no harm: calls that
+//! only root may make have arguments that the kernel refuses after its check of privileges.
 
 use crate::Attempt;
 use crate::found::Found;

@@ -1,12 +1,12 @@
 //! A module that tries to do what a jail forbids: one attempt a request, named by the last segment of the path. For
 //! `hhrf check-jail`, which sends the requests, sets the baits and judges.
 //!
-//! `params` describes the check's baits, `found` is the result of an attempt, `sys` makes system calls. Each other file is
-//! one theme, with a table of its attempts; the host's own list describes each of them.
+//! `params` describes the check's baits, `found` is the result of an attempt, `sys` makes system calls. Each other file
+//! is one theme, with a table of its attempts; the host's own list describes each of them.
 //!
-//! No attempt does lasting harm without a jail, even as root. Signals go to victims that the check has started. Calls that
-//! can't be undone have arguments that the kernel refuses after its check of privileges. Every attempt on a resource has a
-//! cap.
+//! No attempt does lasting harm without a jail, even as root. Signals go to victims that the check has started. Calls
+//! that can't be undone have arguments that the kernel refuses after its check of privileges. Every attempt on a
+//! resource has a cap.
 
 mod found;
 mod params;

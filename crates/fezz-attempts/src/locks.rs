@@ -1,7 +1,7 @@
 //! Locks on files: they affect all users of the file, and each is kernel memory that no limit of the process counts.
 //!
-//! A filter may also answer that a lock is granted without making the call. So each attempt checks that its lock is held,
-//! by a second open file of its own, with which a real lock would conflict (flock(2), fcntl(2)).
+//! A filter may also answer that a lock is granted without making the call. So each attempt checks that its lock is
+//! held, by a second open file of its own, with which a real lock would conflict (flock(2), fcntl(2)).
 
 use crate::Attempt;
 use crate::found::Found;

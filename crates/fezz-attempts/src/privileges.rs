@@ -97,8 +97,8 @@ fn regain() -> io::Result<usize> {
     sys::call(libc::SYS_capset, &[sys::at(&header), sys::at(&sets)])
 }
 
-/// Uses of that capability, with effects on this process only. After the check of privileges, an unknown file system type
-/// is ENODEV, and a closed descriptor EBADF.
+/// Uses of that capability, with effects on this process only. After the check of privileges, an unknown file system
+/// type is ENODEV, and a closed descriptor EBADF.
 fn use_regained() -> Found {
     if let Err(error) = regain() {
         return Found::Refused(format!("capset: {}", sys::name(&error)));

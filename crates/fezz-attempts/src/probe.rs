@@ -1,5 +1,5 @@
-//! Attempts that are one system call with invalid arguments, as bubblewrap's tests make them: EPERM means that the call was
-//! stopped, EFAULT, EBADF and EINVAL that the kernel has checked its arguments.
+//! Attempts that are one system call with invalid arguments, as bubblewrap's tests make them: EPERM means that the call
+//! was stopped, EFAULT, EBADF and EINVAL that the kernel has checked its arguments.
 
 use crate::found::Found;
 use crate::sys;

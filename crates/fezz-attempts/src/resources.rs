@@ -327,7 +327,8 @@ enum Leaving {
     Group,
 }
 
-/// Leaves a process that has the check's marker as its name, for some seconds at most: the host counts those afterwards.
+/// Leaves a process that has the check's marker as its name, for some seconds at most: the host counts those
+/// afterwards.
 fn leave(params: &Params<'_>, flags: &[usize], leaving: Leaving) -> Found {
     const LIFE: Duration = Duration::from_secs(10);
     match sys::call(libc::SYS_clone, flags) {

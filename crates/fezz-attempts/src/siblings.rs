@@ -1,8 +1,8 @@
-//! Processes of the same function: the parent, which under `fork` is the zygote, and the other children of that parent. The
-//! host itself is left out.
+//! Processes of the same function: the parent, which under `fork` is the zygote, and the other children of that parent.
+//! The host itself is left out.
 //!
-//! If processes are visible, only those are tried, and get only signal 0, which just checks whether one could be sent. If
-//! none is visible, as in a jail, all process ids nearby are tried.
+//! If processes are visible, only those are tried, and get only signal 0, which just checks whether one could be sent.
+//! If none is visible, as in a jail, all process ids nearby are tried.
 
 use crate::Attempt;
 use crate::descriptors;
@@ -128,8 +128,8 @@ fn parent_of(pid: usize) -> Option<usize> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Opens the log of another process. In a PID namespace of its own, with a /proc from outside of it, a process has another
-/// number in /proc than it knows; opening its own log there is allowed.
+/// Opens the log of another process. In a PID namespace of its own, with a /proc from outside of it, a process has
+/// another number in /proc than it knows; opening its own log there is allowed.
 fn open_log(pid: usize) -> io::Result<usize> {
     const OWN: RawFd = 2;
     let path = CString::new(format!("/proc/{pid}/fd/{OWN}"))?;
@@ -138,8 +138,8 @@ fn open_log(pid: usize) -> io::Result<usize> {
     if is_own { Err(io::Error::from_raw_os_error(libc::ESRCH)) } else { Ok(0) }
 }
 
-/// Signalling the own process group takes no number, so that its members needn't be visible: it may be the group in which
-/// the process was started, outside of its PID namespace.
+/// Signalling the own process group takes no number, so that its members needn't be visible: it may be the group in
+/// which the process was started, outside of its PID namespace.
 fn kill_own_group() -> Found {
     match sys::call(libc::SYS_getpgrp, &[]) {
         // A first process ignores its own SIGKILL (pid_namespaces(7)).
@@ -156,8 +156,8 @@ fn fork_told(namespace: i32) -> Found {
     child("clone", sys::call(libc::SYS_clone, &[flags as usize, 0, 0, 0, 0]))
 }
 
-/// A process that has a zygote's socket to the host could report that a sibling has ended (`fezz_wire::control`). It is the
-/// only socket that keeps record boundaries; the one for the response is a stream.
+/// A process that has a zygote's socket to the host could report that a sibling has ended (`fezz_wire::control`). It is
+/// the only socket that keeps record boundaries; the one for the response is a stream.
 fn forge_reports() -> Found {
     let sockets: Vec<i32> = (0..1024).filter(|at| descriptors::kind(*at) == Some(libc::S_IFSOCK)).collect();
     for socket in &sockets {

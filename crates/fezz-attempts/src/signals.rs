@@ -51,8 +51,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
 
 const KILL: usize = libc::SIGKILL as usize;
 
-/// Does something to a process of the check. In another PID namespace no process may have its number, or this one itself,
-/// which would prove nothing.
+/// Does something to a process of the check. In another PID namespace no process may have its number, or this one
+/// itself, which would prove nothing.
 pub(crate) fn to(who: &str, params: &Params<'_>, act: impl FnOnce(usize) -> io::Result<usize>) -> Found {
     let pid = params.number(who);
     if pid == 0 {

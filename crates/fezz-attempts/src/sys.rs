@@ -15,8 +15,8 @@ pub(crate) const HERE: usize = libc::AT_FDCWD as usize;
 /// Makes a system call.
 pub(crate) fn call(number: libc::c_long, arguments: &[usize]) -> io::Result<usize> {
     let a: [usize; 6] = std::array::from_fn(|at| arguments.get(at).copied().unwrap_or_default());
-    // SAFETY: harm to the process is the purpose. Pointers among the arguments are `NOWHERE`, null, or of this crate's own values
-    // that outlive the call.
+    // SAFETY: harm to the process is the purpose. Pointers among the arguments are `NOWHERE`, null, or of this crate's
+    // own values that outlive the call.
     let result = unsafe { libc::syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as usize) }
 }

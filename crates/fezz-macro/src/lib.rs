@@ -51,8 +51,8 @@ use proc_macro2::TokenStream;
 ///   process serves no request: the client gets 503 `module_failed`, and the log has the error, or the panic's text and
 ///   location.
 /// - `on_fork` is called in each forked process, before its request, to renew what two processes must not share: random
-///   generators. It returns nothing. If it panics, the process aborts, so that no request is served with stale state: the
-///   client gets 502 `function_crashed`, and the log has the panic's text and location.
+///   generators. It returns nothing. If it panics, the process aborts, so that no request is served with stale state:
+///   the client gets 502 `function_crashed`, and the log has the panic's text and location.
 ///
 /// The page of the crate `fezz` says when they are called, and what the processes share.
 ///

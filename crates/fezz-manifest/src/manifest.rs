@@ -27,8 +27,8 @@ pub struct Manifest {
     pub routes: Option<Vec<Route>>,
     /// How requests are executed. Left out: as the host's settings say.
     pub execution: Option<Execution>,
-    /// The most prewarmed processes: 0 to 1000. Their number follows how many requests lately ran at the same time; some
-    /// seconds after the last request there are none. Left out: as the host's settings say.
+    /// The most prewarmed processes: 0 to 1000. Their number follows how many requests lately ran at the same time;
+    /// some seconds after the last request there are none. Left out: as the host's settings say.
     pub spare: Option<u32>,
     /// From admission to the end of the process, in milliseconds: 1 to 3600000. Left out: 30000.
     pub timeout_ms: Option<u64>,

@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-/// Whether version `a` is earlier (`Less`) or later (`Greater`) than `b`: `latest` is the latest; else runs of digits compare as numbers and everything else as text: `v9` before `v10`.
+/// Whether version `a` is earlier (`Less`) or later (`Greater`) than `b`: `latest` is the latest; else runs of digits
+/// compare as numbers and everything else as text: `v9` before `v10`.
 pub fn compare(a: &str, b: &str) -> Ordering {
     let is_latest = |version: &str| version == "latest";
     is_latest(a).cmp(&is_latest(b)).then_with(|| parts(a).cmp(&parts(b)))

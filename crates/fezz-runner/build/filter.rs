@@ -37,8 +37,9 @@ const DONE: u32 = SECCOMP_RET_ERRNO;
 /// The conditions on a call's arguments, and the action where they hold.
 type Alternative<'a> = (&'a [Argument], u32);
 
-/// Compiles the lists. A call in `allowed` is made, one in `granted` returns 0 without being made, one in `unknown` fails
-/// by `ENOSYS`, and any other by `EPERM`. The filter kills a process that calls by another architecture's numbers.
+/// Compiles the lists. A call in `allowed` is made, one in `granted` returns 0 without being made, one in `unknown`
+/// fails by `ENOSYS`, and any other by `EPERM`. The filter kills a process that calls by another architecture's
+/// numbers.
 pub(crate) fn compile(
     allowed: &[Allowed],
     granted: &[Allowed],

@@ -30,8 +30,8 @@ pub fn explain_abort() -> bool {
     FAILED.get().bytes > 0
 }
 
-/// Whether a failed allocation explains a fault at an address: the thread's last allocation failed, and the address lies
-/// within its size from the null pointer on.
+/// Whether a failed allocation explains a fault at an address: the thread's last allocation failed, and the address
+/// lies within its size from the null pointer on.
 pub fn explain_fault_at(address: usize) -> bool {
     let failed = FAILED.get();
     failed.is_last && address < failed.bytes

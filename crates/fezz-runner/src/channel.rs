@@ -27,8 +27,8 @@ pub enum ChannelError {
     Write(#[source] Errno),
 }
 
-/// The original stdout, under another number and closed on exec. Dropping it doesn't close it: the module may have closed
-/// it already, and the process is about to end.
+/// The original stdout, under another number and closed on exec. Dropping it doesn't close it: the module may have
+/// closed it already, and the process is about to end.
 #[derive(Debug)]
 pub struct ResponseChannel(ManuallyDrop<OwnedFd>);
 
@@ -63,8 +63,8 @@ pub(crate) fn take() -> Result<ResponseChannel, ChannelError> {
     Ok(ResponseChannel(ManuallyDrop::new(response)))
 }
 
-/// Moves stdin to a private descriptor, for a process that loads its module before it reads the request: the module finds
-/// an empty stdin. Call it after [`take`], while there is a /dev.
+/// Moves stdin to a private descriptor, for a process that loads its module before it reads the request: the module
+/// finds an empty stdin. Call it after [`take`], while there is a /dev.
 ///
 /// # Errors
 ///
@@ -118,8 +118,8 @@ pub fn write_response(channel: impl AsFd, mut response: &[u8]) -> Result<(), Cha
     Ok(())
 }
 
-/// Writes to the function's log. Errors are ignored: if stderr is gone, the exit status still tells the kind of failure.
-/// Async-signal-safe.
+/// Writes to the function's log. Errors are ignored: if stderr is gone, the exit status still tells the kind of
+/// failure. Async-signal-safe.
 pub fn log(line: &[u8]) {
     io::write(stdio::stderr(), line).ok();
 }

@@ -26,7 +26,7 @@ pub fn watch_for_memory() -> Result<(), LimitError> {
 }
 
 /// Makes a module that calls `exit(3)` with a reserved status exit with 1 instead. Reserved are the runner's own codes
-/// and [`policy::OF_WRAPPERS`]: the host takes them to mean that the function never ran, and retries the request.
+/// and [`policy::OF_WRAPPERS`]: for these, the host answers that the function never ran, and that a retry is safe.
 ///
 /// # Errors
 ///

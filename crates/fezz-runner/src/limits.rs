@@ -61,8 +61,8 @@ pub fn apply(limits: &Limits, others: Option<u64>) -> Result<(), LimitError> {
 }
 
 /// Puts the limits in force that a zygote's children inherit, and returns those that each child puts in force itself.
-/// Processor time is per child. The kernel counts the threads of all `children` together, and the zygote must be able to
-/// fork when they have used up theirs.
+/// Processor time is per child. The kernel counts the threads of all `children` together, and the zygote must be able
+/// to fork when they have used up theirs.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! The function's shared library. Everything that is called here is the author's code, and runs with the rights that this
-//! process has left.
+//! The function's shared library. Everything that is called here is the author's code, and runs with the rights that
+//! this process has left.
 
 use fezz_wire::abi::{self, FezzOwned, FezzSlice, HandleFn, OnForkFn, OnLoadFn};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
@@ -56,8 +56,8 @@ impl Module {
     pub fn load(path: &Path) -> Result<Self, ModuleError> {
         // A name without a slash would be searched in the library path instead (dlopen(3)).
         let file = if path.components().count() > 1 { path.to_owned() } else { Path::new(".").join(path) };
-        // SAFETY: constructors are arbitrary code, and so is all of a module: nothing here relies on its effects but the
-        // two functions below, and what confines the process is in force already.
+        // SAFETY: constructors are arbitrary code, and so is all of a module: nothing here relies on its effects but
+        // the two functions below, and what confines the process is in force already.
         let library = unsafe { Library::open(Some(&file), RTLD_NOW | RTLD_LOCAL) };
         let library = library.map_err(|source| ModuleError::NotLoaded { path: path.to_owned(), source })?;
         let missing = |symbol: &'static CStr| {

@@ -169,8 +169,8 @@ impl Process<'_> {
     fn serve(mut self, response: &ResponseChannel) -> Result<(), Failure> {
         let watch = self.watch_host(response.as_fd())?;
         self.confine()?;
-        // In the jail, since the request is untrusted; before the module is loaded, so that a bad request is never taken
-        // for a bad module.
+        // In the jail, since the request is untrusted; before the module is loaded, so that a bad request is never
+        // taken for a bad module.
         let request = channel::read_request(stdin())?;
         FezzWireRequest::decode(&request).map_err(Failure::Request)?;
         let module = self.load()?;
@@ -222,8 +222,8 @@ impl Process<'_> {
         Ok((forks, limits))
     }
 
-    /// Call it after the last change of user, and before the filter, which forbids it. Where there is a supervisor, that
-    /// one watches the host.
+    /// Call it after the last change of user, and before the filter, which forbids it. Where there is a supervisor,
+    /// that one watches the host.
     fn watch_host(&self, channel: BorrowedFd<'_>) -> Result<HostWatch, Failure> {
         let has_supervisor = self.entered.mark.is_some();
         if has_supervisor {

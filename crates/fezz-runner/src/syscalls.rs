@@ -41,8 +41,8 @@ pub fn buffer_stdout_by_line() {
 pub fn flush_stdout() {
     let stream = &raw mut _IO_2_1_stdout_;
     // SAFETY: __fpending(3) wants a stream, which the static one remains even after fclose(3), with nothing in it. It
-    // reads two pointers without the stream's lock: where another thread prints meanwhile, the answer is a number too high
-    // or too low, as it would be a moment earlier or later.
+    // reads two pointers without the stream's lock: where another thread prints meanwhile, the answer is a number too
+    // high or too low, as it would be a moment earlier or later.
     if unsafe { __fpending(stream) } == 0 {
         // Locking it would copy three pages in a forked process.
         return;
@@ -88,8 +88,8 @@ pub fn signal_this_process(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
     if result == -1 { Err(last_error()) } else { Ok(()) }
 }
 
-/// Whether the other end of a pipe or socket is closed. The descriptor may itself be closed by now. Async-signal-safe: it
-/// can't fail, and so leaves errno as it is.
+/// Whether the other end of a pipe or socket is closed. The descriptor may itself be closed by now. Async-signal-safe:
+/// it can't fail, and so leaves errno as it is.
 pub fn has_hung_up(descriptor: RawFd) -> bool {
     const AT_ONCE: c_int = 0;
     // No events: the kernel reports a hang-up in any case.
@@ -193,7 +193,8 @@ pub unsafe fn address_of_crash(signal: c_int, info: *const libc::siginfo_t) -> O
     }
     // SAFETY: the caller promises that it points to a siginfo_t.
     let info = unsafe { &*info };
-    // SAFETY: these two signals have the field si_addr (sigaction(2)); one that a process sent has other integers there.
+    // SAFETY: these two signals have the field si_addr (sigaction(2)); one that a process sent has other integers
+    // there.
     Some(unsafe { info.si_addr() } as usize)
 }
 
@@ -264,8 +265,8 @@ pub fn close(descriptor: OwnedFd) {
     unsafe { rustix::io::close(descriptor.into_raw_fd()) };
 }
 
-/// Waits until there is something to read, or SIGCHLD comes, which is blocked elsewhere (ppoll(2)). Returns whether there
-/// is something to read.
+/// Waits until there is something to read, or SIGCHLD comes, which is blocked elsewhere (ppoll(2)). Returns whether
+/// there is something to read.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 //! Terminates this process from inside: when its time is up, and when the host is gone.
 //!
 //! When the host ends, the kernel closes the host's ends of a runner's pipes and sockets; wrappers have no copies of
-//! those. In strict mode the runner's supervisor polls for that ([`crate::jail::processes`]). In other modes there is no
-//! second process, and the module occupies this one. So the kernel is asked for a signal, which needs no thread.
+//! those. In strict mode the runner's supervisor polls for that ([`crate::jail::processes`]). In other modes there is
+//! no second process, and the module occupies this one. So the kernel is asked for a signal, which needs no thread.
 
 use crate::syscalls;
 use nix::sys::signal::{SaFlags, SigSet, Signal};

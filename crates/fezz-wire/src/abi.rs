@@ -36,12 +36,12 @@ impl FezzOwned {
 /// [`FezzWireResponse`](crate::FezzWireResponse) out. Required. It must not unwind.
 pub type HandleFn = unsafe extern "C" fn(request: FezzSlice) -> FezzOwned;
 
-/// `fezz_free_v2`: required. A long-lived process calls it once for each buffer that isn't null; a process about to exit
-/// need not call it.
+/// `fezz_free_v2`: required. A long-lived process calls it once for each buffer that isn't null; a process about to
+/// exit need not call it.
 pub type FreeFn = unsafe extern "C" fn(buffer: FezzOwned);
 
-/// `fezz_on_load_v2`: optional, called once per process image before the first request. `context` is the CBOR map
-/// that [`encode_load_context`] makes and [`decode_load_context`] reads. It returns the empty buffer on success, else an
+/// `fezz_on_load_v2`: optional, called once per process image before the first request. `context` is the CBOR map that
+/// [`encode_load_context`] makes and [`decode_load_context`] reads. It returns the empty buffer on success, else an
 /// error message in UTF-8.
 pub type OnLoadFn = unsafe extern "C" fn(context: FezzSlice) -> FezzOwned;
 

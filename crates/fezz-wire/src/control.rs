@@ -1,5 +1,5 @@
-//! The protocol between the host and a zygote, over the zygote's stdin, a `SOCK_SEQPACKET` socket (unix(7)). A packet has
-//! records of [`RECORD_BYTES`], little-endian: the kind (4 bytes), a value (4 bytes), the child's number (8 bytes).
+//! The protocol between the host and a zygote, over the zygote's stdin, a `SOCK_SEQPACKET` socket (unix(7)). A packet
+//! has records of [`RECORD_BYTES`], little-endian: the kind (4 bytes), a value (4 bytes), the child's number (8 bytes).
 
 /// The length of a record.
 pub const RECORD_BYTES: usize = 16;

@@ -1,8 +1,8 @@
 //! The runner's exit status if it ends without a response.
 
-/// The runner's exit codes, in the range of `sysexits.h`: they differ from a shell's codes (126, 127) and from the usual
-/// `exit(1)` of a module. A module that calls `exit(3)` with one of them exits with 1 instead. A module can still fake one
-/// by `_exit(2)`, which harms its own requests only.
+/// The runner's exit codes, in the range of `sysexits.h`: they differ from a shell's codes (126, 127) and from the
+/// usual `exit(1)` of a module. A module that calls `exit(3)` with one of them exits with 1 instead. A module can still
+/// fake one by `_exit(2)`, which harms its own requests only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {

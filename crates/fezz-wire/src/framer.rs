@@ -38,7 +38,8 @@ impl Framer {
     ///
     /// # Errors
     ///
-    /// The input can't be the start of a message: it isn't a map, is malformed or too deep, or has an indefinite string.
+    /// The input can't be the start of a message: it isn't a map, is malformed or too deep, or has an indefinite
+    /// string.
     pub fn advance(&mut self, input: &[u8]) -> Result<Progress, WireError> {
         const MAP: u8 = 5; // major type, the upper three bits: RFC 8949, section 3.1
         if input.first().is_some_and(|first| first >> 5 != MAP) {

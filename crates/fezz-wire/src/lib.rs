@@ -95,8 +95,8 @@ pub use request::{FezzWireRequest, Meta};
 pub use response::{ErrorKind, FezzWireError, FezzWireResponse};
 pub use trial::{NETWORK_MADE, TrialAnswer};
 
-/// How deep maps and arrays may nest: the message, its `headers`, one header. No message needs more, and a decoder with a
-/// fixed depth needs no recursion.
+/// How deep maps and arrays may nest: the message, its `headers`, one header. No message needs more, and a decoder with
+/// a fixed depth needs no recursion.
 pub const NESTING_MAX: usize = 3;
 
 /// The most headers, path parameters, or keys of any map, in a message. HTTP servers stop near a hundred; this only

@@ -2,8 +2,8 @@
 //! of the wire.
 //!
 //! They correspond to [`crate::FezzWireRequest`] and [`crate::FezzWireResponse`], which borrow from a message and check
-//! it by all of the wire's rules. Reading by serde is more lenient: it checks neither the number of pairs nor the status,
-//! and the nesting only as far as the library does.
+//! it by all of the wire's rules. Reading by serde is more lenient: it checks neither the number of pairs nor the
+//! status, and the nesting only as far as the library does.
 
 use crate::{ErrorKind, FezzWireError as BorrowedError};
 use serde::{Deserialize, Serialize};

@@ -12,7 +12,8 @@ pub struct TrialAnswer<'a> {
     pub token: &'a str,
 }
 
-/// What a runner prints on stdout once it has made an empty network, which it then keeps (`fezz-runner --hold-network`).
+/// What a runner prints on stdout once it has made an empty network, which it then keeps (`fezz-runner
+/// --hold-network`).
 pub const NETWORK_MADE: &[u8] = b"made\n";
 
 const NAME: &str = "fezz-runner";

@@ -123,10 +123,11 @@
 //!
 //! The executor decides how often that is:
 //!
-//! - With `spawn` each request has a process that loads the module: `on_load` is called before each request, and its time
-//!   counts.
+//! - With `spawn` each request has a process that loads the module: `on_load` is called before each request, and its
+//!   time counts.
 //! - With `fork` it is called once, in a process from which one is forked for each request. These share what `on_load`
-//!   built, copy-on-write: if a request changes it, even in a `Mutex` or an atomic, other requests don't see the change.
+//!   built, copy-on-write: if a request changes it, even in a `Mutex` or an atomic, other requests don't see the
+//!   change.
 //!
 //! A forked process is a copy. All forked processes start with the same state that `on_load` left:
 //!

@@ -10,8 +10,8 @@ thread_local! {
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Clears the last location, and installs a hook that records the next one. The previous hook, which by default prints to
-/// stderr, the function's log, is still called.
+/// Clears the last location, and installs a hook that records the next one. The previous hook, which by default prints
+/// to stderr, the function's log, is still called.
 pub(crate) fn watch() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

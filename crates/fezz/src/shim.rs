@@ -26,8 +26,8 @@ pub unsafe fn on_load(context: FezzSlice, load: impl FnOnce(&LoadContext) -> Res
     }
 }
 
-/// `fezz_on_load_v2` without a function of the author's: prepares once, for all processes that are forked from this one,
-/// what each would otherwise do itself.
+/// `fezz_on_load_v2` without a function of the author's: prepares once, for all processes that are forked from this
+/// one, what each would otherwise do itself.
 pub fn prepare() -> FezzOwned {
     match guarded(|| {}) {
         Ok(()) => FezzOwned::EMPTY,
@@ -35,8 +35,8 @@ pub fn prepare() -> FezzOwned {
     }
 }
 
-/// `fezz_on_fork_v2`: calls the author's `on_fork`. If that panics, the process aborts, and so never unwinds: otherwise it
-/// could repeat the random numbers of other requests.
+/// `fezz_on_fork_v2`: calls the author's `on_fork`. If that panics, the process aborts, and so never unwinds: otherwise
+/// it could repeat the random numbers of other requests.
 pub fn on_fork(fork: impl FnOnce()) {
     if let Err(panic) = guarded(fork) {
         // `eprintln!` would panic where stderr can't be written.
@@ -128,12 +128,12 @@ fn answer(message: &[u8], call: impl FnOnce(Request, &Meta<'_>) -> Response) -> 
     answer.unwrap_or_else(|panic| Response::failed(ErrorKind::Panicked, panic).encode())
 }
 
-/// Runs code that may panic, and returns the panic's message and location if it does. Then flushes stdout, after `on_load`
-/// too: otherwise each forked process would have a copy of the buffer, and write it.
+/// Runs code that may panic, and returns the panic's message and location if it does. Then flushes stdout, after
+/// `on_load` too: otherwise each forked process would have a copy of the buffer, and write it.
 fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     panic::watch();
-    // `AssertUnwindSafe`: after a panic no other request sees the author's state, since the process ends with its request.
-    // If `on_load` or `on_fork` panics, there is no request.
+    // `AssertUnwindSafe`: after a panic no other request sees the author's state, since the process ends with its
+    // request. If `on_load` or `on_fork` panics, there is no request.
     let caught = catch_unwind(AssertUnwindSafe(call));
     flush_log();
     caught.map_err(|payload| {

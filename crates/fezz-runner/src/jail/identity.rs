@@ -57,12 +57,13 @@ pub fn give_up_root(uid: Option<u32>) -> Result<(), IdentityError> {
     set_thread_res_gid(gid, gid, gid).map_err(failed)?;
     let user = Uid::from_raw(uid);
     set_thread_res_uid(user, user, user).map_err(failed)?;
-    // After a change of uid, /proc/self/uid_map belongs to root (proc(5), PR_SET_DUMPABLE). Undone before the module runs.
+    // After a change of uid, /proc/self/uid_map belongs to root (proc(5), PR_SET_DUMPABLE). Undone before the module
+    // runs.
     set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(failed)
 }
 
-/// The fix for root of a user namespace that `unshare -r` made: it may neither mount in the machine's mount namespace nor
-/// become another user.
+/// The fix for root of a user namespace that `unshare -r` made: it may neither mount in the machine's mount namespace
+/// nor become another user.
 pub(super) const LEAVE_NAMESPACE: &str = "this root is the only user of its user namespace, as under `unshare -r`: start \
                                           hhrf outside of it, as an ordinary user";
 
@@ -112,8 +113,8 @@ pub fn outside() -> (Uid, Gid) {
     (geteuid(), getegid())
 }
 
-/// Forbids all processes in this user namespace to make another one. There, they would have every capability, and with it
-/// most of the kernel's attack surface again.
+/// Forbids all processes in this user namespace to make another one. There, they would have every capability, and with
+/// it most of the kernel's attack surface again.
 ///
 /// # Errors
 ///

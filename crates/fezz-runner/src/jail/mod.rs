@@ -1,10 +1,10 @@
 //! The jail: what this process gives up before it loads a module, which is assumed to be hostile.
 //!
 //! In the order of the steps: [`identity`] (user and groups), [`namespaces`], [`root`] (which files there are; [`view`]
-//! lists them), [`processes`] (the processes of the jail), [`capabilities`], [`scratch`] (whether a wrapper's scratch is
-//! the request's own), [`landlock`](mod@landlock) (which files may be opened for what), [`seccomp`] (which system calls
-//! may be made; [`policy`] lists them); then [`self_test`] checks that the jail holds. [`separation`] isolates the
-//! children of a zygote from each other. The limits of memory and the like are in [`crate::limits`].
+//! lists them), [`processes`] (the processes of the jail), [`capabilities`], [`scratch`] (whether a wrapper's scratch
+//! is the request's own), [`landlock`](mod@landlock) (which files may be opened for what), [`seccomp`] (which system
+//! calls may be made; [`policy`] lists them); then [`self_test`] checks that the jail holds. [`separation`] isolates
+//! the children of a zygote from each other. The limits of memory and the like are in [`crate::limits`].
 //!
 //! [`syscalls`] has the unsafe system calls.
 
@@ -142,8 +142,8 @@ pub struct Entered {
 /// The supervisor and the first process.
 const STRICT_OTHERS: u64 = 2;
 
-/// Leaves the host's user, namespaces, files and processes. In strict mode it returns in another process: the calling one
-/// waits for that one's end, and ends in the same way, or when the other end of `host` is gone.
+/// Leaves the host's user, namespaces, files and processes. In strict mode it returns in another process: the calling
+/// one waits for that one's end, and ends in the same way, or when the other end of `host` is gone.
 ///
 /// # Errors
 ///
@@ -156,8 +156,8 @@ pub fn enter(jail: &Jail, module: &Path, host: BorrowedFd<'_>) -> Result<Entered
     let makes_root = jail.mode == Mode::Strict;
     // While this process is still root, which may traverse the folders above the module.
     let taken = if is_root && makes_root { Some(root::Detached::module(module)?) } else { None };
-    // Before the user namespace is made, which belongs to its creator: in one that belongs to root, root's files could be
-    // opened.
+    // Before the user namespace is made, which belongs to its creator: in one that belongs to root, root's files could
+    // be opened.
     if is_root {
         let parent = getppid();
         identity::give_up_root(jail.uid)?;
@@ -186,14 +186,15 @@ pub fn enter(jail: &Jail, module: &Path, host: BorrowedFd<'_>) -> Result<Entered
     // This holds for the processes that this one forks, too: the jail's supervisor holds what a module mustn't get.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|source| JailError::Privileges { what: "being traced", source })?;
-    // The last of these: only a child is in the new PID namespace, and its parent should have done as little as possible.
+    // The last of these: only a child is in the new PID namespace, and its parent should have done as little as
+    // possible.
     let mark = Some(processes::split(host)?);
     Ok(Entered { module, others: Some(STRICT_OTHERS), mark })
 }
 
-/// How many processes a wrapper has in its PID namespace. One, if this process is the second, as under bubblewrap. None,
-/// if it is the first, as under nsjail. Any other process id means that there is no such namespace, as without a wrapper:
-/// then the user's other processes don't raise the function's limit of threads.
+/// How many processes a wrapper has in its PID namespace. One, if this process is the second, as under bubblewrap.
+/// None, if it is the first, as under nsjail. Any other process id means that there is no such namespace, as without a
+/// wrapper: then the user's other processes don't raise the function's limit of threads.
 fn others_of_wrapper() -> u64 {
     const SECOND: i32 = 2;
     u64::from(rustix::process::getpid().as_raw_nonzero().get() == SECOND)

@@ -61,9 +61,9 @@ pub fn join(descriptors: &[u32]) -> Result<(), NamespaceError> {
     Ok(())
 }
 
-/// In a wrapper: makes a user namespace, if the system allows one and this process's ids can be mapped into it. A wrapper
-/// that makes one itself forbids others, or hides /proc. In one that doesn't, the limit of threads would count all
-/// processes of this user. Returns whether the namespace was made.
+/// In a wrapper: makes a user namespace, if the system allows one and this process's ids can be mapped into it. A
+/// wrapper that makes one itself forbids others, or hides /proc. In one that doesn't, the limit of threads would count
+/// all processes of this user. Returns whether the namespace was made.
 ///
 /// # Errors
 ///

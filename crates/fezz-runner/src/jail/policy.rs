@@ -1,6 +1,6 @@
-//! The system calls that a module may make, as data: each with what needs it. A call that isn't listed fails by `EPERM`.
-//! One in [`UNKNOWN`] fails by `ENOSYS`, so that libraries fall back on an older call. One in [`GRANTED`] returns 0
-//! without being made.
+//! The system calls that a module may make, as data: each with what needs it. A call that isn't listed fails by
+//! `EPERM`. One in [`UNKNOWN`] fails by `ENOSYS`, so that libraries fall back on an older call. One in [`GRANTED`]
+//! returns 0 without being made.
 //!
 //! `build/main.rs` compiles these lists into filters; `seccomp.rs` installs one of them. An addition here widens what a
 //! hostile module can reach of the kernel, for all functions: name the software that needs it, and say why it is safe.
@@ -56,9 +56,9 @@ pub enum Test {
     IsThisProcess,
 }
 
-/// Exit statuses by which wrappers report that the runner never ran: a shell that can't execute it (126, 127), and nsjail
-/// if it can't make its jail (255). The host then retries the request, so no module may exit by one of them, not even by
-/// `_exit(2)`; the runner itself doesn't use them.
+/// Exit statuses by which wrappers report that the runner never ran: a shell that can't execute it (126, 127), and
+/// nsjail if it can't make its jail (255). The host then answers that a retry is safe, so no module may exit by one of
+/// them, not even by `_exit(2)`; the runner itself doesn't use them.
 pub const OF_WRAPPERS: [u32; 3] = [126, 127, 255];
 
 /// An exit status, of which the parent gets eight bits, that isn't one of [`OF_WRAPPERS`].
@@ -348,8 +348,8 @@ pub const NETWORK: &[Allowed] = calls! {
     SYS_recvmsg [2: PLAIN_RECEIVING] => "reads into several buffers",
 };
 
-/// What a function whose manifest has `limits.scratch_bytes` may do in addition: calls that change files, and calls that
-/// could act on files that it may only read, the host's libraries among them.
+/// What a function whose manifest has `limits.scratch_bytes` may do in addition: calls that change files, and calls
+/// that could act on files that it may only read, the host's libraries among them.
 pub const SCRATCH: &[Allowed] = calls! {
     SYS_creat => "C code: open in another form",
     SYS_msync [2: ASYNCHRONOUSLY] => "databases and memmap2, which write to the scratch through memory",
@@ -401,8 +401,8 @@ pub const GRANTED: &[Allowed] = calls! {
 };
 
 /// What a zygote may do in addition, and its children with it: a filter can't be replaced, and adding one to each child
-/// costs more than all its other steps (README of `bench/`). The calls that would be dangerous for a function also need a
-/// capability, which a child gives up before it reads its request.
+/// costs more than all its other steps (README of `bench/`). The calls that would be dangerous for a function also need
+/// a capability, which a child gives up before it reads its request.
 pub const FORK: &[Allowed] = calls! {
     // The kernel requires CAP_SYS_ADMIN for the new namespace (clone(2)). Only this clone and a thread's are allowed.
     SYS_clone [0: A_SEPARATE_PROCESS] => "a zygote's children",
@@ -412,8 +412,8 @@ pub const FORK: &[Allowed] = calls! {
     SYS_prlimit64 [0: Test::Is(0), 1: Test::Is(libc::RLIMIT_NPROC)] => "a child's own limits",
     SYS_recvmsg [2: PLAIN_RECEIVING] => "a zygote, which gets its children's sockets by it",
     SYS_wait4 => "a zygote, which reaps its children",
-    // In a child's namespace there is no other process. But 0 means the process group, which reaches beyond the namespace:
-    // to the zygote and all of its children.
+    // In a child's namespace there is no other process. But 0 means the process group, which reaches beyond the
+    // namespace: to the zygote and all of its children.
     SYS_kill [0: Test::IsPositive, 1: Test::Is(libc::SIGKILL as u32)] => "a zygote, which ends its children",
     SYS_kill [0: Test::Is(FIRST_PROCESS)] => "what kill(getpid(), ...) is in a child",
     SYS_tgkill [0: Test::Is(FIRST_PROCESS)] => "what abort, raise and pthread_kill are in a child",
@@ -423,8 +423,8 @@ pub const FORK: &[Allowed] = calls! {
     SYS_unshare [0: Test::Is(libc::CLONE_THREAD as u32)] => "a zygote, which must have one thread",
 };
 
-/// What a zygote may do in addition if it can't make PID namespaces. Each of its children adds the filter of an ordinary
-/// function, which allows none of this nor of [`FORK`].
+/// What a zygote may do in addition if it can't make PID namespaces. Each of its children adds the filter of an
+/// ordinary function, which allows none of this nor of [`FORK`].
 pub const SCOPED: &[Allowed] = calls! {
     SYS_clone [0: A_PROCESS] => "a zygote's children",
     SYS_landlock_restrict_self => "a child, which then can't signal other processes",

@@ -28,8 +28,8 @@ pub struct ProcessError {
     source: Errno,
 }
 
-/// Tells the supervisor that module code is about to run. From then on, the supervisor reports no exit status that means
-/// that the module never ran.
+/// Tells the supervisor that module code is about to run. From then on, the supervisor reports no exit status that
+/// means that the module never ran.
 #[derive(Debug)]
 pub struct Mark(OwnedFd);
 
@@ -46,8 +46,8 @@ impl Mark {
     }
 }
 
-/// Splits this process. It returns in the module's process only; the calling one becomes the supervisor, and ends as the
-/// module's process ends, or when the other end of `host` is gone.
+/// Splits this process. It returns in the module's process only; the calling one becomes the supervisor, and ends as
+/// the module's process ends, or when the other end of `host` is gone.
 ///
 /// # Errors
 ///
@@ -82,8 +82,8 @@ fn supervise(module: Pid, first: Pid, marks: &OwnedFd, host: BorrowedFd<'_>) -> 
     unsafe { close_from(3) }.unwrap_or_default();
     wait_for_either(module, stdout());
     kill_process(first, Signal::KILL).ok();
-    // In this order: PID 1 ends only when all others of its namespace are reaped, the module's process by this one. When
-    // PID 1 itself is reaped, the namespace is empty.
+    // In this order: PID 1 ends only when all others of its namespace are reaped, the module's process by this one.
+    // When PID 1 itself is reaped, the namespace is empty.
     let ended = wait(module);
     wait(first);
     let Some(ended) = ended else { exit_now(1) };

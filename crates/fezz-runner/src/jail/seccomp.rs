@@ -48,7 +48,8 @@ impl Filter {
 
 /// Installs the filter, permanently. Needs no_new_privs.
 ///
-/// It kills a process that calls by another architecture's numbers (int 0x80), where the same number means another call.
+/// It kills a process that calls by another architecture's numbers (int 0x80), where the same number means another
+/// call.
 ///
 /// # Errors
 ///

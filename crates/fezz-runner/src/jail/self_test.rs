@@ -1,5 +1,5 @@
-//! Tries forbidden operations, and refuses to continue if one of them works. Otherwise a restriction that isn't really in
-//! force would stay unnoticed.
+//! Tries forbidden operations, and refuses to continue if one of them works. Otherwise a restriction that isn't really
+//! in force would stay unnoticed.
 
 use super::syscalls::{ALWAYS_REFUSED, REFUSED_WITHOUT_NETWORK};
 use rustix::fs::{Mode, OFlags, open};

@@ -1,8 +1,8 @@
 //! Isolates the children of a zygote from each other: each serves one request, and mustn't reach another.
 //!
 //! They can't read each other's memory: like their zygote they are non-dumpable from the start (prctl(2),
-//! PR_SET_DUMPABLE), and the filter refuses the calls for it. Against signals, and leftover processes, each child is the
-//! first process of its own PID namespace. That takes CAP_SYS_ADMIN in the zygote's own user namespace, the only
+//! PR_SET_DUMPABLE), and the filter refuses the calls for it. Against signals, and leftover processes, each child is
+//! the first process of its own PID namespace. That takes CAP_SYS_ADMIN in the zygote's own user namespace, the only
 //! capability that the zygote keeps, and which a child gives up first of all. Without it, as in some wrappers, a child
 //! restricts itself further instead, which takes three times as long.
 

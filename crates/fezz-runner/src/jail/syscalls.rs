@@ -1,4 +1,5 @@
-//! System calls of the jail for which rustix has no safe function, one a function: by nix where it has one, else unsafe.
+//! System calls of the jail for which rustix has no safe function, one a function: by nix where it has one, else
+//! unsafe.
 
 use crate::syscalls::{close_from, die_with_parent, exit_now, last_error, of_nix, reset_signal};
 use libc::{c_int, c_long, c_void, sock_filter};
@@ -27,8 +28,8 @@ pub fn unshare(what: CloneFlags) -> Result<(), Errno> {
 /// Those of setns(2): `EBADF` if it isn't open, `EINVAL` if it isn't a namespace.
 pub fn enter_namespace(descriptor: u32) -> Result<(), Errno> {
     let descriptor = RawFd::try_from(descriptor).map_err(|_| Errno::BADF)?;
-    // SAFETY: setns(2) takes two integers and no pointer. The number comes from the command line and may not be open: so
-    // its type isn't one that promises that, and the kernel checks it.
+    // SAFETY: setns(2) takes two integers and no pointer. The number comes from the command line and may not be open:
+    // so its type isn't one that promises that, and the kernel checks it.
     match unsafe { libc::setns(descriptor, 0) } {
         0 => Ok(()),
         _ => Err(last_error()),
@@ -76,8 +77,8 @@ fn mount_setattr(mount: BorrowedFd<'_>, attributes: MountAttrFlags, how: c_int) 
 ///
 /// Those of fork(2).
 pub fn fork() -> Result<Option<Pid>, Errno> {
-    // SAFETY: this process has one thread, and what shares its memory (`start_first_process`) takes no lock and writes no
-    // memory but its own stack, so that the copy may go on with anything.
+    // SAFETY: this process has one thread, and what shares its memory (`start_first_process`) takes no lock and writes
+    // no memory but its own stack, so that the copy may go on with anything.
     match unsafe { libc::fork() } {
         -1 => Err(last_error()),
         id => Ok(Pid::from_raw(id)),
@@ -100,8 +101,8 @@ pub fn thread_id() -> Result<ThreadId, Errno> {
     if result == 0 && !address.is_null() { Ok(ThreadId(address)) } else { Err(last_error()) }
 }
 
-/// Makes a copy of this process, in a PID namespace of its own if `is_separate`: its id here, `None` in the copy. Unlike
-/// fork(3), which can make no namespace, it runs no handler of pthread_atfork(3).
+/// Makes a copy of this process, in a PID namespace of its own if `is_separate`: its id here, `None` in the copy.
+/// Unlike fork(3), which can make no namespace, it runs no handler of pthread_atfork(3).
 ///
 /// # Errors
 ///
@@ -150,25 +151,26 @@ pub fn start_first_process(supervisor: BorrowedFd<'_>) -> Result<Pid, Errno> {
     // SAFETY: one past the end of the stack, which grows downwards.
     let top = unsafe { stack.add(STACK_BYTES) };
     // SAFETY: the stack is static, and no other code uses it: this is called once, by a process with one thread. The
-    // function never returns. Its thread-local variables are this thread's, at the same time: it uses none, since rustix
-    // makes its calls without libc, and libc's errno is written by calls that fail, which neither of its two can.
+    // function never returns. Its thread-local variables are this thread's, at the same time: it uses none, since
+    // rustix makes its calls without libc, and libc's errno is written by calls that fail, which neither of its two
+    // can.
     let id = unsafe { libc::clone(reap_for_ever, top, libc::CLONE_VM | libc::SIGCHLD, argument) };
     if id == -1 { Err(last_error()) } else { Pid::from_raw(id).ok_or(Errno::AGAIN) }
 }
 
-/// It mustn't write a thread-local variable such as errno, which it shares with the other process. So it calls only rustix,
-/// and functions of libc that can't fail.
+/// It mustn't write a thread-local variable such as errno, which it shares with the other process. So it calls only
+/// rustix, and functions of libc that can't fail.
 extern "C" fn reap_for_ever(supervisor: *mut c_void) -> c_int {
     let descriptor = supervisor as usize as RawFd;
-    // SAFETY: it must be open as long as it is borrowed. This process has a copy of all descriptors, and closes this one
-    // below, after its last use.
+    // SAFETY: it must be open as long as it is borrowed. This process has a copy of all descriptors, and closes this
+    // one below, after its last use.
     let supervisor = unsafe { BorrowedFd::borrow_raw(descriptor) };
     // No later step needs a capability.
     if die_with_supervisor(supervisor).is_err() || super::capabilities::drop_all().is_err() {
         exit_now(1);
     }
-    // A reader that waits for the end of a pipe must wait for the module alone, not for this process too. The call can't
-    // fail: it has succeeded in `channel::take`, and no filter was installed since.
+    // A reader that waits for the end of a pipe must wait for the module alone, not for this process too. The call
+    // can't fail: it has succeeded in `channel::take`, and no filter was installed since.
     // SAFETY: this process must not use or close a descriptor later: it doesn't, and this function never returns to the
     // owner of one.
     unsafe { close_from(0) }.unwrap_or_default();
@@ -178,8 +180,8 @@ extern "C" fn reap_for_ever(supervisor: *mut c_void) -> c_int {
     }
 }
 
-/// Makes this process end with `supervisor`, its parent, and ends it now if that one is gone already. The parent's process
-/// id isn't visible in this namespace, so a descriptor stands for it.
+/// Makes this process end with `supervisor`, its parent, and ends it now if that one is gone already. The parent's
+/// process id isn't visible in this namespace, so a descriptor stands for it.
 ///
 /// # Errors
 ///

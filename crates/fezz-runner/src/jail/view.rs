@@ -10,8 +10,8 @@ pub const ALWAYS: &[(&str, &str)] = &[
     ("/usr/share/zoneinfo", "time zones"),
 ];
 
-/// Devices that neither store nor reveal data; writing to them has no effect. Not /dev/zero: mapped as shared memory, it
-/// is memory that no limit of the process counts.
+/// Devices that neither store nor reveal data; writing to them has no effect. Not /dev/zero: mapped as shared memory,
+/// it is memory that no limit of the process counts.
 pub const DEVICES: &[(&str, &str)] =
     &[("/dev/null", "libraries that discard output"), ("/dev/urandom", "libraries older than getrandom(2)")];
 

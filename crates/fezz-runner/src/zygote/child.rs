@@ -65,8 +65,8 @@ fn serve(zygote: Zygote, descriptors: ChildDescriptors) -> Result<(), ChildFailu
     control.close();
     dup2_stderr(&descriptors.stderr).map_err(ChildFailure::Log)?;
     dup2_stdout(&descriptors.stderr).map_err(ChildFailure::Log)?;
-    // All three are this process's own: file flags set on a shared open file would reach the next process. Reading stdin
-    // fails by EBADF, which stdio and Rust's library take for its end.
+    // All three are this process's own: file flags set on a shared open file would reach the next process. Reading
+    // stdin fails by EBADF, which stdio and Rust's library take for its end.
     dup2_stdin(&descriptors.stderr).map_err(ChildFailure::Log)?;
     syscalls::close(descriptors.stderr);
     // Not dropped: the end of the process frees everything, and the module may have closed the descriptor.
@@ -100,8 +100,8 @@ fn is_given_up(socket: impl AsFd) -> Result<bool, ChildFailure> {
     Ok(ready.map_err(ChannelError::Read)? > 0)
 }
 
-/// Reads one message, which follows its length. Returns whether there is one: the host closes the socket of a child that it
-/// doesn't need any more.
+/// Reads one message, which follows its length. Returns whether there is one: the host closes the socket of a child
+/// that it doesn't need any more.
 fn read(socket: impl AsFd, request: &mut Vec<u8>) -> Result<bool, ChildFailure> {
     loop {
         let whole = match request.first_chunk::<LENGTH_BYTES>() {

@@ -1,8 +1,9 @@
-//! The zygote: a process that confines itself, loads the module, runs its `fezz_on_load_v2`, and then forks a process for
-//! each request. A forked process has all that from the start, and its changes reach no other process (copy on write).
+//! The zygote: a process that confines itself, loads the module, runs its `fezz_on_load_v2`, and then forks a process
+//! for each request. A forked process has all that from the start, and its changes reach no other process (copy on
+//! write).
 //!
 //! ```text
-//! host            sends over stdin, for each child, a socket and a pipe for its log, before there is a request ([`control`])
+//! host            sends over stdin a socket and a log pipe for each child, before there is a request ([`control`])
 //! `- zygote       forks, kills and reaps; runs no module code from here on
 //!    |- child     gives up the zygote's rights, then waits for its request, serves it, exits ([`child`])
 //!    `- child

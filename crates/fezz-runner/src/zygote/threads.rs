@@ -30,8 +30,8 @@ pub struct Uncountable {
 }
 
 impl Threads {
-    /// Chooses a way to count them. Before the module is loaded: there is one thread, so that an error has another cause.
-    /// And before Landlock forbids opening the list.
+    /// Chooses a way to count them. Before the module is loaded: there is one thread, so that an error has another
+    /// cause. And before Landlock forbids opening the list.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! Baits: files, sockets and a process that the attempts try to reach. If something arrives here, an attempt has worked,
-//! whatever the module reports.
+//! Baits: files, sockets and a process that the attempts try to reach. If something arrives here, an attempt has
+//! worked, whatever the module reports.
 
 use super::sockets::Sockets;
 use super::victim::Victim;

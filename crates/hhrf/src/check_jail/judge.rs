@@ -1,5 +1,5 @@
-//! Judges an attempt: first by what reached a bait or was left running, then by how the process ended, then by the module's
-//! report.
+//! Judges an attempt: first by what reached a bait or was left running, then by how the process ended, then by the
+//! module's report.
 
 use super::attempt::{Attempt, Expected};
 use super::client::Answer;

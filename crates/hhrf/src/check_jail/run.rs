@@ -112,8 +112,8 @@ pub enum CheckError {
     },
 }
 
-/// Makes the attempts through the runner of `settings`, whose addresses, root and module store aren't used. `log` collects
-/// the host's log; `secret` is in this program's environment; `children` tracks this program's processes.
+/// Makes the attempts through the runner of `settings`, whose addresses, root and module store aren't used. `log`
+/// collects the host's log; `secret` is in this program's environment; `children` tracks this program's processes.
 ///
 /// # Errors
 ///
@@ -241,8 +241,8 @@ struct Check<'a> {
     host: Arc<Host>,
     address: SocketAddr,
     logged_bytes_max: usize,
-    /// The functions that don't run on this machine, with the reason: Landlock has no ports before Linux 6.7 and no scopes
-    /// before 6.12, and a wrapper may make no scratch. A jail that can't grant something fails closed.
+    /// The functions that don't run on this machine, with the reason: Landlock has no ports before Linux 6.7 and no
+    /// scopes before 6.12, and a wrapper may make no scratch. A jail that can't grant something fails closed.
     unsupported: HashMap<String, String>,
 }
 

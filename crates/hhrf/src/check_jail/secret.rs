@@ -1,5 +1,5 @@
-//! A secret in the host's environment. It has to be there when the program is executed: the kernel shows the environment
-//! that a process was executed with.
+//! A secret in the host's environment. It has to be there when the program is executed: the kernel shows the
+//! environment that a process was executed with.
 
 use std::io;
 use std::os::unix::process::CommandExt;

@@ -389,7 +389,7 @@ fn a_module_that_is_missing_is_named_with_the_mend() {
     assert_no_check(
         &site,
         &["--module", "/nowhere/module.so"],
-        "`/nowhere/module.so` is no file: correct --module",
+        "`/nowhere/module.so` is not a file: correct --module",
     );
     std::fs::remove_file(site.root().join("libfezz_attempts.so")).unwrap();
     assert_no_check(&site, &[], "cargo build --release -p fezz-attempts");

@@ -16,7 +16,7 @@ use crate::{allocations, channel, syscalls};
 use fezz_wire::ExitCode;
 use nix::sys::signal::{SaFlags, Signal};
 
-/// Installs the handler that tells a crash at the memory limit from any other.
+/// Installs the handler that distinguishes a crash at the memory limit from any other.
 ///
 /// # Errors
 ///
@@ -79,7 +79,7 @@ extern "C" fn exit_with_signal_status(signal: libc::c_int) {
 /// What a shell adds to a signal's number for an exit status.
 const SIGNAL_STATUS_BASE: libc::c_int = 128;
 
-/// The signal that [`exit_with_signal_status`] stands for, if it is one of those that this file handles.
+/// The signal that an exit status of this file's handlers stands for.
 pub fn signal_of_status(status: libc::c_int) -> Option<libc::c_int> {
     [libc::SIGABRT, libc::SIGXCPU].into_iter().find(|signal| SIGNAL_STATUS_BASE + signal == status)
 }

@@ -25,7 +25,7 @@ const TIME_MAX: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 ///
-/// Those of the sockets; no answer within [`TIME_MAX`], or one that isn't HTTP.
+/// Those of the sockets; no answer within a minute, or one that isn't HTTP.
 pub async fn post(address: SocketAddr, path: &str, request_id: &str, body: &str) -> io::Result<Answer> {
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: check-jail\r\nconnection: close\r\nx-request-id: {request_id}\r\n\

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 /// The time that the host itself takes to kill them, with a margin for a slow machine.
 const TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Waits until no process has the name `marker`; after [`TIME_MAX`] it kills and counts those that are left.
+/// Waits until no process has the name `marker`; after 2 seconds it kills and counts those that are left.
 pub async fn scan(marker: &str) -> usize {
     const INTERVAL: Duration = Duration::from_millis(20);
     // A new process needs some time until it has set its name.

@@ -365,7 +365,7 @@ fn what_needs_a_scratch_is_tried_under_spawn_alone_and_that_is_said() {
     let text = String::from_utf8(text).unwrap();
     assert!(text.contains("held       spawn  scratch-bomb"), "{text}");
     assert!(text.contains("not tried  fork   scratch-bomb"), "{text}");
-    assert!(text.contains("a scratch goes with spawn alone"), "{text}");
+    assert!(text.contains("only spawn supports a scratch"), "{text}");
 }
 
 #[test]
@@ -389,7 +389,7 @@ fn a_module_that_is_missing_is_named_with_the_mend() {
     assert_no_check(
         &site,
         &["--module", "/nowhere/module.so"],
-        "`/nowhere/module.so` is no file: correct --module",
+        "`/nowhere/module.so` is not a file: correct --module",
     );
     std::fs::remove_file(site.root().join("libfezz_attempts.so")).unwrap();
     assert_no_check(&site, &[], "cargo build --release -p fezz-attempts");

@@ -139,7 +139,7 @@ fn a_module_that_claims_that_it_never_ran_is_not_believed() {
     let host = Host::start(site);
     assert_eq!(host.get("/rpc/exits_77_at_once").outcome(), (502, "function_crashed"));
     host.logged("the reason", |line| {
-        line["line"].as_str().is_some_and(|text| text.contains("a number that says it never ran"))
+        line["line"].as_str().is_some_and(|text| text.contains("a status reserved for one that never ran"))
     });
 }
 

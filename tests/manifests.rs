@@ -52,7 +52,7 @@ manifests! {
     nothing_is_not_json: "" => "is not JSON";
     half_an_object_is_not_json: "{\"id\": \"f\"," => "is not JSON", "line 1";
     two_objects_are_not_json: with(r#""env": {}"#) + "{}" => "is not JSON";
-    an_array_is_no_manifest: "[]" => "is no JSON object", "write {";
+    an_array_is_no_manifest: "[]" => "is not a JSON object", "write {";
     a_missing_id_is_named: format!(r#"{{"version": "v1", "entry": "{AUTHOR}"}}"#) => "key `id` is missing: add it";
     a_missing_version_is_named: format!(r#"{{"id": "f", "entry": "{AUTHOR}"}}"#) => "key `version` is missing";
     a_missing_entry_is_named: r#"{"id": "f", "version": "v1"}"# => "key `entry` is missing";
@@ -61,7 +61,7 @@ manifests! {
     a_misspelt_limit_gets_the_nearest: with(r#""limits": {"memory_byte": 5}"#) => "key `limits.memory_byte` is unknown", "did you mean `memory_bytes`?";
     a_misspelt_key_of_a_route_gets_the_nearest: with(r#""routes": [{"path": "/a", "methods": "GET"}]"#) => "key `routes[0].methods` is unknown", "did you mean `method`?";
     a_route_without_a_path_is_named: with(r#""routes": [{"path": "/a"}, {"method": "GET"}]"#) => "key `routes[1].path` is missing";
-    a_key_twice_is_named: with(r#""timeout_ms": 5, "timeout_ms": 6"#) => "key `timeout_ms` stands twice: remove one";
+    a_key_twice_is_named: with(r#""timeout_ms": 5, "timeout_ms": 6"#) => "key `timeout_ms` is given twice: remove one";
     a_text_for_a_number_is_named: with(r#""timeout_ms": "30s""#) => "key `timeout_ms` is a string, it must be a whole number", "1 to 3600000";
     a_negative_number_is_named: with(r#""limits": {"queue": -1}"#) => "key `limits.queue` is -1, it must be a whole number, up to 1000000";
     a_number_for_a_variable_is_named: with(r#""env": {"LOG": 1}"#) => "key `env.LOG` is 1, it must be a string";
@@ -85,12 +85,12 @@ manifests! {
     a_relative_route_is_named: with(r#""routes": [{"path": "hello"}]"#) => "key `routes[0]`", "write `/hello`";
     a_route_with_more_parameters_than_the_router_takes_is_refused: with(&format!(r#""routes": [{{"path": "{}"}}]"#, (0..26).map(|n| format!("/{{p{n}}}")).collect::<String>())) => "key `routes[0]`", "26 parameters, the limit is 25";
     a_malformed_route_is_named: with(r#""routes": [{"path": "/a"}, {"path": "/a/{id"}]"#) => "key `routes[1]`", "malformed";
-    a_reserved_route_is_named: with(r#""routes": [{"path": "/_metrics"}]"#) => "belongs to the host", "choose another";
+    a_reserved_route_is_named: with(r#""routes": [{"path": "/_metrics"}]"#) => "is reserved for the host", "choose another";
     a_route_with_two_dots_is_refused: with(r#""routes": [{"path": "/a/../b"}]"#) => "key `routes[0]`", "`/a/../b` holds the segment `..`", "leave it out";
     a_route_with_a_dot_is_refused: with(r#""routes": [{"path": "/a/."}]"#) => "`/a/.` holds the segment `.`", "proxies";
     a_route_with_encoded_dots_is_refused: with(r#""routes": [{"path": "/a/%2E%2e/{id}"}]"#) => "holds the segment `%2E%2e`", "leave it out";
     a_route_with_an_empty_segment_is_refused: with(r#""routes": [{"path": "/a//{id}"}]"#) => "`/a//{id}` holds an empty segment", "write one `/`";
-    a_bad_method_is_named: with(r#""routes": [{"path": "/a", "method": "get"}]"#) => "the method `get`", "in capitals";
+    a_bad_method_is_named: with(r#""routes": [{"path": "/a", "method": "get"}]"#) => "the method `get`", "in upper case";
     a_bad_domain_is_named: with(r#""routes": [{"path": "/a", "domains": ["http://a"]}]"#) => "the domain `http://a`", "without scheme";
     a_route_twice_is_named: with(r#""routes": [{"path": "/a/{x}"}, {"path": "/a/{y}"}]"#) => "is already", "of `f@v1`";
     an_id_of_another_folder_is_named: with(r#""env": {}"#).replace(r#""f""#, r#""g""#) => "the folder is named `f@v1`", "rename it to `g@v1`";
@@ -127,7 +127,9 @@ fn an_entry_of_macos_finds_the_so_of_the_same_stem_else_the_file_as_named() {
     assert_eq!(host.get("/rpc/f/pid").status, 200, "the file as named, which is an ELF file");
     std::fs::write(&of_linux, "of Linux").unwrap();
     host.logged("the refusal of the other", |line| {
-        line["message"].as_str().is_some_and(|text| text.contains("libf.so` is no whole ELF file"))
+        line["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("libf.so` is not a complete 64-bit ELF file"))
     });
 }
 
@@ -154,12 +156,12 @@ fn a_module_that_is_a_pipe_is_refused_and_does_not_hang() {
 
 #[test]
 fn a_module_that_is_no_elf_is_refused() {
-    check_module(|module| std::fs::write(module, "#!/bin/sh\n").unwrap(), &["no whole ELF file", "cdylib"]);
+    check_module(|module| std::fs::write(module, "#!/bin/sh\n").unwrap(), &["64-bit ELF file", "cdylib"]);
 }
 
 #[test]
 fn a_module_that_is_cut_off_is_refused() {
-    check_module(|module| std::fs::write(module, &module_bytes()[..500]).unwrap(), &["copy all of it"]);
+    check_module(|module| std::fs::write(module, &module_bytes()[..500]).unwrap(), &["copy the whole file"]);
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn a_wrapper_that_ends_by_itself_is_told_from_the_runners_own_words() {
     assert!(!said.contains("--jail inner:"), "{said}");
     // The runner's own: nothing about wrappers stands behind it.
     let said = refusal_of("#!/bin/sh\nexec RUNNER --uid 0 \"$@\"\n", &[]);
-    assert!(said.trim_end().ends_with("is no unprivileged user (see fezz-runner --help)"), "{said}");
+    assert!(said.trim_end().ends_with("is not an unprivileged user (see fezz-runner --help)"), "{said}");
 }
 
 #[test]

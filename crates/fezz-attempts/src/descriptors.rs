@@ -1,4 +1,4 @@
-//! Descriptors that came along.
+//! Inherited descriptors.
 
 use crate::Attempt;
 use crate::files;
@@ -18,8 +18,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     }),
 ];
 
-/// Beyond the standard three there is the response's pipe, and nothing else; to a forked process the request came by it,
-/// too, which makes it a socket.
+/// Beyond the standard three there is the response's pipe, and nothing else; to a forked process the request came by
+/// it, too, which makes it a socket.
 fn inherited(params: &Params<'_>) -> Found {
     let is_forked = params.text("execution") == "fork";
     let open: Vec<(i32, u32)> = (3..1024).filter_map(|at| Some((at, kind(at)?))).collect();
@@ -33,7 +33,7 @@ fn inherited(params: &Params<'_>) -> Found {
     }
 }
 
-/// Request and log are pipes; a folder or a file here would be a way past the root, a socket one past the network.
+/// Request and log are pipes; a folder or a file here would bypass the root, a socket the network namespace.
 fn standard(_: &Params<'_>) -> Found {
     let open: Vec<(i32, u32)> = (0..3).filter_map(|at| Some((at, kind(at)?))).collect();
     let others: Vec<(i32, u32)> =
@@ -57,12 +57,12 @@ fn listed(open: &[(i32, u32)]) -> String {
     words.join(", ")
 }
 
-/// The kind of file behind a descriptor; `None` where it isn't open.
+/// The kind of file at a descriptor; `None` if it isn't open.
 pub(crate) fn kind(descriptor: RawFd) -> Option<u32> {
     status(descriptor).map(|status| status.st_mode & libc::S_IFMT)
 }
 
-/// What tells the file behind a descriptor from all others: device and inode; `None` where it isn't open.
+/// The identity of the file at a descriptor: device and inode; `None` if it isn't open.
 pub(crate) fn identity(descriptor: RawFd) -> Option<(u64, u64)> {
     status(descriptor).map(|status| (status.st_dev, status.st_ino))
 }

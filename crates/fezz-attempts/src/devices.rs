@@ -27,9 +27,9 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
 fn open(path: &CStr, flags: i32) -> Found {
     let what = format!("open {}", path.to_string_lossy());
     match files::open(path, flags | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC) {
-        // The node is there, and nothing behind it.
+        // The node exists, but no device.
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENXIO | libc::ENODEV | libc::EIO)) => {
-            Found::Untried(format!("{what}: {}, nothing is behind it", sys::name(&error)))
+            Found::Untried(format!("{what}: {}, there is no such device", sys::name(&error)))
         }
         result => Found::achieved(&what, result),
     }

@@ -1,4 +1,4 @@
-//! The host's environment, in which the check keeps a secret.
+//! The host's environment, which contains a secret of the check.
 
 use crate::Attempt;
 use crate::found::Found;
@@ -35,22 +35,23 @@ fn search(path: &str, params: &Params<'_>) -> Found {
     }
 }
 
-/// The kernel lays a program's first environment above its stack; whoever replaced the environment may have left that.
+/// The kernel puts a program's initial environment above its stack; it may still be there if the environment was
+/// replaced.
 fn secret_on_stack(params: &Params<'_>) -> Found {
     // SAFETY: has no precondition; the entry is a pointer to the program's name, on the stack above the environment.
     let top = unsafe { libc::getauxval(libc::AT_EXECFN) } as usize;
     if top == 0 {
-        return Found::Untried("the kernel told no AT_EXECFN".to_owned());
+        return Found::Untried("the kernel gave no AT_EXECFN".to_owned());
     }
     const BELOW_BYTES: usize = 32 * 1024;
     let start = (sys::at(&top)).max(top.saturating_sub(BELOW_BYTES));
     // Each byte by itself, and not as a slice: the frames that lie there belong to functions that go on.
     let stack: Vec<u8> = (start..top)
-        // SAFETY: from this frame up to the program's name all is one mapping, the stack; a read that is volatile assumes
-        // nothing of who else uses it.
+        // SAFETY: from this frame up to the program's name all is one mapping, the stack; a volatile read makes no
+        // assumption about other users of the memory.
         .map(|address| unsafe { (address as *const u8).read_volatile() })
         .collect();
-    // The request, with the secret in it as the thing to look for, lies in the heap.
+    // The request, which names the secret to look for, is on the heap.
     match contains(&stack, params.text("secret")) {
         true => Found::Worked("it is above the stack".to_owned()),
         false => Found::Refused(format!("{} bytes above the stack without it", stack.len())),

@@ -40,13 +40,13 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     }),
 ];
 
-/// Only whether it can be read: what stands there is nobody's business.
+/// Only whether it can be read: the content isn't used.
 fn read(path: &str) -> Found {
     let first = || File::open(path)?.read(&mut [0]);
     Found::achieved(&format!("open and read {path}"), first())
 }
 
-/// Where a jail has made the folders above its module, the folder is there, and what lies in it isn't.
+/// If a jail has made the folders above its module, the folder exists, but without its files.
 fn list_host_folder(params: &Params<'_>) -> Found {
     let bait = Path::new(params.text("bait_0600")).file_name().unwrap_or_default();
     let listed = fs::read_dir(params.text("folder"))
@@ -89,7 +89,7 @@ fn module() -> Option<String> {
     origin(crate::fezz_free_v2 as *const libc::c_void)
 }
 
-/// The file that a function comes from, as the loader was told.
+/// The file that a function comes from, as the loader knows it.
 pub(crate) fn origin(function: *const libc::c_void) -> Option<String> {
     let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
     // SAFETY: any address may be asked for, and the structure is this function's own.
@@ -122,7 +122,8 @@ fn read_by_hard_link(params: &Params<'_>) -> Found {
     Found::achieved("link", linked)
 }
 
-/// A file by its inode's number, past every folder above it (open_by_handle_at(2)): the way out of early containers.
+/// Opens a file by its inode number, bypassing the folders above it (open_by_handle_at(2)): a known escape from early
+/// containers.
 fn read_by_handle(params: &Params<'_>) -> Found {
     const INODE_AND_GENERATION: u32 = 1;
     #[repr(C)]
@@ -157,7 +158,7 @@ fn see_host_root(params: &Params<'_>) -> Found {
     }
 }
 
-/// A root within the root, out of which `..` leads up and up (chroot(2)).
+/// A chroot inside the root, out of which `..` leads up to the real root (chroot(2)).
 fn leave_root_by_chroot(params: &Params<'_>) -> Found {
     let climb = || -> io::Result<bool> {
         let above = File::open("/")?;

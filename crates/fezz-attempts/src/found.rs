@@ -1,17 +1,17 @@
-//! What came of an attempt.
+//! The result of an attempt.
 
 use crate::sys;
 use std::io;
 
-/// What came of an attempt; the text says by which call, and what the kernel said.
+/// The result of an attempt; the text names the call and the kernel's answer.
 pub(crate) enum Found {
     /// It was stopped.
     Refused(String),
-    /// What is forbidden was achieved, or the call got as far as the kernel's own look at its arguments.
+    /// It achieved what is forbidden, or the kernel got as far as checking the call's arguments.
     Worked(String),
-    /// The kernel, or a filter that says what a kernel says, knows no such call; the host can tell which.
+    /// The kernel has no such call, or a filter answers so; the host can check which.
     NoSuchCall(&'static str),
-    /// It can't be made here, which says nothing about the jail.
+    /// It can't be made on this machine, and so shows nothing about the jail.
     Untried(String),
 }
 
@@ -24,7 +24,7 @@ impl Found {
         }
     }
 
-    /// The answer's body. `call` is there where the host has to look whether its kernel has that call.
+    /// The answer's body. It has a `call` if the host has to check whether its kernel has that call.
     pub(crate) fn to_json(&self) -> String {
         match self {
             Self::Refused(detail) => json("refused", detail),

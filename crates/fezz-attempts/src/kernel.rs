@@ -1,5 +1,5 @@
-//! System calls that open much of the kernel, or belong to its administrator. Arguments can do nothing: those that only
-//! root may make are wrong in what the kernel looks at behind the rights.
+//! System calls that expose much of the kernel, or are for administrators. Their arguments can do no harm: calls that
+//! only root may make have arguments that the kernel refuses after its check of privileges.
 
 use crate::Attempt;
 use crate::found::Found;
@@ -75,10 +75,10 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     ("write-data-through", |_| needs_descriptor("fdatasync", libc::SYS_fdatasync)),
 ];
 
-/// A call on a descriptor that isn't open, which no kernel says to have made: a filter does, that makes none.
+/// A call on a descriptor that isn't open. If it succeeds, a filter has answered without making it.
 fn needs_descriptor(call: &'static str, number: libc::c_long) -> Found {
     match sys::call(number, &[NO_FD]) {
-        Ok(_) => Found::Refused(format!("{call}: said to be done, and not made")),
+        Ok(_) => Found::Refused(format!("{call}: reported success without being made")),
         answer => judge(call, answer),
     }
 }

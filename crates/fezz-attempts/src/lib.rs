@@ -1,12 +1,12 @@
 //! A module that tries to do what a jail forbids: one attempt a request, named by the last segment of the path. For
 //! `hhrf check-jail`, which sends the requests, sets the baits and judges.
 //!
-//! `params` is what the check says of its baits, `found` what came of an attempt, `sys` how the kernel is called.
-//! Each other file is one theme, with a table of its attempts; the host's own list of them says what each is for.
+//! `params` describes the check's baits, `found` is the result of an attempt, `sys` makes system calls. Each other file
+//! is one theme, with a table of its attempts; the host's own list describes each of them.
 //!
-//! Nothing here does lasting harm where no jail stops it, to root either: signals go to victims that the check has
-//! started, what can't be taken back is asked for with arguments that the kernel refuses behind its check of rights,
-//! and every bomb has a cap.
+//! No attempt does lasting harm without a jail, even as root. Signals go to victims that the check has started. Calls
+//! that can't be undone have arguments that the kernel refuses after its check of privileges. Every attempt on a
+//! resource has a cap.
 
 mod found;
 mod params;
@@ -42,7 +42,7 @@ use probe::Probe;
 /// An attempt by its name.
 type Attempt = (&'static str, fn(&Params<'_>) -> Found);
 
-/// All that takes more than one system call.
+/// Attempts of more than one system call.
 const ATTEMPTS: &[&[Attempt]] = &[
     files::ATTEMPTS,
     environment::ATTEMPTS,
@@ -65,7 +65,7 @@ const ATTEMPTS: &[&[Attempt]] = &[
     x86::ATTEMPTS,
 ];
 
-/// All that is one system call.
+/// Attempts of one system call.
 const PROBES: &[&[Probe]] = &[
     namespaces::PROBES,
     privileges::PROBES,
@@ -77,7 +77,7 @@ const PROBES: &[&[Probe]] = &[
 /// The module's entry.
 #[unsafe(no_mangle)]
 pub extern "C" fn fezz_handle_v2(request: FezzSlice) -> FezzOwned {
-    // SAFETY: the runner lends a slice that isn't null for the call, as the ABI says.
+    // SAFETY: the slice must be readable for the call, and not null: the ABI says that the runner passes such a one.
     let message = unsafe { std::slice::from_raw_parts(request.ptr, request.len) };
     let (status, body) = match FezzWireRequest::decode(message) {
         Ok(request) => answer(&request),

@@ -1,7 +1,7 @@
-//! Locks on files: they reach whoever else uses the file, and each is kernel memory that no limit of the process counts.
+//! Locks on files: they affect all users of the file, and each is kernel memory that no limit of the process counts.
 //!
-//! A filter may also say that a lock is granted and take none. So each attempt looks whether its lock is held, by a
-//! second open file of its own, which a real one would be in the way of (flock(2), fcntl(2)).
+//! A filter may also answer that a lock is granted without making the call. So each attempt checks that its lock is
+//! held, by a second open file of its own, with which a real lock would conflict (flock(2), fcntl(2)).
 
 use crate::Attempt;
 use crate::found::Found;
@@ -22,11 +22,11 @@ const MANY: i64 = 4096;
 
 #[derive(Clone, Copy)]
 enum Lock {
-    /// The whole file, by whoever has opened it.
+    /// The whole file, held by an open file.
     Whole,
-    /// A byte of it, by the process.
+    /// A byte of it, held by the process.
     Record,
-    /// A byte of it, by whoever has opened it.
+    /// A byte of it, held by an open file.
     OpenFile,
 }
 
@@ -34,7 +34,7 @@ fn hold(call: &str, lock: Lock, count: i64) -> Found {
     let (Ok(library), Ok(other)) = (library(), library()) else {
         return Found::Untried("the C library's file can't be opened".to_owned());
     };
-    // Not beside each other, or the kernel would make one of them.
+    // Not adjacent, or the kernel would merge them.
     for at in (0..count).map(|lock| lock * 2) {
         match lock.take(&library, at).and_then(|()| lock.is_held(&other, at)) {
             Ok(true) => {}
@@ -45,14 +45,14 @@ fn hold(call: &str, lock: Lock, count: i64) -> Found {
     Found::Worked(format!("{call}: {count} held"))
 }
 
-/// The C library, as the loader was told: every process of the machine has it open.
+/// The C library's path, as the loader knows it: every process of the machine uses that file.
 fn library() -> io::Result<File> {
     let path = crate::files::origin(libc::getpid as *const libc::c_void);
     File::open(path.ok_or(io::ErrorKind::NotFound)?)
 }
 
 impl Lock {
-    /// Shared, so that no other process is in the way, nor is kept from more than an exclusive lock.
+    /// Shared, so that it conflicts only with exclusive locks of other processes.
     fn take(self, file: &File, at: i64) -> io::Result<()> {
         match self {
             Self::Whole => flock(file, libc::LOCK_SH),
@@ -61,7 +61,7 @@ impl Lock {
         }
     }
 
-    /// Whether an exclusive one can't be had.
+    /// Whether an exclusive lock is refused.
     fn is_held(self, other: &File, at: i64) -> io::Result<bool> {
         match self {
             Self::Whole => match flock(other, libc::LOCK_EX) {
@@ -81,7 +81,7 @@ fn flock(file: &File, how: i32) -> io::Result<()> {
     sys::call(libc::SYS_flock, &[file.as_raw_fd() as usize, how]).map(drop)
 }
 
-/// Returns the kind of lock that the kernel has put in the place of `kind`.
+/// Returns the kind of lock that the kernel has written over `kind`.
 fn record_lock(file: &File, command: i32, kind: i32, at: i64) -> io::Result<i32> {
     let mut lock =
         libc::flock { l_type: kind as i16, l_whence: libc::SEEK_SET as i16, l_start: at, l_len: 1, l_pid: 0 };

@@ -11,9 +11,9 @@ use std::ffi::CString;
 use std::os::fd::AsRawFd;
 
 pub(crate) const PROBES: &[Probe] = probes! {
-    // A kind of file system that doesn't exist: ENODEV behind the check of rights.
+    // An unknown file system type: ENODEV after the check of privileges.
     "mount" mount SYS_mount (sys::at(c"none"), sys::at(c"/"), sys::at(c"fezz-none"), 0, 0);
-    // Two flags that exclude each other: EINVAL behind it.
+    // Two flags that exclude each other: EINVAL after it.
     "unmount" umount SYS_umount2 (sys::at(c"/"), libc::MNT_EXPIRE | libc::MNT_DETACH);
     "pivot-root" pivot_root SYS_pivot_root (sys::at(c"/fezz-none"), sys::at(c"/fezz-none"));
     "chroot" chroot SYS_chroot (sys::at(c"/"));
@@ -70,8 +70,8 @@ fn unshare(kinds: i32) -> Found {
 fn mount_in_own_namespace(_: &Params<'_>) -> Found {
     let mount = || {
         sys::call(libc::SYS_unshare, &[(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) as usize])?;
-        let (tmpfs, place) = (sys::at(c"tmpfs"), sys::at(c"/usr"));
-        sys::call(libc::SYS_mount, &[tmpfs, place, tmpfs, 0, 0])
+        let (tmpfs, target) = (sys::at(c"tmpfs"), sys::at(c"/usr"));
+        sys::call(libc::SYS_mount, &[tmpfs, target, tmpfs, 0, 0])
     };
     Found::achieved("unshare and mount", mount())
 }

@@ -1,4 +1,4 @@
-//! Sockets: to the baits of the check, which sees what arrives, and of every family.
+//! Sockets: connections to the check's baits, which record what arrives, and sockets of every address family.
 
 use crate::Attempt;
 use crate::found::Found;
@@ -74,7 +74,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
 const AF_SMC: i32 = 43;
 const PF_KEY_V2: i32 = 2;
 
-/// What is sent where something has to be.
+/// The content of messages.
 const BAIT: &[u8] = b"fezz-attempts was here";
 
 /// Long enough for a handshake on one machine.
@@ -86,7 +86,7 @@ fn connect(address: SocketAddr) -> Found {
     Found::achieved(&format!("connect to {address}"), connected)
 }
 
-/// TCP under another name, of which a rule for TCP may not know.
+/// TCP under another protocol number, which a rule for TCP may not cover.
 fn connect_by_protocol(family: i32, protocol: i32, params: &Params<'_>) -> Found {
     let socket = match open(family, libc::SOCK_STREAM, protocol) {
         Ok(socket) => socket,
@@ -117,7 +117,7 @@ fn large_send_buffer(_: &Params<'_>) -> Found {
     Found::achieved("setsockopt", sys::call(libc::SYS_setsockopt, &arguments))
 }
 
-/// The same by sendmsg(2), whose address lies where a filter can't look.
+/// The same by sendmsg(2), whose address is in memory, which a filter can't read.
 fn connect_by_fast_open_message(params: &Params<'_>) -> Found {
     let socket = match open(libc::AF_INET, libc::SOCK_STREAM, 0) {
         Ok(socket) => socket,
@@ -135,7 +135,7 @@ fn connect_by_fast_open_message(params: &Params<'_>) -> Found {
     Found::achieved("sendmsg", sys::call(libc::SYS_sendmsg, &arguments))
 }
 
-/// sendto(2) with `MSG_FASTOPEN` connects without connect(2), on which a rule may stand.
+/// sendto(2) with `MSG_FASTOPEN` connects without connect(2), to which a rule may apply.
 fn connect_by_fast_open(params: &Params<'_>) -> Found {
     let socket = match open(libc::AF_INET, libc::SOCK_STREAM, 0) {
         Ok(socket) => socket,
@@ -171,13 +171,13 @@ fn send_udp(params: &Params<'_>) -> Found {
         socket.send_to(BAIT, (Ipv4Addr::LOCALHOST, params.number("udp_port") as u16))
     };
     match send() {
-        // Whether it arrived is for the bait to say.
+        // The bait decides whether it arrived.
         Ok(_) => Found::Refused("sent, and lost".to_owned()),
         Err(error) => Found::Refused(format!("send: {}", sys::name(&error))),
     }
 }
 
-/// listen(2) on a socket without a name gives it a port (ip(7)), past a rule on bind(2).
+/// listen(2) on an unbound socket gives it a port (ip(7)), bypassing a rule on bind(2).
 fn listen_without_bind(_: &Params<'_>) -> Found {
     match open(libc::AF_INET, libc::SOCK_STREAM, 0) {
         Ok(socket) => {
@@ -198,13 +198,13 @@ fn open(family: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
     sys::open(libc::SYS_socket, &[family as usize, (kind | libc::SOCK_CLOEXEC) as usize, protocol as usize])
 }
 
-/// A kernel without a family says so only to whoever may ask for one.
+/// A kernel without an address family answers so only if no filter refuses the call.
 fn without_socket(what: &str, error: &io::Error) -> Found {
     const UNKNOWN: [i32; 4] =
         [libc::EAFNOSUPPORT, libc::EPROTONOSUPPORT, libc::ESOCKTNOSUPPORT, libc::EPROTOTYPE];
-    let said = format!("{what}: {}", sys::name(error));
+    let text = format!("{what}: {}", sys::name(error));
     match error.raw_os_error() {
-        Some(errno) if UNKNOWN.contains(&errno) => Found::Untried(format!("{said}, this kernel has none")),
-        _ => Found::Refused(said),
+        Some(errno) if UNKNOWN.contains(&errno) => Found::Untried(format!("{text}, this kernel has none")),
+        _ => Found::Refused(text),
     }
 }

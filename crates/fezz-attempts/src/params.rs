@@ -1,4 +1,4 @@
-//! What the check tells an attempt: where its baits are.
+//! The parameters of an attempt: where the check's baits are.
 
 /// The body's lines, `name=value` each.
 pub(crate) struct Params<'a>(Vec<(&'a str, &'a str)>);

@@ -1,4 +1,4 @@
-//! Rights of the process: what it has, and what it could get back.
+//! The process's privileges: those that it has, and those that it could regain.
 
 use crate::Attempt;
 use crate::found::Found;
@@ -29,7 +29,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     ("new-privileges", |_| match prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0) {
         Ok(1) => Found::Refused("no_new_privs is set".to_owned()),
         Ok(_) => Found::Worked("no_new_privs isn't set".to_owned()),
-        // Only a filter refuses the question, and whoever installs one has either set it or is privileged.
+        // Only a filter refuses this call, and installing one takes either no_new_privs or a privilege.
         Err(error) => Found::Refused(format!("prctl: {}", sys::name(&error))),
     }),
     ("dumpable", |_| match prctl(libc::PR_GET_DUMPABLE, 0, 0) {
@@ -97,8 +97,8 @@ fn regain() -> io::Result<usize> {
     sys::call(libc::SYS_capset, &[sys::at(&header), sys::at(&sets)])
 }
 
-/// What is to be had by it, in this process alone. A kind of file system that doesn't exist is ENODEV behind the check of
-/// rights, a descriptor that isn't open EBADF.
+/// Uses of that capability, with effects on this process only. After the check of privileges, an unknown file system
+/// type is ENODEV, and a closed descriptor EBADF.
 fn use_regained() -> Found {
     if let Err(error) = regain() {
         return Found::Refused(format!("capset: {}", sys::name(&error)));
@@ -114,7 +114,7 @@ fn use_regained() -> Found {
     worked.next().unwrap_or_else(|| Found::Refused("unshare, setns and mount are of no use".to_owned()))
 }
 
-/// The user for files alone. It answers the one before, whatever it did: so a second call tells.
+/// Changes the user for file access only. It returns the previous user even if it fails: so a second call is needed.
 fn setfsuid(_: &Params<'_>) -> Found {
     let set = || {
         sys::call(libc::SYS_setfsuid, &[0])?;
@@ -132,7 +132,7 @@ fn limit_of(kind: usize) -> io::Result<[u64; 2]> {
     sys::call(libc::SYS_prlimit64, &[0, kind, 0, sys::at_mut(&mut limit)]).map(|_| limit)
 }
 
-/// Raises by one whatever hard limit there is.
+/// Raises each hard limit by one.
 fn raise(set: impl Fn(usize, &[u64; 2]) -> io::Result<usize>) -> Found {
     const KINDS: [(&str, u32); 6] = [
         ("DATA", libc::RLIMIT_DATA),
@@ -150,7 +150,7 @@ fn raise(set: impl Fn(usize, &[u64; 2]) -> io::Result<usize>) -> Found {
                 Ok(_) => return Found::Worked(format!("RLIMIT_{name} is {}", hard + 1)),
                 Err(error) => said.push(format!("{name}: {}", sys::name(&error))),
             },
-            // Without its value nothing can be raised by one: any value then, which no right means EPERM for.
+            // The current value is unknown: any value then, which without the privilege gives EPERM.
             Err(_) => match set(kind as usize, &[u64::MAX - 1, u64::MAX - 1]) {
                 Ok(_) => return Found::Worked(format!("RLIMIT_{name}")),
                 Err(error) => said.push(format!("{name}: {}", sys::name(&error))),

@@ -1,5 +1,5 @@
-//! Attempts that are one system call, with arguments that can do nothing: bubblewrap's way to tell whether a call is
-//! stopped (EPERM) or got as far as the kernel's own look at its arguments (EFAULT, EBADF, EINVAL).
+//! Attempts that are one system call with invalid arguments, as bubblewrap's tests make them: EPERM means that the call
+//! was stopped, EFAULT, EBADF and EINVAL that the kernel has checked its arguments.
 
 use crate::found::Found;
 use crate::sys;
@@ -21,7 +21,7 @@ impl Probe {
     }
 }
 
-/// What the answer to a call with senseless arguments means.
+/// What the answer to a call with invalid arguments means.
 pub(crate) fn judge(call: &'static str, answer: std::io::Result<usize>) -> Found {
     match answer {
         Ok(value) => Found::Worked(format!("{call} returned {value}")),

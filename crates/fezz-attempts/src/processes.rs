@@ -1,5 +1,5 @@
-//! Starting processes and programs. Children end at once; a program that is executed in this process's place writes
-//! where the response should go, by which the host knows that it ran.
+//! Starting processes and programs. Children end at once. A program that replaces this process writes to the response's
+//! descriptor, by which the host knows that it ran.
 
 use crate::Attempt;
 use crate::descriptors;
@@ -17,7 +17,7 @@ use std::process::Command;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
     ("clone", |_| clone(0)),
-    ("clone-as-brother", |_| clone(libc::CLONE_PARENT)),
+    ("clone-as-sibling", |_| clone(libc::CLONE_PARENT)),
     ("clone-without-signal", |_| child("clone", sys::call(libc::SYS_clone, &[0]))),
     ("clone3", |_| clone3(0)),
     ("vfork", |_| vfork()),
@@ -59,13 +59,13 @@ pub(crate) fn clone3(flags: u64) -> Found {
     child("clone3", sys::call(libc::SYS_clone3, &[sys::at(&arguments), size_of_val(&arguments)]))
 }
 
-/// Ends the child, reaps it, and says whether there was one.
+/// Ends the child, reaps it, and returns whether there was one.
 pub(crate) fn child(call: &'static str, made: io::Result<usize>) -> Found {
     match made {
         Ok(0) => exit_now(),
         Ok(pid) => {
             const WAIT_ALL: usize = 0x4000_0000;
-            // A brother is the host's to reap.
+            // A sibling is the host's child, and the host reaps it.
             sys::call(libc::SYS_wait4, &[pid, 0, WAIT_ALL, 0]).ok();
             Found::Worked(format!("{call}: a process"))
         }
@@ -100,7 +100,7 @@ fn start(command: &mut Command) -> Found {
     Found::achieved("posix_spawn", command.status())
 }
 
-/// What has the set-uid bit gives rights only where no_new_privs allows it.
+/// A set-user-ID program gives privileges only without no_new_privs.
 fn start_set_uid() -> Found {
     let started = Command::new("/usr/bin/su").arg("--version").status();
     match sys::call(libc::SYS_prctl, &[libc::PR_GET_NO_NEW_PRIVS as usize, 0, 0, 0, 0]) {
@@ -111,7 +111,7 @@ fn start_set_uid() -> Found {
     }
 }
 
-/// Executes a program in this process's place, with the response as its stdout.
+/// Replaces this process by a program, with the response's descriptor as its stdout.
 fn execute(path: &CStr, arguments: &[&CStr]) -> Found {
     respond_by_stdout();
     let arguments = pointers(arguments);
@@ -155,12 +155,12 @@ fn respond_by_stdout() {
     }
 }
 
-/// The one program that has to be in every jail.
+/// The dynamic loader, the one program that is in every jail.
 fn execute_runner() -> Found {
     // SAFETY: has no precondition.
     let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
     if path.is_null() {
-        return Found::Untried("the kernel told no AT_EXECFN".to_owned());
+        return Found::Untried("the kernel gave no AT_EXECFN".to_owned());
     }
     // SAFETY: the kernel put a name there that ends in NUL, above the stack (getauxval(3)), and it stays.
     let path = unsafe { CStr::from_ptr(path) };
@@ -195,7 +195,7 @@ fn execute_written_file(params: &Params<'_>) -> Found {
             opened
         };
         match by_descriptor(write().map(Into::into)) {
-            Found::Refused(said) => last = format!("{folder}: {said}"),
+            Found::Refused(text) => last = format!("{folder}: {text}"),
             worked => return worked,
         }
     }

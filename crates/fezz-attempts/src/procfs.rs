@@ -1,4 +1,4 @@
-//! /proc and /sys: other processes, and the switches of the kernel, which are opened and left as they are.
+//! /proc and /sys: other processes, and the kernel's settings, which are opened and not changed.
 
 use crate::Attempt;
 use crate::files;
@@ -36,7 +36,7 @@ fn open(path: &CStr, flags: i32) -> Found {
     let path = path.to_string_lossy();
     match &opened {
         // No file of /proc or /sys is a device.
-        Ok(file) if is_device(file) => Found::Untried(format!("a container hides {path} behind a device")),
+        Ok(file) if is_device(file) => Found::Untried(format!("a container hides {path} by a device")),
         _ => Found::achieved(&format!("open {path}"), opened),
     }
 }

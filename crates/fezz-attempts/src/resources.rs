@@ -1,4 +1,4 @@
-//! Bombs, each with a cap that a machine without a jail bears, and what stays behind.
+//! Attempts to exhaust resources, each with a cap that does no harm without a jail, and to leave processes running.
 
 use crate::Attempt;
 use crate::found::Found;
@@ -48,7 +48,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         })
     }),
     ("leave-daemon", |params| leave(params, &[libc::SIGCHLD as usize], Leaving::Session)),
-    ("leave-brother", |params| {
+    ("leave-sibling", |params| {
         leave(params, &[(libc::CLONE_PARENT | libc::SIGCHLD) as usize], Leaving::Session)
     }),
     ("leave-child", |params| leave(params, &[libc::SIGCHLD as usize], Leaving::Group)),
@@ -56,7 +56,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
 
 const MIB: usize = 1 << 20;
 
-/// How far beyond its limit a memory bomb goes, to show that it could.
+/// How far an attempt goes beyond the memory limit.
 const BEYOND_BYTES: usize = 32 * MIB;
 
 fn fork_bomb(params: &Params<'_>) -> Found {
@@ -107,8 +107,8 @@ fn thread_bomb(params: &Params<'_>) -> Found {
 
 fn bounded(what: &str, reached: usize, limit: usize, stopped: Option<io::Error>) -> Found {
     let by = stopped.map(|error| format!(": {}", sys::name(&error))).unwrap_or_default();
-    let said = format!("{reached} {what}, the limit is {limit}{by}");
-    if reached > limit { Found::Worked(said) } else { Found::Refused(said) }
+    let text = format!("{reached} {what}, the limit is {limit}{by}");
+    if reached > limit { Found::Worked(text) } else { Found::Refused(text) }
 }
 
 fn map(bytes: usize, protection: i32, flags: i32) -> io::Result<usize> {
@@ -125,7 +125,7 @@ fn memory(kind: i32, params: &Params<'_>) -> Found {
         match map(PIECE_BYTES, libc::PROT_READ | libc::PROT_WRITE, kind | libc::MAP_ANONYMOUS) {
             Ok(piece) => {
                 for page in (piece..piece + PIECE_BYTES).step_by(PAGE_BYTES) {
-                    // SAFETY: the page was just mapped, writable, and is nobody else's.
+                    // SAFETY: the page was just mapped, writable, and nothing else uses it.
                     unsafe { (page as *mut u8).write_volatile(1) };
                 }
                 taken += PIECE_BYTES;
@@ -194,15 +194,15 @@ fn memory_in_stacks(params: &Params<'_>) -> Found {
     bounded("bytes", USED.load(Ordering::SeqCst), limit, stopped)
 }
 
-/// A third of what it may be with so many frames on such a stack: an unoptimized build keeps copies.
+/// A third of what would fit that many frames on such a stack: an unoptimized build keeps copies.
 const FRAME_BYTES: usize = 32 * 1024;
 
-/// Writes so many frames, one below the other, and says how much that was.
+/// Writes that many frames, one below the other, and returns their size.
 fn use_stack(frames: usize) -> usize {
     let mut frame = [1_u8; FRAME_BYTES];
     black_box(&mut frame);
     let below = if frames > 1 { use_stack(frames - 1) } else { 0 };
-    // Looked at again behind the call, lest the call takes this frame's place.
+    // Used again after the call, so that it isn't a tail call, which would reuse this frame.
     below + black_box(&frame).len()
 }
 
@@ -214,7 +214,7 @@ fn wait_until(done: impl Fn() -> bool) {
     }
 }
 
-/// Pipes hold up to a megabyte each, of which no limit of the process knows; only the user's (pipe(7)).
+/// Pipes hold up to a megabyte each, which no limit of the process counts, only one of the user (pipe(7)).
 fn memory_in_pipes(params: &Params<'_>) -> Found {
     const F_SETPIPE_SZ: usize = 1031;
     let limit = params.number("memory_bytes");
@@ -222,7 +222,7 @@ fn memory_in_pipes(params: &Params<'_>) -> Found {
     let mut taken = 0;
     let mut pipes = Vec::new();
     let mut stopped = None;
-    // Twice the limit: what the kernel lets an ordinary user have is 64 MiB.
+    // Twice the limit: the kernel allows an ordinary user 64 MiB.
     while taken <= limit * 2 {
         let (reader, mut writer) = match io::pipe() {
             Ok(pipe) => pipe,
@@ -262,7 +262,7 @@ fn descriptor_bomb(_: &Params<'_>) -> Found {
     bounded("descriptors", highest + 1, LIMIT, stopped)
 }
 
-/// Signals that wait are counted for the user, whose next process then gets no timer.
+/// The kernel limits queued signals per user: beyond the limit, the user's next process gets no timer.
 fn signal_bomb() -> Found {
     const LIMIT: usize = 256;
     const SIGNALS_MAX: usize = 4096;
@@ -271,7 +271,7 @@ fn signal_bomb() -> Found {
     sys::call(libc::SYS_rt_sigprocmask, &[0, sys::at(&all), 0, size_of_val(&all)]).ok();
     let own = std::process::id() as usize;
     for _ in 0..SIGNALS_MAX {
-        // Taken without being queued, where the limit is reached (sigqueue(3)).
+        // Received without being queued once the limit is reached (sigqueue(3)).
         if let Err(error) = sys::call(libc::SYS_kill, &[own, SIGNAL]) {
             return Found::Refused(format!("kill: {}", sys::name(&error)));
         }
@@ -279,11 +279,11 @@ fn signal_bomb() -> Found {
     let at_once = [0_u64; 2];
     let wait = [sys::at(&all), 0, sys::at(&at_once), size_of_val(&all)];
     let waiting = std::iter::from_fn(|| sys::call(libc::SYS_rt_sigtimedwait, &wait).ok()).count();
-    // One more of each kind is known without being queued.
+    // One of each signal is pending without being queued.
     bounded("signals", waiting.saturating_sub(1), LIMIT, None)
 }
 
-/// Any byte is too many: a function has no disk.
+/// No byte may be written: a function has no disk.
 fn disk_bomb(params: &Params<'_>) -> Found {
     const BYTES_MAX: usize = 32 * MIB;
     for folder in [params.text("open_folder"), "/tmp", "/var/tmp", "/"] {
@@ -295,7 +295,7 @@ fn disk_bomb(params: &Params<'_>) -> Found {
     Found::Refused("no folder can be written".to_owned())
 }
 
-/// The host bounds what it keeps of it, and looks at its log to judge.
+/// The host limits how much of it it logs, and judges by its log.
 fn flood(descriptor: usize) -> Found {
     const FLOOD_BYTES: usize = 8 * MIB;
     let lines = [&[b'x'; 99][..], b"\n"].concat().repeat(64);
@@ -319,7 +319,7 @@ fn ignore_deadline() -> Found {
     }
 }
 
-/// How a process leaves those by which the host could find it.
+/// How a process detaches from the processes by which the host could find it.
 enum Leaving {
     /// As a daemon does: a session of its own.
     Session,
@@ -327,14 +327,15 @@ enum Leaving {
     Group,
 }
 
-/// Leaves a process that is called by the check's marker, for some seconds at most: the host counts those afterwards.
+/// Leaves a process that has the check's marker as its name, for some seconds at most: the host counts those
+/// afterwards.
 fn leave(params: &Params<'_>, flags: &[usize], leaving: Leaving) -> Found {
     const LIFE: Duration = Duration::from_secs(10);
     match sys::call(libc::SYS_clone, flags) {
         Ok(0) => {
             if matches!(leaving, Leaving::Session) {
                 sys::call(libc::SYS_setsid, &[]).ok();
-                // Away from the first child too, so that no parent is left to wait.
+                // Forked again, so that its parent is gone.
                 if !matches!(sys::call(libc::SYS_clone, &[libc::SIGCHLD as usize]), Ok(0)) {
                     exit_now();
                 }

@@ -1,8 +1,8 @@
-//! Processes that serve the same function: the parent, which under `fork` is the zygote, and whoever else has that parent.
+//! Processes of the same function: the parent, which under `fork` is the zygote, and the other children of that parent.
 //! The host itself is left out.
 //!
-//! Where processes can be seen, those are meant alone, and get no signal but 0, which only asks whether one could be
-//! sent. Where none can be seen, every number near is tried: within a jail.
+//! If processes are visible, only those are tried, and get only signal 0, which just checks whether one could be sent.
+//! If none is visible, as in a jail, all process ids nearby are tried.
 
 use crate::Attempt;
 use crate::descriptors;
@@ -71,13 +71,13 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
             sys::call(libc::SYS_setpriority, &[which, pid, same])
         })
     }),
-    // To the bit as a zygote does it, where it may make PID namespaces, and where not.
+    // The exact flags of a zygote that can make PID namespaces, and of one that can't.
     ("fork-as-zygote", |_| fork_told(libc::CLONE_NEWPID)),
     ("fork-as-scoped-zygote", |_| fork_told(0)),
     ("forge-reports", |_| forge_reports()),
 ];
 
-/// A function that is the first in its PID namespace can hit nobody but a sibling who shouldn't be in sight.
+/// A function that is the first process of its PID namespace can reach only a sibling that shouldn't be visible.
 fn signal() -> usize {
     if std::process::id() == 1 { libc::SIGKILL as usize } else { 0 }
 }
@@ -122,14 +122,14 @@ fn relatives(host: usize) -> Vec<usize> {
     relatives
 }
 
-/// The second field behind the name, which is in parentheses (proc(5)).
+/// The second field after the name, which is in parentheses (proc(5)).
 fn parent_of(pid: usize) -> Option<usize> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Opens the log of another process. In a PID namespace of its own, with a /proc from outside of it, a process meets itself
-/// under a number that it doesn't know for its own, and may open its own log.
+/// Opens the log of another process. In a PID namespace of its own, with a /proc from outside of it, a process has
+/// another number in /proc than it knows; opening its own log there is allowed.
 fn open_log(pid: usize) -> io::Result<usize> {
     const OWN: RawFd = 2;
     let path = CString::new(format!("/proc/{pid}/fd/{OWN}"))?;
@@ -138,8 +138,8 @@ fn open_log(pid: usize) -> io::Result<usize> {
     if is_own { Err(io::Error::from_raw_os_error(libc::ESRCH)) } else { Ok(0) }
 }
 
-/// To signal one's own group takes no number, and so no sight of those in it: it may be the one that the process was born
-/// in, outside of its PID namespace.
+/// Signalling the own process group takes no number, so that its members needn't be visible: it may be the group in
+/// which the process was started, outside of its PID namespace.
 fn kill_own_group() -> Found {
     match sys::call(libc::SYS_getpgrp, &[]) {
         // A first process ignores its own SIGKILL (pid_namespaces(7)).
@@ -156,8 +156,8 @@ fn fork_told(namespace: i32) -> Found {
     child("clone", sys::call(libc::SYS_clone, &[flags as usize, 0, 0, 0, 0]))
 }
 
-/// Whoever has a zygote's socket to the host can say that a sibling has ended (`fezz_wire::control`). It is the only one
-/// that keeps records apart; the other, over which the response goes, is a stream.
+/// A process that has a zygote's socket to the host could report that a sibling has ended (`fezz_wire::control`). It is
+/// the only socket that keeps record boundaries; the one for the response is a stream.
 fn forge_reports() -> Found {
     let sockets: Vec<i32> = (0..1024).filter(|at| descriptors::kind(*at) == Some(libc::S_IFSOCK)).collect();
     for socket in &sockets {
@@ -172,7 +172,7 @@ fn forge_reports() -> Found {
         ];
         match sys::call(libc::SYS_getsockopt, &option) {
             Ok(_) if kind != [libc::SOCK_SEQPACKET] => {}
-            // It would find a stream unmoved; by an empty packet the host takes the zygote for gone.
+            // It has no effect on a stream; an empty packet makes the host take the zygote for gone.
             Err(_) if sockets.len() == 1 => {
                 sys::call(libc::SYS_sendto, &[*socket as usize, 0, 0, 0, 0, 0]).ok();
             }

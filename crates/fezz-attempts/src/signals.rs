@@ -1,5 +1,5 @@
-//! Signals to the check's victim, and other ways to meddle with a process from outside. The host itself gets none but
-//! signal 0, which only asks whether one could be sent.
+//! Signals to the check's victim, and other ways to affect a process from outside. The host itself gets only signal 0,
+//! which just checks whether one could be sent.
 
 use crate::Attempt;
 use crate::found::Found;
@@ -51,8 +51,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
 
 const KILL: usize = libc::SIGKILL as usize;
 
-/// Does something to a process of the check. In another PID namespace its number may be nobody's, or this process's
-/// own, which would prove nothing.
+/// Does something to a process of the check. In another PID namespace no process may have its number, or this one
+/// itself, which would prove nothing.
 pub(crate) fn to(who: &str, params: &Params<'_>, act: impl FnOnce(usize) -> io::Result<usize>) -> Found {
     let pid = params.number(who);
     if pid == 0 {
@@ -73,7 +73,7 @@ fn queue(pid: usize, thread: &[usize], number: libc::c_long) -> io::Result<usize
     sys::call(number, &arguments)
 }
 
-/// Whoever is named as a pipe's owner gets a signal of choice when it has something to read (fcntl(2), `F_SETOWN`).
+/// The kernel sends a pipe's owner a chosen signal when there is something to read (fcntl(2), `F_SETOWN`).
 fn by_descriptor_owner(pid: usize) -> io::Result<usize> {
     let (reader, mut writer) = io::pipe()?;
     let at = reader.as_raw_fd() as usize;
@@ -84,7 +84,7 @@ fn by_descriptor_owner(pid: usize) -> io::Result<usize> {
     io::Write::write(&mut writer, b"x")
 }
 
-/// The parent, if it is outside: what a PID namespace began with is part of the jail.
+/// The parent, if it is outside: the first process of a PID namespace is part of the jail.
 fn signal_parent(params: &Params<'_>) -> Found {
     let parent = std::os::unix::process::parent_id() as usize;
     match parent {

@@ -31,31 +31,32 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     ("leave-key-of-user-session", |params| step(params, &Key(params, -5))),
 ];
 
-/// A place where something may outlive its process.
-trait Place {
+/// Something that may outlive the process that wrote to it.
+trait Storage {
     fn leave(&self) -> io::Result<()>;
     fn look(&self) -> io::Result<()>;
     fn remove(&self) -> io::Result<()>;
 }
 
-fn step(params: &Params<'_>, place: &impl Place) -> Found {
+fn step(params: &Params<'_>, storage: &impl Storage) -> Found {
     match params.text("step") {
-        "leave" => Found::achieved("leave it", place.leave()),
-        "look" => match place.look() {
+        "leave" => Found::achieved("leave it", storage.leave()),
+        "look" => match storage.look() {
             Ok(()) => Found::Worked("the next request found it".to_owned()),
             Err(error) => Found::Refused(format!("the next request looked for it: {}", sys::name(&error))),
         },
-        _ => Found::achieved("remove", place.remove()),
+        _ => Found::achieved("remove", storage.remove()),
     }
 }
 
-/// What a process has for itself: it is gone with it, if the next one isn't this one, nor shares it.
+/// State of the process itself: it is gone at the process's end, unless the next request runs in the same process or in
+/// one that shares it.
 struct Own {
     leave: fn() -> io::Result<()>,
     is_there: fn() -> io::Result<bool>,
 }
 
-impl Place for Own {
+impl Storage for Own {
     fn leave(&self) -> io::Result<()> {
         (self.leave)()
     }
@@ -81,7 +82,7 @@ const VARIABLE: Own = Own {
 
 const ENVIRONMENT: Own = Own {
     leave: || {
-        // SAFETY: nobody else reads the environment, for there is one thread.
+        // SAFETY: no other thread may read the environment: there is only one.
         unsafe { std::env::set_var("FEZZ_LEFT", "1") };
         Ok(())
     },
@@ -146,7 +147,7 @@ const SIGNAL_MASK: Own = Own {
     is_there: || signal_mask(&0).map(|mask| mask & USER_SIGNAL != 0),
 };
 
-/// Blocks what is in `more`, and says what was blocked before.
+/// Blocks the signals in `more`, and returns those that were blocked before.
 fn signal_mask(more: &u64) -> io::Result<u64> {
     let mut before = 0_u64;
     let arguments = [libc::SIG_BLOCK as usize, sys::at(more), sys::at_mut(&mut before), size_of_val(more)];
@@ -175,7 +176,7 @@ impl File<'_> {
     }
 }
 
-impl Place for File<'_> {
+impl Storage for File<'_> {
     fn leave(&self) -> io::Result<()> {
         fs::File::create_new(self.path()).map(drop)
     }
@@ -198,7 +199,7 @@ impl SharedMemory<'_> {
     }
 }
 
-impl Place for SharedMemory<'_> {
+impl Storage for SharedMemory<'_> {
     fn leave(&self) -> io::Result<()> {
         self.get(4096, CREATE | libc::IPC_EXCL as usize).map(drop)
     }
@@ -221,7 +222,7 @@ impl MessageQueue<'_> {
     }
 }
 
-impl Place for MessageQueue<'_> {
+impl Storage for MessageQueue<'_> {
     fn leave(&self) -> io::Result<()> {
         self.open(libc::O_CREAT | libc::O_EXCL | libc::O_RDWR)
     }
@@ -247,7 +248,7 @@ impl Key<'_> {
     }
 }
 
-impl Place for Key<'_> {
+impl Storage for Key<'_> {
     fn leave(&self) -> io::Result<()> {
         let name = CString::new(self.0.text("marker"))?;
         let key = [sys::at(c"user"), sys::at(name.as_c_str()), sys::at(c"x"), 1, self.1 as usize];

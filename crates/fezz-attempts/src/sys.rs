@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 
-/// An address that no process has: behind its check of rights the kernel says EFAULT.
+/// An address that no process has: after its check of privileges the kernel answers EFAULT.
 pub(crate) const NOWHERE: usize = 1;
 
 /// A descriptor that isn't open.
@@ -15,8 +15,8 @@ pub(crate) const HERE: usize = libc::AT_FDCWD as usize;
 /// Makes a system call.
 pub(crate) fn call(number: libc::c_long, arguments: &[usize]) -> io::Result<usize> {
     let a: [usize; 6] = std::array::from_fn(|at| arguments.get(at).copied().unwrap_or_default());
-    // SAFETY: the harm is the purpose. Pointers among the arguments are `NOWHERE`, null, or of this crate's own values
-    // that outlive the call.
+    // SAFETY: harm to the process is the purpose. Pointers among the arguments are `NOWHERE`, null, or of this crate's
+    // own values that outlive the call.
     let result = unsafe { libc::syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as usize) }
 }
@@ -24,7 +24,7 @@ pub(crate) fn call(number: libc::c_long, arguments: &[usize]) -> io::Result<usiz
 /// The same for calls that return a descriptor.
 pub(crate) fn open(number: libc::c_long, arguments: &[usize]) -> io::Result<OwnedFd> {
     let descriptor = call(number, arguments)?;
-    // SAFETY: the kernel has just opened it, and nobody else knows it.
+    // SAFETY: the descriptor must be open and have no other owner: the kernel has just opened it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor as i32) })
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn at_mut<T: ?Sized>(value: &mut T) -> usize {
     std::ptr::from_mut(value).cast::<u8>() as usize
 }
 
-/// Whether it says that the one who asks may not.
+/// Whether it means that permission is denied.
 pub(crate) fn is_denial(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES))
 }

@@ -56,7 +56,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     }),
 ];
 
-/// Between here and an address that no process has: behind the check of rights there is nothing but EFAULT.
+/// Between this process and an address that no process has: after the check of privileges, the call fails by EFAULT.
 pub(crate) fn transfer(pid: usize, number: libc::c_long) -> io::Result<usize> {
     let byte = [0_u8];
     let (here, there) = ([sys::at(&byte), 1], [NOWHERE, 1]);

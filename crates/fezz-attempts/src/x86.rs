@@ -1,5 +1,5 @@
-//! What only this processor has: system calls of 32 bits and of x32, which have other numbers and pass a filter that
-//! doesn't look at the architecture; ports and segments; and the oldest calls.
+//! Attempts for this processor only: 32-bit and x32 system calls, which have other numbers and pass a filter that
+//! doesn't check the architecture; I/O ports, segments, and obsolete calls.
 
 use crate::Attempt;
 use crate::found::Found;
@@ -40,8 +40,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
 /// A system call as a program of 32 bits makes it.
 fn call_32(number: usize, [first, second, third]: [usize; 3]) -> io::Result<usize> {
     let mut result = number;
-    // SAFETY: the harm is the purpose. rbx, which the compiler keeps for itself, is put back; the kernel touches no
-    // memory but what the arguments name, and those are numbers, or a page of this crate's own.
+    // SAFETY: harm to the process is the purpose. rbx, which the compiler reserves, is restored; the kernel touches
+    // only memory that the arguments name, and those are numbers, or a page of this crate's own.
     unsafe {
         std::arch::asm!(
             "xchg {first}, rbx",

@@ -1,4 +1,4 @@
-//! Parses what stands in the attribute's parentheses.
+//! Parses the arguments in the attribute's parentheses.
 
 use crate::value;
 use fezz_manifest::nearest;
@@ -38,7 +38,7 @@ impl Parse for Args {
         while !input.is_empty() {
             let name = parse_name(input)?;
             if seen.contains(&name) {
-                return Err(error(name.span(), &format!("argument `{name}` stands twice")));
+                return Err(error(name.span(), &format!("argument `{name}` is given twice")));
             }
             args.parse_value(&name, input)?;
             seen.push(name);
@@ -161,7 +161,7 @@ mod tests {
         check("id(\"a\")", "argument `id` has no value");
         check("id = 5", "expected `id = \"todos\"`");
         check("id = \"a\" version = \"b\"", "expected `,`");
-        check("id = \"a\", id = \"b\"", "argument `id` stands twice");
+        check("id = \"a\", id = \"b\"", "argument `id` is given twice");
         check("pth = \"/a\"", "did you mean `path`?");
         check("colour = \"/a\"", "argument `colour` is unknown (there are `id`");
         check("path = []", "list is empty");

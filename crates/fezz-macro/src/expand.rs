@@ -1,4 +1,4 @@
-//! Prints what stands in place of the attribute.
+//! Prints the code that replaces the attribute.
 
 use crate::args::Args;
 use crate::item::Function;
@@ -103,9 +103,9 @@ fn answer(function: &Function) -> TokenStream {
     }
 }
 
-/// A place in the author's source, in the macro's own scope.
-pub(crate) fn span_at(place: Span) -> Span {
-    place.resolved_at(Span::mixed_site())
+/// A location in the author's source, in the macro's own scope.
+pub(crate) fn span_at(location: Span) -> Span {
+    location.resolved_at(Span::mixed_site())
 }
 
 /// Mach-O has no section names of ELF's form: segment and section, the latter of 16 characters at most.

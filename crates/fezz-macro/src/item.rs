@@ -1,4 +1,4 @@
-//! Parses what stands below the attribute, and refuses what can't be a function of Fezz.
+//! Parses the item below the attribute, and refuses one that can't be a function of Fezz.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::spanned::Spanned;
@@ -7,13 +7,13 @@ use syn::{FnArg, Item, ReturnType, Safety, Signature, Type};
 const FORM: &str = "expected `fn name(request: Request) -> Response`, or `async fn`, or with a second parameter \
                     `context: Context`; any return type that implements `fezz::IntoResponse`";
 
-/// What the shim has to know of the author's function.
+/// What the shim needs to know about the author's function.
 pub(crate) struct Function {
     pub(crate) name: Ident,
     pub(crate) is_async: bool,
     /// Request, then context if it is taken.
     pub(crate) parameters: Vec<Type>,
-    /// Where the return type stands, or the name where it is left out: the place for an error about it.
+    /// The location for an error about the return type: that of the type, or of the name if it has none.
     pub(crate) output: Span,
 }
 

@@ -4,10 +4,10 @@
 //!
 //! - `args`: what stands in the attribute's parentheses, each value checked by the rules of the crate
 //!   `fezz_manifest` (`value`).
-//! - `item`: what stands below the attribute; refuses what can't be a function of Fezz.
-//! - `manifest`: the arguments as the JSON that a module carries.
-//! - `expand`: prints the item as it was written, and behind it the C functions and the manifest; `hooks`: those of the
-//!   functions that are optional.
+//! - `item`: the item below the attribute; refuses one that can't be a function of Fezz.
+//! - `manifest`: the arguments as the JSON that a module contains.
+//! - `expand`: prints the item as it was written, then the C functions and the manifest; `hooks`: the optional C
+//!   functions.
 
 #![forbid(unsafe_code)]
 
@@ -47,20 +47,20 @@ use proc_macro2::TokenStream;
 /// # Before a request
 ///
 /// - `on_load` is called once in each process that loads the module, before any request, to build what requests read.
-///   It returns nothing, or a `Result<(), E>` with any error that a function may return. Where it fails or panics the
-///   process serves no request: the client is told 503 `module_failed`, and the log has the error, or the panic's text
-///   and place.
+///   It returns nothing, or a `Result<(), E>` with any error that a function may return. If it fails or panics, the
+///   process serves no request: the client gets 503 `module_failed`, and the log has the error, or the panic's text and
+///   location.
 /// - `on_fork` is called in each forked process, before its request, to renew what two processes must not share: random
-///   generators. It returns nothing. Where it panics the process aborts, lest it serves with what it should have
-///   renewed: the client is told 502 `function_crashed`, and the log has the panic's text and place.
+///   generators. It returns nothing. If it panics, the process aborts, so that no request is served with stale state:
+///   the client gets 502 `function_crashed`, and the log has the panic's text and location.
 ///
-/// When that is, and what is shared by whom, is on the page of the crate `fezz`.
+/// The page of the crate `fezz` says when they are called, and what the processes share.
 ///
 /// # What is printed
 ///
 /// Beside the function, `fezz_handle_v2` and `fezz_free_v2`, the two C functions that a runner looks up, and the
 /// arguments as JSON in the section `.fezz.manifest`, which the host and the tools read without running any code. With
-/// `on_load` also `fezz_on_load_v2`, with `on_fork` also `fezz_on_fork_v2`. They are no part of the crate's Rust names.
+/// `on_load` also `fezz_on_load_v2`, with `on_fork` also `fezz_on_fork_v2`. The crate's Rust code can't name them.
 /// A crate with `#![forbid(unsafe_code)]` may use the macro.
 #[proc_macro_attribute]
 pub fn fezz_function(

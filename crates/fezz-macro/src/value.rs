@@ -28,7 +28,7 @@ pub(crate) fn method(literal: &LitStr) -> syn::Result<String> {
     }
     refuse(
         literal,
-        &format!("method {method:?} is no HTTP method in upper case: expected `GET`, `POST`, ..."),
+        &format!("method {method:?} is not an HTTP method in upper case: expected `GET`, `POST`, ..."),
     )
 }
 
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_method_is_an_upper_case_token() {
         accepts(super::method, "PATCH", "PATCH".to_owned());
-        check(super::method, "get", "method \"get\" is no HTTP method in upper case");
+        check(super::method, "get", "method \"get\" is not an HTTP method in upper case");
     }
 
     #[test]
@@ -118,15 +118,15 @@ mod tests {
             "path \"/a//b\" holds an empty segment, which proxies leave out: expected",
         );
         check(super::path, "/a/{id", "is malformed");
-        check(super::path, "/rpc/a", "belongs to the host");
+        check(super::path, "/rpc/a", "is reserved for the host");
     }
 
     #[test]
     fn a_timeout_is_a_duration_of_an_hour_at_most() {
         accepts(super::timeout_text, "30s", 30_000);
         accepts(super::timeout_text, "3600s", 3_600_000);
-        check(super::timeout_text, "5m", "has no unit that is known");
-        check(super::timeout_text, "1.5s", "is no whole number of its unit");
+        check(super::timeout_text, "5m", "has no known unit");
+        check(super::timeout_text, "1.5s", "is not a whole number of its unit");
         for text in ["0s", "0ms", "3601s", "18446744073709551615ms"] {
             check(super::timeout_text, text, "milliseconds, it must be 1 to 3600000, an hour");
         }

@@ -1,13 +1,13 @@
 //! Durations as people write them: a whole number and its unit.
 
-/// Why a text is no duration. Each reads on after the text.
+/// Why a text isn't a duration. Each message continues after the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
     /// It ends in neither `ms` nor `s`.
-    #[error("has no unit that is known")]
+    #[error("has no known unit")]
     UnknownUnit,
-    /// What stands before the unit is no whole number, or more milliseconds than 64 bits hold.
-    #[error("is no whole number of its unit")]
+    /// The part before the unit is not a whole number, or more milliseconds than 64 bits hold.
+    #[error("is not a whole number of its unit")]
     NotWhole,
 }
 

@@ -17,7 +17,7 @@ pub enum ManifestError {
         message: String,
     },
     /// JSON, but no object.
-    #[error("the manifest is no JSON object: write {{\"id\": ..., \"version\": ..., \"entry\": ...}}")]
+    #[error("the manifest is not a JSON object: write {{\"id\": ..., \"version\": ..., \"entry\": ...}}")]
     NotAnObject,
     /// A required key is absent.
     #[error("key `{key}` is missing: add it")]
@@ -38,8 +38,8 @@ pub enum ManifestError {
         /// All known keys there.
         known: String,
     },
-    /// A key stands twice.
-    #[error("key `{key}` stands twice: remove one")]
+    /// A key is given twice.
+    #[error("key `{key}` is given twice: remove one")]
     DuplicateKey {
         /// The key, with the path to it.
         key: String,
@@ -49,9 +49,9 @@ pub enum ManifestError {
     WrongType {
         /// The key, with the path to it.
         key: String,
-        /// What stands there, in JSON's words.
+        /// Its type, as JSON names it.
         found: String,
-        /// What may stand there, likewise.
+        /// The types that are allowed, likewise.
         expected: String,
     },
     /// A name has characters or a length that it may not have.
@@ -62,7 +62,7 @@ pub enum ManifestError {
     BadName {
         /// `id` or `version`.
         key: &'static str,
-        /// What stands there.
+        /// The value.
         value: String,
     },
     /// The folder is another function's.
@@ -76,7 +76,7 @@ pub enum ManifestError {
     /// The module's file could lie outside the manifest's folder.
     #[error("key `entry` is `{entry}`: name a file in the manifest's own folder, without a path")]
     NotAFileName {
-        /// What stands there.
+        /// The value.
         entry: String,
     },
     /// A number is out of range.

@@ -8,7 +8,7 @@
 //!
 //! 1. [`names`]: ids, versions, environment variables. [`version`]: which of two versions is later.
 //! 2. [`nearest`](mod@nearest): the known name that a misspelt one most likely meant.
-//! 3. [`duration`]: `30s` in milliseconds. [`range`]: each number of a manifest with its least and its most.
+//! 3. [`duration`]: `30s` in milliseconds. [`range`]: each number of a manifest with its minimum and maximum.
 //! 4. [`path`]: the path of a route, in either notation. [`method`]: the methods of a route.
 //!
 //! The files, with the feature `file`:
@@ -16,7 +16,7 @@
 //! 5. [`route`]: one route, as it is written and as it is checked.
 //! 6. [`manifest`]: `fezz.json` as types, with the defaults. [`schema`](fn@schema): the same for editors.
 //! 7. [`error`]: all that can be wrong with one. `check` has the rules that go beyond types, `explain` turns serde's
-//!    errors into sentences, and `parse` is the way in: [`Manifest::parse`].
+//!    errors into sentences, and `parse` reads a manifest: [`Manifest::parse`].
 //! 8. [`metadata`]: the JSON of a module's section, [`Metadata::parse`], and which of the two counts.
 //!
 //! The module, with the feature `module`:

@@ -28,8 +28,8 @@ pub struct Manifest {
     pub routes: Option<Vec<Route>>,
     /// How requests are executed. Left out: as the host's settings say.
     pub execution: Option<Execution>,
-    /// The most processes that are kept waiting ahead of requests: 0 to 1000. How many there are follows how many requests
-    /// lately ran at the same time; some seconds after the last there are none. Left out: as the host's settings say.
+    /// The most prewarmed processes: 0 to 1000. Their number follows how many requests lately ran at the same time;
+    /// some seconds after the last request there are none. Left out: as the host's settings say.
     #[schemars(range(max = range::SPARE.most))]
     pub spare: Option<u32>,
     /// From admission to the end of the process, in milliseconds: 1 to 3600000. Left out: 30000.
@@ -50,7 +50,7 @@ pub struct Manifest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Execution {
-    /// A new process for each request, which loads the module anew.
+    /// A new process for each request, which loads the module.
     Spawn,
     /// A new process for each request, forked from one that has loaded the module.
     Fork,
@@ -60,7 +60,7 @@ impl Execution {
     /// Every executor.
     pub const ALL: [Self; 2] = [Self::Spawn, Self::Fork];
 
-    /// The word in a manifest.
+    /// The name in a manifest.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Spawn => "spawn",
@@ -68,18 +68,18 @@ impl Execution {
         }
     }
 
-    /// The executor of that word, if there is one.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|execution| execution.as_str() == word)
+    /// The executor of that name, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|execution| execution.as_str() == name)
     }
 }
 
 impl<'de> Deserialize<'de> for Execution {
-    /// By its word. The derived code would take a map, too, and serde_json call a number a fault of the syntax.
+    /// By its name. The derived code would accept a map too, and serde_json would call a number a syntax error.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        let unknown = || de::Error::unknown_variant(&word, &["spawn", "fork"]);
-        Self::from_word(&word).ok_or_else(unknown)
+        let name = String::deserialize(deserializer)?;
+        let unknown = || de::Error::unknown_variant(&name, &["spawn", "fork"]);
+        Self::from_name(&name).ok_or_else(unknown)
     }
 }
 

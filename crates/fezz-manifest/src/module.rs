@@ -8,21 +8,23 @@ use object::{Endianness, Object, ObjectSection, elf};
 /// each reload.
 pub const MODULE_BYTES_MAX: u64 = 256 << 20;
 
-/// The most bytes of the section. What the macro writes about one function is far below.
+/// The most bytes of the section. The macro's output for one function is far below.
 pub const METADATA_BYTES_MAX: usize = 64 * 1024;
 
-/// A file that is a module for this program's processor, as far as can be told without running it.
+/// A file that is a module for this program's processor, as far as this can be checked without running it.
 #[derive(Debug)]
 pub struct Module<'a> {
     /// The JSON of its section [`abi::MANIFEST_SECTION`], if it has one.
     pub metadata: Option<&'a [u8]>,
 }
 
-/// Why a file is no module. Each reads on after the file's name, and says how to fix it.
+/// Why a file isn't a module. Each message continues after the file's name, and says how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModuleError {
     /// It isn't for this system.
-    #[error("is no whole ELF file of 64 bits: build the module as a cdylib for Linux, and copy all of it")]
+    #[error(
+        "is not a complete 64-bit ELF file: build the module as a cdylib for Linux, and copy the whole file"
+    )]
     NotElf,
     /// It is for another processor.
     #[error(
@@ -35,10 +37,12 @@ pub enum ModuleError {
         expected: &'static str,
     },
     /// It is a program or an object file.
-    #[error("is no shared library: set crate-type = [\"cdylib\"], or link with -shared")]
+    #[error("is not a shared library: set crate-type = [\"cdylib\"], or link with -shared")]
     NotShared,
-    /// Its metadata is no page of JSON.
-    #[error("has {bytes} bytes of metadata, the limit is {METADATA_BYTES_MAX}: say less in #[fezz_function]")]
+    /// Its metadata is too long.
+    #[error(
+        "has {bytes} bytes of metadata, the limit is {METADATA_BYTES_MAX}: shorten the arguments of #[fezz_function]"
+    )]
     MetadataTooLarge {
         /// The section's size.
         bytes: usize,
@@ -78,7 +82,7 @@ impl<'a> Module<'a> {
 ///
 /// # Errors
 ///
-/// The file is no whole ELF file.
+/// The file is not a complete 64-bit ELF file.
 pub fn needed_libraries(bytes: &[u8]) -> Result<Vec<String>, ModuleError> {
     let elf = parse(bytes)?;
     let dynamic =
@@ -119,7 +123,7 @@ const HOST_MACHINE: (elf::Machine, &str) = (elf::EM_AARCH64, "aarch64");
 const HOST_MACHINE: (elf::Machine, &str) = (elf::EM_RISCV, "riscv64");
 
 /// Whether the dynamic symbol table defines `name`, which ends in NUL; `None` where the table is malformed. Compares
-/// in place: a table may say of a million symbols that their name is one of megabytes.
+/// without a copy: a malicious table may give a million symbols a name of megabytes each.
 fn exports(elf: &ElfFile64<'_, Endianness>, bytes: &[u8], name: &[u8]) -> Option<bool> {
     let endian = elf.endian();
     let sections = elf.elf_section_table();
@@ -140,7 +144,7 @@ fn exports(elf: &ElfFile64<'_, Endianness>, bytes: &[u8], name: &[u8]) -> Option
 mod tests {
     use super::*;
 
-    /// This very test: a shared object by its header, and no module.
+    /// This test itself: a shared object by its header, but not a module.
     fn test_program() -> Vec<u8> {
         std::fs::read(std::env::current_exe().unwrap()).unwrap()
     }

@@ -8,7 +8,7 @@ pub const NAME_CHARS_MAX: usize = 64;
 /// (execve(2), `MAX_ARG_STRLEN`).
 pub const VARIABLE_BYTES_MAX: usize = 100 * 1024;
 
-/// Why a text can't be an id or a version. Each reads on after what the name is: `id` or `version`.
+/// Why a text can't be an id or a version. Each message continues after `id` or `version`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// There is no character.

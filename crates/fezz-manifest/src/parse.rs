@@ -1,4 +1,4 @@
-//! The way into a manifest: from bytes to checked types.
+//! Reads a manifest: from bytes to checked types.
 
 use crate::check::check;
 use crate::error::ManifestError;

@@ -22,8 +22,8 @@ pub enum PathFault {
     /// No absolute path.
     #[error("doesn't begin with `/`")]
     NotAbsolute,
-    /// The host itself answers there.
-    #[error("belongs to the host, as does all below `/_` and `/rpc`")]
+    /// It is one of the host's builtin endpoints.
+    #[error("is reserved for the host, as is everything below `/_` and `/rpc`")]
     Reserved,
     /// A query or fragment never is part of a path.
     #[error("holds a query or a fragment, which no route matches")]
@@ -208,8 +208,8 @@ mod tests {
         check("hello", Err("doesn't begin with `/`: write `/hello`"));
         check("/a?b", Err("holds a query or a fragment, which no route matches: leave it out"));
         check("/a b", Err("holds the character ' ', which no client sends: write it percent-encoded"));
-        check("/rpc/x", Err("belongs to the host"));
-        check("/_health", Err("belongs to the host"));
+        check("/rpc/x", Err("is reserved for the host"));
+        check("/_health", Err("is reserved for the host"));
         check("//", Err("an empty segment"));
         check("//a", Err("an empty segment"));
         check("/a//", Err("an empty segment"));

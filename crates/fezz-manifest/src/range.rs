@@ -1,15 +1,15 @@
-//! The numbers of a manifest, each with the least and the most that it may be.
+//! The numbers of a manifest, each with its minimum and maximum.
 
 /// What one number may be.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Range {
     /// The key in `fezz.json`, with a dot before each inner key.
     pub key: &'static str,
-    /// The least.
+    /// The minimum.
     pub least: u64,
-    /// The most.
+    /// The maximum.
     pub most: u64,
-    /// Both, in words that read on after "it must be".
+    /// Both, in words that continue after "it must be".
     pub allowed: &'static str,
 }
 
@@ -19,9 +19,9 @@ pub struct Range {
 pub struct OutOfRange {
     /// The key, with a dot before each inner key.
     pub key: &'static str,
-    /// What stands there.
+    /// The value.
     pub value: u64,
-    /// What may stand there, in words.
+    /// What is allowed, in words.
     pub allowed: &'static str,
 }
 

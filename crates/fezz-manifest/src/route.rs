@@ -53,13 +53,15 @@ pub enum PatternError {
     #[error(transparent)]
     Path(#[from] PathError),
     /// No method of HTTP.
-    #[error("the method `{method}` is none: write it in capitals, for instance \"GET\"")]
+    #[error("the method `{method}` is not valid: write it in upper case, for instance \"GET\"")]
     BadMethod {
         /// As in the manifest.
         method: String,
     },
     /// No name of a host.
-    #[error("the domain `{domain}` is none: write a host name without scheme and port, or `*.` before one")]
+    #[error(
+        "the domain `{domain}` is not valid: write a host name without scheme and port, or `*.` before one"
+    )]
     BadDomain {
         /// As in the manifest.
         domain: String,

@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-/// Whether version `a` is earlier (`Less`) or later (`Greater`) than `b`: `latest` is the latest; else runs of digits compare as numbers and everything else as text: `v9` before `v10`.
+/// Whether version `a` is earlier (`Less`) or later (`Greater`) than `b`: `latest` is the latest; else runs of digits
+/// compare as numbers and everything else as text: `v9` before `v10`.
 pub fn compare(a: &str, b: &str) -> Ordering {
     let is_latest = |version: &str| version == "latest";
     is_latest(a).cmp(&is_latest(b)).then_with(|| parts(a).cmp(&parts(b)))
@@ -21,8 +22,8 @@ fn parts(version: &str) -> Vec<Part<'_>> {
     while let Some(first) = rest.chars().next() {
         let is_digit = first.is_ascii_digit();
         let end = rest.find(|char: char| char.is_ascii_digit() != is_digit).unwrap_or(rest.len());
-        let (part, behind) = rest.split_at(end);
-        rest = behind;
+        let (part, after) = rest.split_at(end);
+        rest = after;
         let digits = part.trim_start_matches('0');
         parts.push(if is_digit { Part::Number(digits.len(), digits) } else { Part::Text(part) });
     }

@@ -1,9 +1,8 @@
 //! A compiler from lists of system calls to a seccomp filter (seccomp(2); the instructions are those of bpf(4)).
 //!
-//! The filter is a search tree over the calls' numbers. A list that is gone through from its head, as seccompiler and
-//! libseccomp make it by default, takes the kernel half a millisecond to install: it runs the filter once for each
-//! number there is, to know which calls it need not filter at all (kernel/seccomp.c, seccomp_cache_prepare). The tree
-//! takes a fifth of that.
+//! The filter is a binary search tree over the calls' numbers. A linear filter, the default of seccompiler and
+//! libseccomp, takes the kernel half a millisecond to install: it runs the filter once for each number, to find the
+//! calls that it need not filter at all (kernel/seccomp.c, seccomp_cache_prepare). The tree takes a fifth of that.
 
 use super::policy::{Allowed, Argument, THIS_PROCESS, Test};
 use libc::{
@@ -32,14 +31,15 @@ const ARCHITECTURE: u32 = if cfg!(target_arch = "x86_64") { 0xc000_003e } else {
 
 const REFUSE: u32 = SECCOMP_RET_ERRNO | libc::EPERM as u32;
 const UNKNOWN: u32 = SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
-/// The call isn't made, and returns 0 (seccomp(2), SECCOMP_RET_ERRNO).
+/// Returns 0 without making the call (seccomp(2), SECCOMP_RET_ERRNO).
 const DONE: u32 = SECCOMP_RET_ERRNO;
 
-/// What a call's arguments must be, and what is done then.
+/// The conditions on a call's arguments, and the action where they hold.
 type Alternative<'a> = (&'a [Argument], u32);
 
-/// Compiles: what is `allowed` is allowed, what is `granted` is said to be done, what is `unknown` doesn't exist, all else
-/// is refused; and a process is killed that calls by another architecture's numbers.
+/// Compiles the lists. A call in `allowed` is made, one in `granted` returns 0 without being made, one in `unknown`
+/// fails by `ENOSYS`, and any other by `EPERM`. The filter kills a process that calls by another architecture's
+/// numbers.
 pub(crate) fn compile(
     allowed: &[Allowed],
     granted: &[Allowed],
@@ -55,7 +55,7 @@ pub(crate) fn compile(
             alternatives.push((call.only, action));
         }
     }
-    // What is done at each number, up to the next one.
+    // The steps for each number and those after it, up to the next key.
     let mut spans: BTreeMap<u32, Steps> = BTreeMap::from([(0, vec![answer(REFUSE)])]);
     for (number, alternatives) in calls {
         spans.insert(number, conditions(&alternatives));
@@ -123,12 +123,12 @@ fn conditions(alternatives: &[Alternative<'_>]) -> Steps {
     steps
 }
 
-/// Goes on if the argument is as it must be, else jumps over the `rest` of its alternative.
+/// Continues if the argument meets its condition, else jumps over the `rest` of its alternative.
 fn test(argument: &Argument, rest: usize) -> Steps {
     let low = offset_of!(seccomp_data, args) + usize::from(argument.index) * size_of::<u64>();
     let high = low + size_of::<u32>();
-    let equal = |value, behind: usize| {
-        jump(BPF_JEQ, value, 0, u8::try_from(rest + behind).expect("an alternative is short"))
+    let equal = |value, later: usize| {
+        jump(BPF_JEQ, value, 0, u8::try_from(rest + later).expect("an alternative is short"))
     };
     match argument.test {
         Test::Is(value) => vec![load(low), equal(value, 0)],
@@ -141,7 +141,7 @@ fn test(argument: &Argument, rest: usize) -> Steps {
         }
         Test::IsPositive => {
             const SIGN: u32 = 1 << 31;
-            let refused = |behind: usize| u8::try_from(rest + behind).expect("an alternative is short");
+            let refused = |later: usize| u8::try_from(rest + later).expect("an alternative is short");
             vec![load(low), jump(BPF_JEQ, 0, refused(1), 0), jump(BPF_JGE, SIGN, refused(0), 0)]
         }
         Test::IsNull => vec![load(low), equal(0, 2), load(high), equal(0, 0)],

@@ -1,4 +1,4 @@
-//! Compiles the lists of `src/jail/policy.rs` into seccomp filters, so that no process has to.
+//! Compiles the lists of `src/jail/policy.rs` into seccomp filters, so that no process has to do it at run time.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -7,7 +7,7 @@ use std::path::Path;
 mod filter;
 
 #[path = "../src/jail/policy.rs"]
-#[allow(dead_code, unreachable_pub, reason = "it is the library's, which needs more of it")]
+#[allow(dead_code, unreachable_pub, reason = "the library uses items that this script doesn't")]
 mod policy;
 
 fn main() -> Result<(), Box<dyn Error>> {

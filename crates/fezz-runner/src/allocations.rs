@@ -1,14 +1,14 @@
-//! Remembers, for each thread, that the allocator had no more memory to give: so that a crash behind it can be told from
-//! any other, though much is done in between, as Rust prints a backtrace, which leaves nothing of errno.
+//! Records failed allocations, per thread, so that the signal handler can recognise a crash caused by one. errno isn't
+//! enough: code that runs between the failure and the crash, such as Rust's backtrace, overwrites it.
 //!
-//! A program's functions of these names take the place of the C library's, for all modules and libraries, too (GNU C
-//! Library manual, "Replacing malloc"). They ask that library's own allocator, and free(3) stays its own. What doesn't
-//! allocate by malloc(3), as an allocator that a module brings along, isn't seen here.
+//! Functions of these names in a program replace the C library's, for all modules and libraries too (GNU C Library
+//! manual, "Replacing malloc"). They call that library's own allocator, and free(3) stays as it is. Allocators that
+//! don't use malloc(3), such as one that a module brings along, aren't recorded here.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
-/// Of one thread.
+/// The failed allocations of one thread.
 #[derive(Debug, Clone, Copy)]
 struct Failed {
     /// The largest allocation that failed; 0 where one as large, or none, has succeeded since.
@@ -20,19 +20,19 @@ struct Failed {
 const NONE: Failed = Failed { bytes: 0, is_last: false };
 
 thread_local! {
-    // Without a destructor, and so without a first use that would allocate.
+    // Without a destructor, so that the first use doesn't allocate.
     static FAILED: Cell<Failed> = const { Cell::new(NONE) };
     static HAS_EVER_FAILED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether an abort on this thread comes of a failed allocation: as large a one hasn't succeeded since.
-pub fn is_behind_abort() -> bool {
+/// Whether a failed allocation explains an abort on this thread: none as large has succeeded since.
+pub fn explain_abort() -> bool {
     FAILED.get().bytes > 0
 }
 
-/// Whether the use of an address comes of a failed allocation, the thread's last: within the size of what wasn't
-/// given, from the null pointer on.
-pub fn is_behind_use_of(address: usize) -> bool {
+/// Whether a failed allocation explains a fault at an address: the thread's last allocation failed, and the address
+/// lies within its size from the null pointer on.
+pub fn explain_fault_at(address: usize) -> bool {
     let failed = FAILED.get();
     failed.is_last && address < failed.bytes
 }
@@ -42,17 +42,17 @@ pub fn have_ever_failed() -> bool {
     HAS_EVER_FAILED.get()
 }
 
-/// For a forked process, to which what its zygote has lived through is no concern.
+/// Clears the record, in a forked process: its zygote's failures don't concern it.
 pub fn forget() {
-    // To write is a page of its own; to read is not.
+    // Writing copies a page of memory, reading doesn't.
     if have_ever_failed() {
         HAS_EVER_FAILED.set(false);
         FAILED.set(NONE);
     }
 }
 
-/// What the allocator said to a request of `bytes`.
-fn noted(given: *mut c_void, bytes: usize) -> *mut c_void {
+/// Records the result of an allocation of `bytes`, and returns it.
+fn record(given: *mut c_void, bytes: usize) -> *mut c_void {
     let failed = FAILED.get();
     if given.is_null() && bytes > 0 {
         HAS_EVER_FAILED.set(true);
@@ -75,14 +75,14 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 pub extern "C" fn malloc(bytes: usize) -> *mut c_void {
     // SAFETY: has no precondition.
-    noted(unsafe { __libc_malloc(bytes) }, bytes)
+    record(unsafe { __libc_malloc(bytes) }, bytes)
 }
 
 /// calloc(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn calloc(count: usize, bytes: usize) -> *mut c_void {
     // SAFETY: has no precondition.
-    noted(unsafe { __libc_calloc(count, bytes) }, count.saturating_mul(bytes))
+    record(unsafe { __libc_calloc(count, bytes) }, count.saturating_mul(bytes))
 }
 
 /// realloc(3).
@@ -93,14 +93,14 @@ pub extern "C" fn calloc(count: usize, bytes: usize) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn realloc(old: *mut c_void, bytes: usize) -> *mut c_void {
     // SAFETY: the caller promises the same.
-    noted(unsafe { __libc_realloc(old, bytes) }, bytes)
+    record(unsafe { __libc_realloc(old, bytes) }, bytes)
 }
 
 /// memalign(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn memalign(alignment: usize, bytes: usize) -> *mut c_void {
     // SAFETY: has no precondition: it makes a power of two of any alignment.
-    noted(unsafe { __libc_memalign(alignment, bytes) }, bytes)
+    record(unsafe { __libc_memalign(alignment, bytes) }, bytes)
 }
 
 /// aligned_alloc(3).
@@ -113,9 +113,9 @@ pub extern "C" fn aligned_alloc(alignment: usize, bytes: usize) -> *mut c_void {
 ///
 /// # Safety
 ///
-/// `place` is one for a pointer.
+/// A pointer can be written to `result`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn posix_memalign(place: *mut *mut c_void, alignment: usize, bytes: usize) -> c_int {
+pub unsafe extern "C" fn posix_memalign(result: *mut *mut c_void, alignment: usize, bytes: usize) -> c_int {
     if !alignment.is_power_of_two() || !alignment.is_multiple_of(size_of::<*mut c_void>()) {
         return libc::EINVAL;
     }
@@ -124,6 +124,6 @@ pub unsafe extern "C" fn posix_memalign(place: *mut *mut c_void, alignment: usiz
         return libc::ENOMEM;
     }
     // SAFETY: the caller promises that it can be written to.
-    unsafe { place.write(given) };
+    unsafe { result.write(given) };
     0
 }

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::{io, stdio};
 use std::mem::ManuallyDrop;
 
-/// Why request or response can't be moved.
+/// Why the request can't be read or the response written.
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
     /// Descriptors beyond the standard three can't be closed.
@@ -27,8 +27,8 @@ pub enum ChannelError {
     Write(#[source] Errno),
 }
 
-/// What was stdout, under another number, closed on exec. Never closed here: a module may have done it, and the process
-/// is about to end.
+/// The original stdout, under another number and closed on exec. Dropping it doesn't close it: the module may have
+/// closed it already, and the process is about to end.
 #[derive(Debug)]
 pub struct ResponseChannel(ManuallyDrop<OwnedFd>);
 
@@ -39,7 +39,7 @@ impl AsFd for ResponseChannel {
 }
 
 impl ResponseChannel {
-    /// Closes it, for a process that answers nobody.
+    /// Closes it, for a process that writes no response.
     pub fn close(self) {
         drop(ManuallyDrop::into_inner(self.0));
     }
@@ -51,40 +51,41 @@ const FIRST_BEYOND_STANDARD: u32 = 3;
 ///
 /// # Errors
 ///
-/// A standard descriptor that isn't open: the system then gives no way to do this.
+/// A standard descriptor isn't open.
 pub(crate) fn take() -> Result<ResponseChannel, ChannelError> {
-    // SAFETY: they are of whoever started this process. Nothing in it uses one: `run`'s caller promises that, and `run`
-    // is done with those of `--join`, and has closed what it opened itself.
+    // SAFETY: this process must hold no descriptor from 3 on that it uses or closes later. They come from the process
+    // that started this one, and nothing here uses one: `run`'s caller promises that. `run` is done with those of
+    // `--join`, and has closed what it opened itself.
     unsafe { syscalls::close_from(FIRST_BEYOND_STANDARD) }.map_err(ChannelError::CloseInherited)?;
-    let response = away(stdio::stdout()).map_err(ChannelError::MoveStdout)?;
+    let response = duplicate(stdio::stdout()).map_err(ChannelError::MoveStdout)?;
     stdio::dup2_stdout(stdio::stderr()).map_err(ChannelError::MoveStdout)?;
     syscalls::buffer_stdout_by_line();
     Ok(ResponseChannel(ManuallyDrop::new(response)))
 }
 
-/// Moves stdin to a private descriptor, for a process that loads its module before it has read it: the module finds an
-/// empty one. Behind [`take`], while there is a /dev.
+/// Moves stdin to a private descriptor, for a process that loads its module before it reads the request: the module
+/// finds an empty stdin. Call it after [`take`], while there is a /dev.
 ///
 /// # Errors
 ///
 /// As [`take`].
 pub(crate) fn take_stdin() -> Result<OwnedFd, ChannelError> {
-    let stdin = away(stdio::stdin()).map_err(ChannelError::MoveStdin)?;
+    let stdin = duplicate(stdio::stdin()).map_err(ChannelError::MoveStdin)?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let null = open("/dev/null", flags, Mode::empty()).map_err(ChannelError::MoveStdin)?;
     stdio::dup2_stdin(null).map_err(ChannelError::MoveStdin)?;
     Ok(stdin)
 }
 
-fn away(standard: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+fn duplicate(standard: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     io::fcntl_dupfd_cloexec(standard, FIRST_BEYOND_STANDARD.cast_signed())
 }
 
-/// Reads `channel` up to its end. Whoever started this process bounds what it sends.
+/// Reads `channel` up to its end. The host limits the length of what it sends.
 ///
 /// # Errors
 ///
-/// What read(2) says.
+/// Those of read(2).
 pub fn read_request(channel: impl AsFd) -> Result<Vec<u8>, ChannelError> {
     // One pipe buffer (pipe(7)): a request without a large body takes one read, and one more that finds the end.
     const STEP_BYTES: usize = 64 * 1024;
@@ -105,7 +106,7 @@ pub fn read_request(channel: impl AsFd) -> Result<Vec<u8>, ChannelError> {
 ///
 /// # Errors
 ///
-/// What write(2) says; a reader that is gone kills this process by SIGPIPE instead.
+/// Those of write(2); if the reader is gone, SIGPIPE kills this process instead.
 pub fn write_response(channel: impl AsFd, mut response: &[u8]) -> Result<(), ChannelError> {
     while !response.is_empty() {
         match io::write(&channel, response) {
@@ -117,8 +118,8 @@ pub fn write_response(channel: impl AsFd, mut response: &[u8]) -> Result<(), Cha
     Ok(())
 }
 
-/// Writes to the function's log. Where stderr is gone there is nobody left to tell, and the exit status still says
-/// what kind of failure it was. Async-signal-safe.
+/// Writes to the function's log. Errors are ignored: if stderr is gone, the exit status still tells the kind of
+/// failure. Async-signal-safe.
 pub fn log(line: &[u8]) {
     io::write(stdio::stderr(), line).ok();
 }

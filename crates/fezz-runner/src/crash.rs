@@ -1,13 +1,14 @@
-//! Tells one end of the process from another, as far as the process itself can.
+//! Makes the exit status tell how the process ended, as far as the process itself can.
 //!
 //! # Out of memory
 //!
-//! What follows a failed allocation is an abort (Rust, C++) or the use of a null pointer (C), on the same thread. So the
-//! signals' handler asks what [`allocations`] remembers of the thread: an abort while as large an allocation hasn't
-//! succeeded since, or the use of an address within what wasn't given, ends the process by [`ExitCode::OutOfMemory`].
-//! Of an allocator that a module brings along, nothing is remembered: its failure left `ENOMEM` in errno, which stays
-//! there as long as no other call fails. Anything else lets the signal take its course, and debuggers and exit statuses
-//! see what they always see. A module that installs handlers of its own loses only this distinction.
+//! After a failed allocation, Rust and C++ abort and C uses a null pointer, on the same thread. So the signal handler
+//! looks up the thread's failed allocations in [`allocations`]. The process exits with [`ExitCode::OutOfMemory`] if it
+//! aborts and no allocation as large has succeeded since, or if the fault's address lies within the failed allocation.
+//!
+//! An allocator that a module brings along isn't recorded. Its failure leaves `ENOMEM` in errno, until another call
+//! fails. In all other cases the signal has its default effect, so that debuggers and exit statuses show the usual
+//! picture. A module that installs handlers of its own loses only this distinction.
 
 use crate::jail::policy;
 use crate::limits::LimitError;
@@ -15,17 +16,17 @@ use crate::{allocations, channel, syscalls};
 use fezz_wire::ExitCode;
 use nix::sys::signal::{SaFlags, Signal};
 
-/// Installs the handler that tells a crash at the memory limit from any other.
+/// Installs the handler that distinguishes a crash at the memory limit from any other.
 ///
 /// # Errors
 ///
-/// What sigaction(2) or sigaltstack(2) says.
+/// Those of sigaction(2) and sigaltstack(2).
 pub fn watch_for_memory() -> Result<(), LimitError> {
     syscalls::on_fatal_signal(exit_if_out_of_memory).map_err(LimitError::CrashHandler)
 }
 
-/// Has a module that calls `exit(3)` by a code that says "the function never ran" end by status 1: those are the
-/// runner's own, and those of [`policy::OF_WRAPPERS`]. Else that would be said, and believed, of one that did run.
+/// Makes a module that calls `exit(3)` with a reserved status exit with 1 instead. Reserved are the runner's own codes
+/// and [`policy::OF_WRAPPERS`]: for these, the host answers that the function never ran, and that a retry is safe.
 ///
 /// # Errors
 ///
@@ -35,59 +36,61 @@ pub fn keep_exit_codes_apart() -> Result<(), LimitError> {
 }
 
 extern "C" fn exit_by_another_code(status: libc::c_int, _: *mut libc::c_void) {
-    // What the parent gets of it (exit(3)).
+    // The eight bits that the parent receives (exit(3)).
     let status = status & 0xff;
     let is_of_wrappers = u32::try_from(status).is_ok_and(|status| policy::OF_WRAPPERS.contains(&status));
     if ExitCode::from_status(status).is_some() || is_of_wrappers {
         channel::log(
-            b"fezz-runner: the module called exit by a reserved number (64 to 78, 126, 127, 255): it becomes 1\n",
+            b"fezz-runner: the module called exit with a reserved status (64 to 78, 126, 127, 255): exiting with 1\n",
         );
         syscalls::exit_now(1);
     }
 }
 
 /// Async-signal-safe (signal-safety(7)): reads thread-local integers, writes, exits.
-extern "C" fn exit_if_out_of_memory(signal: libc::c_int, told: *mut libc::siginfo_t, _: *mut libc::c_void) {
-    // SAFETY: the kernel calls this with it.
-    let address = unsafe { syscalls::address_of_crash(signal, told) };
+extern "C" fn exit_if_out_of_memory(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: `info` must be the argument of the kernel's call of a handler: it is that of this one.
+    let address = unsafe { syscalls::address_of_crash(signal, info) };
     if is_out_of_memory(address) {
         channel::log(b"fezz-runner: out of memory\n");
         syscalls::exit_now(ExitCode::OutOfMemory.as_u8());
     }
     if signal == libc::SIGABRT && rustix::process::getpid().is_init() {
-        exit_as_by(signal);
+        exit_with_signal_status(signal);
     }
 }
 
-/// Whether a crash, at an address if it was at one, comes of a failed allocation.
+/// Whether a failed allocation explains a crash; `address` is where the fault was, if the signal has one.
 fn is_out_of_memory(address: Option<usize>) -> bool {
     if !allocations::have_ever_failed() {
         return syscalls::errno() == libc::ENOMEM;
     }
-    address.map_or_else(allocations::is_behind_abort, allocations::is_behind_use_of)
+    address.map_or_else(allocations::explain_abort, allocations::explain_fault_at)
 }
 
-/// The first process of a PID namespace, as each of a zygote's children is, and a runner under nsjail, ignores what has no
-/// handler: abort(3) would end as a segfault, and the limit of processor time by a SIGKILL that says nothing. So it exits,
-/// by what a shell says of a signal; [`signal_behind`] is the way back.
-extern "C" fn exit_as_by(signal: libc::c_int) {
-    syscalls::exit_now(u8::try_from(AS_BY_SIGNAL + signal).unwrap_or(1));
+/// Exits with the status that a shell reports for a signal; [`signal_of_status`] is the inverse.
+///
+/// For the first process of a PID namespace: each child of a zygote, and a runner under nsjail. It ignores signals that
+/// have no handler, so that abort(3) would end as a segfault, and the limit of processor time by a plain SIGKILL.
+extern "C" fn exit_with_signal_status(signal: libc::c_int) {
+    syscalls::exit_now(u8::try_from(SIGNAL_STATUS_BASE + signal).unwrap_or(1));
 }
 
 /// What a shell adds to a signal's number for an exit status.
-const AS_BY_SIGNAL: libc::c_int = 128;
+const SIGNAL_STATUS_BASE: libc::c_int = 128;
 
-/// The signal that the first process of a PID namespace exits for, if its exit status says that.
-pub fn signal_behind(status: libc::c_int) -> Option<libc::c_int> {
-    [libc::SIGABRT, libc::SIGXCPU].into_iter().find(|signal| AS_BY_SIGNAL + signal == status)
+/// The signal that an exit status of this file's handlers stands for.
+pub fn signal_of_status(status: libc::c_int) -> Option<libc::c_int> {
+    [libc::SIGABRT, libc::SIGXCPU].into_iter().find(|signal| SIGNAL_STATUS_BASE + signal == status)
 }
 
-/// Has this process, or the children that it forks, exit at the end of their processor time: the first of its PID namespace
-/// ignores the signal otherwise.
+/// Makes this process, or the children that it forks, exit when their processor time is used up. The first process of a
+/// PID namespace ignores the signal otherwise.
 ///
 /// # Errors
 ///
-/// What sigaction(2) says.
+/// Those of sigaction(2).
 pub fn watch_for_processor_time() -> Result<(), LimitError> {
-    syscalls::on_signal(Signal::SIGXCPU, exit_as_by, SaFlags::empty()).map_err(LimitError::CrashHandler)
+    syscalls::on_signal(Signal::SIGXCPU, exit_with_signal_status, SaFlags::empty())
+        .map_err(LimitError::CrashHandler)
 }

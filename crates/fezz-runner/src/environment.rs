@@ -1,16 +1,16 @@
-//! The function's environment: what its manifest names, and nothing of the host's or a wrapper's.
+//! The function's environment: the variables of its manifest, and none of the host's or a wrapper's.
 
 use crate::syscalls;
 use std::ffi::OsStr;
 
-/// How a variable travels to the runner: under a name that neither the loader nor a wrapper's shell acts upon, so that
-/// a manifest can't set `LD_PRELOAD` for them, and not on a command line, which every user can read.
+/// The prefix of a variable's name on its way to the runner. Neither the loader nor a wrapper's shell acts upon such a
+/// name, so that a manifest can't set `LD_PRELOAD` for them. A command line, in turn, every user can read.
 pub const PREFIX: &str = "FEZZ_ENV_";
 
 /// Why the environment can't be made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvironmentError {
-    /// It was announced by `--env` and isn't there.
+    /// `--env` names it, and it isn't in this process's environment.
     #[error(
         "the variable `{PREFIX}{name}` is missing: let the wrapper pass on variables that begin with {PREFIX}"
     )]
@@ -26,16 +26,16 @@ pub enum EnvironmentError {
     },
 }
 
-/// Has glibc look up names by TCP (resolv.conf(5)): a function with a network is held to its ports, which can't be done
-/// with datagrams.
+/// Makes glibc look up names by TCP (resolv.conf(5)): Landlock restricts a function to its ports for TCP only, not for
+/// datagrams.
 const NAMES_BY_TCP: (&str, &str) = ("RES_OPTIONS", "use-vc");
 
-/// Replaces the whole environment by the variables asked for, and returns them; with one more, or more in it, for a
-/// function that has a network.
+/// Replaces the whole environment by the variables that `wanted` names, and returns them. For a function that has a
+/// network, [`NAMES_BY_TCP`] is added.
 ///
 /// # Errors
 ///
-/// A variable that didn't arrive, or isn't UTF-8.
+/// A variable that is missing, or isn't UTF-8.
 pub(crate) fn replace(
     wanted: &[(String, Option<String>)],
     has_network: bool,

@@ -3,11 +3,11 @@
 //! - [`options`]: the command line.
 //! - [`run`](fn@run): the straight list of steps, with the reason for their order.
 //! - [`channel`]: where the request comes from and the response goes, out of the module's reach.
-//! - [`ends`]: its end when its time is up, or its host gone.
+//! - [`termination`]: ends the process when its time is up, or its host gone.
 //! - [`environment`]: the variables of the manifest, and no others.
 //! - [`jail`]: what is given up before the module is loaded.
 //! - [`limits`]: memory, processor time, threads, core files.
-//! - [`crash`]: tells a crash at the memory limit from any other, by what [`allocations`] remembers.
+//! - [`crash`]: distinguishes a crash at the memory limit from any other, by the record in [`allocations`].
 //! - [`module`]: the shared library and its functions.
 //! - [`zygote`]: serves many requests instead of one, each by a process that it forks.
 //! - [`syscalls`]: what needs `unsafe` besides the module.
@@ -21,7 +21,7 @@ pub mod options;
 
 mod run;
 
-pub mod ends;
+pub mod termination;
 
 pub mod channel;
 pub mod environment;

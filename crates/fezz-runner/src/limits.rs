@@ -28,13 +28,13 @@ pub enum LimitError {
 /// [`Resource::Data`] bounds what is writable; this, what was written and then made read-only.
 const ADDRESSES_BEYOND_MEMORY_BYTES: u64 = 256 << 20;
 
-/// What select(2) can name, where nobody says otherwise.
+/// The default limit: the most that select(2) can wait for.
 const DESCRIPTORS: u64 = 1024;
 
 /// Timers and queued signals of one process.
 const QUEUED_SIGNALS: u64 = 256;
 
-/// How much one process may take; `None`: as much as it was given itself.
+/// How much one process may take; `None`: the limit that it inherited.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Private memory.
@@ -47,22 +47,22 @@ pub struct Limits {
     pub threads: Option<u64>,
 }
 
-/// Puts the limits in force, for this process and whatever it starts. Threads are limited where
-/// `others` is known, the number of other processes of the same user in this user namespace: the kernel counts by user
-/// (getrlimit(2)).
+/// Puts the limits in force, for this process and its children. `others` is the number of other processes of the same
+/// user in this user namespace, since the kernel counts threads by user (getrlimit(2)). Where it is unknown, threads
+/// aren't limited.
 ///
 /// # Errors
 ///
-/// What setrlimit(2) says, with the limit's name.
+/// Those of setrlimit(2), with the limit's name.
 pub fn apply(limits: &Limits, others: Option<u64>) -> Result<(), LimitError> {
     apply_to_memory(limits)?;
     let threads = limits.threads.zip(others).map(|(threads, others)| threads.saturating_add(others));
     ChildLimits::new(threads, limits.cpu_ms).apply()
 }
 
-/// Puts in force for a zygote what its children inherit, and returns what each of them has to put in force itself: their
-/// processor time is their own, and while the kernel counts the threads of all `children` together, the zygote must be
-/// able to fork when they have used them up.
+/// Puts the limits in force that a zygote's children inherit, and returns those that each child puts in force itself.
+/// Processor time is per child. The kernel counts the threads of all `children` together, and the zygote must be able
+/// to fork when they have used up theirs.
 ///
 /// # Errors
 ///
@@ -96,7 +96,7 @@ impl ChildLimits {
     fn new(threads: Option<u64>, cpu_ms: Option<u64>) -> Self {
         let threads = threads.map(|threads| threads.min(inherited(Resource::Nproc)));
         let cpu_seconds = cpu_ms.map(|cpu_ms| {
-            // A second apart, so that the signal which tells the cause (SIGXCPU) comes before the one that doesn't.
+            // A second apart: SIGXCPU, which tells the cause, comes before SIGKILL, which doesn't.
             let seconds = cpu_ms.div_ceil(1000);
             let inherited = inherited(Resource::Cpu);
             (seconds.min(inherited), seconds.saturating_add(1).min(inherited))
@@ -108,7 +108,7 @@ impl ChildLimits {
     ///
     /// # Errors
     ///
-    /// What setrlimit(2) says, with the limit's name.
+    /// Those of setrlimit(2), with the limit's name.
     pub fn apply(self) -> Result<(), LimitError> {
         if let Some(threads) = self.threads {
             set("threads", Resource::Nproc, threads, threads)?;
@@ -121,16 +121,16 @@ impl ChildLimits {
 }
 
 fn apply_to_memory(limits: &Limits) -> Result<(), LimitError> {
-    // A core file holds the request, and lands in whatever folder this is.
+    // A core file holds the request, and would be written to the working folder.
     lower("the size of core files", Resource::Core, 0)?;
-    // Each can hold kernel memory that no other limit counts, a socket of a pair 220 KiB; and epoll watches, of which a user
-    // has a number for all of its processes, grow with the third power of it.
+    // Each can hold kernel memory that no other limit counts: a socket of a pair, 220 KiB. And the number of possible
+    // epoll watches, which the kernel limits for all processes of a user together, grows with the third power of this.
     lower("open files", Resource::Nofile, limits.descriptors.unwrap_or(DESCRIPTORS))?;
-    // Of these, too, a user has a number for all of its processes, the host's among them.
+    // The kernel limits these, too, for all processes of a user together, the host included.
     lower("queued signals", Resource::Sigpending, QUEUED_SIGNALS)?;
     syscalls::use_few_arenas();
     if let Some(memory_bytes) = limits.memory_bytes {
-        // Private writable memory, in whichever way it is mapped (since Linux 4.7: getrlimit(2)).
+        // Private writable memory, however it is mapped (since Linux 4.7: getrlimit(2)).
         lower("memory", Resource::Data, memory_bytes)?;
         lower("addresses", Resource::As, memory_bytes.saturating_add(ADDRESSES_BEYOND_MEMORY_BYTES))?;
     }

@@ -7,7 +7,7 @@
 use fezz_runner::{Command, HELP, hold_network, parse, report, run, syscalls};
 use std::ffi::{c_char, c_int};
 
-/// The C entry point. The arguments are read through std, which glibc hands them to before `main`.
+/// The C entry point. The arguments are read through std, to which glibc passes them before `main`.
 #[unsafe(no_mangle)]
 extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
     let status = match parse(std::env::args_os().skip(1)) {
@@ -17,7 +17,8 @@ extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
             Ok(()) => 0,
             Err(failure) => report(&failure, failure.exit_code()),
         },
-        // SAFETY: this is the program's beginning: no thread was started, nothing opened, no pointer taken.
+        // SAFETY: `run` needs a process with one thread, which uses no descriptor beyond stderr and no pointer into its
+        // environment: this is the program's beginning, where none was started, opened or taken.
         Ok(Command::Run(options)) => match unsafe { run(&options) } {
             Ok(()) => 0,
             Err(failure) => report(&failure, failure.exit_code()),

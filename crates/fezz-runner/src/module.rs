@@ -1,5 +1,5 @@
-//! The function's shared library. All that is called here is the author's code: it runs with whatever rights this
-//! process has left.
+//! The function's shared library. Everything that is called here is the author's code, and runs with the rights that
+//! this process has left.
 
 use fezz_wire::abi::{self, FezzOwned, FezzSlice, HandleFn, OnForkFn, OnLoadFn};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
@@ -14,7 +14,7 @@ pub enum ModuleError {
     NotLoaded {
         /// The module's file.
         path: PathBuf,
-        /// What dlerror(3) says.
+        /// The text of dlerror(3).
         source: libloading::Error,
     },
     /// A required symbol isn't there.
@@ -24,7 +24,7 @@ pub enum ModuleError {
         path: PathBuf,
         /// The symbol's name.
         symbol: &'static str,
-        /// What dlerror(3) says.
+        /// The text of dlerror(3).
         source: libloading::Error,
     },
     /// `fezz_on_load_v2` returned a text.
@@ -38,8 +38,8 @@ pub enum ModuleError {
     EmptyBuffer,
 }
 
-/// A loaded module. Never unloaded: a Rust library that was used can't soundly be (its threads and thread-locals
-/// stay), and this process ends with it.
+/// A loaded module. It is never unloaded: that would be unsound for a Rust library, whose threads and thread-locals
+/// remain, and this process ends with it.
 #[derive(Debug)]
 pub struct Module {
     handle: HandleFn,
@@ -56,8 +56,8 @@ impl Module {
     pub fn load(path: &Path) -> Result<Self, ModuleError> {
         // A name without a slash would be searched in the library path instead (dlopen(3)).
         let file = if path.components().count() > 1 { path.to_owned() } else { Path::new(".").join(path) };
-        // SAFETY: constructors are arbitrary code, and so is all of a module: nothing here relies on what it leaves
-        // behind but the two functions below, and what confines the process is in force already.
+        // SAFETY: constructors are arbitrary code, and so is all of a module: nothing here relies on its effects but
+        // the two functions below, and what confines the process is in force already.
         let library = unsafe { Library::open(Some(&file), RTLD_NOW | RTLD_LOCAL) };
         let library = library.map_err(|source| ModuleError::NotLoaded { path: path.to_owned(), source })?;
         let missing = |symbol: &'static CStr| {
@@ -94,8 +94,8 @@ impl Module {
         }
     }
 
-    /// Makes the thread-local variables of all libraries, which glibc else makes when the first is used: in each forked
-    /// process anew, by its allocator, its locks and its loader, which are 15 pages to map.
+    /// Allocates the thread-local variables of all libraries. glibc would do so at the first use, again in each forked
+    /// process, through its allocator, locks and loader, which takes 15 pages to map.
     pub fn make_thread_locals() {
         // SAFETY: the callback has the type that dl_iterate_phdr(3) calls, and needs no data.
         unsafe { libc::dl_iterate_phdr(Some(make_thread_locals_of), std::ptr::null_mut()) };
@@ -121,22 +121,21 @@ impl Module {
     }
 }
 
-/// The address of a function that a module may leave out, or null. Not by libloading, which has dlerror(3) put its
-/// complaint into words for nobody to read: formatting and translation are four more pages of libc to map for each
-/// request.
+/// The address of a function that a module may leave out, or null. Not by libloading, which has dlerror(3) format a
+/// message that isn't used: formatting and translation map four more pages of libc for each request.
 fn address(library: *mut c_void, name: &CStr) -> *mut c_void {
     // SAFETY: the library is open for good, and the name ends in NUL.
     unsafe { libc::dlsym(library, name.as_ptr()) }
 }
 
-/// Of one library (dl_iterate_phdr(3)).
+/// Allocates those of one library (dl_iterate_phdr(3)).
 unsafe extern "C" fn make_thread_locals_of(
     library: *mut libc::dl_phdr_info,
     size: usize,
     _: *mut c_void,
 ) -> libc::c_int {
-    /// What compilers call by, for a variable: its library, by number, and its place there (ELF Handling For Thread-Local
-    /// Storage, 3.4.2).
+    /// How compilers address a thread-local variable: its library, by number, and its offset there (ELF Handling For
+    /// Thread-Local Storage, 3.4.2).
     #[repr(C)]
     struct Index {
         library: usize,
@@ -167,7 +166,7 @@ fn owned(buffer: &FezzOwned) -> Option<&'static [u8]> {
     if buffer.ptr.is_null() || buffer.len == 0 || buffer.len > isize::MAX as usize {
         return None;
     }
-    // SAFETY: the ABI says that the module owns `len` bytes at `ptr` until fezz_free_v2, which is never called. A
-    // module that lies hurts its own process alone.
+    // SAFETY: `len` bytes at `ptr` must stay readable for good. The ABI says that the module owns them until
+    // fezz_free_v2, which is never called. A module that breaks the ABI harms its own process alone.
     Some(unsafe { std::slice::from_raw_parts(buffer.ptr, buffer.len) })
 }

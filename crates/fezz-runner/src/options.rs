@@ -1,5 +1,5 @@
-//! The command line. By hand, because a parser library costs every request its start-up; the host writes it, and
-//! a person who replays a request.
+//! The command line, which the host writes, or a person who replays a request. It is parsed by hand, because a parser
+//! library would add its start-up time to every request.
 
 use crate::jail::{Jail, Mode};
 use crate::limits::Limits;
@@ -23,32 +23,32 @@ options:
                         taken from this process's FEZZ_ENV_NAME, so that no secret stands on a command line
   --jail MODE           strict: confine this process before the module is loaded (default)
                         inner: the same without namespaces and a root, which a wrapper has made
-                        off: don't, as for a debugger; only for modules that you trust
+                        off: don't confine, for a debugger; only for modules that you trust
   --connect PORT        let the module connect to this TCP port, and look up names; may be repeated (default: no network)
   --scratch-bytes N     let it write to /tmp, in memory, up to N bytes (default: nowhere)
   --scratch-since NS    with --jail inner: the wrapper must have made that /tmp at this time or later, in nanoseconds since
-                        1970, or it is taken for one that requests share
-  --cgroup FOLDER       go into this cgroup (version 2) first
-  --uid N               who to be, where this process is root (default: 65534, nobody)
+                        1970; an older one may be shared by requests, and is refused
+  --cgroup FOLDER       join this cgroup (version 2) first
+  --uid N               the user to become, if this process is root (default: 65534, nobody)
   --descriptors N       the most open descriptors (default: 1024)
   --threads N           the most threads, with the first one; only in a jail (default: no limit)
   --memory-bytes N      the most private memory, in bytes (default: no limit)
   --cpu-ms N            the most processor time, in milliseconds, rounded up to seconds (default: no limit)
-  --timeout-ms N        kill this process after N milliseconds, whatever it does (default: never)
-  --join FD             enter the namespace at this descriptor first, as root of it: the host's way to share an empty network
+  --timeout-ms N        kill this process after N milliseconds (default: never)
+  --join FD             enter the namespace at this descriptor first: so runners share the host's empty network
   --help, --version     print this, or the version
 
-  --ahead               load the module before the request is read, for a request that is yet to come
-  --zygote N            instead of serving: load the module and, as the host says over stdin (a SOCK_SEQPACKET socket), fork
-                        processes that serve a request each, up to N at a time
-  --try                 instead of serving: confine this process, as a zygote with --zygote, see whether it holds, say on
-                        stdout that it does and what stdin has, exit; MODULE may be any file
-  --hold-network        instead of serving: make an empty network, say so on stdout, keep it until stdin ends
+  --ahead               prewarm: load the module, then wait for the request on stdin
+  --zygote N            instead of serving: load the module, then fork processes that serve a request each, up to N at a
+                        time, as the host asks for them over stdin (a SOCK_SEQPACKET socket)
+  --try                 instead of serving: confine this process (with --zygote, as a zygote), test the jail, report it on
+                        stdout with the text read from stdin, exit; MODULE may be any file
+  --hold-network        instead of serving: make an empty network, report it on stdout, keep it until stdin ends
 
 exit status: 0 and a response, or
   64 wrong command line      65 stdin holds no request      66 the module can't be loaded
   69 fezz_on_load_v2 failed  70 the module broke the ABI    71 out of memory
-  72 a symbol is missing     73 the response isn't written  74 the request can't be read
+  72 a symbol is missing     73 the response can't be sent  74 the request can't be read
   77 a limit or the jail can't be put in force
   78 a variable named by --env is missing
 ";
@@ -72,7 +72,7 @@ pub enum Task {
     /// Read the request, load the module, answer.
     Serve,
     /// Load the module, read the request, answer.
-    ServeAhead,
+    ServePrewarmed,
     /// Load the module, fork processes that answer.
     Zygote {
         /// The most of them at a time.
@@ -91,17 +91,17 @@ pub struct Options {
     pub version: String,
     /// The variables of the function's environment; `None`: its value is in `FEZZ_ENV_<NAME>`.
     pub env: Vec<(String, Option<String>)>,
-    /// The cgroup to go into.
+    /// The cgroup to join.
     pub cgroup: Option<PathBuf>,
-    /// What is left to it.
+    /// How it is confined.
     pub jail: Jail,
     /// How much it may take.
     pub limits: Limits,
     /// What to do once it is confined.
     pub task: Task,
-    /// Whether it stops there, and answers that it is confined.
+    /// Whether it only reports that it is confined, and exits.
     pub is_trial: bool,
-    /// The most time at all, in milliseconds.
+    /// The time after which the process is killed, in milliseconds.
     pub timeout_ms: Option<u64>,
 }
 
@@ -141,7 +141,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             Some("--hold-network") => return Ok(Command::HoldNetwork),
             Some("--cgroup") => cgroup = Some(PathBuf::from(value()?)),
             Some("--try") => is_trial = true,
-            Some("--ahead") => task = Task::ServeAhead,
+            Some("--ahead") => task = Task::ServePrewarmed,
             Some("--zygote") => task = Task::Zygote { children: number("--zygote", &value()?)? },
             Some("--join") => jail.join.push(number("--join", &value()?)?),
             Some("--connect") => jail.connect.push(number("--connect", &value()?)?),
@@ -192,14 +192,14 @@ fn mode(value: &str) -> Result<Mode, UsageError> {
         "strict" => Ok(Mode::Strict),
         "inner" => Ok(Mode::Inner),
         "off" => Ok(Mode::Off),
-        _ => Err(UsageError(format!("`--jail {value}` is none of strict, inner, off"))),
+        _ => Err(UsageError(format!("`--jail {value}` is not one of strict, inner, off"))),
     }
 }
 
 fn unprivileged(uid: u32) -> Result<u32, UsageError> {
     // The last one is -1, which means "leave it as it is" (setresuid(2)).
     match uid {
-        0 | u32::MAX => Err(UsageError(format!("`--uid {uid}` is no unprivileged user"))),
+        0 | u32::MAX => Err(UsageError(format!("`--uid {uid}` is not an unprivileged user"))),
         uid => Ok(uid),
     }
 }
@@ -256,8 +256,8 @@ mod tests {
         check("m.so --cpu-ms soon", Err("`--cpu-ms soon` is not a number of 64 bits"));
         check("m.so --connect 65536", Err("`--connect 65536` is not a number of 16 bits"));
         check("m.so --zygote", Err("`--zygote` lacks its value"));
-        check("m.so --jail on", Err("`--jail on` is none of strict, inner, off"));
-        check("m.so --uid 0", Err("`--uid 0` is no unprivileged user"));
+        check("m.so --jail on", Err("`--jail on` is not one of strict, inner, off"));
+        check("m.so --uid 0", Err("`--uid 0` is not an unprivileged user"));
         check("m.so --env =x", Err("`--env` lacks the variable's name"));
         check("a.so b.so", Err("more than one MODULE is given"));
         check("", Err("no MODULE is given"));

@@ -1,12 +1,12 @@
-//! The life of the process: one straight list of steps.
+//! The steps of the process, in order.
 
 use crate::channel::{self, ChannelError, ResponseChannel};
-use crate::ends::{self, Tie};
 use crate::environment::{self, EnvironmentError};
 use crate::jail::{self, Entered, JailError, namespaces, root::RootError, separation::Forks};
 use crate::limits::{self, ChildLimits, LimitError};
 use crate::module::{Module, ModuleError};
 use crate::options::{Options, Task};
+use crate::termination::{self, HostWatch};
 use crate::zygote::{Control, Threads, Zygote, ZygoteError};
 use crate::{crash, syscalls};
 use fezz_wire::{ExitCode, FezzWireRequest, NETWORK_MADE, TrialAnswer, WireError, abi};
@@ -32,26 +32,26 @@ pub enum Failure {
     #[error(transparent)]
     Limit(#[from] LimitError),
     /// The cgroup can't be joined.
-    #[error("failed to go into the cgroup by writing to `{}`", file.display())]
+    #[error("failed to join the cgroup by writing to `{}`", file.display())]
     Cgroup {
         /// The file that processes are moved by.
         file: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The system refuses to tie this process to its parent.
-    #[error("failed to ask for a signal at the parent's end")]
+    /// The system refuses to signal the parent's exit.
+    #[error("failed to ask for a signal at the parent's exit")]
     DieWithParent(#[source] rustix::io::Errno),
     /// The system refuses a timer.
     #[error("failed to set the timer that ends this process")]
     Timeout(#[source] rustix::io::Errno),
-    /// The system refuses to tie this process to its host.
-    #[error("failed to ask for a signal at the host's end")]
+    /// The system refuses to signal the host's exit.
+    #[error("failed to ask for a signal at the host's exit")]
     DieWithHost(#[source] rustix::io::Errno),
     /// The zygote.
     #[error(transparent)]
     Zygote(#[from] ZygoteError),
-    /// Stdin holds something else than a request.
+    /// Stdin holds something other than a request.
     #[error("stdin holds no request")]
     Request(#[source] WireError),
     /// The module.
@@ -87,48 +87,48 @@ impl Failure {
     }
 }
 
-/// Serves the request on stdin and writes the response to what was stdout. On success the caller has nothing left to
-/// do but to exit, without running any more of the module's code.
+/// Serves the request on stdin and writes the response to the original stdout. Afterwards the caller exits, without
+/// running any more of the module's code.
 ///
 /// # Errors
 ///
-/// The first step that failed; the steps behind it were not taken.
+/// The first step that failed; the later steps were not taken.
 ///
 /// # Safety
 ///
-/// This process is there for nothing else: it has one thread, nobody in it uses a descriptor beyond stderr, nor has taken
-/// a pointer to its environment.
+/// This process does nothing else: it has one thread, uses no descriptor beyond stderr, and holds no pointer into its
+/// environment.
 pub unsafe fn run(options: &Options) -> Result<(), Failure> {
-    // First of all, so that a host killed by SIGKILL leaves no runner behind. The signal follows the thread that
-    // started this process (prctl(2)); the host's workers live as long as it does.
+    // First of all, so that no runner outlives a host that was killed by SIGKILL. The signal comes when the thread ends
+    // that started this process (prctl(2)); the host's worker threads live as long as the host.
     syscalls::die_with_parent().map_err(Failure::DieWithParent)?;
 
-    // For the host that is gone before the step above, and for a jailer between the two: nothing outlives its deadline
-    // for long, whoever is left to see to it.
+    // If the host is gone before the step above, or a jailer stands between the two, no signal comes. The timer makes
+    // sure that no process outlives its deadline for long.
     if let Some(timeout_ms) = options.timeout_ms {
-        ends::after(Duration::from_millis(timeout_ms)).map_err(Failure::Timeout)?;
+        termination::kill_after(Duration::from_millis(timeout_ms)).map_err(Failure::Timeout)?;
     }
 
-    // Before there is any other process, so that all that follow are counted; as the one whom the cgroup was given to.
+    // Before there is any other process, so that the cgroup counts all; and as the user that owns the cgroup.
     if let Some(cgroup) = &options.cgroup {
         let file = cgroup.join("cgroup.procs");
         std::fs::write(&file, "0").map_err(|source| Failure::Cgroup { file, source })?;
     }
 
-    // Where memory runs short, be it the machine's or that of the cgroup that all requests share: the kernel is to kill
-    // this process, not the host. Anyone may raise it; whoever can't (no /proc) is no worse off than before.
+    // If memory runs out, on the machine or in the cgroup of all requests, the kernel should kill this process, not the
+    // host. Every process may raise its own score; without /proc it can't, and nothing is lost.
     std::fs::write("/proc/self/oom_score_adj", "1000").ok();
 
-    // While its descriptors are open: the next step closes all that it doesn't know.
+    // While its descriptors are open: the next step closes all but the standard ones.
     namespaces::join(&options.jail.join).map_err(JailError::from)?;
 
-    // Before any module code: from here on neither printf nor a guess at descriptor 1 reaches the response.
+    // Before any module code: from here on, output to stdout or descriptor 1 goes to the log, not into the response.
     let response = channel::take()?;
     let env = environment::replace(&options.env, options.jail.has_network())?;
 
-    // From here on this is another process, in strict mode; the one that the host started waits for its end.
-    let line = line_to_host(options, &response);
-    let entered = jail::enter(&options.jail, &options.module, line)?;
+    // In strict mode this is another process from here on; the one that the host started waits for its end.
+    let host = host_channel(options, &response);
+    let entered = jail::enter(&options.jail, &options.module, host)?;
     crash::watch_for_memory()?;
     crash::keep_exit_codes_apart()?;
     if getpid().is_init() || matches!(options.task, Task::Zygote { .. }) {
@@ -140,25 +140,25 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
     }
     match options.task {
         Task::Serve => process.serve(&response),
-        Task::ServeAhead => process.serve_ahead(&response),
+        Task::ServePrewarmed => process.serve_prewarmed(&response),
         Task::Zygote { children } => {
-            // Its children answer over sockets of their own, and must share nothing.
+            // Its children answer over sockets of their own, and must share no descriptor.
             response.close();
-            process.be_zygote(children)
+            process.run_zygote(children)
         }
     }
 }
 
-/// What tells of the host's end: where this process sends its answer, or where a zygote has its orders from. Not stderr,
-/// which is read from and written to all the time.
-fn line_to_host<'a>(options: &Options, response: &'a ResponseChannel) -> BorrowedFd<'a> {
+/// The descriptor that shows the host's exit: of the response, or of a zygote's orders. Not stderr, on which reads and
+/// writes would cause signals all the time.
+fn host_channel<'a>(options: &Options, response: &'a ResponseChannel) -> BorrowedFd<'a> {
     match options.task {
         Task::Zygote { .. } if !options.is_trial => stdin(),
-        Task::Serve | Task::ServeAhead | Task::Zygote { .. } => response.as_fd(),
+        Task::Serve | Task::ServePrewarmed | Task::Zygote { .. } => response.as_fd(),
     }
 }
 
-/// A process in the right surroundings, which still has its rights.
+/// A process in its namespaces and root, before it gives up its privileges.
 struct Process<'a> {
     options: &'a Options,
     env: Vec<(String, String)>,
@@ -167,34 +167,34 @@ struct Process<'a> {
 
 impl Process<'_> {
     fn serve(mut self, response: &ResponseChannel) -> Result<(), Failure> {
-        let tie = self.tie_to_host(response.as_fd())?;
+        let watch = self.watch_host(response.as_fd())?;
         self.confine()?;
-        // Inside, since a stranger wrote it; before the module is loaded, so that a bad request is never taken for a bad
-        // module.
+        // In the jail, since the request is untrusted; before the module is loaded, so that a bad request is never
+        // taken for a bad module.
         let request = channel::read_request(stdin())?;
         FezzWireRequest::decode(&request).map_err(Failure::Request)?;
         let module = self.load()?;
-        Self::answer(&module, &request, response, tie)
+        Self::answer(&module, &request, response, watch)
     }
 
-    fn serve_ahead(mut self, response: &ResponseChannel) -> Result<(), Failure> {
-        let tie = self.tie_to_host(response.as_fd())?;
+    fn serve_prewarmed(mut self, response: &ResponseChannel) -> Result<(), Failure> {
+        let watch = self.watch_host(response.as_fd())?;
         self.confine()?;
         let stdin = channel::take_stdin()?;
         let module = self.load()?;
         let request = channel::read_request(stdin)?;
         if request.is_empty() {
-            // It isn't needed any more.
+            // The host doesn't need this process any more.
             return Ok(());
         }
         FezzWireRequest::decode(&request).map_err(Failure::Request)?;
-        Self::answer(&module, &request, response, tie)
+        Self::answer(&module, &request, response, watch)
     }
 
-    /// What it reads from stdin is a word of the host's, by which this answer is known from any other program's.
+    /// Returns the token that the host sent on stdin, by which the host recognises the answer as this program's.
     fn answer_trial(self, response: &ResponseChannel) -> Result<(), Failure> {
         match self.options.task {
-            Task::Serve | Task::ServeAhead => self.confine()?,
+            Task::Serve | Task::ServePrewarmed => self.confine()?,
             Task::Zygote { children } => drop(self.confine_zygote(children)?),
         }
         let token = channel::read_request(stdin())?;
@@ -204,14 +204,14 @@ impl Process<'_> {
         Ok(channel::write_response(response, answer.encode().as_bytes())?)
     }
 
-    fn be_zygote(mut self, children: u64) -> Result<(), Failure> {
+    fn run_zygote(mut self, children: u64) -> Result<(), Failure> {
         let control = Control::new(channel::take_stdin()?);
-        let tie = self.tie_to_host(control.as_fd())?;
+        let watch = self.watch_host(control.as_fd())?;
         let threads = Threads::prepare().map_err(ZygoteError::from)?;
         let (forks, limits) = self.confine_zygote(children)?;
         let zygote = Zygote::new(self.load()?, control, forks, limits, threads)?;
-        // From here on it waits for nothing but the host. No order comes before it says that it is ready.
-        tie.take_back(zygote.line_to_host());
+        // From here on it waits for the host alone. No order comes before it has reported that it is ready.
+        watch.stop(zygote.host_channel());
         Ok(zygote.run()?)
     }
 
@@ -222,10 +222,14 @@ impl Process<'_> {
         Ok((forks, limits))
     }
 
-    /// As the one who this process is from here on, and while no filter forbids it. A supervisor does it better.
-    fn tie_to_host(&self, line: BorrowedFd<'_>) -> Result<Tie, Failure> {
+    /// Call it after the last change of user, and before the filter, which forbids it. Where there is a supervisor,
+    /// that one watches the host.
+    fn watch_host(&self, channel: BorrowedFd<'_>) -> Result<HostWatch, Failure> {
         let has_supervisor = self.entered.mark.is_some();
-        if has_supervisor { Ok(Tie::none()) } else { Tie::to_host(line).map_err(Failure::DieWithHost) }
+        if has_supervisor {
+            return Ok(HostWatch::none());
+        }
+        HostWatch::start(channel).map_err(Failure::DieWithHost)
     }
 
     fn confine(&self) -> Result<(), Failure> {
@@ -233,9 +237,9 @@ impl Process<'_> {
         Ok(jail::confine(&self.options.jail, &self.entered.module, None)?)
     }
 
-    /// The first step of module code.
+    /// Loads the module: the first step that runs module code.
     fn load(&mut self) -> Result<Module, Failure> {
-        // Closed by that: it is nothing of the module's.
+        // This also closes its pipe, which the module mustn't have.
         if let Some(mark) = self.entered.mark.take() {
             mark.set().map_err(JailError::from)?;
         }
@@ -245,18 +249,23 @@ impl Process<'_> {
         Ok(module)
     }
 
-    fn answer(module: &Module, request: &[u8], response: &ResponseChannel, tie: Tie) -> Result<(), Failure> {
+    fn answer(
+        module: &Module,
+        request: &[u8],
+        response: &ResponseChannel,
+        watch: HostWatch,
+    ) -> Result<(), Failure> {
         let answer = module.handle(request)?;
-        // From here on the response itself tells whether it is read.
-        tie.take_back(response.as_fd());
+        // From here on, writing the response fails if the host is gone.
+        watch.stop(response.as_fd());
         channel::write_response(response, answer)?;
-        // Behind the response, which shouldn't wait for a stream that a thread may have locked for ever.
+        // After the response, which mustn't wait for a stream that a thread may have locked for ever.
         syscalls::flush_stdout();
         Ok(())
     }
 }
 
-/// Makes an empty network for other runners to join, says so on stdout, and keeps it until stdin ends.
+/// Makes an empty network for other runners to join, reports it on stdout, and keeps it until stdin ends.
 ///
 /// # Errors
 ///

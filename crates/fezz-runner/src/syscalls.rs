@@ -1,4 +1,4 @@
-//! What std and rustix offer no safe way to do, one system call a function: by nix where that has one, else unsafe.
+//! System calls for which std and rustix have no safe function, one a function: by nix where it has one, else unsafe.
 
 use libc::{c_int, c_void};
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -13,24 +13,22 @@ use std::time::Duration;
 /// Ends the process at once: no destructors, no atexit handlers, no flushing (`_exit(2)`).
 pub fn exit_now(status: u8) -> ! {
     loop {
-        // SAFETY: has no precondition. By the call that a forked process has used already, so that its end needs no page
-        // of libc more.
+        // SAFETY: has no precondition. `libc::syscall`, since a forked process has its page mapped already.
         unsafe { libc::syscall(libc::SYS_exit_group, c_int::from(status)) };
     }
 }
 
 unsafe extern "C" {
-    /// The stream that C's `stdout` is, up to the moment in which a module assigns another one to it (stdout(3)). Part
-    /// of glibc's interface to programs; it is static, and fclose(3) doesn't free it.
+    /// The stream that C's `stdout` points to, unless a module assigns another one to it (stdout(3)). Part of glibc's
+    /// interface to programs; it is static, and fclose(3) doesn't free it.
     static mut _IO_2_1_stdout_: libc::FILE;
 
     /// How many bytes a stream holds that aren't written yet (stdio_ext(3)).
     fn __fpending(stream: *mut libc::FILE) -> usize;
 }
 
-/// Has C's stdout pass on each line as it ends, as it does on a terminal, and not some KiB at a time: else a function
-/// that crashes, or is killed at its deadline, leaves nothing of what it printed (setbuf(3)). Before anything is
-/// printed.
+/// Makes C's stdout line-buffered, as on a terminal (setbuf(3)). With full buffering, the output of a function that
+/// crashes, or is killed at its deadline, would be lost. Call it before anything is printed.
 pub fn buffer_stdout_by_line() {
     let stream = &raw mut _IO_2_1_stdout_;
     // SAFETY: setvbuf(3) wants an open stream that hasn't been used: glibc's own is open from the start, and this
@@ -38,16 +36,15 @@ pub fn buffer_stdout_by_line() {
     unsafe { libc::setvbuf(stream, std::ptr::null_mut(), libc::_IOLBF, 0) };
 }
 
-/// Passes on what C's stdout still holds, which [`exit_now`] doesn't. Of the stream that it was at the start alone: what
-/// a module has assigned to `stdout` may be closed and freed by now, and any other stream may be locked by a thread that
-/// waits for input.
+/// Flushes C's stdout, which [`exit_now`] doesn't. Only the original stream: one that a module has assigned to `stdout`
+/// may be closed and freed by now, and any other stream may be locked by a thread that waits for input.
 pub fn flush_stdout() {
     let stream = &raw mut _IO_2_1_stdout_;
-    // SAFETY: __fpending(3) wants a stream, which the static one stays behind fclose(3), with nothing in it. It reads two
-    // pointers without the stream's lock: where another thread prints meanwhile, the answer is a number too high or too
-    // low, as it would be a moment earlier or later.
+    // SAFETY: __fpending(3) wants a stream, which the static one remains even after fclose(3), with nothing in it. It
+    // reads two pointers without the stream's lock: where another thread prints meanwhile, the answer is a number too
+    // high or too low, as it would be a moment earlier or later.
     if unsafe { __fpending(stream) } == 0 {
-        // To lock and unlock it takes three pages of a forked process's own.
+        // Locking it would copy three pages in a forked process.
         return;
     }
     // SAFETY: fflush(3) wants a stream that is open; this one holds bytes, which a closed one doesn't. It takes the
@@ -55,35 +52,35 @@ pub fn flush_stdout() {
     unsafe { libc::fflush(stream) };
 }
 
-/// Has the kernel kill this process when the thread that started it ends (`PR_SET_PDEATHSIG`, prctl(2)).
+/// Makes the kernel kill this process when the thread that started it ends (`PR_SET_PDEATHSIG`, prctl(2)).
 ///
 /// # Errors
 ///
-/// What prctl(2) says.
+/// Those of prctl(2).
 pub fn die_with_parent() -> Result<(), Errno> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
 }
 
-/// Has the kernel send this process a signal when `time` has passed (timer_create(2)).
+/// Makes the kernel send this process a signal when `time` has passed (timer_create(2)).
 ///
 /// # Errors
 ///
-/// What timer_create(2) or timer_settime(2) says.
+/// Those of timer_create(2) and timer_settime(2).
 pub fn signal_after(time: Duration, signal: Signal) -> Result<(), Errno> {
     let event = SigEvent::new(SigevNotify::SigevSignal { signal, si_value: 0 });
     let mut timer = Timer::new(ClockId::CLOCK_MONOTONIC, event).map_err(of_nix)?;
     timer.set(Expiration::OneShot(time.into()), TimerSetTimeFlags::empty()).map_err(of_nix)?;
-    // To drop it would delete it.
+    // Dropping it would delete the timer.
     std::mem::forget(timer);
     Ok(())
 }
 
-/// Has the kernel send this process SIGIO when something happens to what `descriptor` stands for, as soon as its flag
-/// O_ASYNC is set (fcntl(2), F_SETOWN).
+/// Makes the kernel send this process SIGIO when the file at `descriptor` changes state, once its flag O_ASYNC is set
+/// (fcntl(2), F_SETOWN).
 ///
 /// # Errors
 ///
-/// What fcntl(2) says.
+/// Those of fcntl(2).
 pub fn signal_this_process(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
     let own_id = rustix::process::getpid().as_raw_nonzero().get();
     // SAFETY: the operation takes an int, and no pointer.
@@ -91,13 +88,14 @@ pub fn signal_this_process(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
     if result == -1 { Err(last_error()) } else { Ok(()) }
 }
 
-/// Whether the other end of a pipe or socket is gone, by the number of a descriptor that may be closed by now.
-/// Async-signal-safe: it can't fail, and so leaves errno as it is.
+/// Whether the other end of a pipe or socket is closed. The descriptor may itself be closed by now. Async-signal-safe:
+/// it can't fail, and so leaves errno as it is.
 pub fn has_hung_up(descriptor: RawFd) -> bool {
     const AT_ONCE: c_int = 0;
-    // Nothing is asked: of an end the kernel tells anyway.
+    // No events: the kernel reports a hang-up in any case.
     let mut asked = libc::pollfd { fd: descriptor, events: 0, revents: 0 };
-    // SAFETY: one entry, as is said, which outlives the call; the kernel checks the descriptor.
+    // SAFETY: poll(2) needs as many entries as its second argument, for the call: there is one, which outlives it. The
+    // kernel checks the descriptor.
     let ready = unsafe { libc::poll(&raw mut asked, 1, AT_ONCE) };
     ready > 0 && asked.revents & (libc::POLLERR | libc::POLLHUP) != 0
 }
@@ -123,15 +121,15 @@ fn is_open(descriptor: RawFd) -> bool {
 ///
 /// # Safety
 ///
-/// From `first` on, this process holds no descriptor that it uses, or closes, behind this call: the number could stand
-/// for another file by then.
+/// From `first` on, this process holds no descriptor that it uses or closes after this call: by then the number could
+/// stand for another file.
 pub unsafe fn close_from(first: u32) -> Result<(), Errno> {
     // SAFETY: no pointers; that the descriptors are of no more use is what the caller promises.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
     if result == 0 { Ok(()) } else { Err(last_error()) }
 }
 
-/// Replaces the process's environment, and wipes the memory of the old one, where a module would find it.
+/// Replaces the process's environment, and overwrites the memory of the old one, so that no module can read it there.
 pub(crate) fn replace_environment(env: &[(String, String)]) {
     wipe_environment();
     // SAFETY: no other thread may be there, nor a pointer into the environment be in use: `run`'s caller promises both,
@@ -143,7 +141,7 @@ pub(crate) fn replace_environment(env: &[(String, String)]) {
     }
 }
 
-/// Overwrites each variable, where the kernel has put it (environ(7)).
+/// Overwrites each variable, in the memory where the kernel has put it (environ(7)).
 fn wipe_environment() {
     unsafe extern "C" {
         static environ: *const *mut libc::c_char;
@@ -161,16 +159,16 @@ fn wipe_environment() {
         }
         // SAFETY: each is a C string.
         let length = unsafe { libc::strlen(text) };
-        // SAFETY: it lies in this process's own memory, writable, and is read by nobody any more: what was wanted of it
-        // has been copied.
+        // SAFETY: it lies in this process's own memory, writable, and nothing reads it any more: the wanted values have
+        // been copied.
         unsafe { libc::explicit_bzero(text.cast(), length) };
-        // SAFETY: not behind the end, which is null.
+        // SAFETY: not beyond the end, which is null.
         variable = unsafe { variable.add(1) };
     }
 }
 
-/// Has glibc's malloc share two arenas between all threads, each of which reserves 64 MiB of addresses, instead of
-/// eight a processor (mallopt(3)).
+/// Limits glibc's malloc to two arenas, shared by all threads, instead of eight a processor (mallopt(3)). Each reserves
+/// 64 MiB of addresses.
 pub fn use_few_arenas() {
     // SAFETY: has no precondition; an unknown parameter would be refused.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
@@ -181,22 +179,23 @@ pub fn errno() -> c_int {
     nix::errno::Errno::last_raw()
 }
 
-/// A handler that is told more than the signal's number (sigaction(2), SA_SIGINFO).
+/// A handler that gets more than the signal's number (sigaction(2), SA_SIGINFO).
 pub type CrashHandler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
 
-/// The address that a crash was at, for a signal that has one.
+/// The address of the fault, for a signal that has one.
 ///
 /// # Safety
 ///
-/// `told` is what the kernel called a [`CrashHandler`] with.
-pub unsafe fn address_of_crash(signal: c_int, told: *const libc::siginfo_t) -> Option<usize> {
+/// `info` is the argument that the kernel passed to a [`CrashHandler`].
+pub unsafe fn address_of_crash(signal: c_int, info: *const libc::siginfo_t) -> Option<usize> {
     if ![libc::SIGSEGV, libc::SIGBUS].contains(&signal) {
         return None;
     }
     // SAFETY: the caller promises that it points to a siginfo_t.
-    let told = unsafe { &*told };
-    // SAFETY: these two signals have the field si_addr (sigaction(2)); one that a process sent has other integers there.
-    Some(unsafe { told.si_addr() } as usize)
+    let info = unsafe { &*info };
+    // SAFETY: these two signals have the field si_addr (sigaction(2)); one that a process sent has other integers
+    // there.
+    Some(unsafe { info.si_addr() } as usize)
 }
 
 /// Calls `handler` on the signals of a crash; when it returns, the signal has its default effect. It runs on a stack
@@ -204,7 +203,7 @@ pub unsafe fn address_of_crash(signal: c_int, told: *const libc::siginfo_t) -> O
 ///
 /// # Errors
 ///
-/// What sigaltstack(2) or sigaction(2) says.
+/// Those of sigaltstack(2) and sigaction(2).
 pub(crate) fn on_fatal_signal(handler: CrashHandler) -> Result<(), Errno> {
     // The kernel's frame with AVX-512 state takes 3 KiB; the handlers here take little.
     const STACK_BYTES: usize = 16 * 1024;
@@ -214,17 +213,17 @@ pub(crate) fn on_fatal_signal(handler: CrashHandler) -> Result<(), Errno> {
     if unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) } != 0 {
         return Err(last_error());
     }
-    // One shot: behind the handler the instruction, or abort(3), raises the signal again, with its default effect.
+    // One shot: after the handler the instruction, or abort(3), raises the signal again, with its default effect.
     let flags = SaFlags::SA_RESETHAND | SaFlags::SA_ONSTACK | SaFlags::SA_NODEFER;
     let action = SigAction::new(SigHandler::SigAction(handler), flags, SigSet::empty());
     [Signal::SIGABRT, Signal::SIGSEGV, Signal::SIGBUS].into_iter().try_for_each(|signal| set(signal, &action))
 }
 
-/// Calls `handler`, which is to be async-signal-safe (signal-safety(7)), on a signal.
+/// Calls `handler`, which must be async-signal-safe (signal-safety(7)), on a signal.
 ///
 /// # Errors
 ///
-/// What sigaction(2) says.
+/// Those of sigaction(2).
 pub(crate) fn on_signal(signal: Signal, handler: extern "C" fn(c_int), flags: SaFlags) -> Result<(), Errno> {
     set(signal, &SigAction::new(SigHandler::Handler(handler), flags, SigSet::empty()))
 }
@@ -233,45 +232,45 @@ pub(crate) fn on_signal(signal: Signal, handler: extern "C" fn(c_int), flags: Sa
 ///
 /// # Errors
 ///
-/// What sigaction(2) says.
-pub(crate) fn on_signal_as_usual(signal: Signal) -> Result<(), Errno> {
+/// Those of sigaction(2).
+pub(crate) fn reset_signal(signal: Signal) -> Result<(), Errno> {
     set(signal, &SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty()))
 }
 
 fn set(signal: Signal, action: &SigAction) -> Result<(), Errno> {
     // SAFETY: a handler may call what is async-signal-safe (signal-safety(7)). Those of this program, in `crash.rs`,
-    // `ends.rs` and `zygote`, make system calls and read integers; they are functions, and so there for good.
+    // `termination.rs` and `zygote`, make system calls and read integers; they are functions, and so live for ever.
     unsafe { sigaction(signal, action) }.map(drop).map_err(of_nix)
 }
 
-/// Blocks or unblocks SIGCHLD for this thread (sigprocmask(2)). Not by libc, in which it is two pages that nothing else of
-/// a forked process is in.
+/// Blocks or unblocks SIGCHLD for this thread (sigprocmask(2)). Not by libc, whose function would map two pages that a
+/// forked process uses for nothing else.
 ///
 /// # Errors
 ///
-/// None that this call can have.
+/// None in practice.
 pub fn block_child_signal(how: c_int) -> Result<(), Errno> {
-    // The kernel's own kind of set, a bit for each signal from 1 on.
+    // The kernel's own form of a signal set: a bit for each signal from 1 on.
     let set = 1_u64 << (libc::SIGCHLD - 1);
     let bytes = size_of_val(&set);
     let (new, old) = (&raw const set, std::ptr::null_mut::<u64>());
-    // SAFETY: the set outlives the call, which is told its size, and this process has one thread.
+    // SAFETY: the set outlives the call, which gets its size, and this process has one thread.
     let result = unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, new, old, bytes) };
     if result == 0 { Ok(()) } else { Err(last_error()) }
 }
 
-/// Closes a descriptor without libc, likewise.
+/// Closes a descriptor without libc, for the same reason.
 pub fn close(descriptor: OwnedFd) {
-    // SAFETY: nobody else uses it, for it is given away here.
+    // SAFETY: the descriptor must be owned by the caller and not used later: `into_raw_fd` gives up its only owner.
     unsafe { rustix::io::close(descriptor.into_raw_fd()) };
 }
 
-/// Waits until there is something to read, or a signal has come that is blocked otherwise: SIGCHLD (ppoll(2)). Returns
-/// whether there is something to read.
+/// Waits until there is something to read, or SIGCHLD comes, which is blocked elsewhere (ppoll(2)). Returns whether
+/// there is something to read.
 ///
 /// # Errors
 ///
-/// What ppoll(2) says, but for `EINTR`.
+/// Those of ppoll(2), but for `EINTR`.
 pub fn wait_for_input_or_signal(input: BorrowedFd<'_>) -> Result<bool, Errno> {
     match ppoll(&mut [PollFd::new(input, PollFlags::POLLIN)], None, Some(SigSet::empty())) {
         Err(nix::errno::Errno::EINTR) => Ok(false),
@@ -279,12 +278,12 @@ pub fn wait_for_input_or_signal(input: BorrowedFd<'_>) -> Result<bool, Errno> {
     }
 }
 
-/// Calls `handler` with the status when the process ends by `exit(3)`; registered first, it is called last, behind the
+/// Calls `handler` with the status when the process ends by `exit(3)`; registered first, it is called last, after the
 /// module's own handlers (on_exit(3), glibc).
 ///
 /// # Errors
 ///
-/// `ENOMEM`: no place for another handler.
+/// `ENOMEM`: no memory for another handler.
 pub fn on_exit(handler: extern "C" fn(c_int, *mut c_void)) -> Result<(), Errno> {
     unsafe extern "C" {
         // Missing in the libc crate.
@@ -296,12 +295,12 @@ pub fn on_exit(handler: extern "C" fn(c_int, *mut c_void)) -> Result<(), Errno> 
     if result == 0 { Ok(()) } else { Err(Errno::NOMEM) }
 }
 
-/// What the last call through libc said.
+/// The error of the last call through libc.
 pub fn last_error() -> Errno {
     Errno::from_raw_os_error(errno())
 }
 
-/// An error of nix's as one of rustix's, which all errors here hold.
+/// Converts an error of nix to one of rustix, which all errors here hold.
 pub fn of_nix(error: nix::errno::Errno) -> Errno {
     Errno::from_raw_os_error(error as i32)
 }

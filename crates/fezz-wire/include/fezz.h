@@ -10,7 +10,7 @@
  *   scheme     text, optional          "http", or what the proxy forwarded
  *   headers    array of [text, bytes]  names in lower case; order and duplicates kept
  *   params     map of text to text     the route's path parameters, percent-decoded
- *   meta       map                     request_id, function, version: text; deadline_ms: unsigned, the time left;
+ *   meta       map                     request_id, function, version: text; deadline_ms: unsigned, time left in ms;
  *                                      client_ip: text, optional
  *   body       bytes                   may be empty
  *
@@ -47,16 +47,16 @@ typedef struct {
 /* Required: one FezzWireRequest in, one FezzWireResponse out. A null buffer is an error. */
 FezzOwned fezz_handle_v2(FezzSlice request);
 
-/* Required: a process that lives on calls it exactly once for each buffer that is not null; one about to exit may
- * leave it out. */
+/* Required: a long-lived process calls it exactly once for each buffer that is not null; a process about to exit need
+ * not call it. */
 void fezz_free_v2(FezzOwned buffer);
 
 /* Optional: once per process image, before the first request. context is a CBOR map of function and version, both
- * text, and env, a map of text to text. The empty buffer is success, otherwise UTF-8 text says what failed. */
+ * text, and env, a map of text to text. Returns the empty buffer on success, else an error message in UTF-8. */
 FezzOwned fezz_on_load_v2(FezzSlice context);
 
 /* Optional: in each forked process, before its request: reseed random number generators. Threads that were started
- * before the fork are not there. Where it fails, the process is to abort. */
+ * before the fork do not exist there. If it fails, it must abort the process. */
 void fezz_on_fork_v2(void);
 
 /* Optional: before a long-lived process ends. */

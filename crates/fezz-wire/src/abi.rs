@@ -1,4 +1,4 @@
-//! The C functions of a module, version 2. `include/fezz.h` says the same to C; a test holds the two together.
+//! The C functions of a module, version 2. `include/fezz.h` declares the same for C; a test compares the two.
 
 use crate::WireError;
 use crate::cbor::Writer;
@@ -36,17 +36,17 @@ impl FezzOwned {
 /// [`FezzWireResponse`](crate::FezzWireResponse) out. Required. It must not unwind.
 pub type HandleFn = unsafe extern "C" fn(request: FezzSlice) -> FezzOwned;
 
-/// `fezz_free_v2`: required. A process that lives on calls it once for each buffer that isn't null; one about to exit
-/// may leave it out.
+/// `fezz_free_v2`: required. A long-lived process calls it once for each buffer that isn't null; a process about to
+/// exit need not call it.
 pub type FreeFn = unsafe extern "C" fn(buffer: FezzOwned);
 
-/// `fezz_on_load_v2`: optional, called once per process image before the first request. `context` is the CBOR map
-/// that [`encode_load_context`] makes and [`decode_load_context`] reads. The empty buffer is success, UTF-8 text says
-/// what failed.
+/// `fezz_on_load_v2`: optional, called once per process image before the first request. `context` is the CBOR map that
+/// [`encode_load_context`] makes and [`decode_load_context`] reads. It returns the empty buffer on success, else an
+/// error message in UTF-8.
 pub type OnLoadFn = unsafe extern "C" fn(context: FezzSlice) -> FezzOwned;
 
-/// `fezz_on_fork_v2`: optional, called in each forked process before its request. It must not unwind; a module that
-/// can't go on aborts the process.
+/// `fezz_on_fork_v2`: optional, called in each forked process before its request. It must not unwind; if it fails, it
+/// aborts the process.
 pub type OnForkFn = unsafe extern "C" fn();
 
 /// `fezz_on_unload_v2`: optional, called before a long-lived process ends.
@@ -63,7 +63,7 @@ pub const ON_FORK: &CStr = c"fezz_on_fork_v2";
 /// Name of [`OnUnloadFn`].
 pub const ON_UNLOAD: &CStr = c"fezz_on_unload_v2";
 
-/// The ELF section in which a module carries its metadata as JSON, readable without running any of its code.
+/// The ELF section that holds a module's metadata as JSON, readable without running any of its code.
 pub const MANIFEST_SECTION: &str = ".fezz.manifest";
 
 const _: () = {
@@ -90,7 +90,7 @@ pub fn encode_load_context(function: &str, version: &str, env: &[(String, String
     writer.into_bytes()
 }
 
-/// What [`OnLoadFn`] is told, borrowed from the message.
+/// The argument of [`OnLoadFn`], borrowed from the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadContext<'a> {
     /// The function's id.
@@ -105,7 +105,7 @@ pub struct LoadContext<'a> {
 ///
 /// # Errors
 ///
-/// Whatever breaks those rules, by name and place.
+/// The rule that the context breaks, with the key or offset.
 pub fn decode_load_context(context: &[u8]) -> Result<LoadContext<'_>, WireError> {
     let mut reader = Reader::new(context)?;
     let (mut function, mut version, mut env) = (None, None, None);

@@ -1,26 +1,25 @@
-//! CBOR items (RFC 8949) as this wire uses them: the only file that knows the library underneath.
+//! CBOR items (RFC 8949) as the wire uses them: the only file that uses the CBOR library.
 
 use crate::WireError;
 use ciborium_ll::{Decoder, Encoder, Error, Header as LibraryHeader};
 
-/// The head of one item; what it heads, if anything, follows it.
+/// The header of one item; its content, if any, follows it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Header {
     Unsigned(u64),
     Bytes(usize),
     Text(usize),
-    /// `None`: items follow up to a [`Header::Break`].
+    /// `None`: the items end with a [`Header::Break`].
     Array(Option<usize>),
     Map(Option<usize>),
     Break,
     /// One more item follows and belongs to this one.
     Tag,
-    /// Negative integers, floats, booleans, null: complete in themselves, and in no schema of ours.
+    /// Negative integers, floats, booleans, null: items without content, which no message uses.
     Scalar,
 }
 
-/// Reads the header at `at`. `Ok(None)` where `input` ends before the header does, else the header and the offset
-/// behind it.
+/// Reads the header at `at`. Returns the header and the offset after it; `Ok(None)` if `input` ends within the header.
 pub(crate) fn read_header(input: &[u8], at: usize) -> Result<Option<(Header, usize)>, WireError> {
     let Some(rest) = input.get(at..) else { return Ok(None) };
     let mut decoder = Decoder::from(rest);
@@ -75,7 +74,7 @@ impl Writer {
         self.output.extend_from_slice(value);
     }
 
-    /// Announces a byte string that whoever sends the message appends.
+    /// Writes the header of a byte string whose content the caller appends.
     pub(crate) fn bytes_header(&mut self, bytes: usize) {
         self.header(LibraryHeader::Bytes(Some(bytes)));
     }

@@ -1,6 +1,5 @@
-//! What the host and a zygote tell each other over the zygote's stdin, a `SOCK_SEQPACKET` socket (unix(7)): packets of
-//! records, each of [`RECORD_BYTES`], little-endian: what it is (4 bytes), a value (4 bytes), the child's number (8
-//! bytes).
+//! The protocol between the host and a zygote, over the zygote's stdin, a `SOCK_SEQPACKET` socket (unix(7)). A packet
+//! has records of [`RECORD_BYTES`], little-endian: the kind (4 bytes), a value (4 bytes), the child's number (8 bytes).
 
 /// The length of a record.
 pub const RECORD_BYTES: usize = 16;
@@ -8,26 +7,26 @@ pub const RECORD_BYTES: usize = 16;
 /// The most records in a packet: reports of children that ended at the same time.
 pub const RECORDS_MAX: usize = 64;
 
-/// The length of what stands before each request on a child's own socket: how many bytes the message has, little-endian.
-/// So that a child knows where it ends without looking into it, and without an end of the socket, by which the response
-/// comes back.
+/// The size of the length prefix of each request on a child's own socket: the message's length in bytes, little-endian.
+/// With it, a child knows where the message ends without parsing it, and the host can keep the socket open for the
+/// response.
 pub const LENGTH_BYTES: usize = 8;
 
-/// What the host asks for; one to a packet.
+/// What the host asks for; one per packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// Fork a child, which the host calls by this number from now on. With it come two descriptors (`SCM_RIGHTS`): the
-    /// socket over which it gets its request and answers, and its stderr.
+    /// Fork a child with this number. With it come two descriptors (`SCM_RIGHTS`): the socket for the request and the
+    /// response, and the child's stderr.
     Fork {
-        /// The child's number, given once.
+        /// The child's number, which is never used again.
         child: u64,
     },
-    /// Kill it, if it lives.
+    /// Kill it, if it is still running.
     Kill {
         /// Its number.
         child: u64,
     },
-    /// Report [`Report::Alive`]: a zygote that does nothing any more is replaced.
+    /// Report [`Report::Alive`], the heartbeat: the host replaces a zygote that doesn't report it.
     Probe,
 }
 
@@ -40,34 +39,35 @@ pub enum Report {
     Ended {
         /// Its number.
         child: u64,
-        /// How, as wait(2) says it.
+        /// The status that wait(2) returned.
         status: i32,
     },
-    /// As it was asked to.
+    /// The answer to [`Order::Probe`].
     Alive,
     /// A child can't be forked.
     NotForked {
         /// Its number.
         child: u64,
-        /// What the system says, as in errno(3).
+        /// The system's error, a number of errno(3).
         error: i32,
     },
 }
 
-/// What keeps the children of a zygote from signalling each other.
+/// How the children of a zygote are kept from signalling each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Separation {
-    /// Each is born in a PID namespace of its own.
+    /// Each is forked into a PID namespace of its own.
     PidNamespace,
-    /// Each is in a Landlock domain of its own, out of which no signal goes; for want of the right to make namespaces.
+    /// Each is in a Landlock domain of its own, and can't signal processes outside; used where the zygote can't make
+    /// namespaces.
     LandlockScope,
     /// Nothing: the jail is off.
     None,
 }
 
-/// A packet isn't of this kind.
+/// A packet breaks the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a packet of {bytes} bytes is none of the protocol between host and zygote")]
+#[error("a packet of {bytes} bytes is not of the protocol between host and zygote")]
 pub struct BadPacket {
     bytes: usize,
 }
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_is_understood_and_nothing_else() {
+    fn orders_and_reports_survive_a_round_trip_and_other_packets_are_refused() {
         for order in [Order::Fork { child: 1 << 40 }, Order::Kill { child: 2 }, Order::Probe] {
             assert_eq!(Order::decode(&order.encode()), Ok(order));
             assert!(Report::decode(&order.encode()).is_err(), "an order is no report");

@@ -1,4 +1,4 @@
-//! What can be wrong with a message: each variant names the place, by key or by byte.
+//! What can be wrong with a message: each variant names the key or the byte.
 
 /// Why bytes are not a message of this wire.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -9,13 +9,13 @@ pub enum WireError {
         /// How many bytes there were.
         bytes: usize,
     },
-    /// The byte at `at` begins no CBOR item (RFC 8949, appendix C), or none that may stand there.
-    #[error("byte {at} begins no CBOR item that may stand there")]
+    /// The byte at `at` begins no CBOR item (RFC 8949, appendix C), or one that isn't allowed there.
+    #[error("byte {at} begins no CBOR item that is allowed there")]
     Malformed {
         /// Offset of the byte.
         at: usize,
     },
-    /// The message is another CBOR item than a map.
+    /// The message is a CBOR item other than a map.
     #[error("message is not a CBOR map")]
     NotAMap,
     /// Something follows the map.
@@ -41,21 +41,21 @@ pub enum WireError {
     /// A required key is absent.
     #[error("key `{key}` is missing")]
     MissingKey {
-        /// The key, after a dot where it stands in an inner map: `meta.request_id`.
+        /// The key; with its map, if that is an inner one: `meta.request_id`.
         key: &'static str,
     },
-    /// A key stands twice in one map.
-    #[error("key `{key}` stands twice in one map, the second time at byte {at}")]
+    /// A map has a key twice.
+    #[error("key `{key}` is twice in one map, the second time at byte {at}")]
     DuplicateKey {
         /// The key, or its beginning.
         key: String,
         /// Offset of the second.
         at: usize,
     },
-    /// A value, or a key, has another type than the schema says.
+    /// A value, or a key, has the wrong type.
     #[error("byte {at} is not {expected}")]
     WrongType {
-        /// What the schema says stands there: "text", "an unsigned integer".
+        /// The type that is required there: "text", "an unsigned integer".
         expected: &'static str,
         /// Offset of the value.
         at: usize,
@@ -79,7 +79,7 @@ pub enum WireError {
     OutOfRange {
         /// The key.
         key: &'static str,
-        /// What the message says.
+        /// The number.
         value: u64,
         /// The range in words.
         allowed: &'static str,

@@ -1,8 +1,8 @@
-//! What the runner's exit status says where it leaves without a response.
+//! The runner's exit status if it ends without a response.
 
-/// The runner's exit codes, in the range of `sysexits.h`, so that neither a shell's codes (126, 127) nor the usual
-/// `exit(1)` of a module is taken for one. A module that calls `exit(3)` by one of them ends
-/// by status 1 instead; one that calls `_exit(2)` lies, and hurts its own requests alone.
+/// The runner's exit codes, in the range of `sysexits.h`: they differ from a shell's codes (126, 127) and from the
+/// usual `exit(1)` of a module. A module that calls `exit(3)` with one of them exits with 1 instead. A module can still
+/// fake one by `_exit(2)`, which harms its own requests only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
@@ -12,7 +12,7 @@ pub enum ExitCode {
     BadRequest = 65,
     /// The module can't be loaded: absent, not a shared library, a library that it needs is missing (`EX_NOINPUT`).
     ModuleNotLoaded = 66,
-    /// The module's `fezz_on_load_v2` refused (`EX_UNAVAILABLE`).
+    /// The module's `fezz_on_load_v2` failed (`EX_UNAVAILABLE`).
     OnLoadFailed = 69,
     /// The module broke the ABI: it returned a null buffer (`EX_SOFTWARE`).
     AbiViolation = 70,
@@ -26,24 +26,24 @@ pub enum ExitCode {
     Io = 74,
     /// A restriction can't be put in force (`EX_NOPERM`).
     NotConfined = 77,
-    /// An environment variable of the manifest didn't arrive (`EX_CONFIG`).
+    /// An environment variable of the manifest is missing (`EX_CONFIG`).
     EnvironmentIncomplete = 78,
 }
 
 impl std::fmt::Display for ExitCode {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
-            Self::Usage => "the runner doesn't understand its command line",
-            Self::BadRequest => "the runner got no request",
+            Self::Usage => "the runner's command line is wrong",
+            Self::BadRequest => "the runner got no valid request",
             Self::ModuleNotLoaded => "the module can't be loaded",
             Self::OnLoadFailed => "the module's fezz_on_load_v2 failed",
             Self::AbiViolation => "the module broke the ABI",
             Self::OutOfMemory => "the process was out of memory",
-            Self::MissingSymbol => "the module lacks a symbol",
+            Self::MissingSymbol => "the module lacks a required symbol",
             Self::ResponseNotWritten => "the response can't be written",
             Self::Io => "the runner can't read the request",
-            Self::NotConfined => "the runner can't put a limit in force",
-            Self::EnvironmentIncomplete => "a variable of the manifest didn't arrive",
+            Self::NotConfined => "the runner can't put the jail or a limit in force",
+            Self::EnvironmentIncomplete => "an environment variable of the manifest is missing",
         })
     }
 }
@@ -63,12 +63,12 @@ impl ExitCode {
         Self::EnvironmentIncomplete,
     ];
 
-    /// The code behind an exit status, if it is one of these.
+    /// The code of an exit status, if it is one of these.
     pub fn from_status(status: i32) -> Option<Self> {
         Self::ALL.into_iter().find(|code| i32::from(code.as_u8()) == status)
     }
 
-    /// Whether it says that no code of the module's has run: the request may be tried again.
+    /// Whether it means that no module code has run, so that the request may be retried.
     pub fn is_before_the_module(self) -> bool {
         match self {
             Self::Usage | Self::BadRequest | Self::Io | Self::NotConfined | Self::EnvironmentIncomplete => {

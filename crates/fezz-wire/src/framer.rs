@@ -1,4 +1,4 @@
-//! Finds the end of a message while it arrives: a walk over CBOR items that keeps a few counts and allocates nothing.
+//! Finds the end of a message while it arrives: a scan over CBOR items that keeps a few counts and allocates nothing.
 
 use crate::cbor::{Header, read_header};
 use crate::{NESTING_MAX, WireError};
@@ -14,7 +14,7 @@ use crate::{NESTING_MAX, WireError};
 /// ```
 #[derive(Debug, Default)]
 pub struct Framer {
-    walk: Walk,
+    scan: Scan,
 }
 
 /// How far a message has come.
@@ -22,7 +22,8 @@ pub struct Framer {
 pub enum Progress {
     /// More bytes must follow.
     Partial {
-        /// The message's length can't be less than this, by what it announces: beyond a limit, reading on is useless.
+        /// A lower bound of the message's length, from the lengths in its headers: if it is beyond a limit, the reader
+        /// can stop.
         at_least: usize,
     },
     /// The message is complete.
@@ -33,23 +34,24 @@ pub enum Progress {
 }
 
 impl Framer {
-    /// Goes on where the last call stopped. `input` is everything received so far, from the message's first byte.
+    /// Continues where the last call stopped. `input` is everything received so far, from the message's first byte.
     ///
     /// # Errors
     ///
-    /// What can't become a message, whatever follows: not a map, malformed, too deep, an indefinite string.
+    /// The input can't be the start of a message: it isn't a map, is malformed or too deep, or has an indefinite
+    /// string.
     pub fn advance(&mut self, input: &[u8]) -> Result<Progress, WireError> {
         const MAP: u8 = 5; // major type, the upper three bits: RFC 8949, section 3.1
         if input.first().is_some_and(|first| first >> 5 != MAP) {
             return Err(WireError::NotAMap);
         }
-        self.walk.advance(input)
+        self.scan.advance(input)
     }
 }
 
-/// The walk over one item of any kind.
+/// The scan over one item of any kind.
 #[derive(Debug, Default)]
-pub(crate) struct Walk {
+pub(crate) struct Scan {
     /// Where the next header begins; beyond the end of the input inside a string.
     at: usize,
     /// The maps and arrays that are open, outermost first.
@@ -60,28 +62,28 @@ pub(crate) struct Walk {
 
 #[derive(Debug, Default, Clone, Copy)]
 enum Open {
-    /// No map or array: a free place.
+    /// No map or array: an unused slot.
     #[default]
     Free,
-    /// So many items are still to come, one or more.
+    /// The number of items still to come, one or more.
     Counted(usize),
-    /// Items follow up to a break, which in a map may only stand before a key.
+    /// Items follow up to a break, which in a map is allowed only before a key.
     UntilBreak { is_map: bool, at_value: bool },
 }
 
-impl From<usize> for Walk {
-    /// A walk that starts at offset `at`.
+impl From<usize> for Scan {
+    /// A scan that starts at offset `at`.
     fn from(at: usize) -> Self {
         Self { at, ..Self::default() }
     }
 }
 
-impl Walk {
+impl Scan {
     pub(crate) fn advance(&mut self, input: &[u8]) -> Result<Progress, WireError> {
         while !self.done && self.at <= input.len() {
             let at = self.at;
-            let Some((header, behind)) = read_header(input, at)? else { break };
-            self.at = behind;
+            let Some((header, next)) = read_header(input, at)? else { break };
+            self.at = next;
             self.step(header, at)?;
         }
         if self.done && self.at <= input.len() {
@@ -115,7 +117,7 @@ impl Walk {
         Ok(())
     }
 
-    /// A break ends the innermost map or array, if that waits for one.
+    /// A break ends the innermost map or array, if that has an indefinite length.
     fn leave(&mut self, at: usize) -> Result<(), WireError> {
         match self.innermost() {
             Some(Open::UntilBreak { at_value: false, .. }) => {
@@ -127,7 +129,7 @@ impl Walk {
         }
     }
 
-    /// An item is complete; so is each map or array whose last it was.
+    /// An item is complete, and with it each map or array of which it was the last.
     fn item_ends(&mut self) {
         loop {
             match self.innermost() {
@@ -159,7 +161,7 @@ impl Walk {
             Open::Free | Open::UntilBreak { .. } => 1,
         });
         let lower_bound = announced.fold(self.at, usize::saturating_add);
-        // Inside a header, or behind a tag, one byte is missing at the least.
+        // Inside a header, or after a tag, at least one byte is missing.
         lower_bound.max(received.saturating_add(usize::from(self.at <= received)))
     }
 }

@@ -6,19 +6,19 @@
 //! - [`abi`]: the C functions of a module, which the runner calls with those bytes.
 //! - [`FezzWireResponse`]: what the module returns and the runner writes on stdout, one CBOR map.
 //! - [`Framer`]: finds where that map ends, while it arrives.
-//! - [`ExitCode`]: what the runner says where there is no response.
-//! - [`control`]: what the host tells a zygote, a runner that forks a process for each request, and what that reports.
-//! - `owned`, with the feature `serde`: both messages as types that own what they hold, for any format of serde's.
-//! - [`TrialAnswer`]: what a runner says that was asked whether it can be confined; [`NETWORK_MADE`], one that has made
-//!   an empty network.
+//! - [`ExitCode`]: the runner's exit status if there is no response.
+//! - [`control`]: the protocol between the host and a zygote, a runner that forks a process for each request.
+//! - `owned`, with the feature `serde`: both messages as owned types, for any format of serde.
+//! - [`TrialAnswer`]: what a runner prints after it has tried its jail; [`NETWORK_MADE`]: after it has made an empty
+//!   network.
 //!
 //! # Rules of the wire
 //!
 //! Keys are text. Unknown keys are ignored. A missing required key, a key twice, a wrong type, a byte after the map,
 //! nesting deeper than [`NESTING_MAX`] and more than [`PAIRS_MAX`] headers or parameters are each a [`WireError`]
-//! that names the place. Maps and arrays may have a definite or an indefinite length; strings must have a definite
-//! one, so that they can be borrowed from the message. Decoding allocates nothing on the word of a length: the
-//! whole message is walked first, and what it announces must be there.
+//! that names the key or the byte. Maps and arrays may have a definite or an indefinite length; strings must have a
+//! definite one, so that they can be borrowed from the message. Decoding doesn't trust lengths: it scans the whole
+//! message first, and checks that its content is there before it allocates anything.
 //!
 //! # An example
 //!
@@ -95,8 +95,8 @@ pub use request::{FezzWireRequest, Meta};
 pub use response::{ErrorKind, FezzWireError, FezzWireResponse};
 pub use trial::{NETWORK_MADE, TrialAnswer};
 
-/// How deep maps and arrays may nest: the message, its `headers`, one header. No schema needs more, and a decoder
-/// that knows its depth needs no recursion.
+/// How deep maps and arrays may nest: the message, its `headers`, one header. No message needs more, and a decoder with
+/// a fixed depth needs no recursion.
 pub const NESTING_MAX: usize = 3;
 
 /// The most headers, path parameters, or keys of any map, in a message. HTTP servers stop near a hundred; this only

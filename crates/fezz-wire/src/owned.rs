@@ -1,9 +1,9 @@
-//! The messages as types that own what they hold, which serde reads and writes: by a CBOR library such as ciborium they
-//! are those of the wire.
+//! The messages as owned types, which serde reads and writes. With a CBOR library such as ciborium, the bytes are those
+//! of the wire.
 //!
-//! They stand for the wire's own types, [`crate::FezzWireRequest`] and [`crate::FezzWireResponse`], which borrow from a
-//! message and check it by all of the wire's rules. Reading by serde is more lenient: how deep a message nests, how many
-//! pairs it holds and whether a status is one are that library's affair or nobody's.
+//! They correspond to [`crate::FezzWireRequest`] and [`crate::FezzWireResponse`], which borrow from a message and check
+//! it by all of the wire's rules. Reading by serde is more lenient: it checks neither the number of pairs nor the
+//! status, and the nesting only as far as the library does.
 
 use crate::{ErrorKind, FezzWireError as BorrowedError};
 use serde::{Deserialize, Serialize};
@@ -68,8 +68,7 @@ pub struct FezzWireResponse {
 /// [`crate::FezzWireError`], owned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FezzWireError {
-    /// What kind of failure, as [`ErrorKind::as_str`] says it; one that is unknown stands for
-    /// [`ErrorKind::Returned`].
+    /// The kind of failure, as [`ErrorKind::as_str`] returns it; an unknown one means [`ErrorKind::Returned`].
     pub kind: String,
     /// For the log, never for the client.
     pub message: String,

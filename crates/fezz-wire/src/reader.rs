@@ -1,7 +1,7 @@
 //! Reads a whole message, item by item, as the schema asks for them.
 
 use crate::cbor::{Header, read_header};
-use crate::framer::Walk;
+use crate::framer::Scan;
 use crate::{Framer, Progress, WireError};
 
 /// Reads the items of one whole message, borrowing its strings.
@@ -11,7 +11,7 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Walks `input` once, so that every later read finds what the message announces; then stands at its start.
+    /// Scans `input` once, so that every later read finds complete items, and starts at its beginning.
     pub(crate) fn new(input: &'a [u8]) -> Result<Self, WireError> {
         match Framer::default().advance(input)? {
             Progress::Complete { bytes } if bytes < input.len() => {
@@ -28,8 +28,8 @@ impl<'a> Reader<'a> {
 
     fn header(&mut self) -> Result<Header, WireError> {
         let found = read_header(self.input, self.at)?;
-        let (header, behind) = found.ok_or(WireError::Truncated { bytes: self.input.len() })?;
-        self.at = behind;
+        let (header, next) = found.ok_or(WireError::Truncated { bytes: self.input.len() })?;
+        self.at = next;
         Ok(header)
     }
 
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Enters a map; the caller reads its pairs while [`Reader::more`] says so.
+    /// Enters a map; the caller reads its pairs while [`Reader::more`] returns true.
     pub(crate) fn map(&mut self) -> Result<Left, WireError> {
         let at = self.at;
         match self.header()? {
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether another item, or pair, stands in the array or map; steps over the break that ends an indefinite one.
+    /// Whether the array or map has another item or pair; skips the break that ends an indefinite one.
     pub(crate) fn more(&mut self, left: &mut Left) -> Result<bool, WireError> {
         match &mut left.0 {
             Some(0) => Ok(false),
@@ -102,9 +102,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Steps over one item of any kind.
+    /// Skips one item of any kind.
     pub(crate) fn skip(&mut self) -> Result<(), WireError> {
-        match Walk::from(self.at).advance(self.input)? {
+        match Scan::from(self.at).advance(self.input)? {
             Progress::Complete { bytes } => self.at = bytes,
             Progress::Partial { .. } => return Err(WireError::Truncated { bytes: self.input.len() }),
         }
@@ -112,5 +112,5 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many items, or pairs, of an array or map are still unread; `None` where only a break will tell.
+/// How many items, or pairs, of an array or map are still unread; `None` if a break ends it.
 pub(crate) struct Left(Option<usize>);

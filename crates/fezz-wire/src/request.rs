@@ -5,7 +5,7 @@ use crate::reader::Reader;
 use crate::{PAIRS_MAX, WireError};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One HTTP request, borrowed from whoever has it: the host's buffers, or the message that was received.
+/// One HTTP request, borrowed from the host's buffers, or from the received message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FezzWireRequest<'a> {
     /// The method, as received: `GET`.
@@ -49,8 +49,8 @@ impl<'a> FezzWireRequest<'a> {
         message
     }
 
-    /// Encodes all but the body's own bytes, and announces `body_bytes` of them, which the caller sends next: so a
-    /// large body need not be copied. What `self.body` holds is left out.
+    /// Encodes all but the body's content, with a header for `body_bytes`, which the caller sends next: so a large body
+    /// need not be copied. `self.body` is ignored.
     pub fn encode_head(&self, body_bytes: usize) -> Vec<u8> {
         const TYPICAL_HEAD_BYTES: usize = 1024;
         let mut writer = Writer::with_capacity(TYPICAL_HEAD_BYTES);
@@ -79,7 +79,7 @@ impl<'a> FezzWireRequest<'a> {
     ///
     /// # Errors
     ///
-    /// Whatever breaks the rules of the wire (see the crate's page), by name and place.
+    /// The rule of the wire that the message breaks (see the crate's page), with the key or offset.
     pub fn decode(message: &'a [u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(message)?;
         let (mut method, mut uri, mut authority, mut scheme) = (None, None, None, None);
@@ -146,11 +146,11 @@ impl<'a> Meta<'a> {
     }
 }
 
-/// Enough to find a key by; a longer one is an attempt to fill a log.
+/// Enough to identify a key; a longer one could fill the log.
 const KEY_CHARS_SHOWN: usize = 64;
 
-/// Reads a map with text keys: calls `value` behind each key, and refuses a key that comes twice, and more than
-/// [`PAIRS_MAX`] of them. `name` is the map's own key.
+/// Reads a map with text keys, and calls `value` after each key. It refuses duplicate keys, and more than [`PAIRS_MAX`]
+/// keys. `name` is the map's own key.
 pub(crate) fn read_map<'a>(
     reader: &mut Reader<'a>,
     name: &'static str,

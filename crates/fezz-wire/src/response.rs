@@ -1,20 +1,20 @@
-//! The message from a function: encoded in the module, decoded by the host, which trusts none of it.
+//! The message from a function: encoded in the module, decoded by the host, which doesn't trust it.
 
 use crate::WireError;
 use crate::cbor::Writer;
 use crate::reader::Reader;
 use crate::request::{read_headers, read_map, write_headers, write_optional_text};
 
-/// One HTTP response, borrowed from whoever has it.
+/// One HTTP response, borrowed from its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FezzWireResponse<'a> {
     /// 200 to 599. A 1xx status is no answer (RFC 9110, section 15.2).
     pub status: u16,
-    /// Names, compared without case, and values in bytes. Whether HTTP allows them is the host's to check.
+    /// Names, compared without case, and values in bytes. The host checks whether HTTP allows them.
     pub headers: Vec<(&'a str, &'a [u8])>,
     /// The body; its length becomes the `Content-Length`.
     pub body: &'a [u8],
-    /// Set where the function failed: the host then answers for it, and logs the message.
+    /// Set if the function failed: the host then answers 500, and logs the message.
     pub error: Option<FezzWireError<'a>>,
 }
 
@@ -37,7 +37,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The word on the wire.
+    /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Panicked => "function_panicked",
@@ -45,8 +45,8 @@ impl ErrorKind {
         }
     }
 
-    pub(crate) fn from_wire(word: &str) -> Self {
-        if word == Self::Panicked.as_str() { Self::Panicked } else { Self::Returned }
+    pub(crate) fn from_wire(name: &str) -> Self {
+        if name == Self::Panicked.as_str() { Self::Panicked } else { Self::Returned }
     }
 }
 
@@ -79,7 +79,7 @@ impl<'a> FezzWireResponse<'a> {
     ///
     /// # Errors
     ///
-    /// Whatever breaks the rules of the wire (see the crate's page), and a status outside [`Self::STATUSES`].
+    /// The rule of the wire that the message breaks (see the crate's page), or a status outside [`Self::STATUSES`].
     pub fn decode(message: &'a [u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(message)?;
         let (mut status, mut headers, mut body, mut error) = (None, None, None, None);

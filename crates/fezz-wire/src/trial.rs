@@ -1,18 +1,19 @@
-//! What a runner answers that only tries its jail (`fezz-runner --try`): by it the host knows that arguments, stdin and
-//! stdout pass through a wrapper to a runner of its own version, and that this one is confined.
+//! What a runner prints that only tries its jail (`fezz-runner --try`). It proves to the host that a wrapper passes
+//! arguments, stdin and stdout to a runner of the host's own version, and that this runner is confined.
 
 /// The answer, one line on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrialAnswer<'a> {
     /// The runner's version.
     pub version: &'a str,
-    /// How it is confined, as `--jail` says it: no spaces.
+    /// The value of `--jail`, which has no spaces.
     pub jail: &'a str,
     /// What it read from stdin, without spaces around it.
     pub token: &'a str,
 }
 
-/// What a runner says on stdout that has made an empty network and keeps it (`fezz-runner --hold-network`).
+/// What a runner prints on stdout once it has made an empty network, which it then keeps (`fezz-runner
+/// --hold-network`).
 pub const NETWORK_MADE: &[u8] = b"made\n";
 
 const NAME: &str = "fezz-runner";
@@ -38,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back_and_nothing_else() {
+    fn an_answer_survives_a_round_trip_and_other_texts_are_refused() {
         for token in ["t0k3n", ""] {
             let answer = TrialAnswer { version: "1.2.3", jail: "inner", token };
             assert_eq!(TrialAnswer::decode(&answer.encode()), Some(answer));

@@ -1,4 +1,4 @@
-//! `include/fezz.h` against the Rust definitions: C's compiler is asked, not a reader.
+//! Compares `include/fezz.h` with the Rust definitions, by a C compiler.
 
 #![allow(clippy::unwrap_used, reason = "a test that meets an error should stop there")]
 

@@ -148,8 +148,8 @@ fn a_status_that_is_no_answer_is_refused() {
 }
 
 #[test]
-fn a_length_is_not_believed() {
-    // 4 GiB and more announced in a few bytes: each is refused for what isn't there.
+fn a_length_beyond_the_input_is_refused() {
+    // A few bytes whose headers claim 4 GiB and more: each is refused, since the content is missing.
     for announced in [
         &b"\x67headers\x9b\xff\xff\xff\xff\xff\xff\xff\xff"[..],
         b"\x64body\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
@@ -167,7 +167,7 @@ fn more_headers_than_the_limit_are_refused() {
 }
 
 #[test]
-fn more_keys_than_the_limit_are_refused_though_nobody_reads_them() {
+fn more_unknown_keys_than_the_limit_are_refused() {
     let with_keys = |count: usize| {
         let mut message = b"\xbf\x66status\x18\xc8".to_vec();
         for number in 1..count {
@@ -189,7 +189,7 @@ fn indefinite_maps_and_unknown_keys_are_understood() {
 }
 
 #[test]
-fn the_framer_says_at_once_that_a_message_will_be_too_long() {
+fn the_framer_reports_at_once_that_a_message_will_be_too_long() {
     let announced = response_with(1, b"\x64body\x5a\x40\x00\x00\x00");
     let progress = Framer::default().advance(&announced).unwrap();
     assert_eq!(progress, Progress::Partial { at_least: announced.len() + (1 << 30) });

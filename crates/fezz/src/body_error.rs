@@ -1,7 +1,7 @@
-//! A body that isn't what the function expects: the client's fault, and so not an error of the function.
+//! A body that the function can't read: the client's error, not the function's.
 
-/// Why a body can't be read. Returned or passed on with `?`, it answers 400 with its message, which is about nothing
-/// but what the client sent; [`Error`](crate::Error) says which error types keep that.
+/// Why a body can't be read. Returned or passed on with `?`, it answers 400 with its message, which contains only what
+/// the client sent; [`Error`](crate::Error) says which error types keep that.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BodyError {

@@ -3,10 +3,10 @@
 use fezz_wire::Meta;
 use std::time::{Duration, Instant};
 
-/// Beyond this a deadline is none, and an [`Instant`] may not reach further.
+/// The longest deadline: an [`Instant`] may not represent a later time.
 const TIME_LEFT_MAX: Duration = Duration::from_hours(24 * 365);
 
-/// Who is called, for which request, and how long it may take.
+/// The function, the request's id, and the deadline.
 ///
 /// The host makes it; a unit test makes its own: `Context::new().with_time_left(Duration::ZERO)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Context {
         &self.version
     }
 
-    /// When the process is killed and the client told 504.
+    /// The deadline: then the process is killed, and the client gets 504.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }

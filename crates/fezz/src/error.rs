@@ -6,12 +6,12 @@ use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt::{Display, Write};
 
-/// An error for the log, or a chosen response for the client; whatever `?` meets becomes one or the other.
+/// An error for the log, or a chosen response for the client; `?` converts other types to one of the two.
 ///
-/// - From any [`std::error::Error`]: the client is told 500 and nothing else; the message with all its sources is in
-///   the host's log, beside the request's id.
+/// - From any [`std::error::Error`]: the client gets 500 without details; the message with all its sources is in the
+///   host's log, with the request's id.
 /// - From a [`Response`]: an early return of exactly that.
-/// - From a [`BodyError`]: 400 with its message, for that was the client.
+/// - From a [`BodyError`]: 400 with its message, since the client caused it.
 ///
 /// ```
 /// use fezz::prelude::*;
@@ -50,7 +50,7 @@ impl Error {
         self.0.error()
     }
 
-    /// With the sources, or the answer that the error stands for.
+    /// Keeps the sources, or the response that the error stands for.
     fn from_std(error: &(dyn StdError + 'static)) -> Self {
         if let Some(error) = error.downcast_ref::<BodyError>() {
             return Self(Response::text(format!("{}\n", chain(error))).with_status(400));
@@ -102,12 +102,12 @@ impl IntoError for Response {
     }
 }
 
-// Without this the compiler would only say that `Display` is missing, not what for.
+// Without this the compiler would only report that `Display` is missing, not why it is needed.
 #[diagnostic::do_not_recommend]
 impl<E: Display + 'static> IntoError for E {
     fn into_error(self) -> Error {
-        // A box is no `std::error::Error`, and stable Rust has no specialisation: the few types that hold more than
-        // they display are asked for by name.
+        // A box is not a `std::error::Error`, and stable Rust has no specialisation: so the few types that hold more
+        // than they display are matched by name.
         let any: &dyn Any = &self;
         if let Some(error) = any.downcast_ref::<BodyError>() {
             return Error::from_std(error);
@@ -122,7 +122,7 @@ impl<E: Display + 'static> IntoError for E {
     }
 }
 
-/// The error and its sources, each behind a colon.
+/// The error and its sources, separated by colons.
 fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut message = error.to_string();
     let mut source = error.source();

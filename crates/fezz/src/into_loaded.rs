@@ -4,8 +4,8 @@ use crate::{Error, IntoError};
 
 /// Whether a module can serve: `()`, or a `Result<(), E>` whose `E` is any error that a function may return.
 ///
-/// The host's log has the error as it would have a function's. A response as an error has nobody to go to: the log has
-/// its status alone.
+/// The error is logged like that of a function. If the error is a response, there is no client to send it to: only its
+/// status is logged.
 #[diagnostic::on_unimplemented(
     message = "`on_load` can't return `{Self}`",
     label = "says neither that it succeeded nor what failed",

@@ -2,7 +2,7 @@
 
 use crate::{Error, IntoError, Response};
 
-/// What can be answered with.
+/// A type that a function may return as its response.
 ///
 /// | returned | status | content type |
 /// |---|---|---|
@@ -14,7 +14,7 @@ use crate::{Error, IntoError, Response};
 /// | `(u16, T)` | the first | that of `T` |
 /// | `Result<T, E>` | that of `T`, or 500 and the error in the log | that of `T` |
 ///
-/// There is none for `Option`: whether nothing is a 404, a 204 or an error is the function's to say.
+/// `Option` isn't one: the function has to decide whether `None` is a 404, a 204 or an error.
 #[diagnostic::on_unimplemented(
     message = "a function can't answer with `{Self}`",
     label = "is no response",

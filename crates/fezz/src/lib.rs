@@ -67,17 +67,17 @@
 //!
 //! # What happens to errors
 //!
-//! - An error that is returned, and a panic, become a 500 that tells the client nothing. The host's log has the
-//!   message with all its sources, or the panic's text and place ([`Error`] has the exceptions).
+//! - A returned error and a panic become a 500 without details for the client. The host's log has the message with all
+//!   its sources, or the panic's text and location ([`Error`] has the exceptions).
 //! - An error or a panic of `on_load` becomes a 503 `module_failed`, and its text is in the log; a panic of `on_fork`
 //!   ends the process, which is a 502 `function_crashed`.
-//! - With `panic = "abort"` in the crate's profile, a panic can't be caught: the process crashes, the client is told
-//!   502 `function_crashed`, and the log has only what the panic printed.
-//! - A crash, an endless loop or a leak ends one process. Other requests never notice.
+//! - With `panic = "abort"` in the crate's profile, a panic can't be caught: the process crashes, the client gets 502
+//!   `function_crashed`, and the log has only what the panic printed.
+//! - A crash, an endless loop or a leak ends one process. Other requests aren't affected.
 //!
 //! # Before a request
 //!
-//! What every request reads can be built by `on_load`, once in each process that loads the module:
+//! `on_load` builds data that every request reads, once in each process that loads the module:
 //!
 //! ```
 //! use fezz::LoadContext;
@@ -121,22 +121,24 @@
 //! # assert!(load(&LoadContext::new().with_env("SEPARATOR", ";")).is_err());
 //! ```
 //!
-//! How often that is depends on the executor:
+//! The executor decides how often that is:
 //!
-//! - With `spawn` each request has a process that loads the module anew: `on_load` is called before each request, and
-//!   takes of its time.
+//! - With `spawn` each request has a process that loads the module: `on_load` is called before each request, and its
+//!   time counts.
 //! - With `fork` it is called once, in a process from which one is forked for each request. These share what `on_load`
-//!   built, copy-on-write: what a request changes, in a `Mutex` or an atomic too, no other request sees.
+//!   built, copy-on-write: if a request changes it, even in a `Mutex` or an atomic, other requests don't see the
+//!   change.
 //!
-//! A forked process is a copy, and so has what `on_load` left in the same state as every other:
+//! A forked process is a copy. All forked processes start with the same state that `on_load` left:
 //!
 //! - **Random generators** seeded in `on_load` would give every request the same numbers. `on_fork = reseed` names a
-//!   `fn reseed()` that is called in each forked process, before its request, to seed them anew: for the one of the
-//!   crate `rand`, `rand::rng().reseed()`. What asks the system each time, as `getrandom` does, needs none of it. With
+//!   `fn reseed()` that is called in each forked process, before its request, to reseed them: for the one of the crate
+//!   `rand`, `rand::rng().reseed()`. Generators that ask the system each time, such as `getrandom`, don't need it. With
 //!   `spawn` it is never called.
-//! - **Threads** that `on_load` started don't exist in forked processes. A module whose `on_load` leaves any running, a
-//!   runtime's for example, is refused with `fork`.
-//! - **Connections and open files** would be one and the same for all requests: open them in the function.
+//! - **Threads** that `on_load` started don't exist in forked processes. With `fork`, loading fails if `on_load` leaves
+//!   threads running, those of a runtime for example.
+//! - **Connections and open files** would be shared by all requests: with `fork`, loading fails if `on_load` leaves any
+//!   open. Open them in the function.
 //!
 //! # Async
 //!
@@ -193,7 +195,7 @@ pub use load_context::LoadContext;
 pub use request::Request;
 pub use response::Response;
 
-/// What the macro prints names these; nobody else should.
+/// For the code that the macro prints only.
 #[doc(hidden)]
 pub mod __shim {
     pub use crate::shim::{
@@ -201,8 +203,7 @@ pub mod __shim {
     };
 }
 
-/// All that most functions need: `use fezz::prelude::*`. [`Error`] isn't among them, for `fezz::Error` says better
-/// whose it is.
+/// What most functions need: `use fezz::prelude::*`. Without [`Error`]: `fezz::Error` is clearer than another `Error`.
 pub mod prelude {
     #[cfg(feature = "json")]
     pub use crate::Json;

@@ -3,8 +3,8 @@
 use fezz_wire::abi;
 use std::collections::BTreeMap;
 
-/// Which function is loaded, and with which variables: what `on_load` of [`#[fezz_function]`](crate::fezz_function) is
-/// given.
+/// The function that is loaded, and its variables: the argument of `on_load` of
+/// [`#[fezz_function]`](crate::fezz_function).
 ///
 /// The host makes it; a unit test makes its own: `LoadContext::new().with_env("LIMIT", "10")`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Where a panic happened, and what it said.
+//! The location and the message of a panic.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -10,8 +10,8 @@ thread_local! {
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Forgets the last location, and has the next remembered. What was called before, by default what prints to stderr,
-/// still is: stderr is the function's log.
+/// Clears the last location, and installs a hook that records the next one. The previous hook, which by default prints
+/// to stderr, the function's log, is still called.
 pub(crate) fn watch() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -26,7 +26,7 @@ pub(crate) fn watch() {
 
 fn remember(panic: &PanicHookInfo<'_>) {
     let location = panic.location().map(ToString::to_string);
-    // A thread that is ending has no such variable any more, and nobody who would read it.
+    // A thread that is ending has no such variable any more, and no code that would read it.
     let _ = LOCATION.try_with(|last| last.replace(location));
 }
 

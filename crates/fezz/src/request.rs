@@ -75,7 +75,7 @@ impl Request {
         self.uri.split_once('?').map_or(&self.uri, |(path, _)| path)
     }
 
-    /// The URI behind its `?`, still percent-encoded; `None` without a `?`.
+    /// The URI after its `?`, still percent-encoded; `None` without a `?`.
     pub fn query(&self) -> Option<&str> {
         self.uri.split_once('?').map(|(_, query)| query)
     }
@@ -154,7 +154,7 @@ impl Request {
 
 /// What a test adds to its request.
 impl Request {
-    /// Sets a header, in place of any of that name.
+    /// Sets a header, replacing all of that name.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         self.headers.set(name, value.into());

@@ -5,8 +5,8 @@ use fezz_wire::{ErrorKind, FezzWireError, FezzWireResponse};
 
 /// One HTTP response.
 ///
-/// Nothing here fails or panics: a status outside 200 to 599, or a header that HTTP doesn't allow, is refused by the
-/// host, which then answers 502 `invalid_response` and says in its log what was wrong.
+/// No method fails or panics. If the status is outside 200 to 599, or HTTP doesn't allow a header, the host answers 502
+/// `invalid_response` and logs the reason.
 ///
 /// ```
 /// use fezz::Response;
@@ -23,7 +23,7 @@ pub struct Response {
     failure: Option<Failure>,
 }
 
-/// Why there is no answer of the function's own.
+/// Why the function has no response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Failure {
     kind: ErrorKind,
@@ -70,7 +70,7 @@ impl Response {
         self
     }
 
-    /// Sets a header, in place of any of that name.
+    /// Sets a header, replacing all of that name.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         self.headers.set(name, value.into());
@@ -111,7 +111,7 @@ impl Response {
         &self.body
     }
 
-    /// What the log will say, where this response stands for a returned error.
+    /// The message for the log, if this response stands for a returned error.
     pub fn error(&self) -> Option<&str> {
         self.failure.as_ref().map(|failure| failure.message.as_str())
     }

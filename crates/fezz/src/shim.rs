@@ -26,8 +26,8 @@ pub unsafe fn on_load(context: FezzSlice, load: impl FnOnce(&LoadContext) -> Res
     }
 }
 
-/// `fezz_on_load_v2` without a function of the author's: does once, for all processes that are forked from this one, what
-/// each would do itself.
+/// `fezz_on_load_v2` without a function of the author's: prepares once, for all processes that are forked from this
+/// one, what each would otherwise do itself.
 pub fn prepare() -> FezzOwned {
     match guarded(|| {}) {
         Ok(()) => FezzOwned::EMPTY,
@@ -35,8 +35,8 @@ pub fn prepare() -> FezzOwned {
     }
 }
 
-/// `fezz_on_fork_v2`: calls the author's `on_fork`. Where that panics, the process aborts, and so never unwinds: with
-/// what it should have renewed, it would repeat the random numbers of other requests.
+/// `fezz_on_fork_v2`: calls the author's `on_fork`. If that panics, the process aborts, and so never unwinds: otherwise
+/// it could repeat the random numbers of other requests.
 pub fn on_fork(fork: impl FnOnce()) {
     if let Err(panic) = guarded(fork) {
         // `eprintln!` would panic where stderr can't be written.
@@ -128,17 +128,17 @@ fn answer(message: &[u8], call: impl FnOnce(Request, &Meta<'_>) -> Response) -> 
     answer.unwrap_or_else(|panic| Response::failed(ErrorKind::Panicked, panic).encode())
 }
 
-/// Runs what may call the author's code; if it panics, what and where. Then the log is flushed, behind `on_load` too:
-/// each forked process would have a copy of what is left, and write it.
+/// Runs code that may panic, and returns the panic's message and location if it does. Then flushes stdout, after
+/// `on_load` too: otherwise each forked process would have a copy of the buffer, and write it.
 fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     panic::watch();
-    // Whatever the author's code left half done goes with the process or with its request: nobody else sees it. Where
-    // `on_load` or `on_fork` panics there is no request.
+    // `AssertUnwindSafe`: after a panic no other request sees the author's state, since the process ends with its
+    // request. If `on_load` or `on_fork` panics, there is no request.
     let caught = catch_unwind(AssertUnwindSafe(call));
     flush_log();
     caught.map_err(|payload| {
         let panic = panic::describe(&*payload);
-        // The payload's own drop may panic, and nothing is left that would catch it.
+        // The payload's own drop may panic, and no caller would catch it.
         std::mem::forget(payload);
         panic
     })
@@ -146,11 +146,11 @@ fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 
 /// A shared library's stdout isn't flushed at exit, and the last `print!` without a newline would be lost.
 fn flush_log() {
-    // A log that can't be written is nothing that the log could say.
+    // An error can't be logged if the log itself can't be written.
     let _ = std::io::stdout().flush();
 }
 
-/// What the caller lends.
+/// The bytes that the caller lends.
 ///
 /// # Safety
 ///

@@ -1,4 +1,4 @@
-//! Every type that a function may return as its error, and what the client and the log are told.
+//! Every type that a function may return as its error, with the client's response and the log's message.
 
 use fezz::{BodyError, IntoError, IntoResponse, Request, Response};
 use std::error::Error as StdError;

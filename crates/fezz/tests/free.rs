@@ -15,7 +15,7 @@ unsafe extern "C" {
     fn fezz_free_v2(buffer: FezzOwned);
 }
 
-/// The system's allocator, with an eye on one buffer.
+/// The system's allocator, which tracks one buffer.
 struct Watching;
 
 static WATCHED: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
@@ -24,8 +24,8 @@ static FREED_BYTES: AtomicUsize = AtomicUsize::new(0);
 #[global_allocator]
 static ALLOCATOR: Watching = Watching;
 
-// SAFETY: an allocator must hand out what nobody else has and free what it handed out: the system's does, and each
-// call passes it on unchanged.
+// SAFETY: an allocator must hand out memory that no one else uses, and free what it handed out: the system's does, and
+// each call is passed on unchanged.
 unsafe impl GlobalAlloc for Watching {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the layout must not be empty, which the caller of this function promises too.

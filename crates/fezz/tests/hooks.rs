@@ -1,4 +1,4 @@
-//! `on_load` and `on_fork` behind their C functions: what goes in, what comes out, and that nothing unwinds.
+//! `on_load` and `on_fork` through their C functions: what goes in, what comes out, and that nothing unwinds.
 
 mod common;
 
@@ -102,7 +102,7 @@ fn an_error_that_says_nothing_is_no_success() {
 }
 
 #[test]
-fn a_response_as_an_error_has_nobody_to_go_to() {
+fn of_a_response_as_an_error_only_the_status_is_logged() {
     check_failure("response", "on_load returned a response (status 404), but there is no request to answer");
 }
 

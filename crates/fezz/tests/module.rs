@@ -1,4 +1,4 @@
-//! A function behind its C functions: what goes in, what comes out, and that nothing unwinds.
+//! A function through its C functions: what goes in, what comes out, and that nothing unwinds.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! What the macro accepts, and in which words it refuses. A `.stderr` is recorded again, under the pinned toolchain,
+//! What the macro accepts, and its error messages. A `.stderr` is recorded again, under the pinned toolchain,
 //! with `TRYBUILD=overwrite cargo test -p fezz --test ui`.
 
 // The compiler lists what implements a trait, and without the feature that is one type less.

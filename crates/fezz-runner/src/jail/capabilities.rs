@@ -10,7 +10,7 @@ use rustix::thread::{
 ///
 /// # Errors
 ///
-/// What prctl(2) or capset(2) says.
+/// Those of prctl(2) and capset(2).
 pub fn drop_all() -> Result<(), Errno> {
     drop_all_but(CapabilitySet::empty())
 }
@@ -19,7 +19,7 @@ pub fn drop_all() -> Result<(), Errno> {
 ///
 /// # Errors
 ///
-/// What prctl(2) or capset(2) says.
+/// Those of prctl(2) and capset(2).
 pub fn drop_all_but(kept: CapabilitySet) -> Result<(), Errno> {
     // The highest one that a kernel knows is found by asking: `EINVAL` for the first that it doesn't.
     for number in 0..u64::BITS {

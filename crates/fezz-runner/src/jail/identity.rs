@@ -6,33 +6,33 @@ use rustix::process::{DumpableBehavior, getegid, geteuid, set_dumpable_behavior}
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use std::io;
 
-/// Nobody, and nogroup: the one user that there is inside.
+/// The user nobody and the group nogroup: the only ones inside the jail.
 const NOBODY: u32 = 65534;
 
 /// Where the ids of a new user namespace are mapped.
 const UID_MAP: &str = "/proc/self/uid_map";
 
-/// Why the process stays who it is.
+/// Why the process keeps its user.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// One of the calls that give up root.
-    #[error("failed to give up root for uid {uid}: {mend}")]
+    #[error("failed to give up root for uid {uid}: {fix}")]
     GiveUpRoot {
-        /// Who it should have become.
+        /// The user that it should have become.
         uid: u32,
-        /// What can be done about it.
-        mend: &'static str,
-        /// What the system says.
+        /// How to fix it.
+        fix: &'static str,
+        /// The system's error.
         source: Errno,
     },
     /// One of the files that map ids into a user namespace.
-    #[error("failed to write `{file}`: {mend}")]
+    #[error("failed to write `{file}`: {fix}")]
     Map {
         /// The file.
         file: &'static str,
-        /// What can be done about it.
-        mend: &'static str,
-        /// What the system says.
+        /// How to fix it.
+        fix: &'static str,
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -49,32 +49,33 @@ pub fn is_root() -> bool {
 /// `EINVAL`: the id isn't mapped, as in a container that has only some. `EPERM`: root without its capabilities.
 pub fn give_up_root(uid: Option<u32>) -> Result<(), IdentityError> {
     let uid = uid.unwrap_or(NOBODY);
-    let failed = |source| IdentityError::GiveUpRoot { uid, mend: mend(source), source };
-    // The groups first: without root they couldn't be given up. One thread, so that the system calls, which are a
-    // thread's own, do for the process.
+    let failed = |source| IdentityError::GiveUpRoot { uid, fix: fix(source), source };
+    // The groups first: without root they can't be given up. These system calls change the calling thread only, which
+    // here is the whole process.
     set_thread_groups(&[]).map_err(failed)?;
     let gid = Gid::from_raw(uid);
     set_thread_res_gid(gid, gid, gid).map_err(failed)?;
     let user = Uid::from_raw(uid);
     set_thread_res_uid(user, user, user).map_err(failed)?;
-    // Another uid makes /proc/self/uid_map root's own (proc(5), PR_SET_DUMPABLE). Taken back before the module runs.
+    // After a change of uid, /proc/self/uid_map belongs to root (proc(5), PR_SET_DUMPABLE). Undone before the module
+    // runs.
     set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(failed)
 }
 
-/// The fix for root of a user namespace that `unshare -r` made: it may neither mount in the machine's mount namespace nor
-/// become another user.
-pub(super) const LEAVE_NAMESPACE: &str = "this root is the only user of its user namespace, as behind `unshare -r`: start \
-                                          hhrf without it, as the user that you are outside";
+/// The fix for root of a user namespace that `unshare -r` made: it may neither mount in the machine's mount namespace
+/// nor become another user.
+pub(super) const LEAVE_NAMESPACE: &str = "this root is the only user of its user namespace, as under `unshare -r`: start \
+                                          hhrf outside of it, as an ordinary user";
 
-fn mend(error: Errno) -> &'static str {
+fn fix(error: Errno) -> &'static str {
     match error {
         _ if is_root_of_one_user() => LEAVE_NAMESPACE,
         Errno::INVAL => {
-            "it isn't mapped in this user namespace: choose 65536 uids that are by --uid-base of hhrf, or start hhrf as \
-             an ordinary user"
+            "it isn't mapped in this user namespace: choose 65536 mapped uids by --uid-base of hhrf, or start hhrf as an \
+             ordinary user"
         }
         Errno::PERM => {
-            "root needs CAP_SETUID and CAP_SETGID for it: leave them to the container, or start hhrf as an ordinary user"
+            "root needs CAP_SETUID and CAP_SETGID for it: let the container keep them, or start hhrf as an ordinary user"
         }
         _ => "see setresuid(2)",
     }
@@ -87,44 +88,43 @@ pub(super) fn is_root_of_one_user() -> bool {
     matches!(words[..], ["0", _, "1"])
 }
 
-/// Whether /proc, where ids are mapped, is in sight.
+/// Whether /proc is mounted, through which ids are mapped.
 pub fn can_be_mapped() -> bool {
     rustix::fs::access(UID_MAP, rustix::fs::Access::EXISTS).is_ok()
 }
 
-/// Maps the one user and the one group of a new user namespace, which are whoever made it, to nobody and nogroup
-/// (user_namespaces(7)).
+/// Maps the user and the group that made a new user namespace to nobody and nogroup (user_namespaces(7)).
 ///
 /// # Errors
 ///
 /// See [`IdentityError::Map`].
 pub fn map_to_nobody(outside: (Uid, Gid)) -> Result<(), IdentityError> {
     let (uid, gid) = outside;
-    // Without this, an unprivileged user may map no group: else it could leave one that forbids it something.
-    const MEND: &str =
-        "allow the runner user namespaces with their capabilities (as a rule it is AppArmor that takes them)";
-    write("/proc/self/setgroups", "deny", MEND)?;
-    write(UID_MAP, &format!("{NOBODY} {uid} 1"), MEND)?;
-    write("/proc/self/gid_map", &format!("{NOBODY} {gid} 1"), MEND)
+    // Without this, an unprivileged user may map no group: it could otherwise drop a group that denies it access.
+    const FIX: &str =
+        "allow the runner user namespaces with their capabilities (usually AppArmor removes them)";
+    write("/proc/self/setgroups", "deny", FIX)?;
+    write(UID_MAP, &format!("{NOBODY} {uid} 1"), FIX)?;
+    write("/proc/self/gid_map", &format!("{NOBODY} {gid} 1"), FIX)
 }
 
-/// The ids that [`map_to_nobody`] takes; read before the new user namespace is made, in which nobody has one yet.
+/// The ids that [`map_to_nobody`] takes. They are read before the new user namespace is made, in which no id is mapped.
 pub fn outside() -> (Uid, Gid) {
     (geteuid(), getegid())
 }
 
-/// Lets no process in this user namespace make another one, in which it would have every capability and with it most
-/// of the kernel's attack surface again.
+/// Forbids all processes in this user namespace to make another one. There, they would have every capability, and with
+/// it most of the kernel's attack surface again.
 ///
 /// # Errors
 ///
 /// See [`IdentityError::Map`].
 pub fn forbid_user_namespaces() -> Result<(), IdentityError> {
-    const MEND: &str =
+    const FIX: &str =
         "/proc/sys must be there and writable (in systemd leave out ProtectKernelTunables= and ProcSubset=)";
-    write("/proc/sys/user/max_user_namespaces", "0", MEND)
+    write("/proc/sys/user/max_user_namespaces", "0", FIX)
 }
 
-fn write(file: &'static str, text: &str, mend: &'static str) -> Result<(), IdentityError> {
-    std::fs::write(file, text).map_err(|source| IdentityError::Map { file, mend, source })
+fn write(file: &'static str, text: &str, fix: &'static str) -> Result<(), IdentityError> {
+    std::fs::write(file, text).map_err(|source| IdentityError::Map { file, fix, source })
 }

@@ -1,7 +1,8 @@
-//! Landlock: which files may be opened for what, which TCP ports reached, and nobody outside signalled (landlock(7)).
+//! Landlock: which files may be opened for what, which TCP ports may be reached, and no signals to processes outside
+//! (landlock(7)).
 //!
-//! A second line behind the root and the network namespace where this process made those; the first one where a wrapper
-//! did.
+//! In strict mode a second barrier, after the root and the network namespace that this process made. In inner mode the
+//! first one, since a wrapper made those.
 
 use super::view;
 use landlock::{
@@ -31,8 +32,8 @@ pub enum LandlockError {
 ///
 /// # Errors
 ///
-/// The kernel lacks what is needed. What it may lack, because other steps restrict the same, are the scopes (Linux
-/// 6.12) and truncation, moves between folders and device ioctls as rights of their own.
+/// The kernel lacks a required right. Optional, because other steps restrict the same, are the scopes (Linux 6.12), and
+/// the separate rights for truncation, moves between folders and device ioctls.
 pub fn restrict(module: &Path, has_scratch: bool, ports: &[u16]) -> Result<(), LandlockError> {
     let mut rules = ruleset(!ports.is_empty())?;
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
@@ -66,7 +67,7 @@ pub fn restrict(module: &Path, has_scratch: bool, ports: &[u16]) -> Result<(), L
 /// Where names are looked up (RFC 7766).
 const DNS_PORT: u16 = 53;
 
-/// What later kernels add is taken where it is there.
+/// The newest version that is used. Older kernels lack some of its rights: see [`restrict`].
 const NEWEST_TESTED: ABI = ABI::V7;
 
 /// Handles all that the kernel can handle, so that what no rule allows is refused.

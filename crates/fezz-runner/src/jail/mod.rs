@@ -1,12 +1,12 @@
 //! The jail: what this process gives up before it loads a module, which is assumed to be hostile.
 //!
-//! In the order in which things are given up: [`identity`] (who it is), [`namespaces`] (what it shares), [`root`]
-//! (which files there are; [`view`] lists them), [`processes`] (which others), [`capabilities`], [`scratch`] (whether a
-//! wrapper's is the request's own), [`landlock`](mod@landlock) (which files may be opened for what), [`seccomp`] (which system calls may be made;
-//! [`policy`] lists them); then [`self_test`] tries whether it holds. [`separation`] keeps the children of a zygote apart.
-//! The limits of memory and the like are in [`crate::limits`].
+//! In the order of the steps: [`identity`] (user and groups), [`namespaces`], [`root`] (which files there are; [`view`]
+//! lists them), [`processes`] (the processes of the jail), [`capabilities`], [`scratch`] (whether a wrapper's scratch
+//! is the request's own), [`landlock`](mod@landlock) (which files may be opened for what), [`seccomp`] (which system
+//! calls may be made; [`policy`] lists them); then [`self_test`] checks that the jail holds. [`separation`] isolates
+//! the children of a zygote from each other. The limits of memory and the like are in [`crate::limits`].
 //!
-//! [`syscalls`] has the unsafe ones.
+//! [`syscalls`] has the unsafe system calls.
 
 pub mod identity;
 pub mod namespaces;
@@ -43,14 +43,14 @@ use std::path::{Path, PathBuf};
 pub enum Mode {
     /// All of it.
     Strict,
-    /// What composes with a wrapper, which makes the namespaces and the root.
+    /// All but the namespaces and the root, which a wrapper makes.
     Inner,
     /// None of it.
     Off,
 }
 
 impl Mode {
-    /// The word on a command line.
+    /// The value of `--jail`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Strict => "strict",
@@ -60,19 +60,19 @@ impl Mode {
     }
 }
 
-/// What a function is left with.
+/// How a function is confined, and what it is granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Jail {
     /// How much is made here.
     pub mode: Mode,
-    /// Who to be, where this process is root.
+    /// The user to become, if this process is root.
     pub uid: Option<u32>,
     /// Descriptors of namespaces to enter first: an empty network that the host's jails share, and before it the user
     /// namespace that it belongs to.
     pub join: Vec<u32>,
-    /// The TCP ports that it may connect to; none stands for no network at all.
+    /// The TCP ports that it may connect to; empty: no network at all.
     pub connect: Vec<u16>,
-    /// The size of the folder that it may write to; 0 stands for none.
+    /// The size of the folder that it may write to; 0: none.
     pub scratch_bytes: u64,
     /// When the host began to start this process, in nanoseconds since 1970: a wrapper's scratch must be newer.
     pub scratch_since_ns: Option<u64>,
@@ -94,8 +94,8 @@ pub enum JailError {
     /// Namespaces.
     #[error(transparent)]
     Namespaces(#[from] namespaces::NamespaceError),
-    /// The end of the host wouldn't be noticed.
-    #[error("failed to ask for a signal at the parent's end")]
+    /// The system refuses to signal the parent's exit.
+    #[error("failed to ask for a signal at the parent's exit")]
     Parent(#[source] Errno),
     /// The root.
     #[error(transparent)]
@@ -108,7 +108,7 @@ pub enum JailError {
     Privileges {
         /// Which.
         what: &'static str,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
     /// Landlock.
@@ -123,12 +123,12 @@ pub enum JailError {
     /// The children of a zygote.
     #[error(transparent)]
     Separation(#[from] separation::SeparationError),
-    /// It doesn't hold.
+    /// The self-test failed.
     #[error(transparent)]
     Broken(#[from] self_test::BrokenJail),
 }
 
-/// The surroundings that a module is loaded in.
+/// The environment in which a module is loaded, once its namespaces and root are made.
 #[derive(Debug)]
 pub struct Entered {
     /// Where the module is.
@@ -142,26 +142,27 @@ pub struct Entered {
 /// The supervisor and the first process.
 const STRICT_OTHERS: u64 = 2;
 
-/// Leaves the host's surroundings: who it is, its namespaces, files and processes. In strict mode it returns in another
-/// process: the one that called waits for its end, and ends as it does, or when the other end of `host` is gone.
+/// Leaves the host's user, namespaces, files and processes. In strict mode it returns in another process: the calling
+/// one waits for that one's end, and ends in the same way, or when the other end of `host` is gone.
 ///
 /// # Errors
 ///
-/// What can't be left, with the mend.
+/// The step that failed; the error says how to fix it.
 pub fn enter(jail: &Jail, module: &Path, host: BorrowedFd<'_>) -> Result<Entered, JailError> {
     if jail.mode == Mode::Off {
         return Ok(Entered { module: module.to_owned(), others: None, mark: None });
     }
     let is_root = identity::is_root();
     let makes_root = jail.mode == Mode::Strict;
-    // While it is still somebody who may go through the folders above it.
+    // While this process is still root, which may traverse the folders above the module.
     let taken = if is_root && makes_root { Some(root::Detached::module(module)?) } else { None };
-    // Before the user namespace is made, which belongs to its maker: one that belongs to root would open root's files.
+    // Before the user namespace is made, which belongs to its creator: in one that belongs to root, root's files could
+    // be opened.
     if is_root {
         let parent = getppid();
         identity::give_up_root(jail.uid)?;
-        // Again: the change of ids has undone it (prctl(2), PR_SET_PDEATHSIG). A host that is gone by now has left
-        // this process to another parent.
+        // Again: the change of ids has reset it (prctl(2), PR_SET_PDEATHSIG). If the host is gone by now, this process
+        // has another parent.
         die_with_parent().map_err(JailError::Parent)?;
         if getppid() != parent {
             exit_now(1);
@@ -173,7 +174,7 @@ pub fn enter(jail: &Jail, module: &Path, host: BorrowedFd<'_>) -> Result<Entered
     }
     let outside = identity::outside();
     namespaces::leave(jail.has_network() || !jail.join.is_empty())?;
-    // While /proc is still there; the ids first, without which nothing could be made in the new root.
+    // While /proc is still there. The ids first: without them, no file can be made in the new root.
     identity::map_to_nobody(outside)?;
     identity::forbid_user_namespaces()?;
     let taken = match taken {
@@ -182,28 +183,29 @@ pub fn enter(jail: &Jail, module: &Path, host: BorrowedFd<'_>) -> Result<Entered
     };
     let file_name = module.file_name().unwrap_or(module.as_os_str());
     let module = root::change(&taken, file_name, jail.has_network(), jail.scratch_bytes)?;
-    // All that comes of this process, too: the jail's supervisor holds what a module mustn't.
+    // This holds for the processes that this one forks, too: the jail's supervisor holds what a module mustn't get.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|source| JailError::Privileges { what: "being traced", source })?;
-    // The last of these, since only a child is in the new PID namespace, and its parent should be as small as can be.
+    // The last of these: only a child is in the new PID namespace, and its parent should have done as little as
+    // possible.
     let mark = Some(processes::split(host)?);
     Ok(Entered { module, others: Some(STRICT_OTHERS), mark })
 }
 
-/// The processes that a wrapper has in its namespaces: one, PID 1, where this is the second, as bubblewrap starts it. None
-/// where this is the first, as under nsjail. Any other number tells of no namespace with so few processes, as without a
-/// wrapper: the function gets no more threads for whoever else this user is.
+/// How many processes a wrapper has in its PID namespace. One, if this process is the second, as under bubblewrap.
+/// None, if it is the first, as under nsjail. Any other process id means that there is no such namespace, as without a
+/// wrapper: then the user's other processes don't raise the function's limit of threads.
 fn others_of_wrapper() -> u64 {
     const SECOND: i32 = 2;
     u64::from(rustix::process::getpid().as_raw_nonzero().get() == SECOND)
 }
 
-/// Gives up what a process in the right surroundings can still do, but for what a zygote `forks` by. The last step before
-/// the module is loaded.
+/// Gives up the rights that a process still has after [`enter`], except those that a zygote `forks` by. The last step
+/// before the module is loaded.
 ///
 /// # Errors
 ///
-/// What can't be given up, with the mend; or what could be done nevertheless.
+/// The right that can't be given up, with the fix; or the attempt of the self-test that wasn't refused.
 pub fn confine(jail: &Jail, module: &Path, forks: Option<&Forks>) -> Result<(), JailError> {
     if jail.mode == Mode::Off {
         return Ok(());
@@ -211,15 +213,15 @@ pub fn confine(jail: &Jail, module: &Path, forks: Option<&Forks>) -> Result<(), 
     let failed = |what| move |source| JailError::Privileges { what, source };
     let kept = forks.map_or(CapabilitySet::empty(), Forks::kept_capability);
     capabilities::drop_all_but(kept).map_err(failed("capabilities"))?;
-    // Before Landlock and the filter, which ask for it.
+    // Before Landlock and the filter, which require it.
     capabilities::no_new_privileges().map_err(failed("set-user-ID programs"))?;
-    // Nobody may trace it, whoever has the same uid; behind the change of ids, which sets it anew.
+    // No process of the same uid may trace it. After the change of ids, which resets this flag.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("being traced"))?;
     if jail.mode == Mode::Inner && jail.scratch_bytes > 0 {
         scratch::check(jail.scratch_bytes, jail.scratch_since_ns)?;
     }
     landlock::restrict(module, jail.scratch_bytes > 0, &jail.connect)?;
-    // The last, for the steps above are what it forbids.
+    // The last, since the filter forbids the steps above.
     let (has_network, has_scratch) = (jail.has_network(), jail.scratch_bytes > 0);
     let filter = forks.map_or(Filter::Function { has_network, has_scratch }, Forks::zygote_filter);
     seccomp::install(filter).map_err(JailError::Seccomp)?;

@@ -9,14 +9,14 @@ use rustix::thread::{SecureComputingMode, secure_computing_mode};
 #[derive(Debug, thiserror::Error)]
 pub enum NamespaceError {
     /// The system makes none.
-    #[error("failed to make namespaces: {mend}")]
+    #[error("failed to make namespaces: {fix}")]
     Refused {
-        /// What can be done about it.
-        mend: &'static str,
-        /// What the system says.
+        /// How to fix it.
+        fix: &'static str,
+        /// The system's error.
         source: Errno,
     },
-    /// The name stays the host's.
+    /// The jail's host name can't be set.
     #[error("failed to set the host's name inside: does a unit's ProtectHostname= forbid it? leave that out")]
     HostName(#[source] Errno),
     /// What the host made can't be entered.
@@ -24,7 +24,7 @@ pub enum NamespaceError {
     Join {
         /// As it was given.
         descriptor: u32,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
 }
@@ -32,8 +32,8 @@ pub enum NamespaceError {
 /// The name that the host has inside.
 const HOST_NAME: &[u8] = b"fezz";
 
-/// Makes a network namespace for others to join, and the user namespace that they need to be in for it, unless this is
-/// root.
+/// Makes a network namespace for other runners to join. Without root, also the user namespace that owns it, which they
+/// have to join first.
 ///
 /// # Errors
 ///
@@ -52,7 +52,7 @@ pub fn make_network() -> Result<(), JailError> {
 ///
 /// # Errors
 ///
-/// `EBADF`: a wrapper has closed it. `EPERM`: another user's.
+/// `EBADF`: a wrapper has closed the descriptor. `EPERM`: the namespace belongs to another user.
 pub fn join(descriptors: &[u32]) -> Result<(), NamespaceError> {
     for &descriptor in descriptors {
         syscalls::enter_namespace(descriptor)
@@ -61,13 +61,13 @@ pub fn join(descriptors: &[u32]) -> Result<(), NamespaceError> {
     Ok(())
 }
 
-/// Inside a wrapper: makes a user namespace, if that can be had and this process's ids be mapped into it. A wrapper
-/// that makes one itself forbids others, or hides /proc; behind one that doesn't, the limit of threads would count all
-/// that this user runs. Returns whether it is made.
+/// In a wrapper: makes a user namespace, if the system allows one and this process's ids can be mapped into it. A
+/// wrapper that makes one itself forbids others, or hides /proc. In one that doesn't, the limit of threads would count
+/// all processes of this user. Returns whether the namespace was made.
 ///
 /// # Errors
 ///
-/// It is made, and the ids can't be mapped.
+/// It was made, and the ids can't be mapped.
 pub fn leave_users() -> Result<bool, JailError> {
     let outside = identity::outside();
     let leaves = identity::can_be_mapped() && syscalls::unshare(CloneFlags::CLONE_NEWUSER).is_ok();
@@ -77,15 +77,15 @@ pub fn leave_users() -> Result<bool, JailError> {
     Ok(leaves)
 }
 
-/// Leaves every namespace of the host's for a new one, in which this process has all capabilities and nothing exists.
-/// The process itself stays in its PID namespace: its children will be in the new one.
+/// Moves this process into new, empty namespaces, in which it has all capabilities. The process itself stays in its PID
+/// namespace: its children will be in the new one.
 ///
-/// The network namespace is an exception where `keeps_network`: it is one that was joined, or the host's, where
-/// Landlock and the filter hold a function to its ports.
+/// With `keeps_network` it stays in its network namespace: one that it joined, or the host's, where Landlock and the
+/// filter restrict a function to its ports.
 ///
 /// # Errors
 ///
-/// The system is set up not to give namespaces to this user, or is too old for one of them.
+/// The system doesn't allow this user namespaces, or is too old for one of them.
 pub fn leave(keeps_network: bool) -> Result<(), NamespaceError> {
     let mut flags = CloneFlags::CLONE_NEWUSER
         | CloneFlags::CLONE_NEWNS
@@ -101,18 +101,18 @@ pub fn leave(keeps_network: bool) -> Result<(), NamespaceError> {
 }
 
 fn refused(source: Errno) -> NamespaceError {
-    NamespaceError::Refused { mend: mend(source), source }
+    NamespaceError::Refused { fix: fix(source), source }
 }
 
-/// What lets this process make namespaces and mounts, which failed by `error`.
-pub(super) fn mend(error: Errno) -> &'static str {
-    const FILTERED: &str = "a seccomp filter forbids it. In a plain container start hhrf with --jail inner, which does \
-                            without them, or start the container with the flags that jail/README.md names; in a systemd \
+/// How to fix that making a namespace or a mount failed by `error`.
+pub(super) fn fix(error: Errno) -> &'static str {
+    const FILTERED: &str = "a seccomp filter forbids it. In a plain container start hhrf with --jail inner, which needs \
+                            none, or start the container with the flags that jail/README.md names; in a systemd \
                             unit leave out RestrictNamespaces=, and allow unshare and mount in SystemCallFilter=";
-    const NOT_PRIVILEGED: &str = "root needs CAP_SYS_ADMIN for it: start hhrf as an ordinary user, or with --jail inner, which does without";
+    const NOT_PRIVILEGED: &str = "root needs CAP_SYS_ADMIN for it: start hhrf as an ordinary user, or with --jail inner, which needs none";
     const NOT_ALLOWED: &str = "allow user namespaces to this user (sysctl kernel.unprivileged_userns_clone=1, \
-                               kernel.apparmor_restrict_unprivileged_userns=0; in a chroot nobody gets one), or start hhrf \
-                               with --jail inner, which does without";
+                               kernel.apparmor_restrict_unprivileged_userns=0; in a chroot none can be made), or start hhrf \
+                               with --jail inner, which needs none";
     match error {
         Errno::PERM | Errno::ACCESS if is_filtered() => FILTERED,
         Errno::PERM | Errno::ACCESS if identity::is_root() => NOT_PRIVILEGED,
@@ -123,7 +123,7 @@ pub(super) fn mend(error: Errno) -> &'static str {
     }
 }
 
-/// Whether somebody has put a filter of system calls over this process, before its own.
+/// Whether this process has inherited a seccomp filter.
 fn is_filtered() -> bool {
     matches!(secure_computing_mode(), Ok(SecureComputingMode::Filter))
 }

@@ -1,9 +1,9 @@
-//! The system calls that a module may make, as data: each with who needs it. Whatever isn't listed is refused with
-//! `EPERM`; what stands in [`UNKNOWN`] with `ENOSYS`, so that libraries fall back on an older call. What stands in
-//! [`GRANTED`] returns 0 without being made.
+//! The system calls that a module may make, as data: each with what needs it. A call that isn't listed fails by
+//! `EPERM`. One in [`UNKNOWN`] fails by `ENOSYS`, so that libraries fall back on an older call. One in [`GRANTED`]
+//! returns 0 without being made.
 //!
-//! `build.rs` compiles these lists into filters; `seccomp.rs` installs one of them. An addition here widens what a
-//! hostile module can reach of the kernel, for all functions: name who can't do without, and say why that is safe.
+//! `build/main.rs` compiles these lists into filters; `seccomp.rs` installs one of them. An addition here widens what a
+//! hostile module can reach of the kernel, for all functions: name the software that needs it, and say why it is safe.
 
 use libc::c_long;
 
@@ -14,16 +14,16 @@ pub struct Allowed {
     pub number: c_long,
     /// Its name, as in its manual page.
     pub name: &'static str,
-    /// What its arguments must be, all of it; several entries of one call are alternatives.
+    /// Conditions on its arguments, all of which must hold; several entries of one call are alternatives.
     pub only: &'static [Argument],
-    /// Who needs it.
+    /// What needs it.
     pub who: &'static str,
 }
 
-/// What one argument must be.
+/// The condition on one argument.
 #[derive(Debug, Clone, Copy)]
 pub struct Argument {
-    /// Its place, from 0.
+    /// Its index, from 0.
     pub index: u8,
     /// What its value must be.
     pub test: Test,
@@ -34,18 +34,18 @@ pub struct Argument {
 pub enum Test {
     /// This number.
     Is(u32),
-    /// Of the bits in `mask`, just those in `value`.
+    /// The bits in `mask` equal those of `value`.
     Bits {
         /// Which bits count.
         mask: u32,
-        /// How they must be.
+        /// Their value.
         value: u32,
     },
-    /// Of the bits in `mask`, others than just those in `value`.
+    /// The bits in `mask` differ from those of `value`.
     BitsOtherThan {
         /// Which bits count.
         mask: u32,
-        /// How they mustn't be.
+        /// The value that they mustn't have.
         value: u32,
     },
     /// A number above 0, of a signed one.
@@ -56,9 +56,9 @@ pub enum Test {
     IsThisProcess,
 }
 
-/// By these the programs around the runner say that it never ran: a shell, which can't execute it (126, 127), and nsjail,
-/// which can't make its jail (255). The host believes them, so that no module may end by one, not even by `_exit(2)`; the
-/// runner itself has no use for them.
+/// Exit statuses by which wrappers report that the runner never ran: a shell that can't execute it (126, 127), and
+/// nsjail if it can't make its jail (255). The host then answers that a retry is safe, so no module may exit by one of
+/// them, not even by `_exit(2)`; the runner itself doesn't use them.
 pub const OF_WRAPPERS: [u32; 3] = [126, 127, 255];
 
 /// An exit status, of which the parent gets eight bits, that isn't one of [`OF_WRAPPERS`].
@@ -66,7 +66,7 @@ const fn other_status(at: usize) -> Test {
     Test::BitsOtherThan { mask: 0xff, value: OF_WRAPPERS[at] }
 }
 
-/// Stands in the compiled filter where the process's own id goes: no process id is that high (proc(5), pid_max).
+/// A placeholder in the compiled filter for the process's own id: no process id is that high (proc(5), pid_max).
 pub const THIS_PROCESS: u32 = 0x7e2a_5e1f;
 
 macro_rules! calls {
@@ -80,8 +80,8 @@ macro_rules! calls {
     };
 }
 
-/// A thread: everything is shared, and no namespace is new. The bits are those of clone(2) that make the difference.
-/// With descriptors of its own, each thread would have its own limit of them.
+/// A thread: everything is shared, and no namespace is new. The mask has the bits of clone(2) that matter for that. A
+/// thread with a descriptor table of its own would also have its own limit of descriptors.
 const A_THREAD: Test = Test::Bits {
     mask: (libc::CLONE_VM
         | libc::CLONE_FS
@@ -104,17 +104,17 @@ const A_THREAD: Test = Test::Bits {
 /// The process id that every forked process has in its own namespace.
 const FIRST_PROCESS: u32 = 1;
 
-/// A process in a PID namespace of its own, told its id as glibc wants it.
+/// A process in a PID namespace of its own, whose id the kernel stores where glibc needs it.
 const A_SEPARATE_PROCESS: Test = Test::Is(
     (libc::CLONE_NEWPID | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD) as u32,
 );
 
-/// A process in its parent's namespace, likewise.
-const A_TOLD_PROCESS: Test =
+/// A process in its parent's PID namespace, likewise.
+const A_PROCESS: Test =
     Test::Is((libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD) as u32);
 
-/// Memory that is the process's own: MAP_PRIVATE alone of the types in the lowest four bits, and none of the pool of
-/// huge pages, which is the machine's.
+/// Private memory: of the types in the lowest four bits only MAP_PRIVATE, and no huge pages, whose pool belongs to the
+/// whole machine.
 const PRIVATE_MEMORY: Test = Test::Bits {
     mask: (libc::MAP_TYPE | libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN | libc::MAP_HUGETLB) as u32,
     value: (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u32,
@@ -124,31 +124,31 @@ const PRIVATE_MEMORY: Test = Test::Bits {
 const A_FILE: Test =
     Test::Bits { mask: (libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN | libc::MAP_HUGETLB) as u32, value: 0 };
 
-/// What msync(2) is to wait for. Without, it looks whether there is memory at all, which libraries ask it for.
+/// Whether msync(2) waits for the disk. Without waiting, it only checks that memory is mapped, which libraries need.
 const SYNCHRONOUSLY: Test = Test::Bits { mask: !libc::MS_INVALIDATE as u32, value: libc::MS_SYNC as u32 };
 const ASYNCHRONOUSLY: Test = Test::Bits { mask: !(libc::MS_INVALIDATE | libc::MS_ASYNC) as u32, value: 0 };
 
 /// The type of a socket without its flags SOCK_NONBLOCK and SOCK_CLOEXEC (socket(2)).
 const STREAM: Test = Test::Bits { mask: 0xf, value: libc::SOCK_STREAM as u32 };
 
-/// As a protocol, and as a level of options.
+/// A protocol, or a level of socket options.
 const TCP: Test = Test::Is(libc::IPPROTO_TCP as u32);
 const IPV6: Test = Test::Is(libc::IPPROTO_IPV6 as u32);
 const SOCKET: Test = Test::Is(libc::SOL_SOCKET as u32);
 
-/// What is sent goes over a connection: fast open makes one, beside connect(2) and Landlock's rule on it (tcp(7)). And no
-/// urgent bytes, for which Unix sockets have code that nobody else uses.
+/// Sending over an existing connection: fast open makes a new one, bypassing connect(2) and Landlock's rule on it
+/// (tcp(7)). And no urgent bytes, for which Unix sockets have code that programs rarely use.
 const PLAIN_SENDING: Test = Test::Bits { mask: (libc::MSG_FASTOPEN | libc::MSG_OOB) as u32, value: 0 };
 
-/// Nothing but what was sent.
+/// Receiving ordinary data only.
 const PLAIN_RECEIVING: Test = Test::Bits { mask: (libc::MSG_ERRQUEUE | libc::MSG_OOB) as u32, value: 0 };
 
 /// What every function may do.
 pub const ALWAYS: &[Allowed] = calls! {
-    // Memory. PROT_EXEC isn't told apart: dlopen(3) needs it, and so does code that is made as it runs.
+    // Memory. PROT_EXEC isn't restricted: dlopen(3) needs it, and so do just-in-time compilers.
     SYS_brk => "malloc",
-    // Shared memory without a file would be counted by no limit of the process, and shared with nobody; neither would
-    // what grows downwards (mmap(2), setrlimit(2)).
+    // Not shared memory without a file, nor memory that grows downwards: no limit of the process counts them (mmap(2),
+    // setrlimit(2)), and the former has no other process to be shared with.
     SYS_mmap [3: PRIVATE_MEMORY] => "malloc, threads' stacks",
     SYS_mmap [3: A_FILE] => "dlopen, files",
     SYS_munmap => "malloc, threads' stacks",
@@ -191,10 +191,10 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_sigaltstack => "Rust's threads: a stack for the handler of stack overflows",
     SYS_tgkill [0: Test::IsThisProcess] => "abort, raise, pthread_kill",
     SYS_kill [0: Test::IsThisProcess] => "kill(getpid(), ...) in C code",
-    SYS_restart_syscall => "the kernel, behind a stop (SIGSTOP, SIGCONT)",
+    SYS_restart_syscall => "the kernel, after a stop (SIGSTOP, SIGCONT)",
 
     // Time.
-    SYS_clock_gettime => "time, where the vDSO can't tell it",
+    SYS_clock_gettime => "time, where the vDSO has no clock",
     SYS_clock_getres => "the same",
     SYS_clock_nanosleep => "sleep",
     SYS_nanosleep => "sleep",
@@ -202,7 +202,7 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_timerfd_create => "async-io",
     SYS_timerfd_settime => "async-io",
     SYS_timerfd_gettime => "async-io",
-    SYS_alarm => "alarm, as glibc makes it: a timer of one's own, as setitimer's",
+    SYS_alarm => "alarm, as glibc makes it: a timer of the process's own, as setitimer's",
     SYS_setitimer => "alarm, as musl makes it, timeouts in C code",
     SYS_getitimer => "the same",
 
@@ -235,7 +235,7 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_readv => "all",
     SYS_pread64 => "dlopen, files",
     SYS_preadv => "files",
-    // Without flags, one of which tells what others have read.
+    // Without flags, one of which (RWF_NOWAIT) shows whether other processes have read the file.
     SYS_preadv2 [5: Test::Is(0)] => "files",
     SYS_write => "all",
     SYS_writev => "all",
@@ -243,14 +243,14 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_pwritev => "files in the scratch",
     SYS_pwritev2 [5: Test::Is(0)] => "files in the scratch",
     SYS_close => "all",
-    // Not CLOSE_RANGE_UNSHARE, by which a thread gets descriptors, and a limit of them, of its own.
-    SYS_close_range [2: Test::Is(0)] => "libraries that close what they don't know",
+    // Not CLOSE_RANGE_UNSHARE, which gives a thread its own descriptor table, with a limit of its own.
+    SYS_close_range [2: Test::Is(0)] => "libraries that close all descriptors but their own",
     SYS_close_range [2: Test::Is(libc::CLOSE_RANGE_CLOEXEC)] => "the same, for an exec",
     SYS_lseek => "files, stdio",
     SYS_dup => "stdio",
     SYS_dup2 => "stdio",
     SYS_dup3 => "stdio",
-    // Not F_SETOWN and F_SETSIG, which have the kernel send signals to others.
+    // Not F_SETOWN and F_SETSIG, which make the kernel send signals to other processes.
     SYS_fcntl [1: Test::Is(libc::F_DUPFD as u32)] => "dup",
     SYS_fcntl [1: Test::Is(libc::F_DUPFD_CLOEXEC as u32)] => "dup",
     SYS_fcntl [1: Test::Is(libc::F_GETFD as u32)] => "O_CLOEXEC",
@@ -261,11 +261,11 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_ioctl [1: Test::Is(libc::FIONREAD as u32)] => "how much can be read",
     SYS_ioctl [1: Test::Is(libc::FIOCLEX as u32)] => "Rust's standard library",
     SYS_ioctl [1: Test::Is(libc::TCGETS as u32)] => "isatty, which C's stdio asks of stdout",
-    SYS_ioctl [1: Test::Is(libc::TIOCGWINSZ as u32)] => "terminal libraries, which are told that there is none",
+    SYS_ioctl [1: Test::Is(libc::TIOCGWINSZ as u32)] => "terminal libraries; it fails, since there is no terminal",
     SYS_pipe => "runtimes that wake themselves",
     SYS_pipe2 => "runtimes that wake themselves",
     SYS_eventfd2 => "tokio, which wakes itself",
-    SYS_socketpair [0: Test::Is(libc::AF_UNIX as u32), 1: STREAM] => "tokio, with its feature `signal`: it reaches nobody else",
+    SYS_socketpair [0: Test::Is(libc::AF_UNIX as u32), 1: STREAM] => "tokio, with its feature `signal`; it reaches no other process",
     SYS_sendto [3: PLAIN_SENDING, 4: Test::IsNull] => "the standard library's writes to that pair, or to a connection",
     SYS_recvfrom [3: PLAIN_RECEIVING, 4: Test::IsNull] => "the same, reads",
     SYS_shutdown => "the ends of connections",
@@ -275,7 +275,7 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_ppoll => "all",
     SYS_select => "C code",
     SYS_pselect6 => "C code",
-    SYS_epoll_create => "event loops of old",
+    SYS_epoll_create => "old event loops",
     SYS_epoll_create1 => "tokio",
     SYS_epoll_ctl => "tokio",
     SYS_epoll_wait => "tokio",
@@ -283,7 +283,7 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_epoll_pwait2 => "async-io",
     SYS_signalfd4 => "runtimes that read signals",
 
-    // Files: what there is, the root and Landlock say.
+    // Files: the root and Landlock restrict which.
     SYS_open => "C code, dlopen",
     SYS_openat => "all",
     SYS_stat => "C code, time zones",
@@ -300,16 +300,16 @@ pub const ALWAYS: &[Allowed] = calls! {
     SYS_getcwd => "relative paths",
     SYS_chdir => "relative paths",
     SYS_fchdir => "relative paths",
-    // Not POSIX_FADV_DONTNEED, which has others read the file from the disk again.
+    // Not POSIX_FADV_DONTNEED, after which other processes have to read the file from the disk again.
     SYS_fadvise64 [3: Test::Is(libc::POSIX_FADV_NORMAL as u32)] => "readers of large files",
     SYS_fadvise64 [3: Test::Is(libc::POSIX_FADV_RANDOM as u32)] => "readers of large files",
     SYS_fadvise64 [3: Test::Is(libc::POSIX_FADV_SEQUENTIAL as u32)] => "readers of large files",
 };
 
-/// What a function may do, too, whose manifest has `network.connect`: TCP to the ports that Landlock allows. No
-/// datagrams, which Landlock can't hold to a port: names are looked up by TCP (resolv.conf(5), use-vc).
+/// What a function whose manifest has `network.connect` may do in addition: TCP to the ports that Landlock allows. No
+/// datagrams, which Landlock can't restrict to a port: names are looked up by TCP (resolv.conf(5), use-vc).
 pub const NETWORK: &[Allowed] = calls! {
-    // TCP alone: Landlock's rules say nothing of MPTCP or SCTP, which are streams, too.
+    // TCP only: Landlock's rules don't cover MPTCP and SCTP, which are streams too.
     SYS_socket [0: Test::Is(libc::AF_INET as u32), 1: STREAM, 2: Test::Is(0)] => "TCP over IPv4",
     SYS_socket [0: Test::Is(libc::AF_INET as u32), 1: STREAM, 2: TCP] => "the same, named",
     SYS_socket [0: Test::Is(libc::AF_INET6 as u32), 1: STREAM, 2: Test::Is(0)] => "TCP over IPv6",
@@ -326,9 +326,9 @@ pub const NETWORK: &[Allowed] = calls! {
     SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_RCVBUF as u32)] => "clients that ask",
     SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_SNDBUF as u32)] => "clients that ask",
     SYS_getsockopt [1: TCP, 2: Test::Is(libc::TCP_NODELAY as u32)] => "clients that ask",
-    SYS_getsockopt [1: TCP, 2: Test::Is(libc::TCP_INFO as u32)] => "clients that ask how a connection fares",
+    SYS_getsockopt [1: TCP, 2: Test::Is(libc::TCP_INFO as u32)] => "clients that ask for a connection's state",
     SYS_getsockopt [1: IPV6, 2: Test::Is(libc::IPV6_V6ONLY as u32)] => "clients of both versions",
-    // By name: others size the kernel's buffers, join groups, or choose the kernel's code.
+    // Listed by name: other options size the kernel's buffers, join groups, or select rarely used kernel code.
     SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_REUSEADDR as u32)] => "clients",
     SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_KEEPALIVE as u32)] => "clients",
     SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_LINGER as u32)] => "clients",
@@ -337,9 +337,9 @@ pub const NETWORK: &[Allowed] = calls! {
     SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_NODELAY as u32)] => "clients that answer at once",
     SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_CORK as u32)] => "clients that send in pieces",
     SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_QUICKACK as u32)] => "clients that answer at once",
-    SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_KEEPIDLE as u32)] => "connections that stay",
-    SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_KEEPINTVL as u32)] => "connections that stay",
-    SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_KEEPCNT as u32)] => "connections that stay",
+    SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_KEEPIDLE as u32)] => "long-lived connections",
+    SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_KEEPINTVL as u32)] => "long-lived connections",
+    SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_KEEPCNT as u32)] => "long-lived connections",
     SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_USER_TIMEOUT as u32)] => "timeouts",
     SYS_setsockopt [1: IPV6, 2: Test::Is(libc::IPV6_V6ONLY as u32)] => "clients of both versions",
     SYS_getsockname => "clients that ask",
@@ -348,8 +348,8 @@ pub const NETWORK: &[Allowed] = calls! {
     SYS_recvmsg [2: PLAIN_RECEIVING] => "reads into several buffers",
 };
 
-/// What a function may do, too, whose manifest has `limits.scratch_bytes`: what changes files, and what acts on those
-/// that may only be read, the host's libraries among them (modes).
+/// What a function whose manifest has `limits.scratch_bytes` may do in addition: calls that change files, and calls
+/// that could act on files that it may only read, the host's libraries among them.
 pub const SCRATCH: &[Allowed] = calls! {
     SYS_creat => "C code: open in another form",
     SYS_msync [2: ASYNCHRONOUSLY] => "databases and memmap2, which write to the scratch through memory",
@@ -373,22 +373,22 @@ pub const SCRATCH: &[Allowed] = calls! {
     SYS_ftruncate => "databases",
     SYS_fallocate => "databases",
     SYS_copy_file_range => "copies of files",
-    // Of whatever file system: a function that can't write needn't know how full the host's disk is.
+    // These work on any file system: a function without a scratch must not learn how full the host's disk is.
     SYS_statfs => "whether there is room left",
     SYS_fstatfs => "the same",
-    // To ask takes no lock, and finds none: see GRANTED.
+    // Asking takes no lock, and finds none: see GRANTED.
     SYS_fcntl [1: Test::Is(libc::F_GETLK as u32)] => "databases",
     SYS_fcntl [1: Test::Is(libc::F_OFD_GETLK as u32)] => "databases",
 };
 
-/// What is said to be done, and isn't, for a function with `limits.scratch_bytes`: what is of use on files that others have,
-/// too, or that outlive the process, and so is of none in the scratch. A filter can't see which file is meant, and on a
-/// file that may only be read it is as good: on the host's libraries.
+/// Calls that return success without being made, for a function with `limits.scratch_bytes`. They matter only for files
+/// that several processes use, or that outlive the process, and so not in the scratch. A filter can't see which file a
+/// call means, and these calls also work on files that may only be read, such as the host's libraries.
 ///
-/// - Locks are in the way of the host's programs, and kernel memory that no limit of the process counts. Those of a process
-///   (F_SETLK) are granted rightly, for the scratch has one. Those of an open file (flock, F_OFD_SETLK) don't keep two open
-///   files of one process apart.
-/// - What is written through to a disk has all others wait for it.
+/// - Locks block the host's programs, and are kernel memory that no limit of the process counts. For locks of a process
+///   (F_SETLK) the answer is right, since only one process has the scratch. Locks of an open file (flock, F_OFD_SETLK)
+///   don't exclude two open files of one process.
+/// - Flushing to a disk delays all other processes that use it.
 pub const GRANTED: &[Allowed] = calls! {
     SYS_flock => "databases, the standard library's File::lock",
     SYS_fcntl [1: Test::Is(libc::F_SETLK as u32)] => "databases",
@@ -400,47 +400,46 @@ pub const GRANTED: &[Allowed] = calls! {
     SYS_msync [2: SYNCHRONOUSLY] => "databases and memmap2, which write to the scratch through memory",
 };
 
-/// What a zygote does, and its children with it: a filter can't be exchanged, and to add one to each child costs more than
-/// all else that a child does (README of `bench/`). What would be too much for a function needs a right besides, which
-/// a child gives up before it has a request.
+/// What a zygote may do in addition, and its children with it: a filter can't be replaced, and adding one to each child
+/// costs more than all its other steps (README of `bench/`). The calls that would be dangerous for a function also need
+/// a capability, which a child gives up before it reads its request.
 pub const FORK: &[Allowed] = calls! {
-    // The kernel asks for CAP_SYS_ADMIN, for the new namespace (clone(2)); no other clone than this and a thread's is
-    // let through.
+    // The kernel requires CAP_SYS_ADMIN for the new namespace (clone(2)). Only this clone and a thread's are allowed.
     SYS_clone [0: A_SEPARATE_PROCESS] => "a zygote's children",
-    SYS_capset => "a child, which gives up that right: nobody can gain one by it",
-    // To lower them: to raise one needs a right outside of the jail.
+    SYS_capset => "a child, which gives up that capability; no process can gain one by it",
+    // To lower them: raising one needs a capability outside of the jail.
     SYS_prlimit64 [0: Test::Is(0), 1: Test::Is(libc::RLIMIT_CPU)] => "a child's own limits",
     SYS_prlimit64 [0: Test::Is(0), 1: Test::Is(libc::RLIMIT_NPROC)] => "a child's own limits",
     SYS_recvmsg [2: PLAIN_RECEIVING] => "a zygote, which gets its children's sockets by it",
     SYS_wait4 => "a zygote, which reaps its children",
-    // In a child's namespace there is nobody else. But 0 is the process group, which reaches beyond the namespace: to the
-    // zygote and all of its children.
+    // In a child's namespace there is no other process. But 0 means the process group, which reaches beyond the
+    // namespace: to the zygote and all of its children.
     SYS_kill [0: Test::IsPositive, 1: Test::Is(libc::SIGKILL as u32)] => "a zygote, which ends its children",
     SYS_kill [0: Test::Is(FIRST_PROCESS)] => "what kill(getpid(), ...) is in a child",
     SYS_tgkill [0: Test::Is(FIRST_PROCESS)] => "what abort, raise and pthread_kill are in a child",
-    // By no other signal, and not to take it back.
+    // No other signal, and not to switch it off.
     SYS_prctl [0: Test::Is(libc::PR_SET_PDEATHSIG as u32), 1: Test::Is(libc::SIGKILL as u32)] => "a child, which ends with its zygote",
     // Does nothing, but fails where there are other threads (unshare(2)).
     SYS_unshare [0: Test::Is(libc::CLONE_THREAD as u32)] => "a zygote, which must have one thread",
 };
 
-/// What a zygote does in addition where it can make no PID namespaces. Each of its children adds the filter of an
-/// ordinary function, which has none of this nor of [`FORK`].
+/// What a zygote may do in addition if it can't make PID namespaces. Each of its children adds the filter of an
+/// ordinary function, which allows none of this nor of [`FORK`].
 pub const SCOPED: &[Allowed] = calls! {
-    SYS_clone [0: A_TOLD_PROCESS] => "a zygote's children",
-    SYS_landlock_restrict_self => "a child, which no signal leaves from then on",
-    // Its own filter holds it to its own id, which its zygote's can't know. And a signal of the zygote's leaves its
-    // Landlock domain as little, without which there is no such zygote.
+    SYS_clone [0: A_PROCESS] => "a zygote's children",
+    SYS_landlock_restrict_self => "a child, which then can't signal other processes",
+    // The child's own filter restricts it to its own id, which the zygote's filter can't know. The zygote's own signals
+    // can't leave its Landlock domain, which this kind of zygote always has.
     SYS_kill [0: Test::IsPositive] => "kill(getpid(), ...) in a child",
     SYS_tgkill [0: Test::IsPositive] => "abort, raise and pthread_kill in a child",
     SYS_seccomp [0: Test::Is(libc::SECCOMP_SET_MODE_FILTER), 1: Test::Is(0)] => "a child, which adds its own filter",
 };
 
-/// What is said not to exist, so that glibc and others do it another way, the arguments of which a filter can read.
+/// Calls that fail by `ENOSYS`, so that glibc and other libraries use another call, whose arguments a filter can read.
 pub const UNKNOWN: &[Allowed] = calls! {
     SYS_clone3 => "pthread_create, which then calls clone",
     SYS_openat2 => "libraries that then call openat",
     SYS_io_uring_setup => "runtimes that then use epoll",
-    // It leaves pages of files in sockets, where no limit counts them.
+    // It keeps pages of files in sockets, where no limit counts them.
     SYS_sendfile => "copies of files, which are then read and written",
 };

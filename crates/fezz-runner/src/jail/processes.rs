@@ -1,13 +1,13 @@
-//! The processes of a jail. This one stays outside and waits:
+//! The processes of a jail. The calling process becomes the supervisor:
 //!
 //! ```text
 //! supervisor           in the host's PID namespace: ends as the module's process ends, and when the host is gone
-//! |- first (PID 1)     in the new one: reaps; with it, the kernel ends all that is in its namespace
-//! `- module's (PID 2)  in the new one: goes on
+//! |- first (PID 1)     in the new one: reaps; when it ends, the kernel kills all processes of its namespace
+//! `- module's (PID 2)  in the new one: loads the module
 //! ```
 //!
-//! The module isn't PID 1 itself, because that one ignores what has no handler: its abort(3) would look like a
-//! segfault, its SIGSTOP and its limit of processor time do nothing (pid_namespaces(7)).
+//! The module isn't PID 1 itself, because PID 1 ignores signals without a handler: its abort(3) would look like a
+//! segfault, its SIGSTOP and its limit of processor time would do nothing (pid_namespaces(7)).
 
 use super::{capabilities, syscalls};
 use crate::channel;
@@ -20,7 +20,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, waitpid};
 use rustix::stdio::{dup2_stdin, dup2_stdout, stdin, stdout};
 
-/// A process of the jail can't be started or tied to the others.
+/// A process of the jail can't be started, or can't watch the others.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {step}")]
 pub struct ProcessError {
@@ -28,8 +28,8 @@ pub struct ProcessError {
     source: Errno,
 }
 
-/// Tells the supervisor that the module's code begins, which then believes no exit status any more that says it never
-/// ran.
+/// Tells the supervisor that module code is about to run. From then on, the supervisor reports no exit status that
+/// means that the module never ran.
 #[derive(Debug)]
 pub struct Mark(OwnedFd);
 
@@ -41,13 +41,13 @@ impl Mark {
     /// The supervisor is gone.
     pub fn set(self) -> Result<(), ProcessError> {
         let failed =
-            |source| ProcessError { step: "tell the jail's supervisor that the module begins", source };
+            |source| ProcessError { step: "tell the jail's supervisor that the module starts", source };
         rustix::io::write(&self.0, &[1]).map(drop).map_err(failed)
     }
 }
 
-/// Splits this process. Returns in the module's process alone; the one that called stays outside, and ends as that one
-/// ends, or when the other end of `host` is gone.
+/// Splits this process. It returns in the module's process only; the calling one becomes the supervisor, and ends as
+/// the module's process ends, or when the other end of `host` is gone.
 ///
 /// # Errors
 ///
@@ -61,10 +61,10 @@ pub fn split(host: BorrowedFd<'_>) -> Result<Mark, ProcessError> {
     let (marks, mark) = pipe_with(PipeFlags::CLOEXEC).map_err(failed("make a pipe"))?;
     match syscalls::fork().map_err(failed("start the module's process"))? {
         Some(module) => supervise(module, first, &marks, host),
-        // A host that is killed by SIGKILL takes the supervisor with it, and that one this process.
+        // If the host is killed by SIGKILL, the kernel kills the supervisor, and then this process.
         None => {
-            syscalls::tie_to(supervisor.as_fd())
-                .map_err(failed("tie the module's process to its supervisor"))?;
+            syscalls::die_with_supervisor(supervisor.as_fd())
+                .map_err(failed("make the module's process end with its supervisor"))?;
             Ok(Mark(mark))
         }
     }
@@ -72,47 +72,48 @@ pub fn split(host: BorrowedFd<'_>) -> Result<Mark, ProcessError> {
 
 /// Waits for the end of the module's process, ends the jail, and then itself in the same way.
 fn supervise(module: Pid, first: Pid, marks: &OwnedFd, host: BorrowedFd<'_>) -> ! {
-    // Nor is there anything more to do that needs a right.
-    // In this order: `host` may be stdin.
+    // In this order: `host` may be stdin. No later step needs a capability.
     if dup2_stdout(host).is_err() || dup2_stdin(marks).is_err() || capabilities::drop_all().is_err() {
         exit_now(1);
     }
-    // The module's descriptors are its own business now. Where that can't be done, they stay open, which does no harm.
-    // SAFETY: behind this, what this process opened before isn't used, and this function never returns to where it is
-    // owned.
+    // The module's process has its own copies. If they can't be closed here, they stay open, which does no harm.
+    // SAFETY: this process must not use or close a descriptor from 3 on later: the code below opens its own, and this
+    // function never returns to the owners of the others.
     unsafe { close_from(3) }.unwrap_or_default();
     wait_for_either(module, stdout());
     kill_process(first, Signal::KILL).ok();
-    // In this order: the end of the first process lasts until all others of its namespace are reaped, this one by its
-    // parent. When it is reaped itself, all that was in the namespace is gone.
+    // In this order: PID 1 ends only when all others of its namespace are reaped, the module's process by this one.
+    // When PID 1 itself is reaped, the namespace is empty.
     let ended = wait(module);
     wait(first);
     let Some(ended) = ended else { exit_now(1) };
     if let Some(signal) = ended.terminating_signal() {
         syscalls::end_by(signal);
     }
-    exit_now(ended.exit_status().map_or(1, believed))
+    exit_now(ended.exit_status().map_or(1, reported_status))
 }
 
-/// Waits for the end of the module's process, or of the host, after which `host` has no other end. The module can't be in
-/// the way: a descriptor that it closes is its own.
+/// Waits for the end of the module's process, or for the host's, which closes the other end of `host`. The module can't
+/// interfere: it closes only its own copy of a descriptor.
 fn wait_for_either(module: Pid, host: BorrowedFd<'_>) {
-    // An error would be one of these calls' own, and ends the jail.
+    // An error of one of these calls ends the jail too.
     let Ok(module) = pidfd_open(module, PidfdFlags::empty()) else { return };
     let mut either =
         [PollFd::new(&module, PollFlags::IN), PollFd::from_borrowed_fd(host, PollFlags::empty())];
     while poll(&mut either, None) == Err(Errno::INTR) {}
 }
 
-/// The exit status, unless it says of a module that ran that it never did: by the runner's codes, or by those of a
-/// shell that can't execute it.
-fn believed(status: i32) -> u8 {
-    let says_never_ran = [126, 127].contains(&status)
+/// The exit status to report. A module that has run may exit with a status that means that it never ran: one of the
+/// runner's own, or of a shell that can't execute a program. Then 1 is reported.
+fn reported_status(status: i32) -> u8 {
+    let means_never_ran = [126, 127].contains(&status)
         || ExitCode::from_status(status).is_some_and(ExitCode::is_before_the_module);
-    // Its other end is closed: this doesn't wait.
+    // The other end of the pipe is closed: this doesn't block.
     let has_run = || rustix::io::read(stdin(), &mut [0; 1]) != Ok(0);
-    if says_never_ran && has_run() {
-        channel::log(b"fezz-runner: the module exited by a number that says it never ran: it becomes 1\n");
+    if means_never_ran && has_run() {
+        channel::log(
+            b"fezz-runner: the module exited with a status reserved for one that never ran: exiting with 1\n",
+        );
         return 1;
     }
     status.try_into().unwrap_or(1)

@@ -1,4 +1,4 @@
-//! A root of the process's own: the module, what `view.rs` lists, and nothing else; read-only, but for the scratch.
+//! The process's own root: the module, what `view.rs` lists, and nothing else; read-only, except the scratch.
 
 use super::syscalls;
 use super::view;
@@ -17,20 +17,20 @@ use std::path::{Path, PathBuf};
 /// A step of building the root failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RootError {
-    /// The module can't be found, or not by this user.
+    /// The module doesn't exist, or this user can't reach it.
     #[error("failed to reach the module `{}`: may this user go through every folder above it?", path.display())]
     Module {
         /// Where it should be.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
     /// Root without the right to mount.
-    #[error("failed to make a mount: {mend}")]
+    #[error("failed to make a mount: {fix}")]
     NotPrivileged {
-        /// What can be done about it.
-        mend: &'static str,
-        /// What the system says.
+        /// How to fix it.
+        fix: &'static str,
+        /// The system's error.
         source: Errno,
     },
     /// A file or folder of the host can't be shown inside.
@@ -38,7 +38,7 @@ pub enum RootError {
     Show {
         /// Which.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
     /// A file system in memory can't be made.
@@ -49,17 +49,17 @@ pub enum RootError {
     Change {
         /// What was tried.
         step: &'static str,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
 }
 
-/// A file or folder with all that is mounted below it, attached nowhere yet, and read-only.
+/// A read-only copy of the mount of a file or folder, with the mounts below it, not attached yet.
 #[derive(Debug)]
 pub struct Detached(OwnedFd);
 
 impl Detached {
-    /// Takes hold of the module, which has to be done by somebody who may reach it.
+    /// The module; call it while this process's user can reach it.
     ///
     /// # Errors
     ///
@@ -67,9 +67,9 @@ impl Detached {
     pub fn module(path: &Path) -> Result<Self, RootError> {
         Self::take(path, MountAttrFlags::MOUNT_ATTR_NODEV).map_err(|source| match source {
             Errno::PERM if identity::is_root_of_one_user() => {
-                RootError::NotPrivileged { mend: identity::LEAVE_NAMESPACE, source }
+                RootError::NotPrivileged { fix: identity::LEAVE_NAMESPACE, source }
             }
-            Errno::PERM => RootError::NotPrivileged { mend: namespaces::mend(source), source },
+            Errno::PERM => RootError::NotPrivileged { fix: namespaces::fix(source), source },
             source => RootError::Module { path: path.to_owned(), source },
         })
     }
@@ -105,11 +105,11 @@ pub fn change(
     scratch_bytes: u64,
 ) -> Result<PathBuf, RootError> {
     let changing = |step| move |source| RootError::Change { step, source };
-    // What is mounted here from now on is seen nowhere else, nor is seen here what others mount.
+    // From here on, mounts don't propagate into this namespace or out of it.
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .map_err(changing("make private"))?;
 
-    // Attached over a folder that every system has, since only what is attached can become the root.
+    // Attached over a folder that every system has, since only an attached mount can become the root.
     let root = tmpfs(ROOT_BYTES, ROOT_FILES, MountAttrFlags::empty()).map_err(RootError::Tmpfs)?;
     move_mount(&root, "", CWD, "/proc", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
         .map_err(changing("attach"))?;
@@ -121,14 +121,14 @@ pub fn change(
         show_all(&root, view::NETWORK, NO_DEVICES)?;
     }
     let inside = Path::new(view::MODULE).join(file_name);
-    place(&root, &inside, FileType::RegularFile)
+    make_mount_point(&root, &inside, FileType::RegularFile)
         .and_then(|()| module.attach(&root, below(&inside)))
         .map_err(|source| RootError::Show { path: inside.clone(), source })?;
     if scratch_bytes > 0 {
         scratch(&root, scratch_bytes).map_err(RootError::Tmpfs)?;
     }
 
-    // The old root is put over the new one and then detached (pivot_root(2), "pivot_root(".", ".")").
+    // This mounts the old root over the new one; then it is detached (pivot_root(2), "pivot_root(".", ".")").
     rustix::process::fchdir(&root).map_err(changing("enter"))?;
     rustix::process::pivot_root(".", ".").map_err(changing("exchange"))?;
     unmount(".", UnmountFlags::DETACH).map_err(changing("leave"))?;
@@ -138,13 +138,13 @@ pub fn change(
     Ok(inside)
 }
 
-/// It holds folders, links and empty files alone.
+/// It holds only folders, links and empty files.
 const ROOT_BYTES: u64 = 64 << 10;
 
 /// Twice as many as `view.rs` lists, with the folders above them.
 const ROOT_FILES: u64 = 64;
 
-/// A file system in memory, attached nowhere yet.
+/// A file system in memory, not attached yet.
 fn tmpfs(bytes: u64, files: u64, attributes: MountAttrFlags) -> Result<OwnedFd, Errno> {
     let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "size", bytes.to_string())?;
@@ -163,7 +163,7 @@ fn scratch(root: &OwnedFd, bytes: u64) -> Result<(), Errno> {
     let attributes = MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let folder = tmpfs(bytes, files, attributes)?;
     let path = Path::new(view::SCRATCH);
-    place(root, path, FileType::Directory)?;
+    make_mount_point(root, path, FileType::Directory)?;
     move_mount(&folder, "", root, below(path), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
 }
 
@@ -175,8 +175,8 @@ fn show_all(root: &OwnedFd, paths: &[(&str, &str)], attributes: MountAttrFlags) 
     Ok(())
 }
 
-/// Shows one file or folder of the host at its own path: a link in the root itself as a link, anything else as what it
-/// is or leads to.
+/// Shows one file or folder of the host at the same path. A link in the root folder itself stays a link; elsewhere, the
+/// file that it leads to is shown.
 fn show(root: &OwnedFd, path: &Path, attributes: MountAttrFlags) -> Result<(), Errno> {
     let link_at_top =
         |mode| FileType::from_raw_mode(mode) == FileType::Symlink && path.parent() == Some(Path::new("/"));
@@ -192,18 +192,18 @@ fn show(root: &OwnedFd, path: &Path, attributes: MountAttrFlags) -> Result<(), E
     let kind = match kind {
         FileType::Symlink => match rustix::fs::stat(path) {
             Ok(found) => FileType::from_raw_mode(found.st_mode),
-            // A link to nothing, as resolv.conf is where nobody has written it yet.
+            // A dangling link, as resolv.conf is on a system where it wasn't written yet.
             Err(Errno::NOENT) => return Ok(()),
             Err(error) => return Err(error),
         },
         kind => kind,
     };
-    place(root, path, kind)?;
+    make_mount_point(root, path, kind)?;
     Detached::take(path, attributes)?.attach(root, below(path))
 }
 
-/// Makes an empty file or folder for something to be attached over, and the folders above it.
-fn place(root: &OwnedFd, path: &Path, kind: FileType) -> Result<(), Errno> {
+/// Makes an empty file or folder to mount over, and the folders above it.
+fn make_mount_point(root: &OwnedFd, path: &Path, kind: FileType) -> Result<(), Errno> {
     const FOLDER: Mode = Mode::from_raw_mode(0o755);
     let path = below(path);
     let mut above: Vec<&Path> = path.ancestors().skip(1).filter(|path| *path != Path::new("")).collect();
@@ -221,7 +221,7 @@ fn place(root: &OwnedFd, path: &Path, kind: FileType) -> Result<(), Errno> {
         .map(drop)
 }
 
-/// An absolute path as one below the root that isn't `/` yet.
+/// An absolute path, relative to the new root.
 fn below(path: &Path) -> &Path {
     path.strip_prefix("/").unwrap_or(path)
 }

@@ -1,47 +1,45 @@
-//! A wrapper's scratch: whether it is there, no larger than it may be, and this request's own. What another request can
-//! reach would carry data from one function to another.
+//! Checks a wrapper's scratch: that it exists, isn't too large, and belongs to this request alone. A shared one would
+//! carry data from one function to another.
 //!
-//! A file system that was made after the host began to start this process was made for it. No other sign does: one that
-//! is shared may be empty, or another than the host's own `/tmp`; and one of the request's own may hold what a wrapper
-//! put there, as the folders above the module.
+//! A file system that was made after the host began to start this process was made for it. No other criterion is
+//! reliable: a shared one may be empty, or differ from the host's own `/tmp`; and a new one may hold files of the
+//! wrapper, such as the folders above the module.
 
 use super::view;
 use rustix::fs::{AtFlags, CWD, StatxFlags, statfs, statx};
 use rustix::io::Errno;
 
-/// Why a function mustn't write there.
+/// Why the scratch can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ScratchError {
     /// The wrapper gives none, or a larger one.
     #[error(
-        "the scratch isn't there: let the wrapper mount a tmpfs of at most {bytes} bytes on {}, as --scratch-bytes says; \
-         without a wrapper only --jail strict makes one",
+        "the scratch isn't there: let the wrapper mount a tmpfs of at most {bytes} bytes (--scratch-bytes) on {}; without \
+         a wrapper only --jail strict makes one",
         view::SCRATCH
     )]
     Missing {
-        /// How large it may be.
+        /// The most that it may hold.
         bytes: u64,
     },
-    /// Other requests had it, or may have it.
+    /// It is older than this process: other requests may use it.
     #[error(
-        "the tmpfs on {} was there before this request, so that functions could leave data to each other: let the \
-         wrapper mount a new tmpfs for each request; without a wrapper only --jail strict makes one",
+        "the tmpfs on {} was there before this request, so that requests could share data through it: let the wrapper \
+         mount a new tmpfs for each request; without a wrapper only --jail strict makes one",
         view::SCRATCH
     )]
     Shared,
-    /// Nobody says when the process was started.
-    #[error(
-        "the scratch of a wrapper can't be told from one that requests share: pass --scratch-since (hhrf does it)"
-    )]
+    /// The time at which the process was started is missing.
+    #[error("can't check that the wrapper's scratch is new: pass --scratch-since, as hhrf does")]
     NoTime,
-    /// The kernel doesn't say when a tmpfs was made.
+    /// The kernel doesn't record when a tmpfs was made.
     #[error(
-        "the kernel doesn't say when the tmpfs on {} was made: use Linux 5.18 or later, or --jail strict",
+        "the kernel doesn't record when the tmpfs on {} was made: use Linux 5.18 or later, or --jail strict",
         view::SCRATCH
     )]
     NoBirth,
-    /// It can't be asked.
-    #[error("failed to ask when the tmpfs on {} was made", view::SCRATCH)]
+    /// statx(2) failed.
+    #[error("failed to read when the tmpfs on {} was made", view::SCRATCH)]
     Birth(#[source] Errno),
 }
 
@@ -62,7 +60,7 @@ pub fn check(bytes: u64, since_ns: Option<u64>) -> Result<(), ScratchError> {
     if born_ns()? < since_ns { Err(ScratchError::Shared) } else { Ok(()) }
 }
 
-/// When the root folder of the file system was made, by the kernel's clock of files.
+/// When the root folder of the file system was made, by the kernel's clock for file times.
 fn born_ns() -> Result<u64, ScratchError> {
     const NANOSECONDS: u64 = 1_000_000_000;
     let found =

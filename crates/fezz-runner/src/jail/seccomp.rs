@@ -9,22 +9,22 @@ mod compiled {
     include!(concat!(env!("OUT_DIR"), "/filters.rs"));
 }
 
-/// Whose filter it is.
+/// Which kind of process the filter is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filter {
-    /// A process's that serves one request.
+    /// A process that serves one request.
     Function {
         /// Whether it may use the network.
         has_network: bool,
         /// Whether it may write files.
         has_scratch: bool,
     },
-    /// A zygote's whose children are in PID namespaces of their own; and theirs.
+    /// A zygote whose children are in PID namespaces of their own, and these children.
     Zygote {
         /// Whether its children may use the network.
         has_network: bool,
     },
-    /// A zygote's whose children add a [`Filter::Function`] of their own.
+    /// A zygote whose children add a [`Filter::Function`] of their own.
     ScopedZygote {
         /// Whether its children may use the network.
         has_network: bool,
@@ -46,10 +46,10 @@ impl Filter {
     }
 }
 
-/// Installs the filter, for good: it can't be taken off. Needs no_new_privs.
+/// Installs the filter, permanently. Needs no_new_privs.
 ///
-/// It begins by killing a process that calls by another architecture's numbers (int 0x80), under which the same number
-/// is another call.
+/// It kills a process that calls by another architecture's numbers (int 0x80), where the same number means another
+/// call.
 ///
 /// # Errors
 ///
@@ -74,7 +74,7 @@ mod tests {
     /// The call returns 0.
     const DONE: u32 = SECCOMP_RET_ERRNO;
 
-    /// What the kernel would answer: its interpreter, of the few instructions that there are.
+    /// What the kernel would answer: an interpreter for the few instructions that the filters use.
     fn run(filter: &[sock_filter], architecture: u32, number: u32, arguments: [u64; 6]) -> u32 {
         let mut data = vec![number, architecture, 0, 0];
         data.extend(arguments.iter().flat_map(|value| [*value as u32, (value >> 32) as u32]));
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_listed_is_answered_as_its_list_says_and_all_else_is_refused() {
+    fn each_listed_call_gets_its_lists_action_and_all_others_are_refused() {
         let with = |lists: &[&[Allowed]]| [&[policy::ALWAYS], lists].concat().concat();
         let (none, granted): (&[Allowed], _) = (&[], policy::GRANTED);
         for (filter, allowed, granted) in [
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_ends_by_a_status_that_a_wrapper_uses_for_itself() {
+    fn no_process_can_exit_with_a_status_that_wrappers_reserve() {
         for status in 0..1024 {
             let expected =
                 if [126, 127, 255].contains(&(status & 0xff)) { REFUSED } else { SECCOMP_RET_ALLOW };

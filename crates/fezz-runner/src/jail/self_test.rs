@@ -1,20 +1,20 @@
-//! Tries what must be impossible by now, and refuses to go on if any of it works: a restriction that is in force only
-//! on paper would else be noticed by nobody.
+//! Tries forbidden operations, and refuses to continue if one of them works. Otherwise a restriction that isn't really
+//! in force would stay unnoticed.
 
 use super::syscalls::{ALWAYS_REFUSED, REFUSED_WITHOUT_NETWORK};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::thread::CapabilitySet;
 
-/// Something forbidden is possible.
+/// A forbidden operation is possible.
 #[derive(Debug, thiserror::Error)]
-#[error("the jail doesn't hold: {what} isn't refused ({answer}), so that the module is not loaded")]
+#[error("the jail doesn't hold: {what} isn't refused ({answer}); the module is not loaded")]
 pub struct BrokenJail {
     what: &'static str,
     answer: String,
 }
 
-/// Files and folders that most hosts have, and none of which is to be seen.
+/// Files and folders that most hosts have, and that must not be visible.
 const FILES: [(&str, &str); 4] = [
     ("reading /etc/passwd", "/etc/passwd"),
     ("reading /proc/self/environ", "/proc/self/environ"),
@@ -28,18 +28,18 @@ const FILES: [(&str, &str); 4] = [
 ///
 /// The first one that isn't refused.
 pub fn run(has_network: bool, kept: CapabilitySet) -> Result<(), BrokenJail> {
-    // A wrapper's own filter may refuse in its own way; all other answers are the call's own: it was made.
+    // A wrapper's own filter may answer either of these. Any other answer comes from the call itself: it was made.
     const FILTERED: [Errno; 2] = [Errno::PERM, Errno::NOSYS];
     let without_network = if has_network { [].iter() } else { REFUSED_WITHOUT_NETWORK.iter() };
     for attempt in ALWAYS_REFUSED.iter().chain(without_network) {
         check(attempt.what, attempt.make(), &FILTERED)?;
     }
-    let nobody = !rustix::process::geteuid().is_root();
+    let is_ordinary_user = !rustix::process::geteuid().is_root();
     let none = rustix::thread::capabilities(None)
         .is_ok_and(|sets| kept.contains(sets.effective | sets.permitted) && sets.inheritable.is_empty());
-    for (what, holds) in [("being root", nobody), ("having a capability", none)] {
+    for (what, holds) in [("being root", is_ordinary_user), ("having a capability", none)] {
         if !holds {
-            return Err(BrokenJail { what, answer: "it is so".to_owned() });
+            return Err(BrokenJail { what, answer: "it is the case".to_owned() });
         }
     }
     const HIDDEN: [Errno; 2] = [Errno::ACCESS, Errno::NOENT];

@@ -1,9 +1,9 @@
-//! What keeps the children of a zygote apart: each serves one request, and mustn't reach another.
+//! Isolates the children of a zygote from each other: each serves one request, and mustn't reach another.
 //!
-//! Their memory is apart since they are non-dumpable from birth on, as their zygote is (prctl(2), PR_SET_DUMPABLE), and
-//! the filter lets nobody look into it. For signals, and for what one of them leaves behind, there are PID namespaces:
-//! a child is born the first in one of its own. That takes CAP_SYS_ADMIN in the zygote's own user namespace, the only
-//! capability that it keeps, and that a child gives up first of all. Where there is none, as in some wrappers, a child
+//! They can't read each other's memory: like their zygote they are non-dumpable from the start (prctl(2),
+//! PR_SET_DUMPABLE), and the filter refuses the calls for it. Against signals, and leftover processes, each child is
+//! the first process of its own PID namespace. That takes CAP_SYS_ADMIN in the zygote's own user namespace, the only
+//! capability that the zygote keeps, and which a child gives up first of all. Without it, as in some wrappers, a child
 //! restricts itself further instead, which takes three times as long.
 
 use super::seccomp::{self, Filter};
@@ -16,29 +16,29 @@ use rustix::io::Errno;
 use rustix::process::{Pid, getpid, getppid};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
-/// What a zygote's children need of the kernel isn't there.
+/// Why a zygote's children can't be isolated.
 #[derive(Debug, thiserror::Error)]
 pub enum SeparationError {
-    /// Neither way is open.
+    /// Neither PID namespaces nor Landlock's scopes can be used.
     #[error(
-        "failed to keep forked processes apart: there is no right to make PID namespaces (does a wrapper forbid user \
+        "failed to isolate forked processes: this process can't make PID namespaces (does a wrapper forbid user \
          namespaces?), and Landlock's scopes need Linux 6.12; set `execution` to `spawn`"
     )]
     NoWay(#[source] RulesetError),
-    /// A child can't be born.
+    /// A child can't be forked.
     #[error(
         "failed to fork a process in a PID namespace of its own: raise /proc/sys/user/max_pid_namespaces?"
     )]
     Fork(#[source] Errno),
-    /// The kernel doesn't say where glibc keeps a thread's id.
-    #[error("failed to ask for the address of the thread's id: use a kernel with CONFIG_CHECKPOINT_RESTORE")]
+    /// The kernel doesn't report where glibc keeps a thread's id.
+    #[error("failed to read the address of the thread's id: use a kernel with CONFIG_CHECKPOINT_RESTORE")]
     ThreadId(#[source] Errno),
     /// A child can't give up what it must.
     #[error("failed to {step} in a forked process")]
     Child {
         /// What was tried.
         step: &'static str,
-        /// What the system says.
+        /// The system's error.
         source: Errno,
     },
 }
@@ -54,7 +54,7 @@ pub struct Forks {
 }
 
 impl Forks {
-    /// Finds out which way is open, and tries it. While everything is still allowed, and before there is a module.
+    /// Chooses the way of separation, and tries it, before this process is confined and before the module is loaded.
     ///
     /// # Errors
     ///
@@ -90,12 +90,12 @@ impl Forks {
         }
     }
 
-    /// Whether a descriptor is what children restrict themselves by.
+    /// Whether a descriptor is the Landlock ruleset by which children restrict themselves.
     pub fn is_scope(&self, descriptor: RawFd) -> bool {
         self.scope.as_ref().is_some_and(|scope| scope.as_raw_fd() == descriptor)
     }
 
-    /// Which way it is.
+    /// How the children are isolated.
     pub fn separation(&self) -> Separation {
         self.separation
     }
@@ -122,32 +122,31 @@ impl Forks {
     ///
     /// # Errors
     ///
-    /// What clone(2) says.
+    /// Those of clone(2).
     pub fn fork(&self) -> Result<Option<Pid>, Errno> {
         syscalls::fork_in(self.separation == Separation::PidNamespace, &self.thread_id)
     }
 
-    /// In a child: gives up what its zygote can do and a function mustn't, and what it did it by.
+    /// In a child: gives up the rights of its zygote that a function mustn't have.
     ///
     /// # Errors
     ///
-    /// The child must serve nothing.
+    /// The step that failed: the child must not serve a request.
     pub fn separate(self) -> Result<(), SeparationError> {
         let failed = |step| move |source| SeparationError::Child { step, source };
         if self.separation == Separation::PidNamespace {
-            // Its end is its namespace's.
             let none = CapabilitySet::empty();
             let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
             set_capabilities(None, none).map_err(failed("give up capabilities"))?;
-            // Where a wrapper has made no PID namespace around the zygote, its end isn't this process's.
-            return die_with_parent().map_err(failed("ask for a signal at the zygote's end"));
+            // If no wrapper has made a PID namespace around the zygote, this process would outlive it.
+            return die_with_parent().map_err(failed("ask for a signal at the zygote's exit"));
         }
-        die_with_parent().map_err(failed("ask for a signal at the zygote's end"))?;
+        die_with_parent().map_err(failed("ask for a signal at the zygote's exit"))?;
         if getppid() != Some(self.zygote) {
             exit_now(1);
         }
         let Some(scope) = self.scope else {
-            // No jail: so that it can be killed with what it starts.
+            // No jail: the zygote kills this process and its children by their process group.
             return rustix::process::setpgid(None, None).map_err(failed("make a process group"));
         };
         syscalls::restrict_by_landlock(&scope).map_err(failed("put a Landlock scope in force"))?;
@@ -156,12 +155,12 @@ impl Forks {
     }
 }
 
-/// A Landlock domain out of which no signal goes, nor a connection to an abstract socket (landlock(7)).
+/// A Landlock domain whose processes can't signal others, nor connect to their abstract sockets (landlock(7)).
 fn scope() -> Result<OwnedFd, RulesetError> {
     let rules = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .scope(Scope::Signal | Scope::AbstractUnixSocket)?
         .create()?;
     let descriptor: Option<OwnedFd> = rules.into();
-    Ok(descriptor.expect("what is required is supported, and has a descriptor"))
+    Ok(descriptor.expect("a hard requirement that is met has a descriptor"))
 }

@@ -1,6 +1,7 @@
-//! What rustix offers no safe way to do for the jail, one system call a function: by nix where that has one, else unsafe.
+//! System calls of the jail for which rustix has no safe function, one a function: by nix where it has one, else
+//! unsafe.
 
-use crate::syscalls::{close_from, die_with_parent, exit_now, last_error, of_nix, on_signal_as_usual};
+use crate::syscalls::{close_from, die_with_parent, exit_now, last_error, of_nix, reset_signal};
 use libc::{c_int, c_long, c_void, sock_filter};
 use nix::sched::CloneFlags;
 use nix::sys::signal::{Signal, raise};
@@ -11,11 +12,11 @@ use rustix::mount::MountAttrFlags;
 use rustix::process::{Pid, WaitOptions};
 use std::mem::MaybeUninit;
 
-/// Leaves what is shared for what is this process's own (unshare(2)).
+/// Moves this process into new namespaces, or stops sharing other resources (unshare(2)).
 ///
 /// # Errors
 ///
-/// What unshare(2) says.
+/// Those of unshare(2).
 pub fn unshare(what: CloneFlags) -> Result<(), Errno> {
     nix::sched::unshare(what).map_err(of_nix)
 }
@@ -24,11 +25,11 @@ pub fn unshare(what: CloneFlags) -> Result<(), Errno> {
 ///
 /// # Errors
 ///
-/// What setns(2) says: `EBADF` where it isn't open, `EINVAL` where it stands for something else.
+/// Those of setns(2): `EBADF` if it isn't open, `EINVAL` if it isn't a namespace.
 pub fn enter_namespace(descriptor: u32) -> Result<(), Errno> {
     let descriptor = RawFd::try_from(descriptor).map_err(|_| Errno::BADF)?;
-    // SAFETY: two integers. A number that a command line gave may be no descriptor, of which only the kernel can tell, and
-    // which it refuses: so it is none of a type that promises to be open.
+    // SAFETY: setns(2) takes two integers and no pointer. The number comes from the command line and may not be open:
+    // so its type isn't one that promises that, and the kernel checks it.
     match unsafe { libc::setns(descriptor, 0) } {
         0 => Ok(()),
         _ => Err(last_error()),
@@ -44,7 +45,7 @@ pub fn restrict_mounts(tree: BorrowedFd<'_>, attributes: MountAttrFlags) -> Resu
     mount_setattr(tree, attributes, libc::AT_RECURSIVE)
 }
 
-/// Restricts one mount, but nothing below it.
+/// Restricts one mount, but none below it.
 ///
 /// # Errors
 ///
@@ -56,7 +57,7 @@ pub fn restrict_mount(mount: BorrowedFd<'_>, attributes: MountAttrFlags) -> Resu
 fn mount_setattr(mount: BorrowedFd<'_>, attributes: MountAttrFlags, how: c_int) -> Result<(), Errno> {
     let change =
         libc::mount_attr { attr_set: attributes.bits().into(), attr_clr: 0, propagation: 0, userns_fd: 0 };
-    // SAFETY: the path is a C string, and the change outlives the call, which is told its size.
+    // SAFETY: the path is a C string, and the change outlives the call, which gets its size.
     let result = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
@@ -74,21 +75,21 @@ fn mount_setattr(mount: BorrowedFd<'_>, attributes: MountAttrFlags, how: c_int) 
 ///
 /// # Errors
 ///
-/// What fork(2) says.
+/// Those of fork(2).
 pub fn fork() -> Result<Option<Pid>, Errno> {
-    // SAFETY: this process has one thread, and what shares its memory (`start_first_process`) takes no lock and writes no
-    // memory but its own stack, so that the copy may go on with anything.
+    // SAFETY: this process has one thread, and what shares its memory (`start_first_process`) takes no lock and writes
+    // no memory but its own stack, so that the copy may go on with anything.
     match unsafe { libc::fork() } {
         -1 => Err(last_error()),
         id => Ok(Pid::from_raw(id)),
     }
 }
 
-/// Where glibc keeps the id of the calling thread, which a copy of the process has to know anew.
+/// The address where glibc keeps the id of the calling thread, which a forked process has to update.
 #[derive(Debug)]
 pub struct ThreadId(*mut c_int);
 
-/// Asks the kernel, to which glibc has told it (prctl(2), `PR_GET_TID_ADDRESS`).
+/// Asks the kernel, where glibc has registered it (prctl(2), `PR_GET_TID_ADDRESS`).
 ///
 /// # Errors
 ///
@@ -100,12 +101,12 @@ pub fn thread_id() -> Result<ThreadId, Errno> {
     if result == 0 && !address.is_null() { Ok(ThreadId(address)) } else { Err(last_error()) }
 }
 
-/// Makes a copy of this process, in a PID namespace of its own if `is_separate`: its id here, `None` in the copy. Unlike
-/// fork(3), which can make no namespace, it runs no handler of pthread_atfork(3).
+/// Makes a copy of this process, in a PID namespace of its own if `is_separate`: its id here, `None` in the copy.
+/// Unlike fork(3), which can make no namespace, it runs no handler of pthread_atfork(3).
 ///
 /// # Errors
 ///
-/// What clone(2) says: `EPERM` without CAP_SYS_ADMIN, for a namespace.
+/// Those of clone(2): `EPERM` without CAP_SYS_ADMIN, for a namespace.
 pub fn fork_in(is_separate: bool, thread_id: &ThreadId) -> Result<Option<Pid>, Errno> {
     let namespace = if is_separate { libc::CLONE_NEWPID } else { 0 };
     let flags = namespace | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD;
@@ -115,7 +116,7 @@ pub fn fork_in(is_separate: bool, thread_id: &ThreadId) -> Result<Option<Pid>, E
     // thread. The kernel writes its id where glibc expects it.
     let id = unsafe { libc::syscall(libc::SYS_clone, c_long::from(flags), none, none, thread_id, none) };
     #[cfg(target_arch = "aarch64")]
-    // SAFETY: as above; the last two change places (clone(2)).
+    // SAFETY: as above; the last two arguments are swapped on this architecture (clone(2)).
     let id = unsafe { libc::syscall(libc::SYS_clone, c_long::from(flags), none, none, none, thread_id) };
     match id {
         -1 => Err(last_error()),
@@ -135,13 +136,13 @@ pub fn restrict_by_landlock(rules: &OwnedFd) -> Result<(), Errno> {
     if result == 0 { Ok(()) } else { Err(last_error()) }
 }
 
-/// Starts the process that is PID 1 where this process's children are: it reaps, does nothing else, and ends with
-/// this process, for which `supervisor` stands (pidfd_open(2)). It shares this process's memory, which makes it five
+/// Starts the process that is PID 1 in the namespace of this process's children. It reaps, does nothing else, and ends
+/// with this process, whose descriptor is `supervisor` (pidfd_open(2)). It shares this process's memory, which is five
 /// times as cheap as a copy.
 ///
 /// # Errors
 ///
-/// What clone(2) says.
+/// Those of clone(2).
 pub fn start_first_process(supervisor: BorrowedFd<'_>) -> Result<Pid, Errno> {
     const STACK_BYTES: usize = 16 * 1024;
     static mut STACK: [MaybeUninit<u8>; STACK_BYTES] = [MaybeUninit::uninit(); STACK_BYTES];
@@ -149,27 +150,29 @@ pub fn start_first_process(supervisor: BorrowedFd<'_>) -> Result<Pid, Errno> {
     let argument = supervisor.as_raw_fd() as usize as *mut c_void;
     // SAFETY: one past the end of the stack, which grows downwards.
     let top = unsafe { stack.add(STACK_BYTES) };
-    // SAFETY: the stack is static, and nobody else uses it: this is called once, by a process with one thread. The
-    // function never returns. Its thread-local variables are this thread's, at the same time: it uses none, since rustix
-    // makes its calls without libc, and libc's errno is written by calls that fail, which neither of its two can.
+    // SAFETY: the stack is static, and no other code uses it: this is called once, by a process with one thread. The
+    // function never returns. Its thread-local variables are this thread's, at the same time: it uses none, since
+    // rustix makes its calls without libc, and libc's errno is written by calls that fail, which neither of its two
+    // can.
     let id = unsafe { libc::clone(reap_for_ever, top, libc::CLONE_VM | libc::SIGCHLD, argument) };
     if id == -1 { Err(last_error()) } else { Pid::from_raw(id).ok_or(Errno::AGAIN) }
 }
 
-/// Calls nothing that writes a thread-local variable, as errno, which is the other process's, too: rustix, and of libc
-/// what can't fail.
+/// It mustn't write a thread-local variable such as errno, which it shares with the other process. So it calls only
+/// rustix, and functions of libc that can't fail.
 extern "C" fn reap_for_ever(supervisor: *mut c_void) -> c_int {
     let descriptor = supervisor as usize as RawFd;
-    // SAFETY: it must be open as long as it is borrowed. This process has a copy of all descriptors, and closes this one
-    // below, behind its last use.
+    // SAFETY: it must be open as long as it is borrowed. This process has a copy of all descriptors, and closes this
+    // one below, after its last use.
     let supervisor = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    // There is nothing more to do that needs a right.
-    if tie_to(supervisor).is_err() || super::capabilities::drop_all().is_err() {
+    // No later step needs a capability.
+    if die_with_supervisor(supervisor).is_err() || super::capabilities::drop_all().is_err() {
         exit_now(1);
     }
-    // Whoever waits for the end of a pipe that the module holds shouldn't wait for this process, too. It can't fail: no
-    // jail comes so far without the same call at its start (`channel::take`), and a filter that forbids it since.
-    // SAFETY: behind this, no descriptor is used, and this function never returns to where one is owned.
+    // A reader that waits for the end of a pipe must wait for the module alone, not for this process too. The call
+    // can't fail: it has succeeded in `channel::take`, and no filter was installed since.
+    // SAFETY: this process must not use or close a descriptor later: it doesn't, and this function never returns to the
+    // owner of one.
     unsafe { close_from(0) }.unwrap_or_default();
     loop {
         rustix::process::wait(WaitOptions::empty()).ok();
@@ -177,13 +180,13 @@ extern "C" fn reap_for_ever(supervisor: *mut c_void) -> c_int {
     }
 }
 
-/// Has this process end with `supervisor`, its parent, whose process id can't be told from in here; and ends it now if
-/// that one is gone already.
+/// Makes this process end with `supervisor`, its parent, and ends it now if that one is gone already. The parent's
+/// process id isn't visible in this namespace, so a descriptor stands for it.
 ///
 /// # Errors
 ///
-/// What prctl(2) or poll(2) says.
-pub fn tie_to(supervisor: BorrowedFd<'_>) -> Result<(), Errno> {
+/// Those of prctl(2) and poll(2).
+pub fn die_with_supervisor(supervisor: BorrowedFd<'_>) -> Result<(), Errno> {
     die_with_parent()?;
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     match poll(&mut [PollFd::new(&supervisor, PollFlags::IN)], Some(&now))? {
@@ -192,11 +195,11 @@ pub fn tie_to(supervisor: BorrowedFd<'_>) -> Result<(), Errno> {
     }
 }
 
-/// Ends this process by a signal, as another one was ended by it; without a core file, for it isn't dumpable.
+/// Ends this process by a signal, as the module's process was; without a core file, since this one isn't dumpable.
 pub fn end_by(signal: c_int) -> ! {
-    // One that can't be sent, or doesn't end a process, as those for real-time programs: what a shell would say of it.
+    // A signal that can't be raised, such as a real-time one, becomes the status that a shell reports for it.
     if let Ok(signal) = Signal::try_from(signal) {
-        on_signal_as_usual(signal).ok();
+        reset_signal(signal).ok();
         raise(signal).ok();
     }
     exit_now(u8::try_from(128 + signal).unwrap_or(1))
@@ -218,8 +221,8 @@ pub fn filter_system_calls(steps: &[sock_filter]) -> Result<(), Errno> {
     if result == 0 { Ok(()) } else { Err(last_error()) }
 }
 
-/// A forbidden system call, made so that it does nothing where it isn't refused: its arguments are invalid, and the
-/// kernel says so (`EINVAL`, `EFAULT`, `EBADF`) if the call reaches it.
+/// A forbidden system call with invalid arguments, so that it does nothing if it isn't refused: the kernel then answers
+/// `EINVAL`, `EFAULT` or `EBADF`.
 #[derive(Debug)]
 pub struct Attempt {
     /// What is forbidden.
@@ -234,14 +237,14 @@ const fn attempt(what: &'static str, number: c_long, arguments: [c_long; 6]) -> 
     Attempt { what, number, arguments }
 }
 
-/// What no module may do.
+/// What no module may do, whatever its manifest grants.
 pub static ALWAYS_REFUSED: [Attempt; 15] = [
     // Shared handlers of signals need shared memory.
     attempt("starting a process", libc::SYS_clone, [libc::CLONE_SIGHAND as c_long, 0, 0, 0, 0, 0]),
     // Its flags lie in memory, where a filter can't look.
     attempt("starting a process by clone3", libc::SYS_clone3, [0; 6]),
     attempt(
-        "getting descriptors of one's own",
+        "unsharing the descriptor table",
         libc::SYS_close_range,
         [NO, 0, libc::CLOSE_RANGE_UNSHARE as c_long, 0, 0, 0],
     ),
@@ -263,7 +266,7 @@ pub static ALWAYS_REFUSED: [Attempt; 15] = [
     ),
 ];
 
-/// What no module may do that has no network.
+/// What a module without a network may not do, either.
 pub static REFUSED_WITHOUT_NETWORK: [Attempt; 1] = [attempt(
     "making a TCP socket",
     libc::SYS_socket,
@@ -275,7 +278,7 @@ impl Attempt {
     ///
     /// # Errors
     ///
-    /// Always, of a jail that holds: what the filter says.
+    /// The filter's, always, in a jail that holds.
     pub fn make(&self) -> Result<(), Errno> {
         let [a, b, c, d, e, f] = self.arguments;
         // SAFETY: only the two lists above make these values. None of their pointers but null, which the kernel checks;

@@ -1,36 +1,34 @@
-//! What a module sees of the host's files, as data: each with who needs it. `root.rs` builds a root of it,
-//! `landlock.rs` lets read it. What a system doesn't have is left out.
+//! The host's files that a module sees, as data: each with what needs it. `root.rs` builds the jail's root from it,
+//! `landlock.rs` allows reading it. Paths that a system doesn't have are left out.
 
 /// Folders and files that every function may read.
 pub const ALWAYS: &[(&str, &str)] = &[
     ("/usr/lib", "libraries that modules are linked with"),
-    ("/usr/lib64", "the same, as distributions of Red Hat's family place them"),
+    ("/usr/lib64", "the same, in Red Hat's distributions"),
     ("/lib", "the same; on most systems a link to the first"),
     ("/lib64", "the same"),
     ("/usr/share/zoneinfo", "time zones"),
 ];
 
-/// Devices that keep nothing and tell nothing; they can be written to, which does nothing. Not /dev/zero: mapped as
-/// shared memory, it is memory that no limit of the process counts.
-pub const DEVICES: &[(&str, &str)] = &[
-    ("/dev/null", "libraries that silence something"),
-    ("/dev/urandom", "libraries older than getrandom(2)"),
-];
+/// Devices that neither store nor reveal data; writing to them has no effect. Not /dev/zero: mapped as shared memory,
+/// it is memory that no limit of the process counts.
+pub const DEVICES: &[(&str, &str)] =
+    &[("/dev/null", "libraries that discard output"), ("/dev/urandom", "libraries older than getrandom(2)")];
 
-/// What a function may read, too, that may use the network.
+/// What a function that may use the network may read in addition.
 pub const NETWORK: &[(&str, &str)] = &[
     ("/etc/resolv.conf", "where names are looked up (resolv.conf(5))"),
-    ("/etc/hosts", "names that need no looking up (hosts(5))"),
+    ("/etc/hosts", "names that are known locally (hosts(5))"),
     ("/etc/nsswitch.conf", "the order of the two (nsswitch.conf(5))"),
     ("/etc/ssl/certs", "who may sign a server's certificate"),
-    ("/etc/pki/tls/certs", "the same, in Red Hat's family"),
-    ("/etc/pki/ca-trust/extracted", "where those lead"),
-    ("/usr/share/ca-certificates", "where Debian's lead"),
-    ("/usr/local/share/ca-certificates", "where an operator's own lead"),
+    ("/etc/pki/tls/certs", "the same, in Red Hat's distributions"),
+    ("/etc/pki/ca-trust/extracted", "the targets of their links"),
+    ("/usr/share/ca-certificates", "the targets of Debian's links"),
+    ("/usr/local/share/ca-certificates", "the targets of links to an operator's own certificates"),
 ];
 
-/// Where the module lies in the jail's own root: a folder that holds nothing else.
+/// The module's folder in the jail's own root, which holds nothing else.
 pub const MODULE: &str = "/module";
 
-/// Where a function may write whose manifest has `limits.scratch_bytes`.
+/// The folder to which a function may write whose manifest has `limits.scratch_bytes`.
 pub const SCRATCH: &str = "/tmp";

@@ -1,7 +1,7 @@
-//! The life of a forked process: it gives up what its zygote can do, serves one request, and exits.
+//! The steps of a forked process: it gives up its zygote's rights, serves one request, and exits.
 
 use super::Zygote;
-use super::control::Seat;
+use super::control::ChildDescriptors;
 use crate::allocations;
 use crate::channel::{self, ChannelError};
 use crate::jail::separation::SeparationError;
@@ -19,19 +19,19 @@ use std::mem::ManuallyDrop;
 /// Why a child has no response.
 #[derive(Debug, thiserror::Error)]
 enum ChildFailure {
-    /// It isn't separate from the others.
+    /// It can't be isolated from its siblings.
     #[error(transparent)]
     Separation(#[from] SeparationError),
-    /// It has no limit.
+    /// A limit can't be set.
     #[error(transparent)]
     Limit(#[from] LimitError),
     /// Its log.
-    #[error("failed to take up the function's log")]
+    #[error("failed to connect stderr to the function's log")]
     Log(#[source] Errno),
     /// Its signals.
-    #[error("failed to let signals through")]
+    #[error("failed to unblock signals")]
     Signals(#[source] Errno),
-    /// The request's way, or the response's.
+    /// The request can't be read, or the response written.
     #[error(transparent)]
     Channel(#[from] ChannelError),
     /// The module.
@@ -51,27 +51,27 @@ impl ChildFailure {
 }
 
 /// Serves one request in this process, which was forked for it, and ends it.
-pub(super) fn live(zygote: Zygote, seat: Seat) -> ! {
-    let status = match serve(zygote, seat) {
+pub(super) fn run(zygote: Zygote, descriptors: ChildDescriptors) -> ! {
+    let status = match serve(zygote, descriptors) {
         Ok(()) => 0,
         Err(failure) => crate::report(&failure, failure.exit_code()),
     };
     syscalls::exit_now(status)
 }
 
-fn serve(zygote: Zygote, seat: Seat) -> Result<(), ChildFailure> {
+fn serve(zygote: Zygote, descriptors: ChildDescriptors) -> Result<(), ChildFailure> {
     let Zygote { module, control, forks, limits, request } = zygote;
-    // Before anything else: over it, a child could speak for its zygote.
+    // Before anything else: over this socket, a child could send reports as its zygote.
     control.close();
-    dup2_stderr(&seat.stderr).map_err(ChildFailure::Log)?;
-    dup2_stdout(&seat.stderr).map_err(ChildFailure::Log)?;
-    // All three are this process's own: an open file that it shared with the next would have its flags, too. What reads
-    // stdin is told that it can't be read (EBADF), which stdio and Rust's library take for its end.
-    dup2_stdin(&seat.stderr).map_err(ChildFailure::Log)?;
-    syscalls::close(seat.stderr);
-    // The end of the process frees all at once; and the module may have closed what isn't its own.
-    let (socket, mut request) = (ManuallyDrop::new(seat.socket), ManuallyDrop::new(request));
-    // While it may: where there is no PID namespace, the next step adds the filter of an ordinary function.
+    dup2_stderr(&descriptors.stderr).map_err(ChildFailure::Log)?;
+    dup2_stdout(&descriptors.stderr).map_err(ChildFailure::Log)?;
+    // All three are this process's own: file flags set on a shared open file would reach the next process. Reading
+    // stdin fails by EBADF, which stdio and Rust's library take for its end.
+    dup2_stdin(&descriptors.stderr).map_err(ChildFailure::Log)?;
+    syscalls::close(descriptors.stderr);
+    // Not dropped: the end of the process frees everything, and the module may have closed the descriptor.
+    let (socket, mut request) = (ManuallyDrop::new(descriptors.socket), ManuallyDrop::new(request));
+    // Before the next step, which without PID namespaces adds the filter of an ordinary function.
     limits.apply()?;
     forks.separate()?;
     if is_given_up(&*socket)? {
@@ -81,7 +81,7 @@ fn serve(zygote: Zygote, seat: Seat) -> Result<(), ChildFailure> {
     allocations::forget();
     module.on_fork();
 
-    // All of the above is done before there is a request, while nobody waits for it.
+    // All of the above is done before there is a request, while no client waits.
     if !read(&*socket, &mut request)? {
         return Ok(());
     }
@@ -92,16 +92,16 @@ fn serve(zygote: Zygote, seat: Seat) -> Result<(), ChildFailure> {
     Ok(())
 }
 
-/// Whether the host has left the other end, perhaps behind a request. To be asked once there is a signal at the zygote's
-/// end, which doesn't come for one that ended before; later, it does.
+/// Whether the host has closed the other end, perhaps after a request. Asked once this process gets a signal at its
+/// zygote's exit: no signal comes for a zygote that was gone before.
 fn is_given_up(socket: impl AsFd) -> Result<bool, ChildFailure> {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     let ready = poll(&mut [PollFd::new(&socket, PollFlags::empty())], Some(&now));
     Ok(ready.map_err(ChannelError::Read)? > 0)
 }
 
-/// Reads one message, behind its length. Returns whether there is one: a child that isn't needed any more is told so by
-/// the end.
+/// Reads one message, which follows its length. Returns whether there is one: the host closes the socket of a child
+/// that it doesn't need any more.
 fn read(socket: impl AsFd, request: &mut Vec<u8>) -> Result<bool, ChildFailure> {
     loop {
         let whole = match request.first_chunk::<LENGTH_BYTES>() {

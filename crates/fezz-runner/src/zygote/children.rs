@@ -4,7 +4,7 @@ use crate::crash;
 use fezz_wire::control::{Report, Separation};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_process_group, wait};
 
-/// Those that aren't reaped yet: a few, seldom more than hundred.
+/// Those that aren't reaped yet: a few, rarely more than a hundred.
 #[derive(Debug)]
 pub(super) struct Children {
     living: Vec<(u64, Pid)>,
@@ -23,15 +23,15 @@ impl Children {
     /// Kills one; one that is gone already was reported.
     pub(super) fn kill(&self, number: u64) {
         let Some((_, process)) = self.living.iter().find(|(child, _)| *child == number) else { return };
-        // Not reaped yet, its id is nobody else's.
+        // It isn't reaped yet, so no other process has its id.
         match self.separation {
-            // With whatever it has started, which nothing hinders it to.
+            // With the processes that it has started: without a jail it can.
             Separation::None => kill_process_group(*process, Signal::KILL).ok(),
-            // With its namespace, or it can't have started anything.
+            // The kernel kills the rest of its namespace; and in a Landlock scope it can't have started a process.
             Separation::PidNamespace | Separation::LandlockScope => kill_process(*process, Signal::KILL).ok(),
         };
         if self.separation == Separation::None {
-            // In the moment before it has a group of its own.
+            // It may not have made its own group yet.
             kill_process(*process, Signal::KILL).ok();
         }
     }
@@ -46,13 +46,13 @@ impl Children {
             if self.separation == Separation::None {
                 kill_process_group(process, Signal::KILL).ok();
             }
-            reports.push(Report::Ended { child, status: told(status) });
+            reports.push(Report::Ended { child, status: reported_status(status) });
         }
     }
 }
 
-/// What is told of a child's end: the signal that it exited for, where it couldn't be killed by it.
-fn told(status: WaitStatus) -> i32 {
-    let signal = status.exit_status().and_then(crash::signal_behind);
+/// The status to report of a child's end: the signal, if the child exited with a status that stands for one.
+fn reported_status(status: WaitStatus) -> i32 {
+    let signal = status.exit_status().and_then(crash::signal_of_status);
     signal.unwrap_or_else(|| status.as_raw())
 }

@@ -1,4 +1,4 @@
-//! The zygote's end of the socket to the host: orders come in, each child's descriptors with its own, and reports go out.
+//! The zygote's end of the socket to the host: orders come in, with the descriptors of a new child, and reports go out.
 
 use crate::channel::ChannelError;
 use crate::syscalls;
@@ -15,10 +15,10 @@ use std::mem::MaybeUninit;
 #[derive(Debug)]
 pub(crate) struct Control(OwnedFd);
 
-/// What a child is given to serve one request with.
+/// The descriptors of a child, by which it serves one request.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    /// The request comes and the response goes over it.
+pub(crate) struct ChildDescriptors {
+    /// For the request and the response.
     pub(super) socket: OwnedFd,
     /// Its log.
     pub(super) stderr: OwnedFd,
@@ -27,30 +27,30 @@ pub(crate) struct Seat {
 /// What came from the host.
 #[derive(Debug)]
 pub(super) enum Received {
-    /// Fork a child of this number for the seat.
-    Fork(u64, Seat),
+    /// Fork a child of this number, and give it the descriptors.
+    Fork(u64, ChildDescriptors),
     /// Kill the child of this number.
     Kill(u64),
-    /// Say that there is a zygote.
+    /// Report that the zygote is alive.
     Probe,
-    /// Nothing, for now.
+    /// No packet is waiting.
     Nothing,
-    /// Nothing, ever more.
+    /// The host has closed the socket.
     HostGone,
 }
 
-/// The host can't be understood, or talked to.
+/// Communication with the host failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// The socket.
-    #[error("failed to talk to the host over stdin: a zygote needs a SOCK_SEQPACKET socket there")]
+    #[error("failed to communicate with the host over stdin: a zygote needs a SOCK_SEQPACKET socket there")]
     Socket(#[source] Errno),
-    /// What it says.
+    /// A packet.
     #[error(transparent)]
     Packet(#[from] BadPacket),
-    /// What it gave with it.
+    /// The descriptors that should come with it.
     #[error("an order to fork came without its two descriptors")]
-    NoSeat,
+    NoDescriptors,
     /// The socket can't be moved out of the module's reach.
     #[error(transparent)]
     Channel(#[from] ChannelError),
@@ -78,7 +78,7 @@ impl Control {
     /// Takes the next packet, if there is one.
     pub(super) fn receive(&self) -> Result<Received, ControlError> {
         const DESCRIPTORS: usize = 2;
-        // One byte more than an order: what is longer is cut there, and refused.
+        // One byte more than an order: a longer packet is cut there, and refused.
         let mut packet = [0; RECORD_BYTES + 1];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -100,19 +100,19 @@ impl Control {
             Order::Probe => Ok(Received::Probe),
             Order::Fork { child } => {
                 let mut descriptors = descriptors.by_ref().flatten();
-                // Out of descriptors of its own, the kernel leaves some out (recvmsg(2), MSG_CTRUNC).
+                // If this process has too many open, the kernel drops some (recvmsg(2), MSG_CTRUNC).
                 let is_whole = !received.flags.contains(ReturnFlags::CTRUNC);
                 match (descriptors.next(), descriptors.next()) {
                     (Some(socket), Some(stderr)) if is_whole => {
-                        Ok(Received::Fork(child, Seat { socket, stderr }))
+                        Ok(Received::Fork(child, ChildDescriptors { socket, stderr }))
                     }
-                    _ => Err(ControlError::NoSeat),
+                    _ => Err(ControlError::NoDescriptors),
                 }
             }
         }
     }
 
-    /// Sends reports, as many to a packet as go into it.
+    /// Sends reports, as many per packet as fit.
     pub(super) fn report(&self, reports: &[Report]) -> Result<(), ControlError> {
         for reports in reports.chunks(RECORDS_MAX) {
             let packet: Vec<u8> = reports.iter().flat_map(|report| report.encode()).collect();

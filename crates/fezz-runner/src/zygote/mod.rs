@@ -1,9 +1,10 @@
-//! The zygote: a process that has confined itself, loaded the module and run its `fezz_on_load_v2`, and forks a process
-//! for each request, which has all that at once and shares it with no other (copy on write).
+//! The zygote: a process that confines itself, loads the module, runs its `fezz_on_load_v2`, and then forks a process
+//! for each request. A forked process has all that from the start, and its changes reach no other process (copy on
+//! write).
 //!
 //! ```text
-//! host            sends over stdin, for each child ahead of its request, a socket and a pipe for its log ([`control`])
-//! `- zygote       forks, kills and reaps: runs none of the module's code from here on
+//! host            sends over stdin a socket and a log pipe for each child, before there is a request ([`control`])
+//! `- zygote       forks, kills and reaps; runs no module code from here on
 //!    |- child     gives up the zygote's rights, then waits for its request, serves it, exits ([`child`])
 //!    `- child
 //! ```
@@ -31,18 +32,18 @@ use nix::sys::signal::{SaFlags, Signal};
 use rustix::fd::{AsFd, BorrowedFd, RawFd};
 use rustix::io::Errno;
 
-/// What a zygote has; each child gets a copy of it.
+/// The state of a zygote; each child gets a copy of it.
 #[derive(Debug)]
 pub(crate) struct Zygote {
     module: Module,
     control: Control,
     forks: Forks,
     limits: ChildLimits,
-    /// Where a child's request goes: memory that each copy needn't ask for.
+    /// The buffer for a child's request, so that a child needn't allocate it.
     request: Vec<u8>,
 }
 
-/// Why a zygote ends before its host.
+/// Why a zygote can't go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ZygoteError {
     /// A forked process has no thread but the one that forked it.
@@ -51,13 +52,13 @@ pub enum ZygoteError {
          `execution` to `spawn`"
     )]
     Threads,
-    /// Whether there are any can't be known.
+    /// There is no way to count threads.
     #[error(transparent)]
     Uncountable(#[from] Uncountable),
-    /// They can't be counted any more.
+    /// Counting them failed.
     #[error("failed to count the threads that the module's fezz_on_load_v2 left")]
     NotCounted(#[source] Errno),
-    /// What is open when processes are forked is one and the same in all of them.
+    /// Forked processes share the files that are open when they are forked.
     #[error(
         "the module's fezz_on_load_v2 left {count} descriptors open, which forked processes would share, with their \
          offsets, flags, timers and watches: close them there and open them in each request, or set `execution` to `spawn`"
@@ -67,7 +68,7 @@ pub enum ZygoteError {
         count: usize,
     },
     /// Signals.
-    #[error("failed to hear of the end of forked processes")]
+    #[error("failed to set up SIGCHLD, the signal at the end of a forked process")]
     Signals(#[source] Errno),
     /// The host.
     #[error(transparent)]
@@ -79,7 +80,7 @@ impl Zygote {
     ///
     /// # Errors
     ///
-    /// It can't be one, with the mend.
+    /// The module has left threads or open files, or SIGCHLD can't be set up.
     pub(crate) fn new(
         module: Module,
         control: Control,
@@ -87,7 +88,7 @@ impl Zygote {
         limits: ChildLimits,
         threads: Threads,
     ) -> Result<Self, ZygoteError> {
-        /// Most requests fit, of which nearly all are a few hundred bytes.
+        /// Most requests fit: nearly all have a few hundred bytes.
         const REQUEST_BYTES: usize = 16 * 1024;
         if !threads.only_one().map_err(ZygoteError::NotCounted)? {
             return Err(ZygoteError::Threads);
@@ -97,25 +98,25 @@ impl Zygote {
         if count > 0 {
             return Err(ZygoteError::Descriptors { count });
         }
-        // Whatever the module did with it: a child's end must interrupt the wait below, and nothing else.
+        // In case the module has changed its handling: SIGCHLD must interrupt the wait below, and nothing else.
         syscalls::on_signal(Signal::SIGCHLD, ignore, SaFlags::empty()).map_err(ZygoteError::Signals)?;
         syscalls::block_child_signal(libc::SIG_BLOCK).map_err(ZygoteError::Signals)?;
         Module::make_thread_locals();
-        // Or each child would print it again.
+        // Otherwise each child would print it again.
         syscalls::flush_stdout();
         Ok(Self { module, control, forks, limits, request: Vec::with_capacity(REQUEST_BYTES) })
     }
 
-    /// What tells of the host's end.
-    pub(crate) fn line_to_host(&self) -> BorrowedFd<'_> {
+    /// The descriptor that shows the host's exit.
+    pub(crate) fn host_channel(&self) -> BorrowedFd<'_> {
         self.control.as_fd()
     }
 
-    /// Does what the host says, until it is gone. In a child it doesn't return.
+    /// Executes the host's orders until the host is gone. In a child it doesn't return.
     ///
     /// # Errors
     ///
-    /// The host can't be understood.
+    /// Communication with the host failed.
     pub(crate) fn run(self) -> Result<(), ZygoteError> {
         let mut children = Children::new(self.forks.separation());
         let mut reports = vec![Report::Ready(self.forks.separation())];
@@ -132,9 +133,9 @@ impl Zygote {
                     Received::HostGone => return Ok(()),
                     Received::Kill(child) => children.kill(child),
                     Received::Probe => reports.push(Report::Alive),
-                    Received::Fork(child, seat) => match zygote.forks.fork() {
+                    Received::Fork(child, descriptors) => match zygote.forks.fork() {
                         Ok(Some(process)) => children.add(child, process),
-                        Ok(None) => child::live(zygote, seat),
+                        Ok(None) => child::run(zygote, descriptors),
                         Err(error) => reports.push(Report::NotForked { child, error: error.raw_os_error() }),
                     },
                 }

@@ -7,24 +7,24 @@ use crate::catalogue::Execution;
 pub struct Attempt {
     /// Its name, here and in the report.
     pub id: &'static str,
-    /// What it tries, as a sentence's end: "It tries to ...".
+    /// What it tries, as the end of the sentence "It tries to ...".
     pub tries: &'static str,
-    /// Its name in the module, where that isn't `id`: the same may be tried under another manifest.
+    /// Its name in the module, if that isn't `id`: several attempts may make the same call under different manifests.
     pub call: Option<&'static str>,
     /// Under which manifest.
     pub variant: Variant,
-    /// What holds it.
+    /// The expected result in a jail.
     pub expected: Expected,
-    /// What has to be on this machine, lest its absence is taken for a jail's work.
+    /// A file that this machine must have: without it, the attempt would fail even without a jail.
     pub needs: Option<&'static str>,
 }
 
-/// The manifests of the attempts: with each executor, a function of its own.
+/// The manifests of the attempts. There is a function for each manifest and executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Variant {
     /// Nothing is granted.
     Plain,
-    /// Nothing is granted, and there is little time.
+    /// Nothing is granted, and the timeout is short.
     Brief,
     /// TCP to one port is granted.
     Network,
@@ -36,13 +36,13 @@ impl Variant {
     /// Every manifest.
     pub const ALL: [Self; 4] = [Self::Plain, Self::Brief, Self::Network, Self::Scratch];
 
-    /// Whether the manifest grants something that not every machine, nor every wrapper, can grant.
-    pub fn is_granted_something(self) -> bool {
+    /// Whether the manifest grants something that not all machines and wrappers support.
+    pub fn has_grant(self) -> bool {
         matches!(self, Self::Network | Self::Scratch)
     }
 
-    /// Whether an executor grants what the manifest asks for: forked processes would share a folder.
-    pub fn goes_with(self, execution: Execution) -> bool {
+    /// Whether an executor supports the manifest: forked processes would share a scratch folder.
+    pub fn is_supported_by(self, execution: Execution) -> bool {
         (self, execution) != (Self::Scratch, Execution::Fork)
     }
 
@@ -58,30 +58,30 @@ impl Variant {
     }
 }
 
-/// What an attempt must come to, and so who judges it.
+/// The expected result of an attempt in a jail, which also decides how it is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// The kernel refuses it, or ends the process by SIGSYS; the module says which.
+    /// The kernel refuses it, as the module reports, or kills the process by SIGSYS.
     Refused,
-    /// The same for a program in the process's place: where it runs, the response is none.
+    /// The same for executing another program: if that runs, the module sends no response.
     NotReplaced,
     /// Refused, or the process ends at one of its limits.
     Bounded,
-    /// The process is ended at its deadline or its processor time.
+    /// The process is killed at its deadline or its limit of processor time.
     Ended,
-    /// The host answers, and keeps no more of it than its limit.
+    /// The host answers, and logs no more than its limit.
     Cut,
-    /// Afterwards no process is left.
+    /// No process is left afterwards.
     NothingLeft,
     /// A later request finds nothing.
     NothingFound,
-    /// Refused, or ended by SIGSYS; by another signal where the kernel knows no such calls.
+    /// Refused, or killed by SIGSYS; by SIGSEGV if the kernel has no such calls.
     RefusedToOldCalls,
 }
 
 impl Expected {
-    /// For the report.
-    pub fn words(self) -> &'static str {
+    /// The text for the report.
+    pub fn label(self) -> &'static str {
         match self {
             Self::Refused | Self::NotReplaced | Self::RefusedToOldCalls => "refused",
             Self::Bounded => "bounded",
@@ -94,7 +94,7 @@ impl Expected {
 }
 
 impl Attempt {
-    /// An attempt that is refused where nothing is granted.
+    /// An attempt that must be refused, under a manifest that grants nothing.
     pub(super) const fn new(id: &'static str, tries: &'static str) -> Self {
         let (variant, expected) = (Variant::Plain, Expected::Refused);
         Self { id, tries, call: None, variant, expected, needs: None }

@@ -1,4 +1,5 @@
-//! What attempts are to reach: files, sockets, a process. What arrives here counts, whatever the module says.
+//! Baits: files, sockets and a process that the attempts try to reach. If something arrives here, an attempt has
+//! worked, whatever the module reports.
 
 use super::sockets::Sockets;
 use super::victim::Victim;
@@ -17,7 +18,7 @@ pub struct Baits {
     victim: Victim,
     children: Arc<Children>,
     lines: String,
-    /// What everything is called that an attempt makes: files, queues, processes.
+    /// The name of everything that an attempt makes: files, queues, processes.
     pub marker: String,
 }
 
@@ -41,7 +42,7 @@ pub enum BaitError {
 }
 
 impl Baits {
-    /// Sets the baits below `folder`; `secret` is what lies in the host's environment.
+    /// Sets up the baits in `folder`; `secret` is the one in the host's environment.
     ///
     /// # Errors
     ///
@@ -77,12 +78,12 @@ impl Baits {
         Ok(Self { sockets, open_folder, victim, children: Arc::clone(children), lines, marker })
     }
 
-    /// Where they are, as the module reads it: `name=value` lines.
+    /// Where the baits are, as lines `name=value` for the module.
     pub fn lines(&self) -> String {
         format!("{}victim={}\n", self.lines, self.victim.pid())
     }
 
-    /// What has reached a bait since this was last asked.
+    /// What has reached a bait since the last call.
     ///
     /// # Errors
     ///
@@ -100,7 +101,7 @@ impl Baits {
         Ok((!seen.is_empty()).then(|| seen.join(", ")))
     }
 
-    /// Gives up a victim that may be stopped or traced.
+    /// Replaces the victim, which may be stopped or traced.
     ///
     /// # Errors
     ///
@@ -117,14 +118,14 @@ fn make_open_folder(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(FOR_ALL))
 }
 
-/// A file with a mode of its own, whatever the umask; its inode's number.
+/// Makes a file with this mode, regardless of the umask; returns its inode number.
 fn make_file(path: &Path, mode: u32) -> io::Result<u64> {
     fs::write(path, "a bait of hhrf check-jail\n")?;
     fs::set_permissions(path, Permissions::from_mode(mode))?;
     fs::metadata(path).map(|metadata| metadata.ino())
 }
 
-/// A disk of this machine, empty where none is known.
+/// The device of a disk of this machine; empty if none of the known ones exists.
 fn disk() -> &'static str {
     const KNOWN: [&str; 4] = ["/dev/sda", "/dev/vda", "/dev/nvme0n1", "/dev/xvda"];
     KNOWN.into_iter().find(|path| Path::new(path).exists()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! HTTP/1.1, as little of it as the check's requests need.
+//! A minimal HTTP/1.1 client for the check's requests.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,34 +12,34 @@ use tokio::time::timeout;
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// The host's word for the problem, empty where there is none.
+    /// The kind of problem that the host reports; empty if there is none.
     pub kind: String,
     /// The body.
     pub body: Vec<u8>,
 }
 
 /// Well beyond every deadline of the check's manifests.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Sends `body` to `path`, on a connection of its own.
 ///
 /// # Errors
 ///
-/// What the sockets say; that there was no answer in a minute, or none that is HTTP.
+/// Those of the sockets; no answer within a minute, or one that isn't HTTP.
 pub async fn post(address: SocketAddr, path: &str, request_id: &str, body: &str) -> io::Result<Answer> {
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: check-jail\r\nconnection: close\r\nx-request-id: {request_id}\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );
-    let exchange = async {
+    let answer = async {
         let mut stream = TcpStream::connect(address).await?;
         stream.write_all(request.as_bytes()).await?;
         let mut response = Vec::new();
         stream.read_to_end(&mut response).await?;
-        parse(&response).ok_or_else(|| io::Error::other("the host's answer is no HTTP"))
+        parse(&response).ok_or_else(|| io::Error::other("the host's answer is not HTTP"))
     };
-    timeout(PATIENCE, exchange).await.map_err(io::Error::from)?
+    timeout(TIME_MAX, answer).await.map_err(io::Error::from)?
 }
 
 fn parse(response: &[u8]) -> Option<Answer> {

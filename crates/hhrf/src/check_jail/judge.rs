@@ -1,11 +1,12 @@
-//! What came of an attempt. The host believes its own eyes first, then how the process ended, then the module.
+//! Judges an attempt: first by what reached a bait or was left running, then by how the process ended, then by the
+//! module's report.
 
 use super::attempt::{Attempt, Expected};
 use super::client::Answer;
 use super::machine::Machine;
 use serde::{Deserialize, Serialize};
 
-/// What an attempt showed of the jail.
+/// The result of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -13,13 +14,13 @@ pub enum Verdict {
     Held,
     /// The attempt worked.
     Worked,
-    /// This machine hasn't got what the attempt is about.
+    /// This machine lacks what the attempt needs.
     NotTried,
-    /// The attempt ended in a way that tells nothing, which no jail should be trusted for.
+    /// The attempt ended in a way that neither shows that the jail held nor that it didn't.
     Unclear,
 }
 
-/// A verdict, and why.
+/// A verdict and its reason.
 #[derive(Debug)]
 pub struct Judgement {
     /// The verdict.
@@ -33,22 +34,22 @@ pub struct Judgement {
 pub struct Evidence<'a> {
     /// The host's answer.
     pub answer: &'a Answer,
-    /// What reached a bait, or was left behind.
+    /// What reached a bait, or was left running.
     pub seen: Option<String>,
     /// Why there is no response of the function: from the host's log.
     pub reason: String,
-    /// How much of the function's own words the log took.
+    /// How much of the function's output is in the log.
     pub logged_bytes: usize,
-    /// How much it may take.
+    /// The limit of that.
     pub logged_bytes_max: usize,
 }
 
-/// The module's word.
+/// The module's report.
 #[derive(Debug, Deserialize)]
-struct Word {
+struct ModuleReport {
     result: Result,
     detail: String,
-    /// The system call that isn't there, or is said not to be.
+    /// The system call that the kernel, or a filter, reports as unknown.
     call: Option<String>,
 }
 
@@ -60,8 +61,8 @@ enum Result {
     Untried,
 }
 
-/// How limits end a process, as the host's log names it.
-const ENDS: [&str; 3] = ["SIGKILL", "SIGXCPU", "signal 25"];
+/// The signals by which limits end a process, as the host's log names them.
+const SIGNALS_OF_LIMITS: [&str; 3] = ["SIGKILL", "SIGXCPU", "signal 25"];
 
 /// Judges an attempt by its evidence.
 pub fn judge(attempt: &Attempt, evidence: Evidence<'_>, machine: &Machine) -> Judgement {
@@ -69,10 +70,10 @@ pub fn judge(attempt: &Attempt, evidence: Evidence<'_>, machine: &Machine) -> Ju
         return Judgement { verdict: Verdict::Worked, observed: seen };
     }
     if evidence.answer.status != 200 {
-        return without_word(attempt, evidence.answer, evidence.reason);
+        return judge_failure(attempt, evidence.answer, evidence.reason);
     }
-    let Ok(word) = serde_json::from_slice::<Word>(&evidence.answer.body) else {
-        // Whoever executed a program may have had it write a whole response.
+    let Ok(report) = serde_json::from_slice::<ModuleReport>(&evidence.answer.body) else {
+        // A program that was executed in the module's place may write a whole response.
         return Judgement {
             verdict: Verdict::Worked,
             observed: "a response that isn't the module's".to_owned(),
@@ -83,35 +84,34 @@ pub fn judge(attempt: &Attempt, evidence: Evidence<'_>, machine: &Machine) -> Ju
         let observed = format!("{bytes} bytes in the host's log, the limit is {most}");
         return Judgement { verdict: Verdict::Worked, observed };
     }
-    by_word(word, machine)
+    judge_report(report, machine)
 }
 
-fn by_word(word: Word, machine: &Machine) -> Judgement {
+fn judge_report(report: ModuleReport, machine: &Machine) -> Judgement {
     let is_missing = |call: &String| machine.has_call(call) != Some(true);
-    let verdict = match (word.result, word.call.as_ref()) {
+    let verdict = match (report.result, report.call.as_ref()) {
         (Result::Worked, _) => Verdict::Worked,
         (Result::Untried, _) => Verdict::NotTried,
         (Result::Refused, Some(call)) if is_missing(call) => Verdict::NotTried,
         (Result::Refused, _) => Verdict::Held,
     };
     let observed = match verdict {
-        Verdict::NotTried if word.call.is_some() => {
-            format!("{}, this kernel lists no such call", word.detail)
+        Verdict::NotTried if report.call.is_some() => {
+            format!("{}, this kernel lists no such call", report.detail)
         }
-        _ => word.detail,
+        _ => report.detail,
     };
     Judgement { verdict, observed }
 }
 
-/// The process ended, or was ended, without a word.
-fn without_word(attempt: &Attempt, answer: &Answer, reason: String) -> Judgement {
+/// Judges a process that ended without a report.
+fn judge_failure(attempt: &Attempt, answer: &Answer, reason: String) -> Judgement {
     let kind = answer.kind.as_str();
-    // A limit ends a process by SIGKILL, SIGXCPU or SIGXFSZ; other signals are a bug, which no jail is to be praised
-    // for.
+    // A limit ends a process by SIGKILL, SIGXCPU or SIGXFSZ; other signals are a bug, and say nothing about the jail.
     let is_ended = matches!(kind, "out_of_memory" | "deadline_exceeded")
-        || (kind == "function_crashed" && ENDS.iter().any(|signal| reason.contains(signal)));
+        || (kind == "function_crashed" && SIGNALS_OF_LIMITS.iter().any(|signal| reason.contains(signal)));
     let verdict = match attempt.expected {
-        // A seccomp filter's hardest no (seccomp(2)).
+        // A seccomp filter has killed the process (seccomp(2)).
         _ if reason.contains("SIGSYS") => Verdict::Held,
         Expected::Bounded | Expected::Ended if is_ended => Verdict::Held,
         // Without CONFIG_IA32_EMULATION the interrupt is a fault.
@@ -119,7 +119,7 @@ fn without_word(attempt: &Attempt, answer: &Answer, reason: String) -> Judgement
         Expected::NotReplaced if matches!(kind, "invalid_response" | "runner_failed" | "module_failed") => {
             Verdict::Worked
         }
-        // Of a forked process the host knows that it ran, whatever it exits by; the module itself never exits.
+        // The host knows that a forked process ran, whatever its exit status; the module itself never exits.
         Expected::NotReplaced if kind == "function_crashed" && reason.contains("exited with status") => {
             Verdict::Worked
         }
@@ -136,17 +136,17 @@ fn without_word(attempt: &Attempt, answer: &Answer, reason: String) -> Judgement
 mod tests {
     use super::*;
 
-    fn check(expected: Expected, status: u16, kind: &str, said: &str, verdict: Verdict) {
+    fn check(expected: Expected, status: u16, kind: &str, text: &str, verdict: Verdict) {
         let attempt = Attempt::new("attempt", "test").expected(expected);
-        let answer = Answer { status, kind: kind.to_owned(), body: said.as_bytes().to_vec() };
-        let (reason, logged_bytes, logged_bytes_max) = (said.to_owned(), 0, 1);
+        let answer = Answer { status, kind: kind.to_owned(), body: text.as_bytes().to_vec() };
+        let (reason, logged_bytes, logged_bytes_max) = (text.to_owned(), 0, 1);
         let evidence = Evidence { answer: &answer, seen: None, reason, logged_bytes, logged_bytes_max };
         let judged = judge(&attempt, evidence, &Machine::look());
-        assert_eq!(judged.verdict, verdict, "{expected:?} {status} {kind} {said}");
+        assert_eq!(judged.verdict, verdict, "{expected:?} {status} {kind} {text}");
     }
 
     #[test]
-    fn the_modules_word_counts_where_nothing_else_was_seen() {
+    fn the_modules_report_counts_if_nothing_else_was_seen() {
         check(Expected::Refused, 200, "", r#"{"result":"refused","detail":"EPERM"}"#, Verdict::Held);
         check(Expected::Refused, 200, "", r#"{"result":"worked","detail":"done"}"#, Verdict::Worked);
         check(Expected::Refused, 200, "", r#"{"result":"untried","detail":"no disk"}"#, Verdict::NotTried);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_held_only_where_it_is_a_limits_or_a_filters() {
+    fn an_end_of_the_process_counts_as_held_only_if_a_limit_or_a_filter_caused_it() {
         let (killed, filtered, fault) =
             ("killed by signal 9 (SIGKILL", "signal 31 (SIGSYS", "signal 11 (SIGSEGV");
         check(Expected::Refused, 502, "function_crashed", filtered, Verdict::Held);

@@ -1,4 +1,4 @@
-//! What this machine hasn't got: an attempt on it proves nothing.
+//! What this machine lacks: an attempt that needs it proves nothing.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,16 +7,16 @@ use std::path::Path;
 /// What is known of the kernel.
 #[derive(Debug)]
 pub struct Machine {
-    /// Its functions; `None` where it doesn't list them.
+    /// Its functions; `None` if it doesn't list them.
     functions: Option<HashSet<String>>,
 }
 
-/// Calls that are in every kernel, and do nothing without the function that does their work.
-const HOLLOW: [(&str, &str); 3] =
+/// Calls that every kernel lists, but that only work if it also has another function.
+const STUBS: [(&str, &str); 3] =
     [("iopl", "io_bitmap_share"), ("ioperm", "io_bitmap_share"), ("x32", "x32_sys_call")];
 
 impl Machine {
-    /// Asks the kernel for its symbols. A call that was left out of it is there too, but weak (`W`): it only says
+    /// Reads the kernel's symbols. A call that was left out of the build is listed too, but weak (`W`): it returns
     /// ENOSYS.
     pub fn look() -> Self {
         let symbols = fs::read_to_string("/proc/kallsyms").ok();
@@ -25,17 +25,17 @@ impl Machine {
         Self { functions: functions.filter(|functions| !functions.is_empty()) }
     }
 
-    /// Whether the kernel has the call: `None` where it doesn't tell.
+    /// Whether the kernel has the call: `None` if it doesn't list its functions.
     pub fn has_call(&self, call: &str) -> Option<bool> {
         const PREFIXES: [&str; 3] = ["__x64_sys_", "__arm64_sys_", "__riscv_sys_"];
         let functions = self.functions.as_ref()?;
-        if let Some((_, function)) = HOLLOW.iter().find(|(hollow, _)| *hollow == call) {
+        if let Some((_, function)) = STUBS.iter().find(|(stub, _)| *stub == call) {
             return Some(functions.contains(*function));
         }
         Some(PREFIXES.iter().any(|prefix| functions.contains(&format!("{prefix}{call}"))))
     }
 
-    /// Whether a file, or a device, is there.
+    /// Whether a file, or a device, exists.
     pub fn has_file(&self, path: &str) -> bool {
         Path::new(path).exists()
     }

@@ -1,13 +1,13 @@
 //! `hhrf check-jail`: an operator's acceptance test of their own machine, runner and jail. A hostile module, shipped
-//! with the host, tries to leave its jail, one attempt a request, on the road of every request: catalogue, executor,
-//! runner. Under each executor, since each manifest chooses one.
+//! with the host, tries to leave its jail, one attempt per request, through the same catalogue, executor and runner as
+//! every request. Each attempt is made under each executor, since each manifest chooses one.
 //!
-//! 1. [`secret`]: the host's environment gets something to be found in it.
-//! 2. [`site`]: a root with the module, under several manifests, each for every executor. [`baits`]: what an attempt is
-//!    to reach, [`sockets`] and a [`victim`] among it.
-//! 3. [`attempts`] is the list, [`attempt`] what each is. `run` makes them, one after the other, by [`client`].
-//! 4. [`judge`] says what came of one: by the module's word, the host's log, and what the baits and [`census`] saw.
-//!    [`machine`] knows what this machine hasn't got.
+//! 1. [`secret`]: puts a secret into the host's environment.
+//! 2. [`site`]: a root with the module, under several manifests, each for every executor. [`baits`]: what attempts try
+//!    to reach, [`sockets`] and a [`victim`] process among it.
+//! 3. [`attempts`] is the list, [`attempt`] describes one. `run` makes them, one after the other, by [`client`].
+//! 4. [`judge`] decides on the result: by the module's report, the host's log, the baits, and [`leftovers`], the scan
+//!    for processes that are left. [`machine`] knows what this machine lacks.
 //! 5. [`report`] is what is printed.
 
 pub mod secret;
@@ -22,8 +22,8 @@ pub mod attempts;
 pub mod client;
 mod run;
 
-pub mod census;
 pub mod judge;
+pub mod leftovers;
 pub mod machine;
 
 pub mod report;

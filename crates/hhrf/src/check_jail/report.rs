@@ -23,13 +23,13 @@ pub enum Format {
 pub struct Report {
     /// What was checked, and where.
     pub checked: Checked,
-    /// By which executors, and what came of it.
+    /// The executors, with their counts.
     pub executors: Vec<Executor>,
     /// Each attempt under each executor, in the order in which they were made.
     pub attempts: Vec<Row>,
 }
 
-/// What was checked, and where: the same elsewhere may hold less.
+/// What was checked, and where: another machine may give another result.
 #[derive(Debug, Serialize)]
 pub struct Checked {
     /// This program's.
@@ -38,14 +38,14 @@ pub struct Checked {
     pub jail: &'static str,
     /// The runner, or wrapper.
     pub runner: String,
-    /// Who the host is.
+    /// The host's user.
     pub uid: u32,
     /// The kernel's release.
     pub kernel: String,
 }
 
 impl Checked {
-    /// By these settings, here and now.
+    /// With these settings, on this machine.
     pub fn new(settings: &Settings) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -57,7 +57,7 @@ impl Checked {
     }
 }
 
-/// What came of all attempts under one executor.
+/// The results of all attempts under one executor.
 #[derive(Debug, Serialize)]
 pub struct Executor {
     /// Its name.
@@ -65,11 +65,11 @@ pub struct Executor {
     /// What keeps forked processes apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separation: Option<&'static str>,
-    /// How many attempts came to what.
+    /// How many attempts had which result.
     pub counts: Counts,
 }
 
-/// How many attempts came to what.
+/// How many attempts had which result.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// All.
@@ -78,9 +78,9 @@ pub struct Counts {
     pub held: usize,
     /// Those that worked.
     pub worked: usize,
-    /// Those for which this machine hasn't got what they are about.
+    /// Those that need something that this machine lacks.
     pub not_tried: usize,
-    /// Those that ended in a way that tells nothing.
+    /// Those that ended without a clear result.
     pub unclear: usize,
 }
 
@@ -95,26 +95,26 @@ pub struct Row {
     pub id: &'static str,
     /// What it tries.
     pub tries: &'static str,
-    /// What should come of it.
+    /// The expected result.
     pub expected: &'static str,
-    /// What came of it.
+    /// The observed result.
     pub observed: String,
-    /// What that says of the jail.
+    /// The verdict on the jail.
     pub verdict: Verdict,
 }
 
 impl Report {
-    /// Counts the rows. `separation` is what the zygotes said that forked their processes.
+    /// Counts the rows. `separation` is what the zygotes reported.
     pub fn new(checked: Checked, separation: Option<Separation>, attempts: Vec<Row>) -> Self {
         let of = |execution| {
             let rows: Vec<&Row> = attempts.iter().filter(|row| row.execution == execution).collect();
-            let separation = separation.filter(|_| execution == Execution::Fork).map(means);
+            let separation = separation.filter(|_| execution == Execution::Fork).map(separation_label);
             (!rows.is_empty()).then(|| Executor { execution, separation, counts: Counts::of(&rows) })
         };
         Self { checked, executors: Execution::ALL.into_iter().filter_map(of).collect(), attempts }
     }
 
-    /// Whether the jail held whatever could be tried; a check that tried nothing has shown nothing.
+    /// Whether the jail held in every attempt that could be made; false if none could.
     pub fn all_held(&self) -> bool {
         let counts = || self.executors.iter().map(|executor| executor.counts);
         counts().any(|counts| counts.held > 0)
@@ -144,7 +144,7 @@ impl Report {
                 group = row.group;
                 writeln!(text, "{group}").expect(A_STRING);
             }
-            let (id, expected, verdict) = (row.id, row.expected, word(row.verdict));
+            let (id, expected, verdict) = (row.id, row.expected, verdict_label(row.verdict));
             writeln!(
                 text,
                 "  {verdict:9}  {executors:5}  {id:ids$}  {expected:expectations$}  {}",
@@ -159,8 +159,8 @@ impl Report {
         text
     }
 
-    /// The lines of the table: one for all executors where they came to the same, by the words of the first; with their
-    /// names.
+    /// The rows of the table, with the executors' names: one row for both executors if their verdicts agree, with the
+    /// observation of the first.
     fn lines(&self) -> impl Iterator<Item = (&'static str, &Row)> {
         let ids = |execution| {
             let rows = self.attempts.iter().filter(move |row| row.execution == execution);
@@ -208,7 +208,7 @@ impl Counts {
     }
 }
 
-fn means(separation: Separation) -> &'static str {
+fn separation_label(separation: Separation) -> &'static str {
     match separation {
         Separation::PidNamespace => "PID namespaces",
         Separation::LandlockScope => "Landlock scopes",
@@ -216,10 +216,10 @@ fn means(separation: Separation) -> &'static str {
     }
 }
 
-/// fmt::Write's errors are the writer's.
-const A_STRING: &str = "a string takes what is written";
+/// Why fmt::Write can't fail here.
+const A_STRING: &str = "writing to a string never fails";
 
-fn word(verdict: Verdict) -> &'static str {
+fn verdict_label(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Held => "held",
         Verdict::Worked => "WORKED",

@@ -3,9 +3,9 @@
 use super::attempt::{Attempt, Expected, Variant};
 use super::attempts::{GROUPS, Group};
 use super::baits::{BaitError, Baits};
-use super::census::left_behind;
 use super::client::{self, Answer};
 use super::judge::{Evidence, Judgement, Verdict, judge};
+use super::leftovers;
 use super::machine::Machine;
 use super::report::{Checked, Report, Row};
 use super::site::{MEMORY_BYTES, SCRATCH_BYTES, SPARE, Site, SiteError, THREADS, threads_counted};
@@ -32,9 +32,9 @@ use tokio::sync::oneshot;
 pub struct Selection {
     /// Those of one theme.
     pub group: Option<String>,
-    /// One alone.
+    /// Only this one.
     pub attempt: Option<String>,
-    /// Those under one executor; each manifest chooses its own, so that both are of concern.
+    /// Those under one executor; `None`: under both, since each manifest chooses one.
     pub executor: Option<Execution>,
 }
 
@@ -48,22 +48,22 @@ pub enum CheckError {
         what: &'static str,
         /// As given.
         name: String,
-        /// What there is.
+        /// Those that exist.
         known: Vec<&'static str>,
     },
-    /// There is no root to serve.
+    /// The root can't be made.
     #[error(transparent)]
     Site(#[from] SiteError),
-    /// There is nothing to reach.
+    /// The baits can't be set up.
     #[error(transparent)]
     Bait(#[from] BaitError),
-    /// Modules can't be kept.
+    /// The module store can't be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is no jail to check.
+    /// The jail can't be prepared, or doesn't work.
     #[error(transparent)]
     Jail(#[from] JailError),
-    /// There is no host.
+    /// The host can't be started.
     #[error(transparent)]
     Build(#[from] BuildError),
     /// The host refuses the module.
@@ -77,47 +77,47 @@ pub enum CheckError {
         /// The cause.
         source: io::Error,
     },
-    /// The function never ran: a jail that can't start holds nothing.
+    /// The function never ran: a jail that can't start shows nothing.
     #[error("the function of the attempt `{attempt}` never ran ({kind}): {reason}")]
     NeverRan {
         /// The attempt.
         attempt: &'static str,
-        /// The host's word.
+        /// The kind of problem that the host reported.
         kind: String,
-        /// What the host logged, the runner's own words among it.
+        /// What the host logged, with the runner's own message.
         reason: String,
     },
-    /// The function ran, and failed at nothing: what it fails at afterwards would show nothing.
+    /// The function failed without an attempt, so that a failed attempt would show nothing.
     #[error("the function `{function}`, which attempted nothing, didn't answer ({kind}): {reason}")]
     NotReady {
         /// Its id.
         function: String,
-        /// The host's word.
+        /// The kind of problem that the host reported.
         kind: String,
         /// What the host logged.
         reason: String,
     },
-    /// The module is another.
+    /// It is the wrong module.
     #[error("that isn't the module of the attempts: name `libfezz_attempts.so` by --module")]
     OtherModule,
-    /// Host and module aren't of one version.
+    /// Host and module have different versions.
     #[error(
-        "the module doesn't know the attempt `{attempt}` ({said}): install host and module of one version"
+        "the module doesn't know the attempt `{attempt}` ({answer}): install host and module of the same version"
     )]
     OtherVersion {
         /// The attempt.
         attempt: &'static str,
         /// The module's answer.
-        said: String,
+        answer: String,
     },
 }
 
-/// Makes the attempts through the runner of `settings`, of which addresses, root and modules aren't used. `log` is what
-/// the host logs; `secret` lies in this program's environment; `children` counts the processes of this program.
+/// Makes the attempts through the runner of `settings`, whose addresses, root and module store aren't used. `log`
+/// collects the host's log; `secret` is in this program's environment; `children` tracks this program's processes.
 ///
 /// # Errors
 ///
-/// See [`CheckError`]: then nothing is known of the jail.
+/// See [`CheckError`]: then nothing is known about the jail.
 pub async fn check_jail(
     settings: Settings,
     module: Option<&Path>,
@@ -128,7 +128,7 @@ pub async fn check_jail(
 ) -> Result<Report, CheckError> {
     let selected = select(selection)?;
     let children = Arc::new(children);
-    // First of all: where there is no jail, nothing is held.
+    // First of all: without a working jail, no attempt means anything.
     let jail = Jail::prepare(&settings, &children)?;
     jail.try_out(&settings.runner, Execution::Spawn, &children)?;
     let site = Site::new(module)?;
@@ -147,11 +147,11 @@ pub async fn check_jail(
         host,
         address,
         logged_bytes_max,
-        not_to_be_had: HashMap::new(),
+        unsupported: HashMap::new(),
     };
     let rows = check.make_all(&selected, selection.executor).await;
     let separation = check.separation();
-    // The host drains: it has nothing to finish but processes that are ending.
+    // The host drains: it only waits for processes that are ending.
     served.stop.send(()).ok();
     served.end.await.ok();
     Ok(Report::new(checked, separation, rows?))
@@ -180,7 +180,7 @@ fn select(selection: &Selection) -> Result<Selected, CheckError> {
     Ok(selected.collect())
 }
 
-/// The operator's, but for what is this check's own.
+/// The operator's settings, except those that the check sets itself.
 fn settings_for(site: &Site, settings: Settings) -> Settings {
     Settings {
         root: site.root().to_owned(),
@@ -193,7 +193,7 @@ fn settings_for(site: &Site, settings: Settings) -> Settings {
     }
 }
 
-/// A host under way.
+/// A running host.
 struct Served {
     host: Arc<Host>,
     /// Where it listens.
@@ -213,15 +213,15 @@ async fn serve(settings: Settings, children: Arc<Children>, jail: Jail) -> Resul
         return Err(CheckError::Refused(refusal.to_string()));
     }
     let (stop, stopped) = oneshot::channel();
-    // Stopped, or dropped: either is the end.
+    // A message or a dropped sender: both stop the host.
     let end = tokio::spawn(server.run(async { stopped.await.unwrap_or_default() }));
     Ok(Served { host, address, stop, end })
 }
 
-/// What the module says to a request that attempts nothing.
+/// The module's answer to a request that attempts nothing.
 const READY_ANSWER: &[u8] = br#"{"result":"untried","detail":"nothing is attempted"}"#;
 
-/// Under each manifest, a request that attempts nothing.
+/// A request that attempts nothing, for each manifest.
 static READY: [Attempt; Variant::ALL.len()] = {
     let [plain, brief, network, scratch] = Variant::ALL;
     [
@@ -232,7 +232,7 @@ static READY: [Attempt; Variant::ALL.len()] = {
     ]
 };
 
-/// A check under way.
+/// A running check.
 struct Check<'a> {
     site: &'a Site,
     baits: Baits,
@@ -241,13 +241,13 @@ struct Check<'a> {
     host: Arc<Host>,
     address: SocketAddr,
     logged_bytes_max: usize,
-    /// Why these functions don't run here: Landlock knows no ports before Linux 6.7 and keeps no processes apart before
-    /// 6.12, and a wrapper may give no scratch. A jail that can't grant something fails closed.
-    not_to_be_had: HashMap<String, String>,
+    /// The functions that don't run on this machine, with the reason: Landlock has no ports before Linux 6.7 and no
+    /// scopes before 6.12, and a wrapper may make no scratch. A jail that can't grant something fails closed.
+    unsupported: HashMap<String, String>,
 }
 
 impl Check<'_> {
-    /// Under one executor after the other.
+    /// Makes the selected attempts, under one executor after the other.
     async fn make_all(
         &mut self,
         selected: &Selected,
@@ -255,41 +255,42 @@ impl Check<'_> {
     ) -> Result<Vec<Row>, CheckError> {
         let mut rows = Vec::new();
         for execution in Execution::ALL.into_iter().filter(|one| executor.is_none_or(|named| named == *one)) {
-            self.make_ready(execution).await?;
+            self.check_functions(execution).await?;
             for (group, attempt) in selected {
                 let Judgement { verdict, observed } = self.make(attempt, execution).await?;
                 let &&Attempt { id, tries, expected, .. } = attempt;
-                let (group, expected) = (group.name, expected.words());
+                let (group, expected) = (group.name, expected.label());
                 rows.push(Row { execution, group, id, tries, expected, observed, verdict });
             }
         }
         Ok(rows)
     }
 
-    /// Where a function can't run, nothing is held.
-    async fn make_ready(&mut self, execution: Execution) -> Result<(), CheckError> {
-        for attempt in READY.iter().filter(|attempt| attempt.variant.goes_with(execution)) {
-            let may_fail = attempt.variant.is_granted_something() || execution == Execution::Fork;
-            let said = match self.ask(attempt, execution, "").await {
+    /// Checks that each function can run at all, and remembers those that this machine doesn't support.
+    async fn check_functions(&mut self, execution: Execution) -> Result<(), CheckError> {
+        for attempt in READY.iter().filter(|attempt| attempt.variant.is_supported_by(execution)) {
+            let may_fail = attempt.variant.has_grant() || execution == Execution::Fork;
+            let answer = match self.ask(attempt, execution, "").await {
                 Err(CheckError::NeverRan { kind, reason, .. }) if may_fail && kind == "jail_failed" => {
-                    self.not_to_be_had.insert(attempt.variant.function(execution), reason);
+                    self.unsupported.insert(attempt.variant.function(execution), reason);
                     continue;
                 }
                 answer => answer?,
             };
-            match said.status {
-                200 if said.body == READY_ANSWER => {}
+            match answer.status {
+                200 if answer.body == READY_ANSWER => {}
                 200 => return Err(CheckError::OtherModule),
                 _ => {
                     let function = attempt.variant.function(execution);
-                    return Err(CheckError::NotReady { function, kind: said.kind, reason: self.log.words() });
+                    let (kind, reason) = (answer.kind, self.log.words());
+                    return Err(CheckError::NotReady { function, kind, reason });
                 }
             }
         }
         Ok(())
     }
 
-    /// What keeps forked processes apart, whatever their manifest; `None` where none was forked.
+    /// What keeps forked processes apart, the same for each manifest; `None` if none was forked.
     fn separation(&self) -> Option<Separation> {
         let name = format!("{}@v1", Variant::Plain.function(Execution::Fork));
         let catalogue = self.host.catalogue.load();
@@ -301,16 +302,16 @@ impl Check<'_> {
         attempt: &'static Attempt,
         execution: Execution,
     ) -> Result<Judgement, CheckError> {
-        if !attempt.variant.goes_with(execution) {
-            let observed = format!("a scratch goes with {} alone", Execution::Spawn.as_str());
+        if !attempt.variant.is_supported_by(execution) {
+            let observed = format!("only {} supports a scratch", Execution::Spawn.as_str());
             return Ok(Judgement { verdict: Verdict::NotTried, observed });
         }
         if let Some(path) = attempt.needs.filter(|path| !self.machine.has_file(path)) {
             let observed = format!("this machine has no {path}");
             return Ok(Judgement { verdict: Verdict::NotTried, observed });
         }
-        if let Some(reason) = self.not_to_be_had.get(&attempt.variant.function(execution)) {
-            let observed = format!("no function is granted that here: {reason}");
+        if let Some(reason) = self.unsupported.get(&attempt.variant.function(execution)) {
+            let observed = format!("the function can't run on this machine: {reason}");
             return Ok(Judgement { verdict: Verdict::NotTried, observed });
         }
         self.log.clear();
@@ -320,7 +321,7 @@ impl Check<'_> {
         };
         let mut seen = self.baits.reached()?;
         if attempt.expected == Expected::NothingLeft {
-            let left = left_behind(&self.baits.marker).await;
+            let left = leftovers::scan(&self.baits.marker).await;
             seen = (left > 0).then(|| format!("{left} processes were left")).or(seen);
         }
         let reason = self.log.problem();
@@ -332,7 +333,8 @@ impl Check<'_> {
         Ok(judgement)
     }
 
-    /// One request leaves, others look, one tidies up. What can't be left can't be found.
+    /// One request leaves something, later ones look for it, the last one removes it. If it can't be left, the other
+    /// requests aren't needed.
     async fn in_three_steps(
         &self,
         attempt: &'static Attempt,
@@ -343,7 +345,8 @@ impl Check<'_> {
             return Ok(left);
         }
         let mut found = self.ask(attempt, execution, "look").await?;
-        // Of the processes that look, the last were started, or forked, after it was left.
+        // Prewarmed processes may be older than what was left. So enough requests look that the last ones run in
+        // processes that were started, or forked, afterwards.
         for _ in 0..SPARE {
             if has_worked(&found) {
                 break;
@@ -372,20 +375,20 @@ impl Check<'_> {
         let answer = client::post(self.address, &path, attempt.id, &(self.baits.lines() + &own)).await;
         let answer = answer.map_err(|source| CheckError::NoAnswer { attempt: attempt.id, source })?;
         match answer.status {
-            // A program in the module's place can exit as a runner does that never ran it.
+            // A program that was executed in the module's place can exit with a status that means "never ran".
             503 if attempt.expected != Expected::NotReplaced => {
                 Err(CheckError::NeverRan { attempt: attempt.id, kind: answer.kind, reason: self.log.words() })
             }
             400 | 404 | 405 => {
-                let said = String::from_utf8_lossy(&answer.body).into_owned();
-                Err(CheckError::OtherVersion { attempt: attempt.id, said })
+                let answer = String::from_utf8_lossy(&answer.body).into_owned();
+                Err(CheckError::OtherVersion { attempt: attempt.id, answer })
             }
             _ => Ok(answer),
         }
     }
 }
 
-/// By the module's word.
+/// Whether the attempt worked, as the module reports.
 fn has_worked(answer: &Answer) -> bool {
     answer.body.starts_with(br#"{"result":"worked""#)
 }

@@ -1,19 +1,19 @@
-//! A secret in the host's environment. It has to be there from the program's first moment: what the kernel shows of a
-//! process's environment is what it was executed with.
+//! A secret in the host's environment. It has to be there when the program is executed: the kernel shows the
+//! environment that a process was executed with.
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// The variable's name; no setting's, which begin with `HHRF_`.
+/// The variable's name. It isn't a setting: those begin with `HHRF_`.
 const VARIABLE: &str = "FEZZ_CHECK_JAIL_SECRET";
 
-/// The secret, once this program has been executed with it.
+/// The secret, if this program has been executed with it.
 pub fn of_environment() -> Option<String> {
     std::env::var(VARIABLE).ok().filter(|secret| !secret.is_empty())
 }
 
-/// Executes this program once more, with a secret. Returns only where that fails.
+/// Executes this program again, with a secret. Returns only if that fails.
 pub fn execute_again() -> io::Error {
     let program = match std::env::current_exe() {
         Ok(program) => program,

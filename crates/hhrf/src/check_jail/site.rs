@@ -14,21 +14,21 @@ use tempfile::TempDir;
 /// The module's file name.
 const MODULE: &str = "libfezz_attempts.so";
 
-/// What the memory bombs are measured by: little, so that a machine without a jail bears them.
+/// The memory limit of the functions: small, so that the attempts do no harm on a machine without a jail.
 pub const MEMORY_BYTES: u64 = 64 << 20;
-/// What the bomb of processes is measured by.
+/// The functions' limit of threads.
 pub const THREADS: u64 = 16;
 
 /// Requests come one after the other.
 const CONCURRENCY: u32 = 1;
 
-/// Processes that wait: when one of them gets its request, and makes its attempt, another is there.
+/// Prewarmed processes: two, so that another one is idle while one makes its attempt.
 pub const SPARE: u32 = 2;
 
-/// What the disk bomb is measured by.
+/// The size of the scratch.
 pub const SCRATCH_BYTES: u64 = 1 << 20;
 
-/// A folder that is gone with the check.
+/// A folder that is removed after the check.
 #[derive(Debug)]
 pub struct Site {
     folder: TempDir,
@@ -36,7 +36,7 @@ pub struct Site {
     _granted: TcpListener,
 }
 
-/// Why there is no root to check in.
+/// Why the root can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
     /// The module isn't where it is looked for.
@@ -50,12 +50,12 @@ pub enum SiteError {
         looked: Vec<PathBuf>,
     },
     /// The module that was named isn't there.
-    #[error("the module `{}` is no file: correct --module", path.display())]
+    #[error("the module `{}` is not a file: correct --module", path.display())]
     BadModule {
         /// As given.
         path: PathBuf,
     },
-    /// The folder can't be filled.
+    /// The folder can't be written.
     #[error("failed to make a root for the check in `{}`: let this user write there, or set TMPDIR", path.display())]
     NoRoot {
         /// Where.
@@ -82,13 +82,13 @@ impl Site {
         self.folder.path()
     }
 
-    /// Another function's file, as seen from the first.
+    /// A file of another function.
     pub fn other_function(&self) -> PathBuf {
         function_folder(self.root(), Variant::Network, Execution::Spawn).join("fezz.json")
     }
 }
 
-/// What the thread bomb is measured by: the kernel counts the threads of all children of a zygote together.
+/// The limit of threads as the kernel counts them: those of all children of a zygote together.
 pub fn threads_counted(execution: Execution) -> u64 {
     match execution {
         Execution::Spawn => THREADS,
@@ -116,14 +116,14 @@ fn find_module(named: Option<&Path>) -> Result<PathBuf, SiteError> {
 }
 
 fn fill(module: &Path, parent: &Path) -> io::Result<Site> {
-    // A jailed process may be another user's, and must get to its module.
+    // A jailed process may run as another user, and must reach its module.
     const FOR_ALL: u32 = 0o755;
     let folder = tempfile::Builder::new().prefix("hhrf-check-jail-").tempdir_in(parent)?;
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(FOR_ALL))?;
     let granted = TcpListener::bind("127.0.0.1:0")?;
     let all =
         Variant::ALL.into_iter().flat_map(|variant| Execution::ALL.map(|execution| (variant, execution)));
-    for (variant, execution) in all.filter(|(variant, execution)| variant.goes_with(*execution)) {
+    for (variant, execution) in all.filter(|(variant, execution)| variant.is_supported_by(*execution)) {
         let function = function_folder(folder.path(), variant, execution);
         fs::create_dir_all(&function)?;
         fs::copy(module, function.join(MODULE))?;

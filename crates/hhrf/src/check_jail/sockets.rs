@@ -1,4 +1,4 @@
-//! Sockets for attempts to connect or send to. None of them blocks: what has arrived is looked for afterwards.
+//! Sockets for attempts to connect or send to. They are non-blocking: the check looks afterwards for what has arrived.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Sockets {
     tcp: TcpListener,
-    /// A machine may be without.
+    /// `None` on a machine without IPv6.
     tcp_v6: Option<TcpListener>,
     udp: UdpSocket,
     /// By a path, and by an abstract name (unix(7)).
@@ -67,7 +67,7 @@ impl Sockets {
         self.datagrams.iter().try_for_each(|socket| socket.set_nonblocking(true))
     }
 
-    /// Where they are, as the module reads it. The port of what isn't there is 0.
+    /// Their addresses, as lines for the module. The port of a missing socket is 0.
     pub fn lines(&self) -> String {
         let port = |address: io::Result<std::net::SocketAddr>| address.map_or(0, |address| address.port());
         format!(
@@ -83,7 +83,7 @@ impl Sockets {
         )
     }
 
-    /// What has arrived since this was last asked.
+    /// What has arrived since the last call.
     pub fn arrivals(&self) -> Vec<&'static str> {
         let mut seen = Vec::new();
         let tcp_v6 = self.tcp_v6.iter().any(|socket| arrived(|| socket.accept()));
@@ -106,7 +106,7 @@ impl Sockets {
     }
 }
 
-/// Takes all that is there, lest it is taken for a later attempt's.
+/// Takes everything that has arrived, so that it isn't attributed to a later attempt.
 fn arrived<T>(mut take: impl FnMut() -> io::Result<T>) -> bool {
     std::iter::from_fn(|| take().ok()).count() > 0
 }

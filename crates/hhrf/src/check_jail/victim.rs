@@ -1,4 +1,4 @@
-//! A process of the host's user that does nothing: what signals and debuggers are aimed at.
+//! The victim: an idle process of the host's user, the target of signals and debuggers.
 
 use crate::children::Children;
 use rustix::process::Pid;
@@ -6,24 +6,24 @@ use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-/// The hidden subcommand by which this program is a victim.
+/// The hidden subcommand that makes this program a victim.
 pub const COMMAND: &str = "check-jail-victim";
 
-/// A running victim. Dropped, it is killed.
+/// A running victim. Dropping it kills the process.
 #[derive(Debug)]
 pub struct Victim {
     child: Child,
     children: Arc<Children>,
 }
 
-/// The victim's whole life: it ends when its stdin does, and so with the check, however that ends.
+/// The victim's process: it ends at the end of its stdin, and so with the check, however that ends.
 pub fn live() {
-    // Whether by an end or by an error, it is over.
+    // An error ends it too.
     std::io::stdin().read_to_end(&mut Vec::new()).map(drop).unwrap_or_default();
 }
 
 impl Victim {
-    /// Starts one; among the host's own processes, lest it is taken for a stray.
+    /// Starts one, registered as the host's child: the host would kill an unknown process as an orphan.
     ///
     /// # Errors
     ///
@@ -50,7 +50,7 @@ impl Victim {
 
 impl Drop for Victim {
     fn drop(&mut self) {
-        // Fails only where it is gone.
+        // This fails only if the process is gone already.
         self.child.kill().ok();
         self.child.wait().ok();
         self.children.forget(Pid::from_child(&self.child));

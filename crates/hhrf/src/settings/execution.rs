@@ -7,7 +7,7 @@ use fezz_manifest::Execution;
 pub(crate) fn parse_execution() -> impl TypedValueParser<Value = Execution> {
     let values = Execution::ALL.map(|execution| PossibleValue::new(execution.as_str()).help(help(execution)));
     PossibleValuesParser::new(values).map(|word| {
-        Execution::from_word(&word).expect("clap lets through only the words of `Execution::ALL`")
+        Execution::from_name(&word).expect("clap lets through only the words of `Execution::ALL`")
     })
 }
 

@@ -1,4 +1,4 @@
-//! The host's environment, in which the check keeps a secret.
+//! The host's environment, which contains a secret of the check.
 
 use crate::check_jail::attempt::Attempt;
 
@@ -12,5 +12,5 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
         "secret-in-victims-environ",
         "find it in the environment of another process of the host's user",
     ),
-    Attempt::new("secret-on-stack", "find it where the kernel had laid its first environment"),
+    Attempt::new("secret-on-stack", "find it in memory, where the kernel put its initial environment"),
 ];

@@ -1,4 +1,4 @@
-//! System calls that open much of the kernel, or belong to its administrator: each with arguments that do nothing.
+//! System calls that expose much of the kernel, or are for administrators: each with arguments that do nothing.
 
 use crate::check_jail::attempt::{Attempt, Variant};
 
@@ -34,24 +34,24 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("file-service", "call nfsservctl"),
     Attempt::new("own-descriptors", "start a thread with descriptors, and a limit of them, of its own"),
     Attempt::new("unshare-descriptors", "give its threads descriptors, and a limit of them, of their own"),
-    Attempt::new("send-file", "leave pages of files in a socket"),
+    Attempt::new("send-file", "keep pages of files in a socket"),
     Attempt::new("huge-pages", "take huge pages out of the machine's pool"),
-    Attempt::new("write-through-library", "have the host's disk written through"),
-    Attempt::new("granted-write-through", "have the host's disk written through (fsync)")
+    Attempt::new("write-through-library", "flush the host's disk"),
+    Attempt::new("granted-write-through", "flush the host's disk (fsync)")
         .under(Variant::Scratch)
         .call("write-through"),
-    Attempt::new("granted-write-data-through", "have the host's disk written through (fdatasync)")
+    Attempt::new("granted-write-data-through", "flush the host's disk (fdatasync)")
         .under(Variant::Scratch)
         .call("write-data-through"),
     Attempt::new("lock-library", "lock a file that it may only read"),
     Attempt::new("lock-part-of-library", "lock a part of a file that it may only read"),
     Attempt::new("lock-part-of-library-in-time", "wait until a part of such a file can be locked"),
-    Attempt::new("lease-library", "hear of others who open a file (F_SETLEASE)"),
-    Attempt::new("granted-lease-library", "hear of others who open a file (F_SETLEASE)")
+    Attempt::new("lease-library", "be notified when another process opens a file (F_SETLEASE)"),
+    Attempt::new("granted-lease-library", "be notified when another process opens a file (F_SETLEASE)")
         .under(Variant::Scratch)
         .call("lease-library"),
-    Attempt::new("watch-folder", "hear of changes in a folder (F_NOTIFY)"),
-    Attempt::new("granted-watch-folder", "hear of changes in a folder (F_NOTIFY)")
+    Attempt::new("watch-folder", "be notified of changes in a folder (F_NOTIFY)"),
+    Attempt::new("granted-watch-folder", "be notified of changes in a folder (F_NOTIFY)")
         .under(Variant::Scratch)
         .call("watch-folder"),
     Attempt::new("free-blocks", "ask how full the host's disk is"),
@@ -65,11 +65,11 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("memory-policy", "call set_mempolicy"),
     Attempt::new("secret-memory", "make memory that the kernel can't see"),
     Attempt::new("own-ruleset", "call landlock_create_ruleset"),
-    Attempt::new("own-filter-with-listener", "install a filter that asks another process"),
+    Attempt::new("own-filter-with-listener", "install a filter that another process decides for"),
     Attempt::new("compare-processes", "call kcmp"),
     Attempt::new("remap-file-pages", "call remap_file_pages"),
     Attempt::new("read-ahead", "call readahead"),
     Attempt::new("adjust-clock", "call clock_adjtime"),
-    Attempt::new("type-on-terminal", "type into the terminal behind its log (TIOCSTI)"),
-    Attempt::new("terminal-selection", "paste into the console behind its log (TIOCLINUX)"),
+    Attempt::new("type-on-terminal", "type into the terminal that its log goes to (TIOCSTI)"),
+    Attempt::new("terminal-selection", "paste into the console that its log goes to (TIOCLINUX)"),
 ];

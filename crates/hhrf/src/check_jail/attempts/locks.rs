@@ -1,4 +1,4 @@
-//! Locks on files, held.
+//! Locks on files that stay held.
 
 use crate::check_jail::attempt::{Attempt, Variant};
 

@@ -1,4 +1,5 @@
-//! Sockets: to the baits of the check, which sees what arrives, and of every family; then with one port granted.
+//! Sockets: connections to the check's baits, which record what arrives, and sockets of every address family; then the
+//! same with one port granted.
 
 use crate::check_jail::attempt::{Attempt, Variant};
 
@@ -25,8 +26,8 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("socket-ping", "open a ping socket"),
     Attempt::new("socket-packet", "open a packet socket"),
     Attempt::new("socket-netlink-route", "ask the kernel for its interfaces and routes"),
-    Attempt::new("socket-netlink-netfilter", "talk to the kernel's firewall"),
-    Attempt::new("socket-netlink-audit", "talk to the kernel's audit"),
+    Attempt::new("socket-netlink-netfilter", "open a socket to the kernel's firewall"),
+    Attempt::new("socket-netlink-audit", "open a socket to the kernel's audit system"),
     Attempt::new("socket-vsock", "open a socket to the hypervisor"),
     Attempt::new("socket-sctp", "open an SCTP socket"),
     Attempt::new("socket-udplite", "open a UDP-Lite socket"),
@@ -36,7 +37,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("socket-bluetooth", "open a Bluetooth socket"),
     Attempt::new("socket-can", "open a CAN socket"),
     Attempt::new("socket-tipc", "open a TIPC socket"),
-    // The same, where TCP to one port of this machine is granted, which isn't the bait's.
+    // The same with TCP granted to one port of this machine, another one than the bait's.
     Attempt::new("granted-connect-tcp", "connect to another port than it may")
         .under(Variant::Network)
         .call("connect-tcp"),
@@ -53,7 +54,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("granted-connect-by-fast-open-message", "connect by sending a message (TCP fast open)")
         .under(Variant::Network)
         .call("connect-by-fast-open-message"),
-    Attempt::new("granted-large-send-buffer", "have the kernel hold a megabyte for a socket")
+    Attempt::new("granted-large-send-buffer", "make the kernel buffer a megabyte for a socket")
         .under(Variant::Network)
         .call("large-send-buffer"),
     Attempt::new("granted-send-udp", "send a UDP datagram").under(Variant::Network).call("send-udp"),

@@ -1,4 +1,4 @@
-//! Rights of the process: what it has, and what it could get back.
+//! The process's privileges: those that it has, and those that it could regain.
 
 use crate::check_jail::attempt::Attempt;
 
@@ -7,7 +7,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("become-root", "become user 0"),
     Attempt::new("become-root-group", "become group 0"),
     Attempt::new("set-group-list", "change its list of groups"),
-    Attempt::new("change-personality", "switch off the shuffling of its memory"),
+    Attempt::new("change-personality", "switch off address space randomization"),
     Attempt::new("effective-capabilities", "use a capability"),
     Attempt::new("permitted-capabilities", "find a capability that it may use"),
     Attempt::new("inheritable-capabilities", "find a capability that programs inherit"),
@@ -16,8 +16,8 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("become-root-by-setresuid", "become user 0 by setresuid"),
     Attempt::new("become-root-by-setfsuid", "open files as user 0"),
     Attempt::new("new-privileges", "find itself without no_new_privs"),
-    Attempt::new("dumpable", "find itself open to debuggers and core files"),
-    Attempt::new("become-dumpable", "open itself to debuggers and core files"),
+    Attempt::new("dumpable", "find itself dumpable, open to debuggers and core files"),
+    Attempt::new("become-dumpable", "make itself dumpable, open to debuggers and core files"),
     Attempt::new("regain-capability", "get the capability that a zygote keeps"),
     Attempt::new(
         "use-regained-capability",
@@ -27,6 +27,6 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("raise-limits-by-setrlimit", "raise a limit by setrlimit"),
     Attempt::new("raise-limits-by-prlimit", "raise a limit by prlimit"),
     Attempt::new("core-files", "be able to write a core file"),
-    Attempt::new("raise-priority", "go before others"),
+    Attempt::new("raise-priority", "raise its priority"),
     Attempt::new("real-time-scheduling", "keep a processor for itself"),
 ];

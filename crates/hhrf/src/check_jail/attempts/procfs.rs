@@ -1,4 +1,4 @@
-//! /proc and /sys: other processes, and the switches of the kernel.
+//! /proc and /sys: other processes, and the kernel's settings.
 
 use crate::check_jail::attempt::Attempt;
 
@@ -21,7 +21,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("read-kernel-symbols", "read the kernel's symbols").needs("/proc/kallsyms"),
     Attempt::new("read-kernel-memory", "open the kernel's memory").needs("/proc/kcore"),
     Attempt::new("read-kernel-keys", "read the list of the kernel's keys").needs("/proc/keys"),
-    Attempt::new("read-mounts", "read what is mounted where"),
+    Attempt::new("read-mounts", "read the list of mounts"),
     Attempt::new("write-own-uid-map", "open the map of its user ids"),
     Attempt::new("list-sys", "list the devices and modules of the kernel").needs("/sys/kernel"),
     Attempt::new("write-sys-power-state", "open the switch that puts the machine to sleep")

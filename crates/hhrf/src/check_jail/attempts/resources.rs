@@ -1,4 +1,4 @@
-//! Bombs, and what stays behind.
+//! Resource exhaustion, and processes that are left running.
 
 use crate::check_jail::attempt::{Attempt, Expected, Variant};
 
@@ -11,30 +11,30 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     )
     .expected(Expected::Bounded),
     Attempt::new("private-memory", "use more memory than `limits.memory_bytes`").expected(Expected::Bounded),
-    Attempt::new("shared-memory", "use more memory that it could share").expected(Expected::Bounded),
+    Attempt::new("shared-memory", "use more memory, as shared memory").expected(Expected::Bounded),
     Attempt::new("memory-in-memory-file", "use more memory, as a file in memory").expected(Expected::Bounded),
     Attempt::new("memory-in-shared-folder", "use more memory, as a file in the folder of shared memory")
         .expected(Expected::Bounded),
     Attempt::new("memory-in-stacks", "use more memory, as stacks of threads").expected(Expected::Bounded),
-    Attempt::new("memory-in-pipes", "use twice its memory, as what waits in pipes")
-        .expected(Expected::Bounded),
+    Attempt::new("memory-in-pipes", "use twice its memory, as data in pipes").expected(Expected::Bounded),
     Attempt::new("addresses", "reserve 64 GiB of addresses").expected(Expected::Bounded),
     Attempt::new("descriptor-bomb", "open more than 64 files").expected(Expected::Bounded),
-    Attempt::new("signal-bomb", "have more than 256 signals wait for it").expected(Expected::Bounded),
+    Attempt::new("signal-bomb", "queue more than 256 signals").expected(Expected::Bounded),
     Attempt::new("disk-bomb", "write 32 MiB to a disk").expected(Expected::Bounded),
     Attempt::new("scratch-bomb", "write more than `limits.scratch_bytes`")
         .under(Variant::Scratch)
         .expected(Expected::Bounded),
     Attempt::new("flood-stderr", "write 8 MiB into the host's log").expected(Expected::Cut),
-    Attempt::new("flood-stdout", "write 8 MiB where the response isn't").expected(Expected::Cut),
+    Attempt::new("flood-stdout", "write 8 MiB to its stdout, which isn't the response")
+        .expected(Expected::Cut),
     Attempt::new("burn-processor", "compute for ever").under(Variant::Brief).expected(Expected::Ended),
     Attempt::new("ignore-deadline", "sleep for ever and ignore every signal")
         .under(Variant::Brief)
         .expected(Expected::Ended),
     Attempt::new("stop-itself", "stop itself for ever").under(Variant::Brief).expected(Expected::Bounded),
-    Attempt::new("leave-daemon", "leave a process behind, in a session of its own")
+    Attempt::new("leave-daemon", "leave a process running, in a session of its own")
         .expected(Expected::NothingLeft),
-    Attempt::new("leave-brother", "leave a process behind that is the host's child")
+    Attempt::new("leave-sibling", "leave a process running that is the host's child")
         .expected(Expected::NothingLeft),
-    Attempt::new("leave-child", "leave a process behind").expected(Expected::NothingLeft),
+    Attempt::new("leave-child", "leave a process running").expected(Expected::NothingLeft),
 ];

@@ -1,4 +1,4 @@
-//! Processes that serve the same function: under `fork` the zygote and its other children, under `spawn` those that wait.
+//! Processes of the same function: under `fork` the zygote and its other children, under `spawn` the prewarmed ones.
 
 use crate::check_jail::attempt::{Attempt, Variant};
 
@@ -9,7 +9,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("kill-siblings-threads", "kill one by its thread (tgkill)"),
     Attempt::new("kill-siblings-by-tkill", "kill one by its thread (tkill)"),
     Attempt::new("kill-siblings-by-pidfd", "kill one by a descriptor of it"),
-    Attempt::new("kill-own-group", "kill the process group that it was born in"),
+    Attempt::new("kill-own-group", "kill the process group that it was started in"),
     Attempt::new("trace-siblings", "attach to one as a debugger"),
     Attempt::new("read-siblings-memory", "read one's memory"),
     Attempt::new("write-siblings-memory", "write one's memory"),
@@ -19,9 +19,9 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("change-siblings-limits", "set one's limits"),
     Attempt::new("change-siblings-priority", "set one's priority"),
     Attempt::new("fork-as-zygote", "start a process as a zygote does, in a PID namespace"),
-    Attempt::new("fork-as-scoped-zygote", "start a process as a zygote does that can make no namespaces"),
-    Attempt::new("forge-reports", "tell the host, as its zygote, that a process has ended"),
-    Attempt::new("granted-forge-reports", "tell the host, as its zygote, that a process has ended")
+    Attempt::new("fork-as-scoped-zygote", "start a process as a zygote does that can't make namespaces"),
+    Attempt::new("forge-reports", "report to the host, as its zygote, that a process has ended"),
+    Attempt::new("granted-forge-reports", "report to the host, as its zygote, that a process has ended")
         .under(Variant::Network)
         .call("forge-reports"),
 ];

@@ -1,11 +1,11 @@
-//! What only x86-64 has: system calls of 32 bits and of x32, ports and segments, and the oldest calls.
+//! Attempts for x86-64 only: 32-bit and x32 system calls, I/O ports, segments, and obsolete calls.
 
 use crate::check_jail::attempt::{Attempt, Expected};
 
 /// In the order of the report.
 pub(super) const ATTEMPTS: &[Attempt] = &[
-    Attempt::new("port-rights", "get rights to all ports"),
-    Attempt::new("port-right", "get the right to a port"),
+    Attempt::new("port-rights", "get access to all I/O ports"),
+    Attempt::new("port-right", "get access to an I/O port"),
     Attempt::new("segment-table", "read its segment table"),
     Attempt::new("use-library", "call uselib"),
     Attempt::new("file-system-kinds", "call sysfs"),

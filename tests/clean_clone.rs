@@ -1,9 +1,9 @@
-//! The first commands of a new user, as the README and older guides have them, in a clean clone: what git would commit of
-//! this folder, in a temporary one.
+//! The first commands of a new user, from the README and older guides, run in a clean clone: a temporary folder with the
+//! files that git would commit.
 //!
-//! Two things aren't as a user types them. The host listens on a free port, since 3000 may be taken on a machine that is
-//! shared (`HHRF_LISTEN`). And Cargo keeps what it compiles with this test's own (`CARGO_BUILD_BUILD_DIR`), so that no
-//! dependency is compiled again; what it links goes to the clone's `target/`.
+//! Two things differ from a user's shell. The host listens on a free port (`HHRF_LISTEN`), since 3000 may be taken. And
+//! Cargo shares this test's build folder (`CARGO_BUILD_BUILD_DIR`), so that it compiles no dependency again; linked files
+//! go to the clone's `target/`.
 
 use crate::harness::{Host, Site, binary, skip};
 use std::path::Path;
@@ -11,9 +11,9 @@ use std::process::{Command, Stdio};
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// A clone, or nothing where there is no repository to clone.
+/// A clone, or `None` where there is no repository.
 fn clone() -> Option<Site> {
-    // Also of a repository that belongs to another user, which git refuses to look at otherwise.
+    // git refuses a repository of another user without this setting.
     const GIT: &str = "git -c safe.directory='*'";
     let mut sh = Command::new("sh");
     sh.args(["-c", &format!("{GIT} rev-parse")]).current_dir(REPOSITORY).stderr(Stdio::null());
@@ -22,7 +22,7 @@ fn clone() -> Option<Site> {
         return None;
     }
     let site = Site::new();
-    // By tar, which keeps the files' times, by which Cargo knows what it has compiled.
+    // Copied by tar, which keeps the modification times: Cargo compares them.
     let copy = format!(
         "{GIT} ls-files -z --cached --others --exclude-standard --deduplicate \
          | xargs -0 sh -c 'for file; do [ ! -e \"$file\" ] || printf \"%s\\0\" \"$file\"; done' sh \
@@ -56,8 +56,8 @@ fn run(site: &Site, command: &str) {
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Starts the host by `cargo run` with these arguments, calls the function by its name and by its route, and hands the
-/// clone back. What is to be compiled has been before: a host's start is waited for by the second.
+/// Starts the host by `cargo run` with these arguments, calls the function by its name and by its route, and returns the
+/// clone. Everything must be compiled before: the wait for the host's start is short.
 fn serve(site: Site, variables: &str, arguments: &str) -> Site {
     run(&site, &format!("cargo build {arguments}"));
     let host =
@@ -68,7 +68,7 @@ fn serve(site: Site, variables: &str, arguments: &str) -> Site {
     host.into_site()
 }
 
-/// Files that git doesn't know, or that aren't as it knows them.
+/// Untracked and modified files.
 fn changed(site: &Site) -> String {
     let status = "git diff --name-only; git ls-files --others --exclude-standard";
     String::from_utf8(shell(site, status).stdout(Stdio::piped()).output().unwrap().stdout).unwrap()

@@ -1,8 +1,8 @@
-//! Full load for a time, with requests that crash and requests that hang, while zygotes are killed and editions replaced:
-//! no request is lost but those, and nothing of it is left.
+//! Full load with requests that crash or hang, while the test kills zygotes and installs new releases. No other request is
+//! lost, and no resource leaks.
 
 use crate::harness::{
-    Census, Connection, Host, Site, TAKEOVER, alone, resident_kib, wait_for, zombies, zygotes,
+    Leftovers, Connection, Host, Site, TAKEOVER, alone, resident_kib, wait_for, zombies, zygotes,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -20,7 +20,7 @@ fn full_load_on_forked_processes_loses_nothing_and_leaves_nothing() {
 }
 
 #[test]
-fn full_load_on_runners_ahead_loses_nothing_and_leaves_nothing() {
+fn full_load_on_prewarmed_runners_loses_nothing_and_leaves_nothing() {
     Load::run("spawn", Duration::from_secs(5));
 }
 
@@ -34,7 +34,7 @@ fn the_same_for_minutes() {
     }
 }
 
-/// What a request is to come to.
+/// The expected outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Served,
@@ -48,7 +48,7 @@ struct Load {
     host: Host,
     is_over: AtomicBool,
     requests: AtomicUsize,
-    /// How many came to what; `lost` is all that shouldn't be.
+    /// Counts of requests by outcome; `lost` counts the unexpected ones.
     outcomes: Mutex<BTreeMap<&'static str, usize>>,
     losses: Mutex<Vec<String>>,
     kills: Mutex<Vec<Instant>>,
@@ -61,9 +61,9 @@ impl Load {
         const GROWTH_KIB_MAX: usize = 16 * 1024;
         let _machine = alone();
         let host = Host::without_machine(Site::new(), |_| {});
-        // Once before counting: allocators and pools take what they keep.
+        // One run before counting: allocators and pools keep some memory.
         let (host, ..) = Self::new(execution, host).work(WARM_UP);
-        let (before, before_kib) = (Census::settled(&host), resident_kib(&host));
+        let (before, before_kib) = (Leftovers::settled(&host), resident_kib(&host));
         let begun = Instant::now();
         let (host, load) = Self::new(execution, host).work(time);
         let (took, after_kib) = (begun.elapsed().as_secs_f64(), resident_kib(&host));
@@ -80,7 +80,7 @@ impl Load {
         assert!(load.outcomes["served"] > 0 && load.outcomes["crashed"] > 0 && load.outcomes["hung"] > 0);
         assert!(load.kills > 0 || execution == "spawn");
         wait_for("no zombie", || (zombies(&host) == 0).then_some(()));
-        Census::wait_for_no_more_than(&before, &host);
+        Leftovers::wait_for_no_more_than(&before, &host);
         assert!(after_kib < before_kib + GROWTH_KIB_MAX, "{before_kib} KiB became {after_kib} KiB");
     }
 
@@ -105,7 +105,7 @@ impl Load {
         load
     }
 
-    /// A new edition of the function that most requests are for.
+    /// Installs a new release of the function that most requests call.
     fn deploy(&self) {
         let edition = self.editions.fetch_add(1, Ordering::Relaxed).to_string();
         let env = json!({"EDITION": edition});
@@ -113,7 +113,7 @@ impl Load {
         self.host.site.install("served@v1", TAKEOVER, manifest);
     }
 
-    /// Until the time is over, and then until the functions are gone with all that belonged to them.
+    /// Sends requests until the time is over, removes the functions, and waits until all that they used is released.
     fn work(self, time: Duration) -> (Host, Done) {
         std::thread::scope(|scope| {
             (0..CONCURRENCY).for_each(|_| drop(scope.spawn(|| self.send_requests())));
@@ -123,7 +123,7 @@ impl Load {
         for function in ["served@v1", "hangs@v1"] {
             fs::remove_dir_all(self.host.site.function(function)).unwrap();
         }
-        wait_for("the end of every process", || Some(Census::of(&self.host)).filter(Census::is_quiet));
+        wait_for("the end of every process", || Some(Leftovers::of(&self.host)).filter(Leftovers::is_quiet));
         let done = Done {
             requests: self.requests.into_inner(),
             outcomes: self.outcomes.into_inner().unwrap(),
@@ -134,7 +134,7 @@ impl Load {
         (self.host, done)
     }
 
-    /// Kills a zygote, and replaces an edition, every few seconds each.
+    /// Kills a zygote every few seconds, and installs a new release every few seconds.
     fn disturb(&self, time: Duration) {
         const EVERY: Duration = Duration::from_millis(1900);
         let end = Instant::now() + time;
@@ -158,7 +158,7 @@ impl Load {
             String::from_utf8_lossy(&line).contains("served@v1")
         };
         for zygote in zygotes(&self.host).into_iter().filter(is_of_served) {
-            // Before, for a request may be lost at once.
+            // Recorded before the kill, since a request may be lost at once.
             self.kills.lock().unwrap().push(Instant::now());
             kill_process(zygote, Signal::KILL).ok();
         }
@@ -169,7 +169,7 @@ impl Load {
         while !self.is_over.load(Ordering::Relaxed) {
             let (kind, path) = match self.requests.fetch_add(1, Ordering::Relaxed) % 100 {
                 0 | 20 | 40 | 60 | 80 => (Kind::Crashes, "/rpc/served/scribbles_over_its_memory"),
-                // With its socket open: a function whose every request closes it is paused, as one that crashes.
+                // With its socket open: the host pauses a function whose requests all close it, like one that crashes.
                 10 | 50 => (Kind::Hangs, "/rpc/hangs/never_returns"),
                 _ => (Kind::Served, "/rpc/served/facts"),
             };
@@ -194,15 +194,14 @@ impl Load {
         }
     }
 
-    /// Whether the test has killed a zygote while a request was under way, or in the moment before, of which the host
-    /// didn't know yet.
+    /// Whether the test killed a zygote during the request, or so shortly before it that the host didn't know yet.
     fn was_killed_since(&self, begun: Instant) -> bool {
         const A_MOMENT: Duration = Duration::from_millis(100);
         self.kills.lock().unwrap().iter().any(|kill| *kill + A_MOMENT >= begun)
     }
 }
 
-/// What came of it.
+/// The counts of a finished load.
 struct Done {
     requests: usize,
     outcomes: BTreeMap<&'static str, usize>,

@@ -2,7 +2,7 @@
 
 use crate::harm::check_all;
 use crate::harness::{
-    AUTHOR, Answer, Census, HARMFUL, Host, Site, TAKEOVER, alone, binary, forked, is_root, many, wait_for,
+    AUTHOR, Answer, Leftovers, HARMFUL, Host, Site, TAKEOVER, alone, binary, forked, is_root, many, wait_for,
     zygotes,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -27,7 +27,7 @@ fn install(site: &Site, name: &str, module: &str, more: Value) {
 fn each_host(make: impl Fn() -> Site, flags: &[&str], look: impl Fn(Host)) {
     look(Host::with_flags(make(), flags));
     if is_root() {
-        look(Host::of_nobody(make(), flags));
+        look(Host::unprivileged(make(), flags));
     }
     Host::in_bwrap(make(), flags).into_iter().for_each(&look);
     look(Host::with_flags(make(), &[&["--jail", "off"], flags].concat()));
@@ -81,13 +81,13 @@ fn each_harm_ends_as_it_does_in_a_process_that_is_started_for_it() {
 }
 
 #[test]
-fn each_harm_ends_so_without_a_jail_too() {
+fn each_harm_ends_the_same_without_a_jail() {
     // A brother is its zygote's child, in no group that the zygote knows: it stays as long as the zygote does.
     check_harms(&["--jail", "off"], &[], &["leaves_a_brother_behind"]);
 }
 
 #[test]
-fn an_abort_and_the_end_of_processor_time_are_told_by_name() {
+fn the_log_names_an_abort_and_an_exceeded_cpu_limit() {
     each_host(
         || {
             let site = Site::new();
@@ -154,7 +154,7 @@ fn what_is_written_to_stderr_is_logged_with_function_and_request() {
 }
 
 #[test]
-fn more_stderr_than_a_pipe_holds_holds_up_nobody() {
+fn more_stderr_than_a_pipe_holds_blocks_no_request() {
     let site = site_of(HARMFUL, json!({"env": {"HARM": "floods_stderr"}}));
     let host = Host::with_flags(site, &["--stderr-bytes", "100000"]);
     for _ in 0..3 {
@@ -203,7 +203,7 @@ fn a_zygote_that_is_killed_is_replaced_and_others_go_on() {
 }
 
 #[test]
-fn a_zygote_whose_processes_crash_again_and_again_is_renewed() {
+fn a_zygote_whose_processes_crash_repeatedly_is_replaced() {
     let site = Site::new();
     site.harm("aborts", json!({"execution": "fork", "spare": 4}));
     let host = Host::start(site);
@@ -220,7 +220,7 @@ fn a_zygote_whose_processes_crash_again_and_again_is_renewed() {
 }
 
 #[test]
-fn a_request_that_comes_as_its_zygote_is_killed_is_lost_or_served_and_no_other_is() {
+fn killing_a_zygote_affects_only_the_request_that_arrives_at_that_moment() {
     // Each sooner than the one before has proven itself: so that the next comes ever later.
     const KILLS: usize = 4;
     let host = Host::start(site_of(AUTHOR, json!({"spare": 2})));
@@ -240,7 +240,7 @@ fn a_request_that_comes_as_its_zygote_is_killed_is_lost_or_served_and_no_other_i
 }
 
 #[test]
-fn a_zygote_that_does_nothing_any_more_is_found_out_and_replaced() {
+fn a_hung_zygote_is_detected_and_replaced() {
     for spare in [0, 2] {
         let host = Host::start(site_of(AUTHOR, json!({"spare": spare, "timeout_ms": 60_000})));
         host.get("/rpc/forked/pid");
@@ -272,7 +272,7 @@ fn a_host_killed_by_sigkill_leaves_neither_zygote_nor_forked_process() {
             wait_for("processes that wait", || (forked(&host).len() > 2).then_some(()));
             host.signal(Signal::KILL);
             host.ended();
-            wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+            wait_for("the end of every process", || (Leftovers::of_dead(&host) == 0).then_some(()));
         },
     );
 }
@@ -324,23 +324,23 @@ fn an_on_load_that_never_returns_fails_all_requests_until_a_better_module_comes(
 }
 
 #[test]
-fn an_on_load_that_leaves_a_thread_running_is_refused_with_the_mend() {
+fn an_on_load_that_leaves_a_thread_running_is_refused_with_the_fix() {
     check_load_failure("leaves_a_thread_in_on_load", "set `execution` to `spawn`");
 }
 
 #[test]
-fn an_on_load_that_leaves_a_descriptor_open_is_refused_with_the_mend() {
+fn an_on_load_that_leaves_a_descriptor_open_is_refused_with_the_fix() {
     check_load_failure("leaves_a_pipe_in_on_load", "open them in each request");
 }
 
 /// Its flags, and who gets its signals, would be one and the same for all.
 #[test]
-fn an_on_load_that_leaves_a_device_open_is_refused_with_the_mend() {
+fn an_on_load_that_leaves_a_device_open_is_refused_with_the_fix() {
     check_load_failure("leaves_a_device_in_on_load", "open them in each request");
 }
 
 #[test]
-fn a_module_that_speaks_for_its_zygote_hurts_its_own_requests_alone() {
+fn a_module_that_forges_reports_of_its_zygote_harms_only_its_own_requests() {
     let site = Site::new();
     site.harm("reports_what_it_likes_in_on_load", json!({"execution": "fork", "timeout_ms": 2000}));
     install(&site, "other@v1", AUTHOR, json!({}));
@@ -353,7 +353,7 @@ fn a_module_that_speaks_for_its_zygote_hurts_its_own_requests_alone() {
     host.logged("the lie", |line| line["message"].as_str().is_some_and(|text| text.contains("a false one")));
     host.signal(Signal::TERM);
     assert!(host.ended().success());
-    assert_eq!(Census::of_dead(&host), 0);
+    assert_eq!(Leftovers::of_dead(&host), 0);
 }
 
 #[test]
@@ -366,7 +366,7 @@ fn a_module_that_lacks_a_symbol_fails_no_other() {
 }
 
 #[test]
-fn editions_that_could_not_be_loaded_are_forgotten_when_a_newer_one_comes() {
+fn releases_that_failed_to_load_are_forgotten_when_a_newer_one_arrives() {
     const EDITIONS: usize = 4;
     let host = Host::start(site_of(HARMFUL, json!({"env": {"HARM": "refuses_to_load"}})));
     let folders = std::fs::read_dir(host.site.root().join(".modules")).unwrap();
@@ -391,7 +391,7 @@ fn editions_that_could_not_be_loaded_are_forgotten_when_a_newer_one_comes() {
 }
 
 #[test]
-fn a_new_edition_serves_and_the_old_zygote_goes_with_all_that_waits() {
+fn a_new_release_serves_and_the_old_zygote_ends_with_its_idle_processes() {
     let host = Host::start(site_of(AUTHOR, json!({"spare": 4, "env": {"EDITION": "old"}})));
     many(host.address, "/rpc/forked/pid", 32);
     let old = zygote(&host);
@@ -411,11 +411,11 @@ fn a_function_that_is_removed_leaves_no_zygote() {
     let host = Host::start(site_of(AUTHOR, json!({"spare": 4})));
     many(host.address, "/rpc/forked/pid", 32);
     std::fs::remove_dir_all(host.site.function("forked@v1")).unwrap();
-    wait_for("the end of every process", || Some(Census::of(&host)).filter(Census::is_quiet));
+    wait_for("the end of every process", || Some(Leftovers::of(&host)).filter(Leftovers::is_quiet));
 }
 
 #[test]
-fn what_waits_is_told_by_metrics_and_goes_some_seconds_behind_the_last_request() {
+fn idle_processes_are_counted_by_metrics_and_end_some_seconds_after_the_last_request() {
     let host = Host::start(site_of(AUTHOR, json!({"spare": 3})));
     many(host.address, "/rpc/forked/pid", 32);
     let zygotes_told = r#"fezz_zygotes{function="forked@v1"}"#;
@@ -428,7 +428,7 @@ fn what_waits_is_told_by_metrics_and_goes_some_seconds_behind_the_last_request()
 }
 
 #[test]
-fn without_spare_no_process_waits() {
+fn with_spare_0_no_process_is_kept_idle() {
     let host = Host::start(site_of(AUTHOR, json!({"spare": 0})));
     many(host.address, "/rpc/forked/pid", 100);
     wait_for("the end of every forked process", || forked(&host).is_empty().then_some(()));
@@ -436,7 +436,7 @@ fn without_spare_no_process_waits() {
 }
 
 #[test]
-fn what_all_functions_have_together_is_bounded() {
+fn idle_processes_of_all_functions_together_are_bounded() {
     let site = site_of(AUTHOR, json!({"spare": 8}));
     install(&site, "other@v1", AUTHOR, json!({"spare": 8}));
     let host = Host::with_flags(site, &["--spare-total", "3"]);
@@ -449,7 +449,7 @@ fn what_all_functions_have_together_is_bounded() {
 }
 
 #[test]
-fn the_zygotes_that_waited_longest_go_when_there_are_too_many() {
+fn the_longest_idle_zygotes_end_when_there_are_too_many() {
     let site = Site::new();
     let names = ["first", "second", "third", "fourth"];
     names.iter().for_each(|name| install(&site, &format!("{name}@v1"), AUTHOR, json!({"spare": 0})));
@@ -463,7 +463,7 @@ fn the_zygotes_that_waited_longest_go_when_there_are_too_many() {
 }
 
 #[test]
-fn sigterm_finishes_what_runs_leaves_nothing_and_exits_0() {
+fn sigterm_lets_running_requests_finish_leaves_nothing_and_exits_0() {
     each_host(
         || site_of(AUTHOR, json!({"spare": 4})),
         &[],
@@ -474,7 +474,7 @@ fn sigterm_finishes_what_runs_leaves_nothing_and_exits_0() {
             host.signal(Signal::TERM);
             assert_eq!(Answer::read(running, Instant::now()).text(), "slept");
             assert_eq!(host.ended().code(), Some(0));
-            wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+            wait_for("the end of every process", || (Leftovers::of_dead(&host) == 0).then_some(()));
         },
     );
 }
@@ -484,11 +484,11 @@ fn thousands_of_requests_leave_no_process_no_descriptor_and_no_zombie() {
     const REQUESTS: usize = 3000;
     let host = Host::start(site_of(AUTHOR, json!({"spare": 4})));
     many(host.address, "/rpc/forked/pid", REQUESTS / 10);
-    let (before, pids) = (Census::at_rest(&host), zygotes(&host));
+    let (before, pids) = (Leftovers::at_rest(&host), zygotes(&host));
     let told: BTreeSet<String> =
         many(host.address, "/rpc/forked/pid", REQUESTS).iter().map(Answer::text).collect();
     assert_eq!(told, BTreeSet::from(["1".to_owned()]), "each is the first in a namespace of its own");
-    Census::wait_for_at_most(&before, &host);
+    Leftovers::wait_for_at_most(&before, &host);
     wait_for("no zombie", || (crate::harness::zombies(&host) == 0).then_some(()));
     assert_eq!(zygotes(&host), pids);
 }

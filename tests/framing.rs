@@ -75,7 +75,7 @@ fn statuses(host: &Host, path: &str, version: &str, framing: &str) -> Vec<u16> {
 }
 
 #[test]
-fn each_framing_has_its_status_and_what_is_refused_ends_the_connection() {
+fn each_framing_gets_its_status_and_a_refused_one_closes_the_connection() {
     let host = host();
     for &(version, framing, status) in ROWS {
         let stays = status == 200 && version == "1.1";
@@ -96,7 +96,7 @@ fn a_length_beside_chunked_is_ignored_and_the_connection_closed() {
 }
 
 #[test]
-fn the_hosts_own_paths_are_no_exception() {
+fn builtin_endpoints_check_the_framing_too() {
     let host = host();
     for (framing, status) in [("chunked, chunked", 400), ("gzip, chunked", 501)] {
         let framing = format!("transfer-encoding: {framing}");
@@ -105,7 +105,7 @@ fn the_hosts_own_paths_are_no_exception() {
 }
 
 #[test]
-fn a_refused_framing_says_its_kind() {
+fn a_refused_framing_reports_its_kind() {
     let host = host();
     let kind = |coding: &str| host.client("POST", "/rpc/author").header("transfer-encoding", coding).send();
     assert_eq!(kind("chunked, chunked").outcome(), (400, "bad_request"));

@@ -48,7 +48,7 @@ fn half_an_http_1_head(host: &Host) -> Option<TcpStream> {
 }
 
 #[test]
-fn an_http_2_head_has_all_of_its_time_beside_a_ping() {
+fn a_ping_does_not_shorten_the_timeout_of_an_http_2_head() {
     let host = Host::with_flags(site(), &["--head-timeout-ms", "3000"]);
     let mut frames = Frames::connect(host.address);
     frames.await_ping();
@@ -60,7 +60,7 @@ fn an_http_2_head_has_all_of_its_time_beside_a_ping() {
 }
 
 #[test]
-fn an_http_2_head_that_lacks_an_octet_ends_by_its_timeout() {
+fn an_http_2_head_that_lacks_an_octet_ends_at_its_timeout() {
     let host = Host::with_flags(site(), &["--head-timeout-ms", "3000"]);
     let mut frames = Frames::connect(host.address);
     frames.all_but_an_octet(&WHOLE);
@@ -83,7 +83,7 @@ fn half_a_head_is_charged_until_it_ends() {
 }
 
 #[test]
-fn half_heads_take_no_more_than_the_memory_for_requests_and_keep_nobody_out() {
+fn half_heads_use_no_more_than_the_request_memory_and_other_clients_are_served() {
     const CONNECTIONS: usize = 400;
     const GROWTH_KIB_MAX: usize = 40 * 1024;
     let _machine = alone();
@@ -115,7 +115,7 @@ fn a_half_head_without_memory_is_refused() {
 }
 
 #[test]
-fn an_idle_connection_with_a_large_buffer_is_charged_and_gives_way() {
+fn an_idle_connection_with_a_large_buffer_is_charged_and_ended_for_memory() {
     let host = Host::with_flags(site(), &["--body-memory-bytes", "1048576", "--keep-alive-ms", "60000"]);
     let idle: Vec<_> = (0..20)
         .map(|_| {

@@ -1,7 +1,7 @@
 //! A host that is killed by SIGKILL leaves nothing behind, whatever stands between it and its runners.
 
 use crate::harness::{
-    AUTHOR, HARMFUL, Host, Site, binary, is_root, of_requests, skip, started_ahead, wait_for,
+    AUTHOR, HARMFUL, Host, Site, binary, is_root, of_requests, skip, prewarmed_processes, wait_for,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -46,7 +46,7 @@ fn check(mut host: Host, wrapper: &str) {
                 && line["function"].as_str().is_some_and(|name| name.contains(&function))
         });
     }
-    wait_for("a runner that waits", || (!started_ahead(&host).is_empty()).then_some(()));
+    wait_for("a runner that waits", || (!prewarmed_processes(&host).is_empty()).then_some(()));
     host.signal(Signal::KILL);
     host.ended();
     let killed = Instant::now();

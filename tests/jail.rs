@@ -1,6 +1,6 @@
 //! Each restriction is tried inside every kind of jail, where it must hold, and outside, where it must not.
 
-use crate::harness::{AUTHOR, Census, HARMFUL, Host, Site, binary, is_root, on_path, skip, wait_for};
+use crate::harness::{AUTHOR, Leftovers, HARMFUL, Host, Site, binary, is_root, on_path, skip, wait_for};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 
@@ -44,7 +44,7 @@ impl Jail {
         let site = site(more);
         match self {
             Self::Strict => Some(Host::start(site)),
-            Self::StrictOfNobody => is_root().then(|| Host::of_nobody(site, &[])),
+            Self::StrictOfNobody => is_root().then(|| Host::unprivileged(site, &[])),
             Self::Bwrap => bwrapped(site),
             Self::Nsjail => nsjailed(site),
             Self::Firejail => firejailed(site),
@@ -130,12 +130,12 @@ fn harm_inside_has_its_status_and_leaves_nothing() {
         });
         assert_eq!(host.get("/rpc/sleeps_for_ever").outcome(), (504, "deadline_exceeded"), "{jail:?}");
         assert_eq!(host.get("/rpc/forks").outcome(), (200, ""), "{jail:?}");
-        wait_for("the end of every process", || Some(Census::of(host)).filter(Census::is_quiet));
+        wait_for("the end of every process", || Some(Leftovers::of(host)).filter(Leftovers::is_quiet));
     });
 }
 
 #[test]
-fn each_end_is_named_inside() {
+fn the_log_names_each_kind_of_end_inside() {
     each_jail(&json!({}), |jail, host| {
         assert_eq!(host.get("/rpc/loops_for_ever").outcome(), (502, "function_crashed"), "{jail:?}");
         host.logged("the limit", |line| {
@@ -146,7 +146,7 @@ fn each_end_is_named_inside() {
 
 /// 255 is what nsjail says of a jail that it couldn't make; 77, what the runner says, can only be kept from `strict`.
 #[test]
-fn no_module_inside_can_say_that_it_never_ran() {
+fn no_module_inside_can_claim_that_it_never_ran() {
     each_jail(&json!({}), |jail, host| {
         assert_eq!(host.get("/rpc/exits_255_at_once").outcome(), (502, "function_crashed"), "{jail:?}");
     });
@@ -157,10 +157,10 @@ fn a_host_killed_by_sigkill_leaves_no_jail() {
     for jail in JAILS {
         let Some(mut host) = jail.host(&json!({})) else { continue };
         let _running = host.client("GET", "/rpc/sleeps_for_ever").begin();
-        wait_for("the process", || (Census::of(&host).processes > 0).then_some(()));
+        wait_for("the process", || (Leftovers::of(&host).processes > 0).then_some(()));
         host.signal(rustix::process::Signal::KILL);
         host.ended();
-        wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+        wait_for("the end of every process", || (Leftovers::of_dead(&host) == 0).then_some(()));
     }
 }
 
@@ -189,7 +189,7 @@ fn a_scratch_can_be_written_to_inside_and_is_gone_with_the_request() {
 }
 
 #[test]
-fn a_wrapper_that_gives_no_scratch_fails_with_the_mend() {
+fn a_wrapper_that_gives_no_scratch_fails_with_the_fix() {
     for jail in [Jail::Inner, Jail::Firejail] {
         let Some(host) = jail.host(&json!({"limits": {"scratch_bytes": 1 << 20}})) else { continue };
         assert_eq!(host.get("/rpc/author/env").outcome(), (503, "jail_failed"), "{jail:?}");
@@ -243,7 +243,7 @@ fn a_wrapper_that_stays_in_the_hosts_network_is_no_empty_one() {
 }
 
 #[test]
-fn a_jail_that_cannot_be_made_says_why_at_the_start() {
+fn a_jail_that_cannot_be_made_fails_the_start_with_the_reason() {
     // Root of a user namespace that has no other user, and may make no further namespace.
     let site = site(&json!({}));
     let text = format!(

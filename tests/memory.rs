@@ -78,7 +78,7 @@ fn heads_that_wait_for_their_bodies_are_charged() {
 }
 
 #[test]
-fn clients_that_take_nothing_keep_no_one_else_from_a_response() {
+fn clients_that_do_not_read_do_not_keep_others_from_their_responses() {
     let flags = ["--response-memory-bytes", "4000000", "--min-data-rate", "100000"];
     let host = Host::with_flags(author(), &flags);
     let mut connections: Vec<_> = (0..5).map(|_| Http2::from(ATTACKER, host.address, 0)).collect();
@@ -101,7 +101,7 @@ fn clients_that_take_nothing_keep_no_one_else_from_a_response() {
 }
 
 #[test]
-fn bodies_that_lack_a_byte_keep_no_one_elses_out() {
+fn incomplete_bodies_do_not_keep_other_bodies_out() {
     let flags = ["--body-memory-bytes", "4000000", "--min-data-rate", "100000"];
     let host = Host::with_flags(author(), &flags);
     let mut connections: Vec<_> = (0..4).map(|_| Http2::from(ATTACKER, host.address, 65_535)).collect();
@@ -179,7 +179,7 @@ fn nearly_full() -> (Host, Vec<TcpStream>) {
 }
 
 #[test]
-fn readiness_and_metrics_tell_of_a_memory_that_is_nearly_full() {
+fn readiness_and_metrics_report_nearly_full_memory() {
     let (host, mut uploads) = nearly_full();
     let not_ready = wait_for("a word of it", || {
         uploads.iter_mut().for_each(|upload| upload.write_all(b"x").unwrap());

@@ -45,7 +45,7 @@ fn a_function_sees_the_request_without_the_connections_headers() {
 }
 
 #[test]
-fn the_clients_address_is_the_proxys_word_only_where_that_counts() {
+fn the_proxys_client_address_is_used_only_with_trust_proxy() {
     let address = |host: &Host| {
         let answer =
             host.client("GET", "/rpc/author/request").header("x-envoy-external-address", "192.0.2.7").send();
@@ -58,7 +58,7 @@ fn the_clients_address_is_the_proxys_word_only_where_that_counts() {
 }
 
 #[test]
-fn the_connections_headers_and_the_hosts_own_do_not_pass() {
+fn connection_headers_and_the_hosts_own_headers_do_not_pass() {
     let answer = host().get("/rpc/author/hop-by-hop");
     assert_eq!((answer.status, answer.text().as_str()), (200, "clean"));
     assert_eq!(answer.header("x-kept"), Some("1"));

@@ -66,7 +66,7 @@ fn a_removed_versions_series_go_when_its_last_request_has_ended() {
 }
 
 #[test]
-fn a_new_edition_of_a_version_counts_on() {
+fn a_new_release_of_a_version_keeps_its_counters() {
     let site = Site::new();
     site.install("f@v1", AUTHOR, json!({}));
     let host = Host::start(site);

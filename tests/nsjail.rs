@@ -48,7 +48,7 @@ fn the_wrapper_is_a_shell_script() {
 }
 
 #[test]
-fn nsjail_is_found_whatever_path_says() {
+fn nsjail_is_found_regardless_of_path() {
     for path in ["", "/nowhere", "relative"] {
         let site = installed();
         let output = Command::new(site.root().join("nsjail-fezz-runner"))

@@ -34,12 +34,12 @@ fn a_null_pointer_that_malloc_gave_is_out_of_memory_when_it_is_used() {
 }
 
 #[test]
-fn a_program_in_c_that_tells_of_it_before_it_aborts_is_out_of_memory() {
+fn a_c_program_that_reports_it_before_it_aborts_is_out_of_memory() {
     check(ORDINARY_C, "DO", "gives_up_without_memory", "out_of_memory");
 }
 
 #[test]
-fn a_crash_behind_an_allocation_that_could_be_done_without_is_a_crash() {
+fn a_crash_after_a_failed_allocation_that_was_handled_is_a_crash() {
     check(HARMFUL, "HARM", "survives_a_failed_allocation_and_segfaults", "function_crashed");
     check(HARMFUL, "HARM", "survives_a_failed_allocation_and_aborts", "function_crashed");
 }

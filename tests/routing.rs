@@ -76,7 +76,7 @@ fn routes_lead_by_path_method_and_host_in_both_notations() {
 }
 
 #[test]
-fn what_is_not_there_is_404_and_the_wrong_method_405_with_allow() {
+fn an_unknown_path_is_404_and_a_wrong_method_405_with_allow() {
     let site = Site::new();
     let routes = json!([{"path": "/a", "method": ["GET", "POST"]}, {"path": "/b/{id}", "method": "PUT"}]);
     site.install("author@v1", AUTHOR, json!({"routes": routes}));
@@ -90,7 +90,7 @@ fn what_is_not_there_is_404_and_the_wrong_method_405_with_allow() {
 }
 
 #[test]
-fn what_names_two_hosts_or_none_is_refused() {
+fn a_request_that_names_two_hosts_or_none_is_refused() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = Host::start(site);

@@ -49,7 +49,7 @@ fn the_environment_is_what_was_asked_for() {
 }
 
 #[test]
-fn the_environment_of_whoever_starts_it_is_gone_from_its_memory() {
+fn the_environment_of_the_parent_process_is_erased_from_memory() {
     let arguments = ["--env", "HARM=looks_for_the_old_environment", &module(HARMFUL)];
     let output = run(&arguments, &request("/"));
     let memory = String::from_utf8_lossy(FezzWireResponse::decode(&output.stdout).unwrap().body).into_owned();
@@ -58,7 +58,7 @@ fn the_environment_of_whoever_starts_it_is_gone_from_its_memory() {
 }
 
 #[test]
-fn each_failure_has_its_exit_code_and_its_words() {
+fn each_failure_has_its_exit_code_and_message() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("text.so");
     std::fs::write(&text, "not a library").unwrap();
@@ -96,7 +96,7 @@ fn each_failure_has_its_exit_code_and_its_words() {
 }
 
 #[test]
-fn a_timeout_ends_the_runner_though_nobody_watches_it() {
+fn a_timeout_ends_the_runner_without_a_host() {
     use std::os::unix::process::ExitStatusExt;
     let arguments = ["--timeout-ms", "300", "--env", "HARM=ignores_sigterm", &module(HARMFUL)];
     assert_eq!(run(&arguments, &request("/")).status.signal(), Some(9));
@@ -114,7 +114,7 @@ fn a_timeout_ends_the_runner_though_it_is_the_first_process_of_its_namespace() {
 }
 
 #[test]
-fn a_runner_whose_response_nobody_reads_any_more_ends() {
+fn a_runner_ends_when_the_reader_of_its_response_is_gone() {
     for jail in ["strict", "inner", "off"] {
         let arguments = ["--jail", jail, "--env", "HARM=sleeps_for_ever", &module(HARMFUL)];
         let mut command = Command::new(binary("fezz-runner"));

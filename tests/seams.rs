@@ -153,7 +153,7 @@ fn in_runtime(test: impl Future<Output = ()>) {
 }
 
 #[test]
-fn an_executor_and_a_source_of_a_programs_own_serve_requests() {
+fn a_custom_executor_and_a_custom_source_serve_requests() {
     in_runtime(async {
         let host = Embedded::start().await;
         assert_eq!(host.get("/one").await.text(), "one@v1 was called 1 times");

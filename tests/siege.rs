@@ -2,7 +2,7 @@
 //! in calm, and nothing is left of it.
 
 use crate::harness::{
-    AUTHOR, Census, Client, Frames, HARMFUL, Host, Http2, Site, TAKEOVER, alone, connect_from, resident_kib,
+    AUTHOR, Leftovers, Client, Frames, HARMFUL, Host, Http2, Site, TAKEOVER, alone, connect_from, resident_kib,
     wait_for,
 };
 use serde_json::json;
@@ -46,7 +46,7 @@ fn besiege(time: Duration) -> Figures {
     let host = Host::without_machine(site(), |command| {
         command.args(["--min-data-rate", "4096", "--head-timeout-ms", "15000"]);
     });
-    let before = Census::settled(&host);
+    let before = Leftovers::settled(&host);
     let calm = honest(&host, time.min(CALM_MAX));
     let before_kib = resident_kib(&host);
     let (peak_kib, besieged) = under_attack(&host, time);
@@ -60,7 +60,7 @@ fn besiege(time: Duration) -> Figures {
     for function in ["author@v1", "crashes@v1", "withholds@v1"] {
         std::fs::remove_dir_all(host.site.function(function)).unwrap();
     }
-    Census::wait_for_no_more_than(&before, &host);
+    Leftovers::wait_for_no_more_than(&before, &host);
     let after_kib = resident_kib(&host);
     println!(
         "{} honest requests in calm, p99 {:?}; {} under attack, p99 {:?}; {before_kib} KiB became {after_kib} KiB, at most \
@@ -117,8 +117,8 @@ fn under_attack(host: &Host, time: Duration) -> (usize, Vec<Duration>) {
         lacks_a_byte,
         withholds_responses,
         crashes,
-        dawdles_over_heads,
-        dawdles_over_http_2_heads,
+        sends_heads_slowly,
+        sends_http_2_heads_slowly,
     ];
     let is_over = AtomicBool::new(false);
     let peak_kib = Mutex::new(0);
@@ -205,7 +205,7 @@ fn crashes(host: SocketAddr, _: Ipv4Addr) {
 }
 
 /// Heads that come a byte at a time.
-fn dawdles_over_heads(host: SocketAddr, attacker: Ipv4Addr) {
+fn sends_heads_slowly(host: SocketAddr, attacker: Ipv4Addr) {
     let mut connections: Vec<_> = (0..50).map(|_| connect_from(attacker, host)).collect();
     for _ in 0..16 {
         for connection in &mut connections {
@@ -217,7 +217,7 @@ fn dawdles_over_heads(host: SocketAddr, attacker: Ipv4Addr) {
 }
 
 /// Heads of thousands of headers in some bytes each, which don't end.
-fn dawdles_over_http_2_heads(host: SocketAddr, attacker: Ipv4Addr) {
+fn sends_http_2_heads_slowly(host: SocketAddr, attacker: Ipv4Addr) {
     let connections: Vec<_> = (0..30)
         .map(|_| {
             let mut frames = Frames::begin(connect_from(attacker, host), &[]);

@@ -1,6 +1,6 @@
 //! A thousand requests, harmful and healthy, and nothing of them left.
 
-use crate::harness::{Census, Client, Host, Site, alone, resident_kib};
+use crate::harness::{Leftovers, Client, Host, Site, alone, resident_kib};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -24,7 +24,7 @@ const MIX: [(&str, u16, &str); 12] = [
 ];
 
 #[test]
-fn a_thousand_mixed_requests_leave_no_process_no_descriptor_no_place_and_no_memory() {
+fn a_thousand_mixed_requests_leave_no_process_no_descriptor_no_permit_and_no_memory() {
     let _machine = alone();
     let site = Site::new();
     for (harm, ..) in MIX {
@@ -35,9 +35,9 @@ fn a_thousand_mixed_requests_leave_no_process_no_descriptor_no_place_and_no_memo
     let host = Host::without_machine(site, |_| {});
     // Once before counting: allocators and pools take what they keep.
     round(&host, REQUESTS / 4);
-    let (before, before_kib) = (Census::settled(&host), resident_kib(&host));
+    let (before, before_kib) = (Leftovers::settled(&host), resident_kib(&host));
     round(&host, REQUESTS);
-    Census::wait_for_no_more_than(&before, &host);
+    Leftovers::wait_for_no_more_than(&before, &host);
 
     for (harm, ..) in MIX {
         assert_eq!(host.metric(&format!("fezz_processes{{function=\"{harm}@v1\"}}")), 0.0, "{harm}");

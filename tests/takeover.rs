@@ -1,6 +1,6 @@
 //! Requests that take over their process: what is forked from the same zygote behind them is as if they had never been.
 
-use crate::harness::{Answer, Census, Host, Site, TAKEOVER, is_root, many, wait_for, zygotes};
+use crate::harness::{Answer, Leftovers, Host, Site, TAKEOVER, is_root, many, wait_for, zygotes};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ fn check_clean(host: &Host, requests: usize) {
 /// One request takes over its process; `requests` behind it notice nothing, nor does the host, nor the zygote.
 fn check_with(host: &Host, deed: &str, (status, kind, text): (u16, &str, &str), requests: usize) {
     check_clean(host, 16);
-    let (before, before_zygotes) = (Census::at_rest(host), zygotes(host));
+    let (before, before_zygotes) = (Leftovers::at_rest(host), zygotes(host));
     assert_eq!(before_zygotes.len(), 1, "{deed}");
     let answer = host.get(&format!("/rpc/takeover/{deed}"));
     assert_eq!(answer.outcome(), (status, kind), "{deed}: {}", answer.text());
@@ -54,7 +54,7 @@ fn check_with(host: &Host, deed: &str, (status, kind, text): (u16, &str, &str), 
     assert_eq!(zygotes(host), before_zygotes, "{deed}: the zygote is another one");
     let taken = r#"fezz_processes{function="takeover@v1"}"#;
     wait_for("the place to come back", || (host.metric(taken) == 0.0).then_some(()));
-    Census::wait_for_at_most(&before, host);
+    Leftovers::wait_for_at_most(&before, host);
 }
 
 const DEEDS: [(&str, (u16, &str, &str)); 12] = [
@@ -89,18 +89,18 @@ macro_rules! deeds {
 }
 
 deeds! {
-    who_scribbles_over_its_memory_spoils_nobody_elses: "scribbles_over_its_memory";
-    who_spoils_its_statics_spoils_nobody_elses: "spoils_its_statics";
-    who_kills_whom_it_sees_kills_nobody: "kills_whom_it_sees";
-    who_forks_on_as_the_zygote_does_forks_nobody: "forks_on";
-    who_asks_for_the_capability_back_gets_none: "asks_for_capabilities";
-    who_attaches_to_others_reaches_nobody: "attaches_to_others";
-    who_holds_every_descriptor_holds_nobody_up: "holds_descriptors";
-    who_sets_flags_on_every_descriptor_sets_nobody_elses: "sets_flags";
-    who_sends_on_every_socket_reaches_its_own_request_alone: "sends_on_every_socket";
-    who_forges_control_packets_is_heeded_by_nobody: "forges_control_packets";
-    who_closes_its_socket_and_goes_on_is_killed_at_its_deadline: "closes_its_socket_and_goes_on";
-    who_starts_threads_without_end_is_killed_at_its_deadline: "starts_threads_without_end";
+    overwriting_its_memory_changes_no_other_requests_memory: "scribbles_over_its_memory";
+    overwriting_its_statics_changes_no_other_requests_statics: "spoils_its_statics";
+    signals_to_all_visible_processes_kill_no_other_process: "kills_whom_it_sees";
+    forking_as_the_zygote_does_is_refused: "forks_on";
+    asking_for_capabilities_grants_none: "asks_for_capabilities";
+    attaching_to_other_processes_is_refused: "attaches_to_others";
+    holding_every_descriptor_blocks_no_other_request: "holds_descriptors";
+    setting_flags_on_every_descriptor_changes_no_other_requests_descriptors: "sets_flags";
+    sending_on_every_socket_reaches_only_its_own_request: "sends_on_every_socket";
+    forged_control_packets_are_ignored: "forges_control_packets";
+    a_process_that_closes_its_socket_and_goes_on_is_killed_at_its_deadline: "closes_its_socket_and_goes_on";
+    a_process_that_starts_threads_without_end_is_killed_at_its_deadline: "starts_threads_without_end";
 }
 
 /// All deeds, one after the other, of one zygote.
@@ -112,21 +112,21 @@ fn check_all(host: &Host) {
 }
 
 #[test]
-fn nobody_is_reached_in_the_jail_of_an_ordinary_users_host() {
+fn no_other_process_is_affected_in_the_jail_of_an_ordinary_users_host() {
     if is_root() {
-        check_all(&Host::of_nobody(site(), &[]));
+        check_all(&Host::unprivileged(site(), &[]));
     }
 }
 
 #[test]
-fn nobody_is_reached_inside_a_wrapper_that_leaves_no_capability() {
+fn no_other_process_is_affected_inside_a_wrapper_that_leaves_no_capability() {
     if let Some(host) = Host::in_bwrap(site(), &[]) {
         check_all(&host);
     }
 }
 
 #[test]
-fn nobody_is_reached_by_a_function_that_may_send_messages() {
+fn no_other_process_is_affected_by_a_function_that_may_send_messages() {
     let site = Site::new();
     let mut manifest = manifest();
     manifest["network"] = json!({"connect": [443]});
@@ -139,7 +139,7 @@ fn nobody_is_reached_by_a_function_that_may_send_messages() {
 }
 
 /// Answered is answered; then it has half a second to go.
-fn check_end_behind_the_answer(deed: &str, spare: u32) {
+fn check_end_after_the_answer(deed: &str, spare: u32) {
     let site = Site::new();
     let mut manifest = manifest();
     manifest["spare"] = spare.into();
@@ -157,16 +157,16 @@ fn check_end_behind_the_answer(deed: &str, spare: u32) {
 }
 
 #[test]
-fn who_answers_and_goes_on_is_killed_soon_and_gives_its_place_back() {
-    check_end_behind_the_answer("answers_and_goes_on", 4);
+fn a_process_that_goes_on_after_its_answer_is_killed_soon_and_its_permit_released() {
+    check_end_after_the_answer("answers_and_goes_on", 4);
 }
 
 #[test]
-fn who_answers_and_goes_on_is_killed_soon_where_no_process_waits() {
-    check_end_behind_the_answer("answers_and_goes_on", 0);
+fn a_process_that_goes_on_after_its_answer_is_killed_soon_without_idle_processes() {
+    check_end_after_the_answer("answers_and_goes_on", 0);
 }
 
 #[test]
 fn busy_threads_end_with_the_answer() {
-    check_end_behind_the_answer("answers_and_leaves_busy_threads", 4);
+    check_end_after_the_answer("answers_and_leaves_busy_threads", 4);
 }

@@ -71,7 +71,7 @@ fn a_runner_of_another_version_is_refused() {
 }
 
 #[test]
-fn a_wrapper_that_ends_by_itself_is_told_from_the_runners_own_words() {
+fn errors_of_the_wrapper_and_of_the_runner_are_distinguished() {
     let said = refusal_of("#!/bin/sh\necho no config file >&2\nexit 255\n", &[]);
     assert!(said.contains("ended (exit status: 255) before fezz-runner answered: no config file"), "{said}");
     assert!(!said.contains("--jail inner:"), "{said}");
@@ -81,7 +81,7 @@ fn a_wrapper_that_ends_by_itself_is_told_from_the_runners_own_words() {
 }
 
 #[test]
-fn strict_around_a_wrapper_is_told_to_use_inner() {
+fn strict_with_a_wrapper_fails_and_the_message_names_inner() {
     let said =
         refusal_of("#!/bin/sh\necho cannot find --hold-network >&2\nexit 255\n", &["--jail", "strict"]);
     assert!(said.contains("cannot find --hold-network"), "{said}");
@@ -95,7 +95,7 @@ fn a_script_that_names_no_interpreter_says_so() {
 }
 
 #[test]
-fn root_of_a_user_namespace_with_one_user_is_told_to_leave_it() {
+fn root_of_a_user_namespace_with_one_user_fails_with_the_fix() {
     for flags in [&["-Ur"][..], &["-Urm"]] {
         let site = Site::new();
         for program in ["hhrf", "fezz-runner"] {
@@ -135,7 +135,7 @@ fn a_host_that_is_stopped_while_it_tries_the_jail_leaves_no_wrapper() {
 
 /// A wrapper that keeps zygotes from being confined.
 #[test]
-fn where_nothing_can_be_forked_the_start_warns_and_spawn_goes_on() {
+fn without_fork_the_start_warns_and_spawn_still_works() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({"env": {"LOG": "info"}}));
     let text =

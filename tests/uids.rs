@@ -42,7 +42,7 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn two_hosts_of_roots_give_their_functions_different_uids() {
+fn two_hosts_that_run_as_root_give_their_functions_different_uids() {
     if !is_root() {
         return;
     }
@@ -52,7 +52,7 @@ fn two_hosts_of_roots_give_their_functions_different_uids() {
 }
 
 #[test]
-fn a_range_of_uids_that_another_host_has_is_refused_with_the_fix_and_is_free_when_that_host_is_killed() {
+fn a_uid_range_of_another_host_is_refused_with_the_fix_until_that_host_is_killed() {
     if !is_root() {
         return;
     }
@@ -88,7 +88,7 @@ fn said_with_run(make: &str, flags: &str) -> String {
 }
 
 #[test]
-fn a_folder_for_locks_that_is_not_roots_alone_is_refused_with_the_fix() {
+fn a_lock_folder_that_others_can_change_is_refused_with_the_fix() {
     if !is_root() {
         return;
     }
@@ -104,7 +104,7 @@ fn a_folder_for_locks_that_is_not_roots_alone_is_refused_with_the_fix() {
 }
 
 #[test]
-fn a_range_that_is_asked_for_is_had_with_a_warning_where_run_cannot_be_written() {
+fn a_requested_uid_range_is_used_with_a_warning_where_run_is_not_writable() {
     if !is_root() {
         return;
     }

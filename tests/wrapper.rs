@@ -1,6 +1,6 @@
 //! `FEZZ_RUNNER`: whatever passes stdin, stdout, stderr and arguments through.
 
-use crate::harness::{AUTHOR, Census, Host, Site, binary, is_root, wait_for};
+use crate::harness::{AUTHOR, Leftovers, Host, Site, binary, is_root, wait_for};
 use serde_json::{Value, json};
 
 fn wrapped(site: Site, script: &str) -> Host {
@@ -17,7 +17,7 @@ fn wrapped_without_a_jail(site: Site, script: &str) -> Host {
 }
 
 #[test]
-fn a_wrapper_that_cannot_confine_ends_the_start_with_its_words() {
+fn a_wrapper_that_cannot_confine_fails_the_start_with_its_message() {
     let site = Site::new();
     let wrapper = site.script("wrapper", "#!/bin/sh\necho no namespaces today >&2\nexit 3\n");
     let output = Host::command(&site).arg("--runner").arg(wrapper).output().unwrap();
@@ -44,7 +44,7 @@ fn a_wrapper_that_stays_is_killed_with_the_runner() {
     site.harm("sleeps_for_ever", json!({"timeout_ms": 500}));
     let host = wrapped(site, "#!/bin/sh\nRUNNER \"$@\"\nexit $?\n");
     assert_eq!(host.get("/rpc/sleeps_for_ever").outcome(), (504, "deadline_exceeded"));
-    wait_for("the end of both", || Some(Census::of(&host)).filter(Census::is_quiet));
+    wait_for("the end of both", || Some(Leftovers::of(&host)).filter(Leftovers::is_quiet));
 }
 
 #[test]
@@ -59,11 +59,11 @@ fn a_wrapper_is_asked_to_end_before_it_is_killed() {
     let host = wrapped(site, &script);
     assert_eq!(host.get("/rpc/sleeps_for_ever").outcome(), (504, "deadline_exceeded"));
     wait_for("the wrapper's last act", || tidied.exists().then_some(()));
-    wait_for("the end of both", || Some(Census::of(&host)).filter(Census::is_quiet));
+    wait_for("the end of both", || Some(Leftovers::of(&host)).filter(Leftovers::is_quiet));
 }
 
 #[test]
-fn a_wrapper_that_fails_is_a_crash_with_its_words_in_the_log() {
+fn a_wrapper_that_fails_is_a_crash_with_its_message_in_the_log() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = wrapped_without_a_jail(site, "#!/bin/sh\necho no namespaces today >&2\nexit 3\n");
@@ -72,7 +72,7 @@ fn a_wrapper_that_fails_is_a_crash_with_its_words_in_the_log() {
 }
 
 #[test]
-fn a_wrapper_that_cannot_execute_the_runner_is_the_runners_failure() {
+fn a_wrapper_that_cannot_execute_the_runner_is_reported_as_runner_failed() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = wrapped_without_a_jail(site, "#!/bin/sh\nexec /no/such/fezz-runner \"$@\"\n");
@@ -84,7 +84,7 @@ fn a_wrapper_that_cannot_execute_the_runner_is_the_runners_failure() {
 
 /// At the start, by `trial.rs`; and of a request, where the wrapper does it later.
 #[test]
-fn a_jailer_that_cannot_make_its_jail_is_the_jails_failure_under_each_executor() {
+fn a_jailer_that_cannot_make_its_jail_is_reported_as_jail_failed_under_each_executor() {
     let site = Site::new();
     site.install("spawned@v1", AUTHOR, json!({})).install("forked@v1", AUTHOR, json!({"execution": "fork"}));
     // 255 is nsjail's status. The trial at the start goes through, as where a mount fails later.
@@ -101,7 +101,7 @@ fn a_jailer_that_cannot_make_its_jail_is_the_jails_failure_under_each_executor()
 
 /// As nsjail does, where signals without a handler are ignored (pid_namespaces(7)).
 #[test]
-fn an_end_is_named_where_the_wrapper_makes_the_function_the_first_process() {
+fn the_log_names_the_end_where_the_wrapper_makes_the_function_the_first_process() {
     let site = Site::new();
     site.harm("aborts", json!({})).harm("loops_for_ever", json!({"limits": {"cpu_ms": 1}}));
     let users = if is_root() { "" } else { "--user --map-current-user" };
@@ -114,7 +114,7 @@ fn an_end_is_named_where_the_wrapper_makes_the_function_the_first_process() {
 }
 
 #[test]
-fn a_wrapper_that_drops_the_environment_fails_with_the_mend() {
+fn a_wrapper_that_drops_the_environment_fails_with_the_fix() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({"env": {"LOG": "info"}}));
     let script = "#!/bin/sh\ncase $* in *--try*) exec RUNNER \"$@\";; esac\nexec env -i RUNNER \"$@\"\n";

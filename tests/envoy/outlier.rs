@@ -1,11 +1,11 @@
-//! Which hosts Envoy takes out between two health checks.
+//! Which hosts Envoy's outlier detection ejects between two health checks.
 
 use super::two_hosts;
 use crate::harness::{AUTHOR, Envoy, Host, many, wait_for};
 use rustix::process::Signal;
 use serde_json::json;
 
-/// Health checks so rare that within a test only the first is made.
+/// An interval of health checks so long that each test sees only the first check.
 const RARE_CHECKS: [(&str, &str); 2] =
     [(" interval: 1s\n", " interval: 600s\n"), ("no_traffic_interval: 1s", "no_traffic_interval: 600s")];
 

@@ -58,7 +58,7 @@ impl Host {
     }
 
     /// A host of an ordinary user, nobody, started by a test that is root's; else the test's own user is one.
-    pub(crate) fn of_nobody(site: Site, flags: &[&str]) -> Self {
+    pub(crate) fn unprivileged(site: Site, flags: &[&str]) -> Self {
         const NOBODY: u32 = 65534;
         if !is_root() {
             return Self::with_flags(site, flags);

@@ -18,7 +18,7 @@ pub(crate) use host::{Host, is_root};
 pub(crate) use http2::{Ended, Http2};
 pub(crate) use machine::alone;
 pub(crate) use processes::{
-    Census, forked, inside, of_requests, resident_kib, sockets_of, started_ahead, zombies, zygotes,
+    Leftovers, forked, inside, of_requests, resident_kib, sockets_of, prewarmed_processes, zombies, zygotes,
 };
 pub(crate) use site::{AUTHOR, HARMFUL, ORDINARY, ORDINARY_C, OVERFLOW, Site, TAKEOVER, binary};
 

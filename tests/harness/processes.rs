@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// A count of what a host holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Census {
+pub(crate) struct Leftovers {
     /// Processes whose command line names the host's root, but for the host itself: runners, and what they forked.
     pub(crate) processes: usize,
     /// Children of the host, zombies among them.
@@ -17,7 +17,7 @@ pub(crate) struct Census {
     pub(crate) descriptors: usize,
 }
 
-impl Census {
+impl Leftovers {
     pub(crate) fn of(host: &Host) -> Self {
         let own = host.pid().as_raw_nonzero().get().to_string();
         let tasks = fs::read_dir(format!("/proc/{own}/task")).unwrap().flatten();
@@ -109,7 +109,7 @@ pub(crate) fn resident_kib(host: &Host) -> usize {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-impl Census {
+impl Leftovers {
     /// Processes left of a host that has ended.
     pub(crate) fn of_dead(host: &Host) -> usize {
         let root = host.site.root().to_str().unwrap().to_owned();
@@ -137,7 +137,7 @@ pub(crate) fn inside(host: &Host) -> PathBuf {
 }
 
 /// The processes of a host's runners that were started ahead of their requests, whatever becomes of them.
-pub(crate) fn started_ahead(host: &Host) -> Vec<PathBuf> {
+pub(crate) fn prewarmed_processes(host: &Host) -> Vec<PathBuf> {
     let is_ahead = |process: &PathBuf| {
         let line = fs::read(process.join("cmdline")).unwrap_or_default();
         line.split(|byte| *byte == 0).any(|word| word == b"--ahead")

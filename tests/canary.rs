@@ -197,7 +197,7 @@ fn a_function_that_crashes_now_and_then_is_never_paused() {
     let mut connection = Connection::new(host.address);
     for request in 1..=REQUESTS {
         let (deed, expected) = match request % CRASHES_EVERY {
-            0 => ("scribbles_over_its_memory", (502, "function_crashed")),
+            0 => ("overwrites_its_memory", (502, "function_crashed")),
             _ => ("facts", (200, "")),
         };
         assert_eq!(connection.get(&format!("/rpc/takeover/{deed}")).outcome(), expected, "{request}");

@@ -168,7 +168,7 @@ impl Load {
         let mut connection = Connection::new(self.host.address);
         while !self.is_over.load(Ordering::Relaxed) {
             let (kind, path) = match self.requests.fetch_add(1, Ordering::Relaxed) % 100 {
-                0 | 20 | 40 | 60 | 80 => (Kind::Crashes, "/rpc/served/scribbles_over_its_memory"),
+                0 | 20 | 40 | 60 | 80 => (Kind::Crashes, "/rpc/served/overwrites_its_memory"),
                 // With its socket open: the host pauses a function whose requests all close it, like one that crashes.
                 10 | 50 => (Kind::Hangs, "/rpc/hangs/never_returns"),
                 _ => (Kind::Served, "/rpc/served/facts"),
@@ -177,7 +177,7 @@ impl Load {
             let answer = connection.get(path);
             let is_clean = || {
                 let forks = if self.execution == "fork" { 1 } else { 0 };
-                answer.text().starts_with(&format!("loads=1 forks={forks} requests=1 spoilt=0 "))
+                answer.text().starts_with(&format!("loads=1 forks={forks} requests=1 modified=0 "))
             };
             let outcome = match (kind, answer.outcome()) {
                 (Kind::Served, (200, "")) if is_clean() => "served",

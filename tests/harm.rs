@@ -1,4 +1,4 @@
-//! Every harm: its status and kind, in time, and nothing of it left behind.
+//! Every harm: its status and kind, in time, and no process or descriptor left.
 
 use crate::harness::{AUTHOR, Leftovers, Host, Site, alone};
 use serde_json::{Value, json};
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 /// Long enough for a process to start on a busy machine, short enough to wait for.
 const TIMEOUT_MS: u64 = 1500;
-/// What a killed request may take beyond its deadline.
+/// The time that killing a request may take after its deadline.
 const LATE_MAX: Duration = Duration::from_millis(250);
 
-/// Jailed, as by default; and without a jail, where the host alone ends what is left behind.
+/// In the default jail, and without a jail, where only the host ends the processes that a request leaves.
 fn check(harm: &str, status: u16, kind: &str) {
     let _machine = alone();
     for jail in ["strict", "off"] {
@@ -41,7 +41,7 @@ fn check_with(jail: &str, harm: &str, status: u16, kind: &str) {
 
 macro_rules! harms {
     ($($name:ident: $harm:literal, $status:literal, $kind:literal;)*) => {
-        /// Each with its status and kind.
+        /// Every harm, with its status and kind.
         pub(crate) const HARMS: &[(&str, u16, &str)] = &[$(($harm, $status, $kind),)*];
 
         $(
@@ -76,7 +76,7 @@ harms! {
     a_giant_response_is_invalid_once_announced: "announces_a_giant_response", 502, "invalid_response";
     a_header_with_crlf_is_invalid: "sets_a_header_with_crlf", 502, "invalid_response";
     status_99_is_invalid: "sets_status_99", 502, "invalid_response";
-    writing_to_every_descriptor_makes_the_response_invalid: "scribbles_on_every_descriptor", 502, "invalid_response";
+    writing_to_every_descriptor_makes_the_response_invalid: "writes_to_every_descriptor", 502, "invalid_response";
     closing_every_descriptor_makes_the_response_invalid: "closes_every_descriptor", 502, "invalid_response";
     printing_on_stdout_does_no_harm: "prints_on_stdout", 200, "";
     flooding_stderr_does_no_harm: "floods_stderr", 200, "";
@@ -91,8 +91,8 @@ harms! {
     refusing_to_load_fails_the_module: "refuses_to_load", 503, "module_failed";
 }
 
-/// All harms, several at a time, on a host for itself, with `more` in their manifests; but for those that end otherwise
-/// there, `instead`, and those `left_out`.
+/// Checks all harms, several at a time, on a new host, with `more` in their manifests. `instead` lists harms with another
+/// outcome there; `left_out` lists harms to skip.
 pub(crate) fn check_all(
     more: &Value,
     flags: &[&str],
@@ -163,7 +163,7 @@ fn a_panic_and_a_returned_error_reach_the_log_and_not_the_client() {
 }
 
 #[test]
-fn processor_time_beyond_the_limit_is_a_crash_before_the_deadline() {
+fn cpu_time_over_the_limit_is_a_crash_before_the_deadline() {
     let site = Site::new();
     site.harm("loops_for_ever", json!({"timeout_ms": 20_000, "limits": {"cpu_ms": 1}}));
     let host = Host::start(site);

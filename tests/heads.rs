@@ -1,4 +1,4 @@
-//! Heads that have begun and don't end: how long they may take, and to whom they are charged.
+//! Request heads that don't end: their timeouts, and which account is charged for them.
 
 use crate::harness::{
     AUTHOR, Frames, Host, PATIENCE, Site, StreamEnd, alone, connect, connect_from, resident_kib, wait_for,
@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Who does harm: another client than those who are served.
+/// The address of the attacker. Honest clients use another one.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 
 const WHOLE: [(&str, &str); 4] =
@@ -53,7 +53,7 @@ fn a_ping_does_not_shorten_the_timeout_of_an_http_2_head() {
     let mut frames = Frames::connect(host.address);
     frames.await_ping();
     frames.half_a_head(&WHOLE);
-    // Two thirds are what the answer to the ping has.
+    // The answer to the ping may take two thirds of the time.
     assert!(!frames.has_ended_within(Duration::from_millis(2500)));
     frames.end_head();
     assert_eq!(frames.stream_end(), StreamEnd::Response(200, 3));
@@ -120,7 +120,7 @@ fn an_idle_connection_with_a_large_buffer_is_charged_and_ended_for_memory() {
     let idle: Vec<_> = (0..20)
         .map(|_| {
             let mut stream = connect_from(ATTACKER, host.address);
-            // The second is a half, and comes with the first.
+            // The second request is incomplete and arrives together with the first.
             let twice = ["GET /_health HTTP/1.1\r\nhost: a\r\nx: ", &"x".repeat(50_000)].concat();
             stream.write_all([&twice, "\r\n\r\n", &twice].concat().as_bytes()).unwrap();
             let mut answer = [0; 15];
@@ -144,7 +144,7 @@ fn a_head_that_comes_in_two_parts_is_served_however_full_the_memory_is() {
     holds.write_all(&vec![b'x'; 511_999]).unwrap();
     wait_for("the address's half to be full", || (charged(&host) > 515_000.0).then_some(()));
     let last = two_parts.all_but_an_octet(&WHOLE);
-    // Something behind it is served first.
+    // A request after it is served first.
     assert_eq!(host.get("/_health").status, 200);
     two_parts.octet(last);
     assert_eq!(two_parts.stream_end(), StreamEnd::Response(200, 3));

@@ -74,7 +74,7 @@ fn each_runner_serves_one_request() {
     let answers = many(host.address, "/rpc/prewarmed/facts", REQUESTS);
     let loads: HashSet<u64> = answers.iter().map(loaded_at_ns).collect();
     assert_eq!(loads.len(), REQUESTS, "each has loaded the module for itself");
-    assert!(answers.iter().all(|answer| answer.text().starts_with("loads=1 forks=0 requests=1 spoilt=0 ")));
+    assert!(answers.iter().all(|answer| answer.text().starts_with("loads=1 forks=0 requests=1 modified=0 ")));
 }
 
 #[test]

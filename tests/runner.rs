@@ -159,7 +159,7 @@ fn a_module_inherits_no_descriptor_but_the_three() {
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("kept");
     let script = format!(
-        "exec 9>{}; exec {} --env HARM=scribbles_on_every_descriptor {}",
+        "exec 9>{}; exec {} --env HARM=writes_to_every_descriptor {}",
         kept.display(),
         module("fezz-runner"),
         module(HARMFUL)

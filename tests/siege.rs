@@ -199,7 +199,7 @@ fn withholds_responses(host: SocketAddr, _: Ipv4Addr) {
 
 /// A function that crashes, as one whose stack canary is being guessed.
 fn crashes(host: SocketAddr, _: Ipv4Addr) {
-    let answer = Client::new(host, "GET", "/rpc/crashes/scribbles_over_its_memory").send();
+    let answer = Client::new(host, "GET", "/rpc/crashes/overwrites_its_memory").send();
     assert!([502, 503].contains(&answer.status), "{}", answer.status);
     sleep(Duration::from_millis(20));
 }

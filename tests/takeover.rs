@@ -34,7 +34,7 @@ fn check_clean(host: &Host, requests: usize) {
     for answer in &answers {
         assert_eq!(answer.outcome(), (200, ""), "{}", answer.text());
         let text = answer.text();
-        assert!(text.starts_with("loads=1 forks=1 requests=1 spoilt=0 pid="), "{text}");
+        assert!(text.starts_with("loads=1 forks=1 requests=1 modified=0 pid="), "{text}");
         for name in ["random", "generated"] {
             assert!(numbers.insert(fact(answer, name)), "{name} comes twice: {text}");
         }
@@ -58,10 +58,10 @@ fn check_with(host: &Host, deed: &str, (status, kind, text): (u16, &str, &str), 
 }
 
 const DEEDS: [(&str, (u16, &str, &str)); 12] = [
-    ("scribbles_over_its_memory", (502, "function_crashed", "")),
-    ("spoils_its_statics", (200, "", "spoilt")),
-    ("kills_whom_it_sees", (200, "", "hit 0")),
-    ("forks_on", (200, "", "forked 0")),
+    ("overwrites_its_memory", (502, "function_crashed", "")),
+    ("overwrites_its_statics", (200, "", "modified")),
+    ("signals_every_process", (200, "", "hit 0")),
+    ("forks_further", (200, "", "forked 0")),
     ("asks_for_capabilities", (200, "", "got 0")),
     ("attaches_to_others", (200, "", "attached 0")),
     ("holds_descriptors", (200, "", "held ")),
@@ -89,10 +89,10 @@ macro_rules! deeds {
 }
 
 deeds! {
-    overwriting_its_memory_changes_no_other_requests_memory: "scribbles_over_its_memory";
-    overwriting_its_statics_changes_no_other_requests_statics: "spoils_its_statics";
-    signals_to_all_visible_processes_kill_no_other_process: "kills_whom_it_sees";
-    forking_as_the_zygote_does_is_refused: "forks_on";
+    overwriting_its_memory_changes_no_other_requests_memory: "overwrites_its_memory";
+    overwriting_its_statics_changes_no_other_requests_statics: "overwrites_its_statics";
+    signals_to_all_visible_processes_kill_no_other_process: "signals_every_process";
+    forking_as_the_zygote_does_is_refused: "forks_further";
     asking_for_capabilities_grants_none: "asks_for_capabilities";
     attaching_to_other_processes_is_refused: "attaches_to_others";
     holding_every_descriptor_blocks_no_other_request: "holds_descriptors";
@@ -132,7 +132,7 @@ fn no_other_process_is_affected_by_a_function_that_may_send_messages() {
     manifest["network"] = json!({"connect": [443]});
     site.install("takeover@v1", TAKEOVER, manifest);
     let host = Host::start(site);
-    for deed in ["sends_on_every_socket", "forges_control_packets", "sets_flags", "kills_whom_it_sees"] {
+    for deed in ["sends_on_every_socket", "forges_control_packets", "sets_flags", "signals_every_process"] {
         let (_, expected) = DEEDS.into_iter().find(|(known, _)| *known == deed).unwrap();
         check_with(&host, deed, expected, 50);
     }

@@ -196,11 +196,11 @@ fn a_function_that_crashes_now_and_then_is_never_paused() {
     let host = Host::start(site);
     let mut connection = Connection::new(host.address);
     for request in 1..=REQUESTS {
-        let (deed, expected) = match request % CRASHES_EVERY {
+        let (attack, expected) = match request % CRASHES_EVERY {
             0 => ("overwrites_its_memory", (502, "function_crashed")),
             _ => ("facts", (200, "")),
         };
-        assert_eq!(connection.get(&format!("/rpc/takeover/{deed}")).outcome(), expected, "{request}");
+        assert_eq!(connection.get(&format!("/rpc/takeover/{attack}")).outcome(), expected, "{request}");
     }
     assert!(worn_out(&host, "takeover") >= 2.0);
     assert_eq!(host.metric("fezz_function_pauses_total"), 0.0);

@@ -1,4 +1,4 @@
-//! A host's start and end.
+//! The start and the shutdown of a host.
 
 use crate::harness::{AUTHOR, Leftovers, Host, Site, binary, sockets_of, wait_for};
 use rustix::process::Signal;
@@ -75,7 +75,7 @@ fn a_second_sigterm_after_a_second_ends_at_once_and_leaves_no_process() {
     let _running = host.client("GET", "/rpc/sleeps_for_ever").begin();
     wait_for("the process", || (Leftovers::of(&host).processes > 0).then_some(()));
     let begun = Instant::now();
-    // Those within the first second count for nothing.
+    // Further SIGTERMs within the first second are ignored.
     let status = wait_for("the forced end", || {
         host.signal(Signal::TERM);
         host.has_ended()
@@ -85,7 +85,7 @@ fn a_second_sigterm_after_a_second_ends_at_once_and_leaves_no_process() {
     wait_for("the end of every process", || (Leftovers::of_dead(&host) == 0).then_some(()));
 }
 
-/// As timeout(1) sends them: one to its child, one to its process group.
+/// timeout(1) sends SIGTERM twice: to its child and to its process group.
 #[test]
 fn two_sigterms_in_a_row_count_as_one() {
     let site = Site::new();
@@ -111,7 +111,7 @@ fn a_host_under_timeout_drains() {
         let mut host = Host::of_program(&timeout, site, |command| {
             command.args(["--drain-wait-ms", "100"]);
         });
-        // What it would do itself ten minutes later.
+        // The test sends the signal that timeout(1) would send after ten minutes.
         host.signal(Signal::TERM);
         assert_eq!(host.ended().code(), Some(0));
         host.logged("the end", |line| line["message"] == "stopped: Drained");
@@ -149,7 +149,7 @@ fn a_host_that_cannot_start_reports_the_reason_and_the_fix() {
     ] {
         let site = Site::new();
         let mut command = Host::command(&site);
-        // The last of two equal flags would be an error of its own.
+        // The same flag twice would be another error.
         let keeps = |flag: &str| !arguments.contains(&flag);
         let mut fresh = std::process::Command::new(command.get_program());
         if keeps("--root") {
@@ -189,14 +189,14 @@ fn a_misspelt_variable_is_reported_with_the_nearest_name() {
     assert!(!host.log().iter().any(is_about_another));
 }
 
-/// A copy of a program in a folder of its own.
+/// Copies a program into `folder`.
 fn copy_of(program: &str, folder: &Path) -> PathBuf {
     let copy = folder.join(program);
     std::fs::copy(binary(program), &copy).unwrap();
     copy
 }
 
-/// What a host says that finds no runner.
+/// The error message of a host that finds no runner.
 fn said_without_a_runner(named: &str) -> String {
     let site = Site::new();
     let hhrf = copy_of("hhrf", site.root());
@@ -240,7 +240,7 @@ fn a_folder_for_modules_that_others_can_change_is_refused_with_the_fix() {
     let site = Site::new();
     let modules = site.root().join("modules");
     std::fs::create_dir(&modules).unwrap();
-    // A pipe, which nobody writes to, where a host looks for another's lock.
+    // A pipe without a writer, at the path where a host looks for another host's lock.
     let planted = modules.join("hhrf-modules-planted");
     std::fs::create_dir(&planted).unwrap();
     assert!(Command::new("mkfifo").arg(planted.join(".lock")).status().unwrap().success());
@@ -264,7 +264,7 @@ fn a_folder_for_modules_that_others_can_change_is_refused_with_the_fix() {
         assert!(code == Some(1) && said.contains("belongs to user 65534"), "{said}");
         chown(&modules, Some(0), None).unwrap();
     }
-    // Nor does the pipe hold up a start in a folder that is the host's own.
+    // The pipe doesn't block a start in the host's own folder either.
     let host = Host::with_flags(site, &["--modules", modules.to_str().unwrap()]);
     assert_eq!(host.get("/_ready").status, 200);
 }
@@ -278,7 +278,7 @@ fn flags_override_the_environment_then_the_file_then_the_defaults() {
         .unwrap();
     let host = Host::with(site, |command| {
         command.arg("--config").arg(&file).env("HHRF_HEADER_BYTES", "1000").env("HHRF_RPC", "admin");
-        // As a shell unsets it for one command.
+        // An empty value, as a shell sets it for one command to unset it.
         command.env("FEZZ_RUNNER", "");
         command.args(["--rpc", "on"]);
     });

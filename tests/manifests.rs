@@ -1,16 +1,16 @@
-//! Bad manifests: one sentence each, that names the file, the key and the fix; and the host starts without them.
+//! Bad manifests: the host logs one sentence that names the file, the key and the fix, and starts without the function.
 
 use crate::harness::{AUTHOR, Host, Site, binary, wait_for};
 use serde_json::json;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-/// A manifest's text, with `{"id": "f", "version": "v1", "entry": <author's module>}` behind what is given.
+/// A manifest's text: `beginning`, and then `"id": "f", "version": "v1", "entry": <author's module>`.
 fn with(beginning: &str) -> String {
     format!(r#"{{{beginning}, "id": "f", "version": "v1", "entry": "{AUTHOR}"}}"#)
 }
 
-/// What the manifest `text` of `f@v1` is refused for must hold all of `parts`.
+/// Checks that the manifest `text` of `f@v1` is refused with a message that contains all of `parts`.
 fn check(text: impl AsRef<str>, parts: &[&str]) {
     let site = Site::new();
     site.write("f@v1", AUTHOR, text.as_ref());
@@ -36,7 +36,7 @@ fn refusal(line: &serde_json::Value) -> Option<String> {
     line["message"].as_str()?.strip_prefix("not served: ").map(str::to_owned)
 }
 
-/// Rows of a name, the beginning of a manifest, and what the sentence must say.
+/// Rows: a test's name, a manifest's text, and the parts that the message must contain.
 macro_rules! manifests {
     ($($name:ident: $text:expr => $($part:literal),+;)*) => {
         $(
@@ -102,7 +102,7 @@ manifests! {
     an_absent_module_is_named: with(r#""env": {}"#).replace(AUTHOR, "libabsent.dylib") => "key `entry`", "libabsent.so", "doesn't exist";
 }
 
-/// What the module that `make` puts in place is refused for must hold all of `parts`.
+/// Checks that the module that `make` installs is refused with a message that contains all of `parts`.
 fn check_module(make: impl FnOnce(&Path), parts: &[&str]) {
     let site = Site::new();
     site.write("f@v1", AUTHOR, &with(r#""env": {}"#));
@@ -166,7 +166,7 @@ fn a_module_that_is_cut_off_is_refused() {
 fn a_module_for_another_processor_is_refused() {
     let make = |module: &Path| {
         let mut bytes = module_bytes();
-        const E_MACHINE: usize = 18; // its offset: elf(5)
+        const E_MACHINE: usize = 18; // offset of the field (elf(5))
         bytes[E_MACHINE] = 183; // EM_AARCH64
         std::fs::write(module, bytes).unwrap();
     };
@@ -202,7 +202,7 @@ fn a_world_writable_module_is_refused() {
     check_module(make, &["which every user can write", "chmod o-w"]);
 }
 
-/// A folder of a function with permissions of its own.
+/// A site whose function's folder has the permissions `mode`.
 fn site_with_folder(mode: u32) -> Site {
     let site = Site::new();
     site.write("f@v1", AUTHOR, &with(r#""env": {}"#));
@@ -238,7 +238,7 @@ fn a_folder_of_another_owner_is_refused() {
 }
 
 #[test]
-fn a_host_with_a_world_writable_functions_folder_fails_to_start_with_the_fix() {
+fn a_world_writable_functions_folder_fails_the_start_with_the_fix() {
     let site = site_with_folder(0o755);
     let functions = site.root().join("functions");
     std::fs::set_permissions(&functions, PermissionsExt::from_mode(0o777)).unwrap();
@@ -256,7 +256,7 @@ fn functions_are_still_served_while_their_folder_is_world_writable() {
     let functions = host.site.root().join("functions");
     std::fs::set_permissions(&functions, PermissionsExt::from_mode(0o777)).unwrap();
     host.signal(rustix::process::Signal::HUP);
-    host.logged("the mend", |line| {
+    host.logged("the fix", |line| {
         let is_reload = line["message"].as_str().is_some_and(|text| text.starts_with("not reloaded"));
         is_reload && line["error"].as_str().is_some_and(|error| error.contains("chmod o-w"))
     });
@@ -281,7 +281,7 @@ fn a_folder_without_a_manifest_is_refused() {
 }
 
 #[test]
-fn a_route_of_two_functions_is_refused_to_the_second_with_both_names() {
+fn a_route_of_two_functions_is_refused_for_the_second_with_both_names() {
     let site = Site::new();
     let routes = json!({"routes": [{"path": "/same/{id}", "method": "GET"}]});
     site.install("e@v1", AUTHOR, routes.clone()).install("f@v1", AUTHOR, routes);

@@ -1,4 +1,5 @@
-//! What a client, or a function, can have the host hold: charged before it is held, and no one's share is all of it.
+//! Memory that clients and functions make the host hold: it is charged before it is allocated, and no single client or
+//! function can use all of it.
 
 use crate::harness::{
     AUTHOR, Client, Ended, HARMFUL, Host, Http2, Site, alone, connect, connect_from, resident_kib, wait_for,
@@ -7,7 +8,7 @@ use serde_json::json;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 
-/// Who does harm: another client than those who are served.
+/// The address of the attacker. Honest clients use another one.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 
 fn author() -> Site {
@@ -16,7 +17,7 @@ fn author() -> Site {
     site
 }
 
-/// Requests as honest clients send them, from another address.
+/// Sends an honest client's requests, from another address.
 fn assert_served(host: &Host) {
     for bytes in [0, 1000, 30_000] {
         let answer = host.client("POST", "/rpc/author").body(vec![b'x'; bytes]).send();
@@ -24,7 +25,7 @@ fn assert_served(host: &Host) {
     }
 }
 
-/// How the streams of a connection were ended, as soon as all are.
+/// How the streams of a connection ended, once all have.
 fn ends(connection: &mut Http2, streams: usize) -> Vec<Ended> {
     (0..streams).map(|_| connection.next_end()).collect()
 }
@@ -34,7 +35,7 @@ fn a_request_of_more_headers_than_the_limit_is_refused() {
     let host = Host::start(author());
     let with = |headers: usize| {
         let client = host.client("GET", "/rpc/author");
-        // Beside host and connection.
+        // In addition to `host` and `connection`.
         (2..headers).fold(client, |client, _| client.header("a", "b")).send()
     };
     assert_eq!(with(100).outcome(), (200, ""));
@@ -93,9 +94,9 @@ fn clients_that_do_not_read_do_not_keep_others_from_their_responses() {
     for _ in 0..5 {
         assert_served(&host);
     }
-    // No one waits for them for ever.
+    // The host doesn't wait for them without a limit.
     let ended: Vec<Ended> = connections.iter_mut().flat_map(|connection| ends(connection, 80)).collect();
-    // Those that were refused for want of memory had no body to wait for, and so ended well.
+    // Streams that were refused for lack of memory had no body left to send, and so ended normally.
     assert!(ended.contains(&Ended::ByReset));
     wait_for("the memory to come back", || (host.metric(taken) < 1000.0).then_some(()));
 }
@@ -161,7 +162,7 @@ fn a_response_that_is_still_arriving_is_charged() {
     requests.into_iter().for_each(|request| drop(request.join()));
 }
 
-/// 24 uploads that lack a thousand bytes, of clients and functions that hold less than a half each, in 1 MiB.
+/// 24 incomplete uploads in 1 MiB, each 1000 bytes short. No client and no function holds more than half of the memory.
 fn nearly_full() -> (Host, Vec<TcpStream>) {
     let site = author();
     site.install("other@v1", AUTHOR, json!({}));
@@ -181,7 +182,7 @@ fn nearly_full() -> (Host, Vec<TcpStream>) {
 #[test]
 fn readiness_and_metrics_report_nearly_full_memory() {
     let (host, mut uploads) = nearly_full();
-    let not_ready = wait_for("a word of it", || {
+    let not_ready = wait_for("not ready", || {
         uploads.iter_mut().for_each(|upload| upload.write_all(b"x").unwrap());
         Some(host.get("/_ready")).filter(|ready| ready.status == 503)
     });

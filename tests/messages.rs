@@ -1,4 +1,4 @@
-//! What a function is told, and what of its answer passes.
+//! What the host passes to a function, and what it passes on of the answer.
 
 use crate::harness::{AUTHOR, Answer, Host, Site};
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ fn statuses_pass_and_those_without_a_body_have_none() {
 }
 
 #[test]
-fn a_request_keeps_the_names_it_came_with_and_gets_those_it_lacks() {
+fn a_request_keeps_its_request_id_and_traceparent_and_gets_them_if_missing() {
     let host = host();
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let client = host.client("GET", "/rpc/author/request");

@@ -1,5 +1,5 @@
-//! The wrapper for nsjail, as far as it can be tried where nsjail isn't installed: by a stand-in that says how it was
-//! called, and goes on by what it was told to start. `jail.rs` has the real one, where there is one.
+//! The wrapper for nsjail, tested without nsjail: a stub prints its arguments and starts the runner. `jail.rs` tests the
+//! real nsjail, where it is installed.
 
 use crate::harness::{AUTHOR, Host, Site, binary};
 use serde_json::json;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 const JAIL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jail");
 
-/// Confines nothing. It starts the runner from where `--bindmount_ro` has it.
+/// The stub confines nothing. It starts the runner from the path in `--bindmount_ro`.
 const STAND_IN: &str = r#"#!/bin/sh
 echo "nsjail $*" >&2
 while [ "$1" != -- ]; do
@@ -20,7 +20,7 @@ shift 2
 exec "$runner" "$@"
 "#;
 
-/// As it is installed: the wrapper, what it reads and what it starts beside each other.
+/// The wrapper, its configuration, the stub and the runner in one folder, as an operator installs them.
 fn installed() -> Site {
     let site = Site::new();
     for file in ["nsjail-fezz-runner", "nsjail.cfg"] {
@@ -31,7 +31,7 @@ fn installed() -> Site {
     site
 }
 
-/// How nsjail is called for a runner that gets these arguments.
+/// The command line of nsjail for a runner with these arguments.
 fn call(site: &Site, arguments: &str) -> String {
     let output = Command::new(site.root().join("nsjail-fezz-runner"))
         .args(arguments.split_whitespace())
@@ -109,7 +109,7 @@ fn a_request_goes_through_the_wrapper() {
     });
 }
 
-/// Names that kafel has of its own, and numbers of calls that its older tables lack.
+/// Kafel's own names of calls, and numbers of calls that its older tables lack.
 const OTHERWISE: [(&str, &str); 14] = [
     ("stat", "newstat"),
     ("lstat", "newlstat"),

@@ -1,11 +1,11 @@
-//! A crash behind a failed allocation is told from any other, whatever is done in between.
+//! A crash that a failed allocation causes is reported as `out_of_memory`; other crashes aren't.
 
 use crate::harness::{HARMFUL, Host, ORDINARY_C, Site};
 use serde_json::json;
 
-/// What `call` of a module ends in, by each executor, with and without backtraces, which leave nothing of errno.
+/// Checks the problem kind of `call`, with each executor, with and without backtraces, which overwrite errno.
 fn check(module: &str, variable: &str, call: &str, kind: &str) {
-    // So much that what is left when a vector can't grow does for the backtrace.
+    // Enough that a backtrace fits into the memory that is left when a vector can't grow.
     let limits = json!({"memory_bytes": 256 << 20});
     let site = Site::new();
     for execution in ["spawn", "fork"] {

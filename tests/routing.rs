@@ -1,4 +1,4 @@
-//! Which function answers which path, host and method.
+//! Routing: which function answers a path, host and method.
 
 use crate::harness::{AUTHOR, Frames, Host, Site, StreamEnd};
 use serde_json::json;
@@ -65,7 +65,7 @@ fn routes_lead_by_path_method_and_host_in_both_notations() {
         }
     };
     check("GET", "localhost", "/a/request", &["function exact@v1"]);
-    // The same path for another method belongs to the wider pattern.
+    // Another method on the same path matches the more general pattern.
     check("POST", "localhost", "/a/request", &["function param@v1", "param id=request"]);
     check("GET", "localhost", "/old/caf%C3%A9/request", &["function param@v1", "param name=café"]);
     check("DELETE", "localhost", "/files/x/y%2Fz/request", &["param rest=x/y/z/request", "method DELETE"]);
@@ -151,7 +151,7 @@ fn http_2_answers_on_the_same_port() {
 }
 
 #[test]
-fn http_2_refuses_a_name_before_the_host() {
+fn http_2_refuses_userinfo_before_the_host() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = Host::start(site);
@@ -164,7 +164,7 @@ fn http_2_refuses_a_name_before_the_host() {
     assert!(matches!(answer("a"), StreamEnd::Response(200, _)));
     for authority in ["u@a", "u:p@a", "@a"] {
         let answer = answer(authority);
-        // What isn't even a URI is reset by hyper.
+        // hyper resets a stream whose authority isn't valid in a URI.
         assert!(
             matches!(answer, StreamEnd::Response(400, _) | StreamEnd::Reset(_)),
             "{authority}: {answer:?}"

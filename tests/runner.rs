@@ -1,4 +1,4 @@
-//! The runner alone, on files.
+//! The runner without a host: request on stdin, response on stdout.
 
 use crate::harness::{AUTHOR, HARMFUL, binary, is_root, wait_for};
 use fezz_manifest::module::needed_libraries;
@@ -22,7 +22,7 @@ fn run_program(program: &str, arguments: &[&str], stdin: &[u8]) -> Output {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.env("A_SECRET", "1").env("FEZZ_ENV_GIVEN", "2").spawn().unwrap();
-    // A runner that has no use for the request may be gone already.
+    // A runner that fails early may have ended before it reads the request.
     child.stdin.take().unwrap().write_all(stdin).ok();
     child.wait_with_output().unwrap()
 }
@@ -42,7 +42,7 @@ fn a_request_from_a_file_gets_its_response_on_stdout() {
 }
 
 #[test]
-fn the_environment_is_what_was_asked_for() {
+fn the_environment_has_only_the_given_variables() {
     let output = run(&["--env", "GIVEN", "--env", "SAID=3", &module(AUTHOR)], &request("/env"));
     let response = FezzWireResponse::decode(&output.stdout).unwrap();
     assert_eq!(String::from_utf8_lossy(response.body), "GIVEN=2\nSAID=3");
@@ -127,7 +127,7 @@ fn a_runner_ends_when_the_reader_of_its_response_is_gone() {
 }
 
 #[test]
-fn a_reader_that_finds_nothing_yet_ends_nothing() {
+fn reading_an_empty_response_pipe_does_not_end_the_runner() {
     for jail in ["strict", "inner", "off"] {
         let mut command = Command::new(binary("fezz-runner"));
         command.args(["--jail", jail, &module(AUTHOR)]);
@@ -155,7 +155,7 @@ fn a_module_that_writes_to_stdout_writes_to_the_log() {
 
 #[test]
 fn a_module_inherits_no_descriptor_but_the_three() {
-    // The shell leaves a descriptor open behind the standard ones; the scribbler would write to it.
+    // The shell leaves a fourth descriptor open, to which the harm would write.
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("kept");
     let script = format!(

@@ -1,4 +1,4 @@
-//! A thousand requests, harmful and healthy, and nothing of them left.
+//! A thousand requests, harmful and healthy, leave no resource behind.
 
 use crate::harness::{Leftovers, Client, Host, Site, alone, resident_kib};
 use serde_json::json;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const REQUESTS: usize = 1000;
 const CONCURRENCY: usize = 16;
 
-/// Name, status and kind, of what comes and goes quickly.
+/// Name, status and kind of functions that end quickly.
 const MIX: [(&str, u16, &str); 12] = [
     ("answers_well", 200, ""),
     ("segfaults", 502, "function_crashed"),
@@ -33,7 +33,7 @@ fn a_thousand_mixed_requests_leave_no_process_no_descriptor_no_permit_and_no_mem
         site.harm(harm, json!({"timeout_ms": timeout_ms, "limits": limits}));
     }
     let host = Host::without_machine(site, |_| {});
-    // Once before counting: allocators and pools take what they keep.
+    // One round before counting: allocators and pools keep some memory.
     round(&host, REQUESTS / 4);
     let (before, before_kib) = (Leftovers::settled(&host), resident_kib(&host));
     round(&host, REQUESTS);

@@ -1,4 +1,4 @@
-//! Requests that take over their process: what is forked from the same zygote behind them is as if they had never been.
+//! Requests that take over their process: later processes of the same zygote are not affected.
 
 use crate::harness::{Answer, Leftovers, Host, Site, TAKEOVER, is_root, many, wait_for, zygotes};
 use serde_json::{Value, json};
@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 const TIMEOUT_MS: u64 = 2000;
-const BEHIND: usize = 1000;
+const AFTER: usize = 1000;
 
 fn manifest() -> Value {
-    // The kernel counts the threads of all requests together: some hundreds, lest those who want them all take all memory.
+    // The kernel counts the threads of all requests together. A small limit, so that the thread attack doesn't use all memory.
     let limits = json!({"concurrency": 8, "threads": 16});
     json!({"execution": "fork", "spare": 4, "timeout_ms": TIMEOUT_MS, "limits": limits})
 }
@@ -20,14 +20,14 @@ fn site() -> Site {
     site
 }
 
-/// What `facts` says under a name.
+/// The value of `name` in an answer of `facts`.
 fn fact(answer: &Answer, name: &str) -> String {
     let text = answer.text();
     let found = text.split(' ').find_map(|fact| fact.strip_prefix(name)?.strip_prefix('='));
     found.unwrap_or_else(|| panic!("no {name} in {text}")).to_owned()
 }
 
-/// Has requests that keep to themselves find everything as it was, and random numbers that nobody else has.
+/// Checks that harmless requests find unmodified memory, and random numbers that no other request has.
 fn check_clean(host: &Host, requests: usize) {
     let answers = many(host.address, "/rpc/takeover/facts", requests);
     let mut numbers = HashSet::new();
@@ -42,22 +42,22 @@ fn check_clean(host: &Host, requests: usize) {
     assert_eq!(numbers.len(), 2 * requests);
 }
 
-/// One request takes over its process; `requests` behind it notice nothing, nor does the host, nor the zygote.
-fn check_with(host: &Host, deed: &str, (status, kind, text): (u16, &str, &str), requests: usize) {
+/// One request takes over its process. Checks that the next `requests` requests, the host and the zygote are not affected.
+fn check_with(host: &Host, attack: &str, (status, kind, text): (u16, &str, &str), requests: usize) {
     check_clean(host, 16);
     let (before, before_zygotes) = (Leftovers::at_rest(host), zygotes(host));
-    assert_eq!(before_zygotes.len(), 1, "{deed}");
-    let answer = host.get(&format!("/rpc/takeover/{deed}"));
-    assert_eq!(answer.outcome(), (status, kind), "{deed}: {}", answer.text());
-    assert!(status != 200 || answer.text().starts_with(text), "{deed}: {}", answer.text());
+    assert_eq!(before_zygotes.len(), 1, "{attack}");
+    let answer = host.get(&format!("/rpc/takeover/{attack}"));
+    assert_eq!(answer.outcome(), (status, kind), "{attack}: {}", answer.text());
+    assert!(status != 200 || answer.text().starts_with(text), "{attack}: {}", answer.text());
     check_clean(host, requests);
-    assert_eq!(zygotes(host), before_zygotes, "{deed}: the zygote is another one");
+    assert_eq!(zygotes(host), before_zygotes, "{attack}: the zygote is another one");
     let taken = r#"fezz_processes{function="takeover@v1"}"#;
-    wait_for("the place to come back", || (host.metric(taken) == 0.0).then_some(()));
+    wait_for("the permit to be released", || (host.metric(taken) == 0.0).then_some(()));
     Leftovers::wait_for_at_most(&before, host);
 }
 
-const DEEDS: [(&str, (u16, &str, &str)); 12] = [
+const ATTACKS: [(&str, (u16, &str, &str)); 12] = [
     ("overwrites_its_memory", (502, "function_crashed", "")),
     ("overwrites_its_statics", (200, "", "modified")),
     ("signals_every_process", (200, "", "hit 0")),
@@ -72,23 +72,23 @@ const DEEDS: [(&str, (u16, &str, &str)); 12] = [
     ("starts_threads_without_end", (504, "deadline_exceeded", "")),
 ];
 
-fn check(deed: &str) {
-    let (_, expected) = DEEDS.into_iter().find(|(known, _)| *known == deed).unwrap();
-    check_with(&Host::start(site()), deed, expected, BEHIND);
+fn check(attack: &str) {
+    let (_, expected) = ATTACKS.into_iter().find(|(known, _)| *known == attack).unwrap();
+    check_with(&Host::start(site()), attack, expected, AFTER);
 }
 
-macro_rules! deeds {
-    ($($name:ident: $deed:literal;)*) => {
+macro_rules! attacks {
+    ($($name:ident: $attack:literal;)*) => {
         $(
             #[test]
             fn $name() {
-                check($deed);
+                check($attack);
             }
         )*
     };
 }
 
-deeds! {
+attacks! {
     overwriting_its_memory_changes_no_other_requests_memory: "overwrites_its_memory";
     overwriting_its_statics_changes_no_other_requests_statics: "overwrites_its_statics";
     signals_to_all_visible_processes_kill_no_other_process: "signals_every_process";
@@ -103,11 +103,11 @@ deeds! {
     a_process_that_starts_threads_without_end_is_killed_at_its_deadline: "starts_threads_without_end";
 }
 
-/// All deeds, one after the other, of one zygote.
+/// Runs all attacks one after the other against one zygote.
 fn check_all(host: &Host) {
-    const FEWER_BEHIND: usize = 50;
-    for (deed, expected) in DEEDS {
-        check_with(host, deed, expected, FEWER_BEHIND);
+    const FEWER_AFTER: usize = 50;
+    for (attack, expected) in ATTACKS {
+        check_with(host, attack, expected, FEWER_AFTER);
     }
 }
 
@@ -132,14 +132,14 @@ fn no_other_process_is_affected_by_a_function_that_may_send_messages() {
     manifest["network"] = json!({"connect": [443]});
     site.install("takeover@v1", TAKEOVER, manifest);
     let host = Host::start(site);
-    for deed in ["sends_on_every_socket", "forges_control_packets", "sets_flags", "signals_every_process"] {
-        let (_, expected) = DEEDS.into_iter().find(|(known, _)| *known == deed).unwrap();
-        check_with(&host, deed, expected, 50);
+    for attack in ["sends_on_every_socket", "forges_control_packets", "sets_flags", "signals_every_process"] {
+        let (_, expected) = ATTACKS.into_iter().find(|(known, _)| *known == attack).unwrap();
+        check_with(&host, attack, expected, 50);
     }
 }
 
-/// Answered is answered; then it has half a second to go.
-fn check_end_after_the_answer(deed: &str, spare: u32) {
+/// Checks that the client gets the answer and that the process is killed half a second later.
+fn check_end_after_the_answer(attack: &str, spare: u32) {
     let site = Site::new();
     let mut manifest = manifest();
     manifest["spare"] = spare.into();
@@ -148,11 +148,11 @@ fn check_end_after_the_answer(deed: &str, spare: u32) {
     site.install("takeover@v1", TAKEOVER, manifest);
     let host = Host::start(site);
     check_clean(&host, 4);
-    let answer = host.get(&format!("/rpc/takeover/{deed}"));
+    let answer = host.get(&format!("/rpc/takeover/{attack}"));
     assert_eq!((answer.status, answer.text().as_str()), (200, "answered"));
     let begun = Instant::now();
     check_clean(&host, 1);
-    assert!(begun.elapsed() < Duration::from_secs(3), "its place came back after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(3), "its permit was released after {:?}", begun.elapsed());
     check_clean(&host, 50);
 }
 

@@ -1,11 +1,11 @@
-//! How long a connection waits for a request, and for the whole of its head.
+//! How long the host waits for a request on a connection, and for the rest of its head.
 
 use crate::harness::{AUTHOR, Connection, Frames, Host, PATIENCE, Site, connect};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-/// Between one byte and the next of a slow client.
+/// The pause of a slow client between two bytes.
 const PAUSE: Duration = Duration::from_millis(20);
 
 fn host(head_ms: &str, keep_alive_ms: &str) -> Host {
@@ -14,7 +14,7 @@ fn host(head_ms: &str, keep_alive_ms: &str) -> Host {
     Host::with_flags(site, &["--head-timeout-ms", head_ms, "--keep-alive-ms", keep_alive_ms])
 }
 
-/// Sends a head byte for byte, never to its end, until the connection takes no more; then reads what was answered.
+/// Sends an endless head byte for byte until the host closes the connection, and then reads the answer.
 fn dribble(mut stream: std::net::TcpStream) -> (String, Duration) {
     let begun = Instant::now();
     stream.set_read_timeout(Some(PAUSE)).unwrap();
@@ -72,7 +72,7 @@ fn a_slow_body_is_not_limited_by_the_head_timeout() {
     let host = host("200", "60000");
     let mut stream = connect(host.address);
     stream.write_all(b"POST /rpc/author HTTP/1.1\r\nhost: a\r\ncontent-length: 30\r\n\r\n").unwrap();
-    // Three head timeouts in all.
+    // The body takes three head timeouts in total.
     let begun = Instant::now();
     stream.set_read_timeout(Some(PAUSE)).unwrap();
     for _ in 0..30 {
@@ -98,7 +98,7 @@ fn http_2_ends_at_the_timeout_in_the_middle_of_a_head() {
     let mut frames = Frames::connect(host.address);
     frames.half_a_head(&[(":method", "GET"), (":scheme", "http")]);
     let begun = Instant::now();
-    // So slow that it is time that ends it, and not the number of frames.
+    // So slow that the timeout ends the head before the limit of frames does.
     while begun.elapsed() < PATIENCE && !frames.has_ended_within(PAUSE * 5) {
         frames.continue_head().ok();
     }

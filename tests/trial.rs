@@ -1,4 +1,4 @@
-//! What the host demands of its runner before it serves, and what it says where it doesn't get that.
+//! The host's trial of the runner before it serves, and its error messages when the trial fails.
 
 use crate::harness::{AUTHOR, Host, Site, binary, is_root, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
@@ -6,7 +6,7 @@ use serde_json::json;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-/// What a host says that doesn't start with this runner. One that serves is killed.
+/// The error message of a host that refuses to start with this runner. A host that serves is killed.
 fn refusal(site: &Site, more: impl FnOnce(&mut Command)) -> String {
     let mut command = Host::command(site);
     more(&mut command);
@@ -22,7 +22,7 @@ fn refusal(site: &Site, more: impl FnOnce(&mut Command)) -> String {
     said
 }
 
-/// The same, of a wrapper with this text.
+/// The same with a wrapper script.
 fn refusal_of(script: &str, flags: &[&str]) -> String {
     let site = Site::new();
     let script = script.replace("RUNNER", binary("fezz-runner").to_str().unwrap());
@@ -33,7 +33,7 @@ fn refusal_of(script: &str, flags: &[&str]) -> String {
 }
 
 #[test]
-fn a_program_that_is_no_runner_is_named_as_such() {
+fn a_program_that_is_no_runner_is_named() {
     for flags in [&["--jail", "inner"][..], &["--jail", "strict"]] {
         for program in ["/bin/true", "/bin/echo"] {
             let said = refusal(&Site::new(), |command| {
@@ -46,7 +46,7 @@ fn a_program_that_is_no_runner_is_named_as_such() {
 }
 
 #[test]
-fn what_a_wrapper_does_not_pass_on_is_named() {
+fn arguments_and_streams_that_a_wrapper_does_not_pass_on_are_named() {
     for (script, expected) in [
         ("#!/bin/sh\nexec RUNNER \"$@\" < /dev/null\n", "doesn't pass stdin on"),
         ("#!/bin/sh\nexec RUNNER \"$@\" > /dev/null\n", "ended without an answer of fezz-runner"),
@@ -75,7 +75,7 @@ fn errors_of_the_wrapper_and_of_the_runner_are_distinguished() {
     let said = refusal_of("#!/bin/sh\necho no config file >&2\nexit 255\n", &[]);
     assert!(said.contains("ended (exit status: 255) before fezz-runner answered: no config file"), "{said}");
     assert!(!said.contains("--jail inner:"), "{said}");
-    // The runner's own: nothing about wrappers stands behind it.
+    // An error of the runner itself: no text about wrappers follows.
     let said = refusal_of("#!/bin/sh\nexec RUNNER --uid 0 \"$@\"\n", &[]);
     assert!(said.trim_end().ends_with("is no unprivileged user (see fezz-runner --help)"), "{said}");
 }
@@ -133,7 +133,7 @@ fn a_host_that_is_stopped_while_it_tries_the_jail_leaves_no_wrapper() {
     wait_for("the wrapper's end", || rustix::process::test_kill_process(hangs).is_err().then_some(()));
 }
 
-/// A wrapper that keeps zygotes from being confined.
+/// A wrapper under which zygotes can't be confined.
 #[test]
 fn without_fork_the_start_warns_and_spawn_still_works() {
     let site = Site::new();

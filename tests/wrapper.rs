@@ -1,4 +1,4 @@
-//! `FEZZ_RUNNER`: whatever passes stdin, stdout, stderr and arguments through.
+//! `FEZZ_RUNNER`: any wrapper that passes stdin, stdout, stderr and arguments on.
 
 use crate::harness::{AUTHOR, Leftovers, Host, Site, binary, is_root, wait_for};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn wrapped(site: Site, script: &str) -> Host {
     Host::with_flags(site, &["--runner", wrapper.to_str().unwrap()])
 }
 
-/// The same without a jail, which a host would try at its start.
+/// The same without a jail, for a wrapper that would fail the host's trial of the jail at the start.
 fn wrapped_without_a_jail(site: Site, script: &str) -> Host {
     let wrapper = site.script("wrapper", script);
     Host::with_flags(site, &["--jail", "off", "--runner", wrapper.to_str().unwrap()])
@@ -39,7 +39,7 @@ fn a_two_line_wrapper_takes_the_runners_place() {
 }
 
 #[test]
-fn a_wrapper_that_stays_is_killed_with_the_runner() {
+fn a_wrapper_that_stays_as_the_parent_is_killed_with_the_runner() {
     let site = Site::new();
     site.harm("sleeps_for_ever", json!({"timeout_ms": 500}));
     let host = wrapped(site, "#!/bin/sh\nRUNNER \"$@\"\nexit $?\n");
@@ -82,12 +82,12 @@ fn a_wrapper_that_cannot_execute_the_runner_is_reported_as_runner_failed() {
     });
 }
 
-/// At the start, by `trial.rs`; and of a request, where the wrapper does it later.
+/// `trial.rs` tests the same failure at the start. Here the wrapper fails at a request.
 #[test]
 fn a_jailer_that_cannot_make_its_jail_is_reported_as_jail_failed_under_each_executor() {
     let site = Site::new();
     site.install("spawned@v1", AUTHOR, json!({})).install("forked@v1", AUTHOR, json!({"execution": "fork"}));
-    // 255 is nsjail's status. The trial at the start goes through, as where a mount fails later.
+    // 255 is nsjail's exit status. The trial at the start succeeds; only later starts fail, as when a mount fails.
     let script =
         "#!/bin/sh\ncase $* in *--try*) exec RUNNER \"$@\";; esac\necho no mounts today >&2\nexit 255\n";
     let host = wrapped(site, script);
@@ -99,7 +99,7 @@ fn a_jailer_that_cannot_make_its_jail_is_reported_as_jail_failed_under_each_exec
     }
 }
 
-/// As nsjail does, where signals without a handler are ignored (pid_namespaces(7)).
+/// nsjail makes the runner PID 1, for which the kernel ignores signals without a handler (pid_namespaces(7)).
 #[test]
 fn the_log_names_the_end_where_the_wrapper_makes_the_function_the_first_process() {
     let site = Site::new();
@@ -120,7 +120,7 @@ fn a_wrapper_that_drops_the_environment_fails_with_the_fix() {
     let script = "#!/bin/sh\ncase $* in *--try*) exec RUNNER \"$@\";; esac\nexec env -i RUNNER \"$@\"\n";
     let host = wrapped(site, script);
     assert_eq!(host.get("/rpc/author").outcome(), (503, "runner_failed"));
-    host.logged("the mend", |line| {
+    host.logged("the fix", |line| {
         line["line"].as_str().is_some_and(|text| text.contains("let the wrapper pass on variables"))
     });
 }

@@ -1,9 +1,9 @@
-//! The same in plain C, where the C library does the work.
+//! Ordinary programs in plain C, where the C library does the work.
 
 use crate::harness::{Host, ORDINARY_C, Site, skip};
 use serde_json::{Value, json};
 
-/// A host with one function in C, and `more` in its manifest beside the variable that chooses it.
+/// A host with one function in C, selected by a variable, and `more` in its manifest.
 fn host(function: &str, more: Value) -> Host {
     let site = Site::new();
     let mut more = more;
@@ -87,7 +87,7 @@ fn threads_of_posix_start_wait_and_are_joined() {
     check("starts_threads", json!({}), "joined");
 }
 
-/// A limit: what watches its stack, as the crate `stacker` does, has to do so on a thread of its own.
+/// A known limit: code that measures its stack, like the crate `stacker`, must run on a thread that it started.
 #[test]
 fn the_bounds_of_the_first_threads_stack_are_unknown_and_those_of_others_known() {
     check("asks_for_stacks", json!({}), "asked");

@@ -25,7 +25,7 @@ fn host(execution: &str, more: Value) -> Host {
 
 /// How a guessing attack ends.
 #[derive(Debug)]
-enum End {
+enum AttackEnd {
     Found,
     /// No value of a byte was right.
     Lost,
@@ -33,7 +33,7 @@ enum End {
 }
 
 /// Guesses until the canary is known or the host refuses further requests.
-fn attack(host: &Host) -> (usize, End) {
+fn attack(host: &Host) -> (usize, AttackEnd) {
     const GUESSES_MAX: usize = 5000;
     let mut connection = Connection::new(host.address);
     let distance: usize = connection.get("/rpc/overflow/00").text().parse().unwrap();
@@ -47,13 +47,13 @@ fn attack(host: &Host) -> (usize, End) {
         match answer.status {
             200 => known.push(value),
             502 | 504 => {}
-            _ => return (guess, End::Refused(answer)),
+            _ => return (guess, AttackEnd::Refused(answer)),
         }
         if known.len() == CANARY_BYTES {
-            return (guess, End::Found);
+            return (guess, AttackEnd::Found);
         }
     }
-    (GUESSES_MAX, End::Lost)
+    (GUESSES_MAX, AttackEnd::Lost)
 }
 
 /// The number of requests that each zygote's processes have served.
@@ -79,8 +79,8 @@ fn worn_out(host: &Host, function: &str) -> f64 {
 fn check_held(more: Value) {
     let host = host("fork", more);
     let (guesses, end) = attack(&host);
-    let End::Refused(refused) = end else { panic!("{end:?} by {guesses} guesses") };
-    assert_eq!(refused.outcome(), (503, "module_failed"), "behind {guesses} guesses: {}", refused.text());
+    let AttackEnd::Refused(refused) = end else { panic!("{end:?} by {guesses} guesses") };
+    assert_eq!(refused.outcome(), (503, "module_failed"), "after {guesses} guesses: {}", refused.text());
     let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&seconds), "{seconds}");
     host.logged("the reason", |line| {

@@ -1,6 +1,6 @@
 //! Clients that disconnect, and slow clients.
 
-use crate::harness::{AUTHOR, Leftovers, Client, Host, Site, connect, wait_for};
+use crate::harness::{AUTHOR, Client, Host, Leftovers, Site, connect, wait_for};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::net::Shutdown;

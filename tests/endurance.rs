@@ -2,7 +2,7 @@
 //! lost, and no resource leaks.
 
 use crate::harness::{
-    Leftovers, Connection, Host, Site, TAKEOVER, alone, resident_kib, wait_for, zombies, zygotes,
+    Connection, Host, Leftovers, Site, TAKEOVER, alone, resident_kib, wait_for, zombies, zygotes,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -52,7 +52,7 @@ struct Load {
     outcomes: Mutex<BTreeMap<&'static str, usize>>,
     losses: Mutex<Vec<String>>,
     kills: Mutex<Vec<Instant>>,
-    editions: AtomicUsize,
+    releases: AtomicUsize,
 }
 
 impl Load {
@@ -68,13 +68,13 @@ impl Load {
         let (host, load) = Self::new(execution, host).work(time);
         let (took, after_kib) = (begun.elapsed().as_secs_f64(), resident_kib(&host));
         println!(
-            "{execution}: {} requests in {took:.0} s, {:.0}/s; {:?}; {} zygotes killed, {} editions; \
+            "{execution}: {} requests in {took:.0} s, {:.0}/s; {:?}; {} zygotes killed, {} releases; \
              {before_kib} KiB became {after_kib} KiB",
             load.requests,
             load.requests as f64 / took,
             load.outcomes,
             load.kills,
-            load.editions,
+            load.releases,
         );
         assert!(load.losses.is_empty(), "{} lost: {:#?}", load.losses.len(), load.losses);
         assert!(load.outcomes["served"] > 0 && load.outcomes["crashed"] > 0 && load.outcomes["hung"] > 0);
@@ -93,7 +93,7 @@ impl Load {
             outcomes: Mutex::default(),
             losses: Mutex::default(),
             kills: Mutex::default(),
-            editions: AtomicUsize::new(0),
+            releases: AtomicUsize::new(0),
         };
         load.deploy();
         let hangs = json!({"execution": execution, "spare": 4, "timeout_ms": 300});
@@ -107,8 +107,8 @@ impl Load {
 
     /// Installs a new release of the function that most requests call.
     fn deploy(&self) {
-        let edition = self.editions.fetch_add(1, Ordering::Relaxed).to_string();
-        let env = json!({"EDITION": edition});
+        let release = self.releases.fetch_add(1, Ordering::Relaxed).to_string();
+        let env = json!({"RELEASE": release});
         let manifest = json!({"execution": self.execution, "spare": 8, "timeout_ms": 20_000, "env": env});
         self.host.site.install("served@v1", TAKEOVER, manifest);
     }
@@ -129,7 +129,7 @@ impl Load {
             outcomes: self.outcomes.into_inner().unwrap(),
             losses: self.losses.into_inner().unwrap(),
             kills: self.kills.into_inner().unwrap().len(),
-            editions: self.editions.into_inner(),
+            releases: self.releases.into_inner(),
         };
         (self.host, done)
     }
@@ -138,14 +138,14 @@ impl Load {
     fn disturb(&self, time: Duration) {
         const EVERY: Duration = Duration::from_millis(1900);
         let end = Instant::now() + time;
-        for turn in 0.. {
+        for step in 0.. {
             let pause = end.saturating_duration_since(Instant::now()).min(EVERY);
             std::thread::sleep(pause);
             self.host.forget_log();
             if Instant::now() >= end {
                 return;
             }
-            match turn % 2 {
+            match step % 2 {
                 0 => self.kill_zygotes(),
                 _ => self.deploy(),
             }
@@ -207,5 +207,5 @@ struct Done {
     outcomes: BTreeMap<&'static str, usize>,
     losses: Vec<String>,
     kills: usize,
-    editions: usize,
+    releases: usize,
 }

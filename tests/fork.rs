@@ -2,7 +2,7 @@
 
 use crate::harm::check_all;
 use crate::harness::{
-    AUTHOR, Answer, Leftovers, HARMFUL, Host, Site, TAKEOVER, alone, binary, forked, is_root, many, wait_for,
+    AUTHOR, Answer, HARMFUL, Host, Leftovers, Site, TAKEOVER, alone, binary, forked, is_root, many, wait_for,
     zygotes,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -377,12 +377,12 @@ fn releases_that_failed_to_load_are_forgotten_when_a_newer_one_arrives() {
     };
     let module = std::fs::read(binary(HARMFUL)).unwrap();
     let file = host.site.function("forked@v1").join(HARMFUL);
-    for edition in 1..=RELEASES {
+    for release in 1..=RELEASES {
         // Bytes after the end of an ELF file are ignored, but change its digest.
-        std::fs::write(file.with_file_name(".module"), [&module[..], &vec![0; edition]].concat()).unwrap();
+        std::fs::write(file.with_file_name(".module"), [&module[..], &vec![0; release]].concat()).unwrap();
         std::fs::rename(file.with_file_name(".module"), &file).unwrap();
         wait_for("a try of its own", || {
-            (host.get("/rpc/forked").status == 503 && lines(&host, "serving forked@v1") > edition)
+            (host.get("/rpc/forked").status == 503 && lines(&host, "serving forked@v1") > release)
                 .then_some(())
         });
         host.get("/rpc/forked");
@@ -485,9 +485,9 @@ fn thousands_of_requests_leave_no_process_no_descriptor_and_no_zombie() {
     let host = Host::start(site_of(AUTHOR, json!({"spare": 4})));
     many(host.address, "/rpc/forked/pid", REQUESTS / 10);
     let (before, pids) = (Leftovers::at_rest(&host), zygotes(&host));
-    let told: BTreeSet<String> =
+    let pids: BTreeSet<String> =
         many(host.address, "/rpc/forked/pid", REQUESTS).iter().map(Answer::text).collect();
-    assert_eq!(told, BTreeSet::from(["1".to_owned()]), "each is the first in a namespace of its own");
+    assert_eq!(pids, BTreeSet::from(["1".to_owned()]), "each is the first in a namespace of its own");
     Leftovers::wait_for_at_most(&before, &host);
     wait_for("no zombie", || (crate::harness::zombies(&host) == 0).then_some(()));
     assert_eq!(zygotes(&host), pids);

@@ -1,6 +1,6 @@
 //! Every harm: its status and kind, in time, and no process or descriptor left.
 
-use crate::harness::{AUTHOR, Leftovers, Host, Site, alone};
+use crate::harness::{AUTHOR, Host, Leftovers, Site, alone};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

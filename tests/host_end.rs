@@ -1,7 +1,7 @@
 //! A host that is killed by SIGKILL leaves no process, whichever wrapper runs between the host and its runners.
 
 use crate::harness::{
-    AUTHOR, HARMFUL, Host, Site, binary, is_root, of_requests, skip, prewarmed_processes, wait_for,
+    AUTHOR, HARMFUL, Host, Site, binary, is_root, of_requests, prewarmed_processes, skip, wait_for,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;

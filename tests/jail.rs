@@ -1,6 +1,6 @@
 //! Each restriction is tested inside every kind of jail, where it must hold, and outside, where it must not.
 
-use crate::harness::{AUTHOR, Leftovers, HARMFUL, Host, Site, binary, is_root, on_path, skip, wait_for};
+use crate::harness::{AUTHOR, HARMFUL, Host, Leftovers, Site, binary, is_root, on_path, skip, wait_for};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 

@@ -1,6 +1,6 @@
 //! The start and the shutdown of a host.
 
-use crate::harness::{AUTHOR, Leftovers, Host, Site, binary, sockets_of, wait_for};
+use crate::harness::{AUTHOR, Host, Leftovers, Site, binary, sockets_of, wait_for};
 use rustix::process::Signal;
 use serde_json::json;
 use std::path::{Path, PathBuf};

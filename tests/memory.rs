@@ -2,7 +2,8 @@
 //! function can use all of it.
 
 use crate::harness::{
-    AUTHOR, Client, Ended, HARMFUL, Host, Http2, Site, alone, connect, connect_from, resident_kib, wait_for,
+    AUTHOR, Client, HARMFUL, Host, Http2, Site, StreamOutcome, alone, connect, connect_from, resident_kib,
+    wait_for,
 };
 use serde_json::json;
 use std::io::Write;
@@ -26,7 +27,7 @@ fn assert_served(host: &Host) {
 }
 
 /// How the streams of a connection ended, once all have.
-fn ends(connection: &mut Http2, streams: usize) -> Vec<Ended> {
+fn ends(connection: &mut Http2, streams: usize) -> Vec<StreamOutcome> {
     (0..streams).map(|_| connection.next_end()).collect()
 }
 
@@ -95,9 +96,10 @@ fn clients_that_do_not_read_do_not_keep_others_from_their_responses() {
         assert_served(&host);
     }
     // The host doesn't wait for them without a limit.
-    let ended: Vec<Ended> = connections.iter_mut().flat_map(|connection| ends(connection, 80)).collect();
+    let ended: Vec<StreamOutcome> =
+        connections.iter_mut().flat_map(|connection| ends(connection, 80)).collect();
     // Streams that were refused for lack of memory had no body left to send, and so ended normally.
-    assert!(ended.contains(&Ended::ByReset));
+    assert!(ended.contains(&StreamOutcome::ByReset));
     wait_for("the memory to come back", || (host.metric(taken) < 1000.0).then_some(()));
 }
 

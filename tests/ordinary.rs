@@ -64,8 +64,8 @@ fn the_clock_is_right_and_sleeping_takes_its_time() {
     let host = host(json!({}));
     let unix_time = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let before = unix_time();
-    let told: u64 = host.get("/rpc/ordinary/clocks/now").text().parse().unwrap();
-    assert!((before..=unix_time()).contains(&told), "{told}");
+    let seconds: u64 = host.get("/rpc/ordinary/clocks/now").text().parse().unwrap();
+    assert!((before..=unix_time()).contains(&seconds), "{seconds}");
     check(&host, "clocks/sleep", "true");
 }
 

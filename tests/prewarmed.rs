@@ -2,7 +2,8 @@
 
 use crate::harm::check_all;
 use crate::harness::{
-    AUTHOR, Answer, Leftovers, HARMFUL, Host, Site, TAKEOVER, alone, is_root, many, prewarmed_processes, wait_for,
+    AUTHOR, Answer, HARMFUL, Host, Leftovers, Site, TAKEOVER, alone, is_root, many, prewarmed_processes,
+    wait_for,
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -166,7 +167,9 @@ fn idle_runners_are_bounded_per_function_and_in_total() {
     many(host.address, "/rpc/prewarmed/pid", 64);
     wait_for("the function's limit of idle runners", || (spare(&host) == 3.0).then_some(()));
     many(host.address, "/rpc/other/pid", 64);
-    wait_for("the limit of idle runners in total", || (other() >= 1.0 && spare(&host) + other() <= 5.0).then_some(()));
+    wait_for("the limit of idle runners in total", || {
+        (other() >= 1.0 && spare(&host) + other() <= 5.0).then_some(())
+    });
     wait_for("no more processes than the limit", || (Leftovers::of(&host).children <= 5).then_some(()));
 }
 

@@ -2,8 +2,8 @@
 //! fast as without attacks, and the host keeps no memory afterwards.
 
 use crate::harness::{
-    AUTHOR, Leftovers, Client, Frames, HARMFUL, Host, Http2, Site, TAKEOVER, alone, connect_from, resident_kib,
-    wait_for,
+    AUTHOR, Client, Frames, HARMFUL, Host, Http2, Leftovers, Site, TAKEOVER, alone, connect_from,
+    resident_kib, wait_for,
 };
 use serde_json::json;
 use std::io::Write;

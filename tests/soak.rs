@@ -1,6 +1,6 @@
 //! A thousand requests, harmful and healthy, leave no resource behind.
 
-use crate::harness::{Leftovers, Client, Host, Site, alone, resident_kib};
+use crate::harness::{Client, Host, Leftovers, Site, alone, resident_kib};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

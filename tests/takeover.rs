@@ -1,6 +1,6 @@
 //! Requests that take over their process: later processes of the same zygote are not affected.
 
-use crate::harness::{Answer, Leftovers, Host, Site, TAKEOVER, is_root, many, wait_for, zygotes};
+use crate::harness::{Answer, Host, Leftovers, Site, TAKEOVER, is_root, many, wait_for, zygotes};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};

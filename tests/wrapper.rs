@@ -1,6 +1,6 @@
 //! `FEZZ_RUNNER`: any wrapper that passes stdin, stdout, stderr and arguments on.
 
-use crate::harness::{AUTHOR, Leftovers, Host, Site, binary, is_root, wait_for};
+use crate::harness::{AUTHOR, Host, Leftovers, Site, binary, is_root, wait_for};
 use serde_json::{Value, json};
 
 fn wrapped(site: Site, script: &str) -> Host {

@@ -12,7 +12,7 @@ pub(crate) struct Http2 {
 
 /// How a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum StreamOutcome {
     Well,
     ByReset,
 }
@@ -66,13 +66,13 @@ impl Http2 {
     }
 
     /// Waits for the next stream to end and returns how it ended.
-    pub(crate) fn next_end(&mut self) -> Ended {
+    pub(crate) fn next_end(&mut self) -> StreamOutcome {
         loop {
             let frame = self.frames.read();
             let (kind, flags, ..) = frame.unwrap_or_else(|| panic!("no stream ends within {PATIENCE:?}"));
             match kind {
-                RST_STREAM => return Ended::ByReset,
-                HEADERS | DATA if flags & END_STREAM != 0 => return Ended::Well,
+                RST_STREAM => return StreamOutcome::ByReset,
+                HEADERS | DATA if flags & END_STREAM != 0 => return StreamOutcome::Well,
                 _ => {}
             }
         }

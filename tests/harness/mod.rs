@@ -15,10 +15,10 @@ pub(crate) use container::{User, folder_of, in_container};
 pub(crate) use envoy::{Envoy, envoy_program};
 pub(crate) use frames::{Frames, StreamEnd, http_2};
 pub(crate) use host::{Host, is_root};
-pub(crate) use http2::{Ended, Http2};
+pub(crate) use http2::{Http2, StreamOutcome};
 pub(crate) use machine::alone;
 pub(crate) use processes::{
-    Leftovers, forked, inside, of_requests, resident_kib, sockets_of, prewarmed_processes, zombies, zygotes,
+    Leftovers, forked, inside, of_requests, prewarmed_processes, resident_kib, sockets_of, zombies, zygotes,
 };
 pub(crate) use site::{AUTHOR, HARMFUL, ORDINARY, ORDINARY_C, OVERFLOW, Site, TAKEOVER, binary};
 

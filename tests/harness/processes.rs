@@ -35,9 +35,9 @@ impl Leftovers {
     pub(crate) fn settled(host: &Host) -> Self {
         const A_MOMENT: Duration = Duration::from_millis(100);
         wait_for("the end of every process and connection", || {
-            let census = Some(Self::of(host)).filter(Self::is_quiet)?;
+            let leftovers = Some(Self::of(host)).filter(Self::is_quiet)?;
             std::thread::sleep(A_MOMENT);
-            Some(Self::of(host)).filter(|again| *again == census)
+            Some(Self::of(host)).filter(|again| *again == leftovers)
         })
     }
 
@@ -53,9 +53,9 @@ impl Leftovers {
     pub(crate) fn at_rest(host: &Host) -> Self {
         const A_WHILE: Duration = Duration::from_millis(300);
         wait_for("a moment of rest", || {
-            let census = Self::of(host);
+            let leftovers = Self::of(host);
             std::thread::sleep(A_WHILE);
-            (Self::of(host) == census).then_some(census)
+            (Self::of(host) == leftovers).then_some(leftovers)
         })
     }
 

@@ -485,9 +485,9 @@ fn thousands_of_requests_leave_no_process_no_descriptor_and_no_zombie() {
     let host = Host::start(site_of(AUTHOR, json!({"spare": 4})));
     many(host.address, "/rpc/forked/pid", REQUESTS / 10);
     let (before, pids) = (Leftovers::at_rest(&host), zygotes(&host));
-    let pids: BTreeSet<String> =
+    let pids_inside: BTreeSet<String> =
         many(host.address, "/rpc/forked/pid", REQUESTS).iter().map(Answer::text).collect();
-    assert_eq!(pids, BTreeSet::from(["1".to_owned()]), "each is the first in a namespace of its own");
+    assert_eq!(pids_inside, BTreeSet::from(["1".to_owned()]), "each is the first in a namespace of its own");
     Leftovers::wait_for_at_most(&before, &host);
     wait_for("no zombie", || (crate::harness::zombies(&host) == 0).then_some(()));
     assert_eq!(zygotes(&host), pids);

@@ -25,7 +25,7 @@
 //! - [`machine`]: a description of the machine.
 //! - [`report`] and [`result_files`]: what is printed, and what is kept in the repository.
 //!
-//! README.md says how to read the tables.
+//! README.md explains the tables.
 
 pub mod function;
 

@@ -99,8 +99,8 @@ impl<C: Client> Load<C> {
         let due = self.waiting.front().map(|(due, _)| due.saturating_duration_since(Instant::now()));
         let timeout =
             Timespec::try_from(due.unwrap_or(ANSWER_MAX)).expect("an interval fits into a Timespec");
-        let told = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), Some(&timeout));
-        match told.map_err(poll_error)? {
+        let count = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), Some(&timeout));
+        match count.map_err(poll_error)? {
             0 if due.is_none() => Err(MeasureError::Silent(ANSWER_MAX)),
             _ => Ok(()),
         }

@@ -19,7 +19,7 @@ fn a_new_function_is_served_and_a_removed_one_is_not() {
 }
 
 #[test]
-fn sighup_reloads() {
+fn sighup_reloads_the_functions() {
     let host = Host::start(Site::new());
     let before = host.metric("fezz_reloads_total");
     host.signal(Signal::HUP);
@@ -39,7 +39,7 @@ fn a_request_in_flight_during_a_reload_keeps_its_release() {
 }
 
 #[test]
-fn a_broken_manifest_takes_down_neither_itself_nor_others() {
+fn a_broken_manifest_disables_neither_its_function_nor_others() {
     let site = Site::new();
     site.install("good@v1", AUTHOR, json!({})).install("other@v1", AUTHOR, json!({}));
     let host = Host::start(site);
@@ -109,7 +109,7 @@ fn the_latest_version_of_a_function_has_its_routes() {
 }
 
 #[test]
-fn what_a_manifest_leaves_out_comes_from_the_module() {
+fn keys_that_the_manifest_leaves_out_come_from_the_module() {
     let site = Site::new();
     let bare = json!({"id": "author", "version": "v1", "entry": AUTHOR}).to_string();
     site.write("author@v1", AUTHOR, &bare);

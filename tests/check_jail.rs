@@ -368,7 +368,7 @@ fn attempts_that_need_a_scratch_run_only_under_spawn_and_the_report_says_so() {
 }
 
 #[test]
-fn an_attempt_that_is_held_makes_the_exit_status_0() {
+fn the_exit_status_is_0_if_every_attempt_is_held() {
     let site = installed();
     let output = check(&site, User::Own, &["--attempt", "addresses"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));

@@ -61,7 +61,7 @@ impl Jailed {
 }
 
 #[test]
-fn no_namespace_is_the_hosts() {
+fn the_jail_shares_no_namespace_with_the_host() {
     for_each_user(json!({}), |jailed| {
         for kind in ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"] {
             let outside = fs::read_link(Path::new("/proc/self/ns").join(kind)).unwrap();
@@ -79,7 +79,7 @@ fn a_runner_that_is_named_explicitly_is_not_taken_for_a_wrapper() {
 }
 
 #[test]
-fn only_a_network_that_is_asked_for_is_the_hosts() {
+fn only_functions_with_a_network_share_the_hosts() {
     for_each_user(json!({"network": {"connect": [443]}}), |jailed| {
         assert_eq!(jailed.namespace("net"), fs::read_link("/proc/self/ns/net").unwrap());
         assert_ne!(jailed.namespace("user"), fs::read_link("/proc/self/ns/user").unwrap());
@@ -195,7 +195,7 @@ fn limits_are_those_of_the_manifest_and_hard() {
 }
 
 #[test]
-fn it_holds_no_descriptor_but_its_own_pipes() {
+fn a_function_holds_no_descriptor_but_its_own_pipes() {
     for_each_user(json!({}), |jailed| {
         let descriptors = fs::read_dir(jailed.process.join("fd")).unwrap().flatten();
         let targets: Vec<_> = descriptors.map(|entry| fs::read_link(entry.path()).unwrap()).collect();

@@ -67,7 +67,7 @@ fn a_trusted_proxy_may_have_all_connections() {
 }
 
 #[test]
-fn an_operator_gets_through_beside_clients_that_have_all_connections() {
+fn the_admin_listener_answers_while_clients_hold_all_connections() {
     let host = Host::with_flags(site(), &["--connections", "4", "--admin", "127.0.0.1:0"]);
     let _of_one = connections(Ipv4Addr::LOCALHOST, host.address, 4);
     let _of_another = connections(ATTACKER, host.address, 4);

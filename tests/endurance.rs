@@ -26,7 +26,7 @@ fn full_load_on_prewarmed_runners_loses_nothing_and_leaves_nothing() {
 
 #[test]
 #[ignore = "takes minutes: `make soak`"]
-fn the_same_for_minutes() {
+fn full_load_for_minutes_loses_nothing_and_leaves_nothing() {
     const SECONDS: u64 = 180;
     let seconds = std::env::var("SOAK_SECONDS").map_or(SECONDS, |text| text.parse().unwrap());
     for execution in ["fork", "spawn"] {

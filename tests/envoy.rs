@@ -43,7 +43,7 @@ fn envoy_routes_to_every_host() {
 }
 
 #[test]
-fn answers_of_the_host_pass_envoy_as_they_are() {
+fn envoy_passes_the_hosts_answers_unchanged() {
     let [a, b] = hosts_of_author(&[]);
     let Some(envoy) = Envoy::before(&[&a, &b]) else { return };
     assert_eq!(envoy.get("/nothing").outcome(), (404, "not_found"));

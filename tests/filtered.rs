@@ -63,7 +63,7 @@ fn threads_are_counted_where_a_filter_refuses_to_unshare() {
 }
 
 #[test]
-fn where_threads_cannot_be_counted_the_filter_is_named() {
+fn if_threads_cannot_be_counted_the_error_names_the_filter() {
     let Some(host) = host("--tmpfs /proc") else { return };
     assert_eq!(host.get("/rpc/author").outcome(), (503, "jail_failed"));
     host.logged("the reason", |line| {

@@ -76,7 +76,7 @@ fn check_harms(flags: &[&str], instead: &[(&str, u16, &str)], left_out: &[&str])
 }
 
 #[test]
-fn each_harm_ends_as_it_does_in_a_process_that_is_started_for_it() {
+fn each_harm_ends_the_same_in_a_forked_process() {
     check_harms(&[], &[NO_STOP], &[]);
 }
 
@@ -140,7 +140,7 @@ fn a_client_that_goes_away_has_its_forked_process_killed_at_once() {
 }
 
 #[test]
-fn what_is_written_to_stderr_is_logged_with_function_and_request() {
+fn stderr_of_a_forked_process_is_logged_with_function_and_request() {
     let host = Host::start(site_of(AUTHOR, json!({"spare": 2})));
     for _ in 0..10 {
         let answer = host.get("/rpc/forked/log");
@@ -181,7 +181,7 @@ fn large_bodies_go_both_ways() {
 }
 
 #[test]
-fn a_zygote_that_is_killed_is_replaced_and_others_go_on() {
+fn a_killed_zygote_is_replaced_and_others_continue() {
     for spare in [0, 4] {
         let site = site_of(AUTHOR, json!({"spare": spare}));
         install(&site, "other@v1", AUTHOR, json!({}));

@@ -85,7 +85,7 @@ fn each_framing_gets_its_status_and_a_refused_one_closes_the_connection() {
 }
 
 #[test]
-fn a_length_beside_chunked_is_ignored_and_the_connection_closed() {
+fn a_length_with_chunked_coding_is_ignored_and_the_connection_closed() {
     let host = host();
     for framing in [
         "content-length: 4000\r\ntransfer-encoding: chunked",
@@ -113,7 +113,7 @@ fn a_refused_framing_reports_its_kind() {
 }
 
 #[test]
-fn http_2_has_no_transfer_encoding_and_one_length() {
+fn http_2_refuses_transfer_encoding_and_wrong_lengths() {
     let host = host();
     let fields = [(":method", "POST"), (":scheme", "http"), (":path", "/rpc/author"), (":authority", "a")];
     let end = |more: &[(&str, &str)]| {

@@ -8,7 +8,7 @@ fn is_stderr(line: &Value) -> bool {
 }
 
 #[test]
-fn what_a_function_writes_is_logged_by_line_with_its_name_and_request() {
+fn output_of_a_function_is_logged_by_line_with_its_name_and_request() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = Host::start(site);
@@ -45,7 +45,7 @@ fn a_flood_is_logged_up_to_the_limit_and_counted_beyond() {
 }
 
 #[test]
-fn what_is_printed_on_stdout_is_logged_too() {
+fn output_on_stdout_is_logged_too() {
     let site = Site::new();
     site.harm("prints_on_stdout", json!({}));
     let host = Host::start(site);

@@ -35,7 +35,7 @@ fn call(host: &Host, version: usize) {
 }
 
 #[test]
-fn deployments_leave_no_series_of_versions_that_are_gone() {
+fn deployments_leave_no_series_of_removed_versions() {
     const DEPLOYMENTS: usize = 40;
     let site = Site::new();
     install(&site, 0);
@@ -51,7 +51,7 @@ fn deployments_leave_no_series_of_versions_that_are_gone() {
 }
 
 #[test]
-fn a_removed_versions_series_go_when_its_last_request_has_ended() {
+fn the_series_of_a_removed_version_are_dropped_after_its_last_request() {
     let site = Site::new();
     site.install("f@v1", AUTHOR, json!({}));
     let host = Host::start(site);

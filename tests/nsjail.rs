@@ -80,7 +80,7 @@ fn a_warning_says_why_a_jail_cannot_be_made() {
 }
 
 #[test]
-fn what_the_manifest_asks_for_reaches_nsjail() {
+fn settings_of_the_manifest_reach_nsjail() {
     let site = installed();
     let root = site.root().display();
     let said = call(&site, "--jail inner --cpu-ms 1000 --timeout-ms 4500 --scratch-bytes 65536 /m/libm.so");
@@ -128,7 +128,7 @@ const OTHERWISE: [(&str, &str); 14] = [
 ];
 
 #[test]
-fn what_the_runners_filter_allows_is_allowed_by_nsjails() {
+fn calls_that_the_runners_filter_allows_are_allowed_by_nsjails() {
     let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/fezz-runner/src/jail/policy.rs");
     let policy = std::fs::read_to_string(policy).unwrap();
     let config = std::fs::read_to_string(format!("{JAIL}/nsjail.cfg")).unwrap();

@@ -141,7 +141,7 @@ fn a_process_can_ask_what_it_is() {
 }
 
 #[test]
-fn what_is_refused_is_an_error_that_can_be_handled() {
+fn refused_operations_are_errors_that_can_be_handled() {
     check_all(
         json!({}),
         &[

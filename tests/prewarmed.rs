@@ -93,7 +93,7 @@ fn each_harm_ends_the_same_with_and_without_prewarmed_runners() {
 }
 
 #[test]
-fn what_a_runner_writes_to_stderr_is_logged_with_function_and_request() {
+fn stderr_of_a_prewarmed_runner_is_logged_with_function_and_request() {
     let host = Host::start(site_of(AUTHOR, json!({"spare": 2})));
     for _ in 0..5 {
         let answer = host.get("/rpc/prewarmed/log");

@@ -28,7 +28,7 @@ fn a_function_answers_by_name_whatever_its_routes() {
 }
 
 #[test]
-fn routes_lead_by_path_method_and_host_in_both_notations() {
+fn routes_match_path_method_and_host_in_both_notations() {
     let site = Site::new();
     let route = |path: &str, more: serde_json::Value| {
         let mut route = more;
@@ -116,7 +116,7 @@ fn a_request_that_names_two_hosts_or_none_is_refused() {
 }
 
 #[test]
-fn rpc_answers_where_the_settings_say() {
+fn rpc_answers_only_on_the_configured_listener() {
     let site = || {
         let site = Site::new();
         site.install("author@v1", AUTHOR, json!({}));

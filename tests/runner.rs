@@ -154,7 +154,7 @@ fn a_module_that_writes_to_stdout_writes_to_the_log() {
 }
 
 #[test]
-fn a_module_inherits_no_descriptor_but_the_three() {
+fn a_module_inherits_only_the_three_standard_descriptors() {
     // The shell leaves a fourth descriptor open, to which the harm would write.
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("kept");

@@ -21,7 +21,7 @@ fn honest_clients_are_served_through_every_attack() {
 
 #[test]
 #[ignore = "takes ten minutes: `make siege`"]
-fn the_same_for_ten_minutes() {
+fn honest_clients_are_served_through_ten_minutes_of_attacks() {
     const SECONDS: u64 = 600;
     let seconds = std::env::var("SOAK_SECONDS").map_or(SECONDS, |text| text.parse().unwrap());
     let Figures { calm, besieged } = besiege(Duration::from_secs(seconds));

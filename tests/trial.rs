@@ -89,7 +89,7 @@ fn strict_with_a_wrapper_fails_and_the_message_names_inner() {
 }
 
 #[test]
-fn a_script_that_names_no_interpreter_says_so() {
+fn a_script_with_a_missing_interpreter_is_refused_with_the_reason() {
     let said = refusal_of("#!/no/such/shell\n", &[]);
     assert!(said.contains("failed to start the runner") && said.contains("first line"), "{said}");
 }

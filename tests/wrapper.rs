@@ -30,7 +30,7 @@ fn a_wrapper_that_cannot_confine_fails_the_start_with_its_message() {
 }
 
 #[test]
-fn a_two_line_wrapper_takes_the_runners_place() {
+fn a_two_line_wrapper_works() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({"env": {"LOG": "info"}}));
     let host = wrapped(site, "#!/bin/sh\nexec RUNNER \"$@\"\n");
@@ -48,7 +48,7 @@ fn a_wrapper_that_stays_as_the_parent_is_killed_with_the_runner() {
 }
 
 #[test]
-fn a_wrapper_is_asked_to_end_before_it_is_killed() {
+fn a_wrapper_gets_sigterm_before_it_is_killed() {
     let site = Site::new();
     site.harm("sleeps_for_ever", json!({"timeout_ms": 500}));
     let tidied = site.root().join("tidied");
@@ -126,7 +126,7 @@ fn a_wrapper_that_drops_the_environment_fails_with_the_fix() {
 }
 
 #[test]
-fn a_runner_that_vanishes_is_a_failure_that_is_safe_to_retry() {
+fn a_missing_runner_fails_the_request_as_safe_to_retry() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = wrapped(site, "#!/bin/sh\nexec RUNNER \"$@\"\n");

@@ -78,7 +78,7 @@ fn a_wrapper_works_through_links() {
 
 /// In a container or under another firejail, firejail would start the runner without a sandbox and without a message.
 #[test]
-fn firejail_that_makes_no_sandbox_is_no_jail() {
+fn a_firejail_that_makes_no_sandbox_is_refused() {
     let (site, wrappers) = installed();
     if !wrappers.contains(&"firejail-fezz-runner") || !crate::harness::is_root() {
         return skip("needs firejail, and root for a PID namespace");

@@ -44,7 +44,7 @@ fn a_dead_host_is_taken_out_at_once_and_no_request_is_lost() {
 }
 
 #[test]
-fn a_dead_host_is_found_by_the_health_check_where_there_is_no_request() {
+fn without_requests_the_health_check_detects_a_dead_host() {
     let [mut a, b] = hosts();
     let Some(envoy) = Envoy::before(&[&a, &b]) else { return };
     a.signal(Signal::KILL);

@@ -6,7 +6,7 @@ use serde_json::json;
 const SCRATCH_BYTES: usize = 1 << 20;
 
 #[test]
-fn files_in_the_scratch_can_be_all_that_files_can_be() {
+fn all_file_operations_work_in_the_scratch() {
     check_all(
         json!({"limits": {"scratch_bytes": SCRATCH_BYTES}}),
         &[

@@ -32,7 +32,7 @@ fn a_name_is_looked_up_by_tcp() {
 /// No server listens at the first address. Without datagrams, glibc can't sort addresses by reachability (gai.conf(5)), so a
 /// client has to try one after the other, as nearly all clients do.
 #[test]
-fn a_server_is_reached_by_its_name_at_whichever_address_it_listens() {
+fn a_client_tries_each_address_of_a_name() {
     let address = serve_echo(echo);
     let Some(host) = host_with_name_server(&[address.port()]) else { return };
     for how in ["std", "tokio"] {
@@ -42,7 +42,7 @@ fn a_server_is_reached_by_its_name_at_whichever_address_it_listens() {
 }
 
 #[test]
-fn a_name_that_there_is_not_is_an_error_that_can_be_handled() {
+fn an_unknown_name_is_an_error_that_can_be_handled() {
     let Some(host) = host_with_name_server(&[443]) else { return };
     check(&host, "connections/no-name?at=no.example", "Uncategorized");
 }

@@ -51,7 +51,7 @@ fn another_port_is_refused_by_an_error_that_can_be_handled() {
 }
 
 #[test]
-fn tls_is_spoken_with_a_server_whose_authority_the_function_trusts() {
+fn tls_works_with_a_server_whose_authority_the_function_trusts() {
     let (config, authority) = identity();
     let address = serve(move |stream| {
         echo(StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream));

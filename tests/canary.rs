@@ -1,5 +1,5 @@
-//! A client that guesses a function's stack canary byte by byte, through a buffer overflow. All processes of a zygote share
-//! one canary, so a zygote must be replaced after few wrong guesses.
+//! A client that guesses a function's stack canary byte by byte, through a buffer overflow. All processes of a zygote
+//! share one canary, so a zygote must be replaced after few wrong guesses.
 
 use crate::harness::{AUTHOR, Answer, Connection, Host, OVERFLOW, Site, TAKEOVER, wait_for, zygotes};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! Reloads: the new set of functions replaces the old one at once, requests in flight finish, and a bad function disables
-//! no other.
+//! Reloads: the new set of functions replaces the old one at once, requests in flight finish, and a bad function
+//! disables no other.
 
 use crate::harness::{AUTHOR, HARMFUL, Host, Site, wait_for};
 use rustix::process::Signal;

@@ -213,7 +213,8 @@ fn the_check_reports_the_same_of_bwrap_for_an_ordinary_user() {
     holds_in_part_through_bwrap(User::Ordinary);
 }
 
-/// Checks that no attempt succeeds inside the jail, under each executor. `separation` names what separates forked processes.
+/// Checks that no attempt succeeds inside the jail, under each executor. `separation` names what separates forked
+/// processes.
 fn everything_is_held(user: User, flags: &[&str], separation: &str) {
     let site = installed();
     let wrapper = |flag: &str| site.root().join(flag).to_str().unwrap().to_owned();
@@ -278,8 +279,8 @@ fn the_inner_jail_within_firejail_holds_every_attempt() {
     everything_is_held(User::WithAccount, &["--runner", "firejail-fezz-runner"], "PID namespaces");
 }
 
-/// Where a wrapper shows /proc, a process can open descriptors again by their names there, and a forked process sees itself
-/// under the process id that it has outside of its namespace.
+/// Where a wrapper shows /proc, a process can open descriptors again by their names there, and a forked process sees
+/// itself under the process id that it has outside of its namespace.
 #[test]
 fn with_proc_visible_no_function_can_read_a_log_of_another_request() {
     let site = installed();

@@ -2,8 +2,8 @@
 //! files that git would commit.
 //!
 //! Two things differ from a user's shell. The host listens on a free port (`HHRF_LISTEN`), since 3000 may be taken. And
-//! Cargo shares this test's build folder (`CARGO_BUILD_BUILD_DIR`), so that it compiles no dependency again; linked files
-//! go to the clone's `target/`.
+//! Cargo shares this test's build folder (`CARGO_BUILD_BUILD_DIR`), so that it compiles no dependency again; linked
+//! files go to the clone's `target/`.
 
 use crate::harness::{Host, Site, binary, skip};
 use std::path::Path;

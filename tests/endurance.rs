@@ -1,5 +1,5 @@
-//! Full load with requests that crash or hang, while the test kills zygotes and installs new releases. No other request is
-//! lost, and no resource leaks.
+//! Full load with requests that crash or hang, while the test kills zygotes and installs new releases. No other request
+//! is lost, and no resource leaks.
 
 use crate::harness::{
     Connection, Host, Leftovers, Site, TAKEOVER, alone, resident_kib, wait_for, zombies, zygotes,

@@ -231,7 +231,8 @@ fn killing_a_zygote_affects_only_the_request_that_arrives_at_that_moment() {
         // At once, when the host may not have noticed the kill yet.
         let outcome = host.get("/rpc/forked/pid");
         assert!([200, 502, 503].contains(&outcome.status), "{}", outcome.text());
-        // Idle children outlive their zygote by a moment and may serve. A new zygote shows that the host noticed the kill.
+        // Idle children outlive their zygote by a moment and may serve. A new zygote shows that the host noticed the
+        // kill.
         wait_for("a request that another zygote serves", || {
             let is_served = host.get("/rpc/forked/pid").status == 200;
             (is_served && matches!(zygotes(&host)[..], [other] if other != killed)).then_some(())
@@ -277,7 +278,8 @@ fn a_host_killed_by_sigkill_leaves_neither_zygote_nor_forked_process() {
     );
 }
 
-/// A module that fails to load: requests fail at once, the host retries with exponential backoff, and a fixed module loads.
+/// A module that fails to load: requests fail at once, the host retries with exponential backoff, and a fixed module
+/// loads.
 fn check_load_failure(harm: &str, reason: &str) {
     const REQUESTS: usize = 100;
     let more = json!({"env": {"HARM": harm}, "timeout_ms": 1500, "spare": 2});

@@ -1,5 +1,5 @@
-//! The framing of request bodies: the host refuses a request whose body could end in two places, and closes its connection
-//! (RFC 9112, section 6).
+//! The framing of request bodies: the host refuses a request whose body could end in two places, and closes its
+//! connection (RFC 9112, section 6).
 
 use crate::harness::{AUTHOR, Answer, Frames, Host, Site, StreamEnd, connect};
 use serde_json::json;

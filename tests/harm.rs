@@ -91,8 +91,8 @@ harms! {
     refusing_to_load_fails_the_module: "refuses_to_load", 503, "module_failed";
 }
 
-/// Checks all harms, several at a time, on a new host, with `more` in their manifests. `instead` lists harms with another
-/// outcome there; `left_out` lists harms to skip.
+/// Checks all harms, several at a time, on a new host, with `more` in their manifests. `instead` lists harms with
+/// another outcome there; `left_out` lists harms to skip.
 pub(crate) fn check_all(
     more: &Value,
     flags: &[&str],

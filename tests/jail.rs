@@ -101,8 +101,8 @@ fn each_jail(more: &Value, look: impl Fn(Jail, &Host)) {
     }
 }
 
-/// Checks that `probe` answers 200 outside and an error of the function inside: the operation is refused and the function
-/// continues.
+/// Checks that `probe` answers 200 outside and an error of the function inside: the operation is refused and the
+/// function continues.
 fn check(probe: &str) {
     let outside = Host::with_flags(site(&json!({})), &["--jail", "off"]);
     let path = format!("/rpc/author/{probe}");

@@ -1,5 +1,5 @@
-//! The library's extension points: a source without a folder and an executor without processes, written against the public
-//! traits. Also two hosts in one process.
+//! The library's extension points: a source without a folder and an executor without processes, written against the
+//! public traits. Also two hosts in one process.
 
 use crate::harness::{Answer, Client};
 use fezz_manifest::{Execution, Manifest};

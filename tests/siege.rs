@@ -1,5 +1,5 @@
-//! All known attacks on the host's memory at once, for minutes, beside honest clients. The honest clients are served about as
-//! fast as without attacks, and the host keeps no memory afterwards.
+//! All known attacks on the host's memory at once, for minutes, beside honest clients. The honest clients are served
+//! about as fast as without attacks, and the host keeps no memory afterwards.
 
 use crate::harness::{
     AUTHOR, Client, Frames, HARMFUL, Host, Http2, Leftovers, Site, TAKEOVER, alone, connect_from,
@@ -86,7 +86,8 @@ fn site() -> Site {
     site
 }
 
-/// Runs four honest clients for `time` and returns how long each request took. A request that isn't served fails the test.
+/// Runs four honest clients for `time` and returns how long each request took. A request that isn't served fails the
+/// test.
 fn honest(host: &Host, time: Duration) -> Vec<Duration> {
     const CLIENTS: usize = 4;
     const THINKS: Duration = Duration::from_millis(5);

@@ -9,7 +9,8 @@ const TIMEOUT_MS: u64 = 2000;
 const AFTER: usize = 1000;
 
 fn manifest() -> Value {
-    // The kernel counts the threads of all requests together. A small limit, so that the thread attack doesn't use all memory.
+    // The kernel counts the threads of all requests together. A small limit, so that the thread attack doesn't use all
+    // memory.
     let limits = json!({"concurrency": 8, "threads": 16});
     json!({"execution": "fork", "spare": 4, "timeout_ms": TIMEOUT_MS, "limits": limits})
 }
@@ -42,7 +43,8 @@ fn check_clean(host: &Host, requests: usize) {
     assert_eq!(numbers.len(), 2 * requests);
 }
 
-/// One request takes over its process. Checks that the next `requests` requests, the host and the zygote are not affected.
+/// One request takes over its process. Checks that the next `requests` requests, the host and the zygote are not
+/// affected.
 fn check_with(host: &Host, attack: &str, (status, kind, text): (u16, &str, &str), requests: usize) {
     check_clean(host, 16);
     let (before, before_zygotes) = (Leftovers::at_rest(host), zygotes(host));

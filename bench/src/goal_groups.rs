@@ -8,7 +8,8 @@ use crate::peers_run::{PeersRun, PeersRunError};
 use crate::setup::{Execution, Setup};
 use std::time::Duration;
 
-/// The executor `fork` with a 10 KiB echo and with 1000 functions, compared to the Rust hello, since the echo is in Rust.
+/// The executor `fork` with a 10 KiB echo and with 1000 functions, compared to the Rust hello, since the echo is in
+/// Rust.
 ///
 /// # Errors
 ///
@@ -30,8 +31,8 @@ pub(crate) fn fork(run: &PeersRun, measured: &mut Measured) -> Result<(), PeersR
     Ok(())
 }
 
-/// The executor `spawn` with a client that pauses after each answer, so that the host has time to prewarm a runner. Without
-/// pauses, one client waits for the start of processes in either case.
+/// The executor `spawn` with a client that pauses after each answer, so that the host has time to prewarm a runner.
+/// Without pauses, one client waits for the start of processes in either case.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! The clients of an interval, all in one thread, so that they leave most of the machine to the server. With a thread for each
-//! of 64 clients, the clients would use more of two processors than a fast server.
+//! The clients of an interval, all in one thread, so that they leave most of the machine to the server. With a thread
+//! for each of 64 clients, the clients would use more of two processors than a fast server.
 
 use crate::target::{Interval, MeasureError, Slice};
 use rustix::event::Timespec;
@@ -14,8 +14,8 @@ pub(crate) trait Client {
     /// Sends the next request, as far as the socket takes it, without blocking. Returns the socket if it is new.
     fn send(&mut self) -> Result<Option<BorrowedFd<'_>>, MeasureError>;
 
-    /// Continues after an event on the socket, without blocking. Returns whether the answer is complete. A wrong answer is an
-    /// error.
+    /// Continues after an event on the socket, without blocking. Returns whether the answer is complete. A wrong answer
+    /// is an error.
     fn resume(&mut self) -> Result<bool, MeasureError>;
 }
 

@@ -1,5 +1,5 @@
-//! The upper bound of the executor `fork`: the loop of `c/prefork.c`, which has neither HTTP nor a jail. In place of the host,
-//! this file makes a socket for each request, passes it to the loop and reads the answer.
+//! The upper bound of the executor `fork`: the loop of `c/prefork.c`, which has neither HTTP nor a jail. In place of
+//! the host, this file makes a socket for each request, passes it to the loop and reads the answer.
 
 use crate::compile::{CompileError, Product, compile};
 use crate::function::Function;
@@ -63,8 +63,8 @@ pub enum PreforkError {
     },
 }
 
-/// Twice the usual number of clients, since a child counts until it is reaped. With 16 children, the loop answers some 10 %
-/// fewer requests per second, with 4 a quarter as many.
+/// Twice the usual number of clients, since a child counts until it is reaped. With 16 children, the loop answers some
+/// 10 % fewer requests per second, with 4 a quarter as many.
 const CHILDREN: &str = "32";
 
 impl Prefork {

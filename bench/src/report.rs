@@ -68,7 +68,8 @@ fn notes(run: &PeersRun, outcome: &Outcome) -> Vec<String> {
     notes
 }
 
-/// Targets with and without a process per request are in separate panels: on one scale, the short bars would be invisible.
+/// Targets with and without a process per request are in separate panels: on one scale, the short bars would be
+/// invisible.
 fn panels(results: &[TargetResult]) -> Vec<Panel> {
     /// The number of clients that keeps both processors busy.
     const BUSY: usize = 16;

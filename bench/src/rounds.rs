@@ -1,5 +1,5 @@
-//! Alternates the targets, so that other load on the machine affects all of them alike. A ratio within a round is meaningful
-//! even if the figures drift.
+//! Alternates the targets, so that other load on the machine affects all of them alike. A ratio within a round is
+//! meaningful even if the figures drift.
 
 use crate::target::{Interval, MeasureError, Slice, Target};
 use std::time::Duration;
@@ -14,8 +14,8 @@ pub fn measure(
     interval: Interval,
     targets: &[&dyn Target],
 ) -> Result<Vec<Vec<Slice>>, MeasureError> {
-    /// An interval that isn't counted, before each one that is: the previous target's leftovers (ending processes, namespaces
-    /// that the kernel dismantles later, cold caches) must not count for this target.
+    /// An interval that isn't counted, before each one that is: the previous target's leftovers (ending processes,
+    /// namespaces that the kernel dismantles later, cold caches) must not count for this target.
     const WARM_UP: Duration = Duration::from_millis(50);
     let mut slices = vec![Vec::with_capacity(rounds); targets.len()];
     for round in 0..rounds {

@@ -72,7 +72,8 @@ fn log(folder: &TempDir) -> PathBuf {
     folder.path().join("log")
 }
 
-/// Makes a temporary folder that other users may read: a jail that root starts changes its user before it opens its files.
+/// Makes a temporary folder that other users may read: a jail that root starts changes its user before it opens its
+/// files.
 ///
 /// # Errors
 ///
@@ -83,8 +84,8 @@ pub(crate) fn folder() -> io::Result<TempDir> {
     Ok(folder)
 }
 
-/// `count` free addresses, for servers that can't choose a free port and report it. Another program could take an address
-/// before the server does; the server then fails with an error.
+/// `count` free addresses, for servers that can't choose a free port and report it. Another program could take an
+/// address before the server does; the server then fails with an error.
 ///
 /// # Errors
 ///

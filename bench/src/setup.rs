@@ -48,7 +48,8 @@ impl Execution {
     pub const FORK: Self = Self { name: "fork", spare: None };
     /// A process for each request, started when the request arrives.
     pub const SPAWN: Self = Self { name: "spawn", spare: Some(0) };
-    /// A prewarmed process for each request. One would be enough for a client that pauses; four serve a few requests at a time.
+    /// A prewarmed process for each request. One would be enough for a client that pauses; four serve a few requests at
+    /// a time.
     pub const SPAWN_PREWARMED: Self = Self { name: "spawn", spare: Some(4) };
 }
 
@@ -69,8 +70,8 @@ impl Jail {
         }
     }
 
-    /// The path of the host's runner. For bubblewrap, a copy of the repository's wrapper and of the runner in `folder`, as an
-    /// operator installs them.
+    /// The path of the host's runner. For bubblewrap, a copy of the repository's wrapper and of the runner in `folder`,
+    /// as an operator installs them.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! The smallest configuration: a cluster that names its host, and a host that listens on all addresses. Both run in a new
-//! network namespace, where port 8080 is free and the name `hhrf` can be defined.
+//! The smallest configuration: a cluster that names its host, and a host that listens on all addresses. Both run in a
+//! new network namespace, where port 8080 is free and the name `hhrf` can be defined.
 
 use crate::harness::{AUTHOR, Site, binary, envoy_program, is_root, skip, wait_for};
 use serde_json::json;

@@ -113,7 +113,8 @@ impl Frames {
         }
     }
 
-    /// The next frame's kind, flags, stream and payload; `None` at the connection's end or when no frame arrives in time.
+    /// The next frame's kind, flags, stream and payload; `None` at the connection's end or when no frame arrives in
+    /// time.
     pub(super) fn read(&mut self) -> Option<(u8, u8, u32, Vec<u8>)> {
         let mut head = [0; 9];
         self.0.read_exact(&mut head).ok()?;

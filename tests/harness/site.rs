@@ -93,7 +93,8 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     let folder = FOLDER.get_or_init(|| {
         let test = std::env::current_exe().unwrap();
         let folder = test.parent().unwrap().parent().unwrap().to_owned();
-        // Built separately, or Cargo would unify its dependencies' features with those of the host and the other modules.
+        // Built separately, or Cargo would unify its dependencies' features with those of the host and the other
+        // modules.
         build(&folder, &["--workspace", "--exclude", "fixture_ordinary"]);
         build(&folder, &["--package", "fixture_ordinary"]);
         make(&folder, concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/hello-c"));

@@ -29,8 +29,8 @@ fn a_name_is_looked_up_by_tcp() {
     }
 }
 
-/// No server listens at the first address. Without datagrams, glibc can't sort addresses by reachability (gai.conf(5)), so a
-/// client has to try one after the other, as nearly all clients do.
+/// No server listens at the first address. Without datagrams, glibc can't sort addresses by reachability (gai.conf(5)),
+/// so a client has to try one after the other, as nearly all clients do.
 #[test]
 fn a_client_tries_each_address_of_a_name() {
     let address = serve_echo(echo);
@@ -52,8 +52,8 @@ fn without_a_network_no_name_is_found_and_that_is_an_error_that_can_be_handled()
     check_all(json!({}), &[("connections/no-name?at=localhost", "Uncategorized")]);
 }
 
-/// A host with a function that may look up names and connect to these ports. Its `/etc/resolv.conf` names a server of these
-/// tests. `None` where the tests may not listen on the server's port.
+/// A host with a function that may look up names and connect to these ports. Its `/etc/resolv.conf` names a server of
+/// these tests. `None` where the tests may not listen on the server's port.
 fn host_with_name_server(connect: &[u16]) -> Option<Host> {
     static SERVER: OnceLock<Option<Ipv4Addr>> = OnceLock::new();
     let Some(server) = SERVER.get_or_init(serve) else {

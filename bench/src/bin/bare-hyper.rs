@@ -1,5 +1,5 @@
-//! `bare-hyper ADDRESS GREETING_END`: greets by the header X-Name, with hyper configured as in the host and nothing else. An
-//! upper bound for every server that is built on hyper.
+//! `bare-hyper ADDRESS GREETING_END`: greets by the header X-Name, with hyper configured as in the host and nothing
+//! else. An upper bound for every server that is built on hyper.
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};

@@ -13,8 +13,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// Measures the executors `fork` and `spawn` against the number of functions, the size of a body and the memory that a
-/// module touches while it loads, and the first request after the host's start; in some three minutes. Prints tables, and
-/// writes them to bench/results/, with a plot.
+/// module touches while it loads, and the first request after the host's start; in some three minutes. Prints tables,
+/// and writes them to bench/results/, with a plot.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many intervals each point is measured for

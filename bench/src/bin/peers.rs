@@ -13,11 +13,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Measures each executor of the host and the peers, alternating between them, in some five minutes. Prints the results and
-/// the goals, and writes both to bench/results/, with a plot.
+/// Measures each executor of the host and the peers, alternating between them, in some five minutes. Prints the results
+/// and the goals, and writes both to bench/results/, with a plot.
 ///
-/// The host, the runner and the modules must be built for release before; an error names the command that builds a missing
-/// one. A peer that isn't installed is left out.
+/// The host, the runner and the modules must be built for release before; an error names the command that builds a
+/// missing one. A peer that isn't installed is left out.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many intervals each target is measured for

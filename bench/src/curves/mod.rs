@@ -1,5 +1,5 @@
-//! How the cost of a request grows with the number of functions ([`registered`]), with the body ([`bodies`]) and with the
-//! module's memory ([`on_load`]); and the cost of the first request ([`cold`]).
+//! How the cost of a request grows with the number of functions ([`registered`]), with the body ([`bodies`]) and with
+//! the module's memory ([`on_load`]); and the cost of the first request ([`cold`]).
 
 pub mod registered;
 

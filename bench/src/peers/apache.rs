@@ -1,6 +1,6 @@
 //! Apache with mod_cgid, which forks a CGI program for each request from a small daemon beside its threaded workers.
-//! Before a connection's next request it checks whether the previous program has ended, and sleeps for 10 ms if not: with one
-//! client, that is most of the latency.
+//! Before a connection's next request it checks whether the previous program has ended, and sleeps for 10 ms if not:
+//! with one client, that is most of the latency.
 
 use crate::function::Function;
 use crate::peers::lighttpd::build_hello;
@@ -34,9 +34,9 @@ fn configure(folder: &Path, address: SocketAddr) -> String {
     let folder = folder.display();
     // It refuses to serve as root; the names are Debian's.
     let user = if rustix::process::geteuid().is_root() { "User nobody\nGroup nogroup\n" } else { "" };
-    // A connection lasts a whole interval, as with the host. A process with more connections than threads would close some,
-    // so one process has threads for all clients. And Apache takes a program's Content-Length, or it would send answers in
-    // chunks, unlike all other targets.
+    // A connection lasts a whole interval, as with the host. A process with more connections than threads would close
+    // some, so one process has threads for all clients. And Apache takes a program's Content-Length, or it would send
+    // answers in chunks, unlike all other targets.
     format!(
         r#"ServerName localhost
 Listen {address}

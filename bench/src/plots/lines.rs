@@ -1,5 +1,5 @@
-//! The plot of `make bench-curves`: small line charts. The steps, which grow by factors, have equal distances on the x axis;
-//! the y axis is linear, from zero.
+//! The plot of `make bench-curves`: small line charts. The steps, which grow by factors, have equal distances on the x
+//! axis; the y axis is linear, from zero.
 
 use crate::plots::{Anchor, Svg};
 

@@ -18,8 +18,8 @@ pub(crate) enum Anchor {
     End,
 }
 
-/// The background is transparent. The colours are visible on white and on black; a viewer that reports its colour scheme gets
-/// stronger text colours.
+/// The background is transparent. The colours are visible on white and on black; a viewer that reports its colour
+/// scheme gets stronger text colours.
 const STYLE: &str = "
   text { font: 13px system-ui, sans-serif; fill: #6e7781 }
   .title { font-weight: 600; font-size: 15px }

@@ -1,8 +1,8 @@
 // curl localhost:3000/api/todos ; curl --json '{"title": "learn Rust"}' localhost:3000/api/todos
 //! A to-do list: one function, several routes, dispatched on method and path.
 //!
-//! Each request has a process of its own, so nothing stays in memory: the list always has the same three items, and the answer
-//! to a new item shows it as it would be stored, with the next id. A real function would use a database.
+//! Each request has a process of its own, so nothing stays in memory: the list always has the same three items, and the
+//! answer to a new item shows it as it would be stored, with the next id. A real function would use a database.
 
 use fezz::prelude::*;
 use serde::{Deserialize, Serialize};

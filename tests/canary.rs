@@ -236,7 +236,7 @@ fn prewarmed_runners_share_no_canary() {
         assert_eq!(connection.get(&wrong_guess()).outcome(), (502, "function_crashed"));
     }
     // The kernel draws these bytes for each exec; glibc makes the canary of them.
-    let drawn = wait_for("their lines", || {
+    let drawn = wait_for("the log lines of the runners", || {
         Some(requests_of_zygotes(&host)).filter(|drawn| drawn.values().sum::<usize>() > REQUESTS)
     });
     assert!(drawn.values().all(|requests| *requests == 1), "{drawn:?}");

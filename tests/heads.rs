@@ -75,11 +75,11 @@ fn half_a_head_is_charged_until_it_ends() {
     let frames = half_an_http_2_head(&host);
     wait_for("the head to be charged", || (charged(&host) > 200_000.0).then_some(()));
     drop(frames);
-    wait_for("the memory to come back", || (charged(&host) == 0.0).then_some(()));
+    wait_for("the memory to be released", || (charged(&host) == 0.0).then_some(()));
     let mut stream = half_an_http_1_head(&host).unwrap();
     wait_for("the head to be charged", || (charged(&host) > 100_000.0).then_some(()));
     stream.write_all(b"\r\nconnection: close\r\n\r\n").unwrap();
-    wait_for("the memory to come back", || (charged(&host) == 0.0).then_some(()));
+    wait_for("the memory to be released", || (charged(&host) == 0.0).then_some(()));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn half_heads_use_no_more_than_the_request_memory_and_other_clients_are_served()
     let growth_kib = resident_kib(&host).saturating_sub(before_kib);
     assert!(growth_kib < GROWTH_KIB_MAX, "the host has grown by {growth_kib} KiB");
     drop((http_1, http_2));
-    wait_for("the memory to come back", || (charged(&host) == 0.0).then_some(()));
+    wait_for("the memory to be released", || (charged(&host) == 0.0).then_some(()));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn an_idle_connection_with_a_large_buffer_is_charged_and_ended_for_memory() {
     assert!((100_000.0..600_000.0).contains(&charged(&host)), "{}", charged(&host));
     assert_served(&host);
     drop(idle);
-    wait_for("the memory to come back", || (charged(&host) == 0.0).then_some(()));
+    wait_for("the memory to be released", || (charged(&host) == 0.0).then_some(()));
 }
 
 #[test]

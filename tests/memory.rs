@@ -76,7 +76,7 @@ fn heads_that_wait_for_their_bodies_are_charged() {
     let taken = r#"fezz_memory_bytes{use="small requests"}"#;
     wait_for("the heads to be charged", || (host.metric(taken) > 100.0 * 50.0 * 128.0).then_some(()));
     drop(connection);
-    wait_for("the memory to come back", || (host.metric(taken) == 0.0).then_some(()));
+    wait_for("the memory to be released", || (host.metric(taken) == 0.0).then_some(()));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn clients_that_do_not_read_do_not_keep_others_from_their_responses() {
         }
     }
     let taken = r#"fezz_memory_bytes{use="small responses"}"#;
-    wait_for("the memory to be taken", || (host.metric(taken) > 500_000.0).then_some(()));
+    wait_for("the memory to be charged", || (host.metric(taken) > 500_000.0).then_some(()));
     for _ in 0..5 {
         assert_served(&host);
     }
@@ -100,7 +100,7 @@ fn clients_that_do_not_read_do_not_keep_others_from_their_responses() {
         connections.iter_mut().flat_map(|connection| ends(connection, 80)).collect();
     // Streams that were refused for lack of memory had no body left to send, and so ended normally.
     assert!(ended.contains(&StreamOutcome::ByReset));
-    wait_for("the memory to come back", || (host.metric(taken) < 1000.0).then_some(()));
+    wait_for("the memory to be released", || (host.metric(taken) < 1000.0).then_some(()));
 }
 
 #[test]
@@ -115,14 +115,14 @@ fn incomplete_bodies_do_not_keep_other_bodies_out() {
         }
     }
     let taken = r#"fezz_memory_bytes{use="small requests"}"#;
-    wait_for("the memory to be taken", || (host.metric(taken) > 1_500_000.0).then_some(()));
+    wait_for("the memory to be charged", || (host.metric(taken) > 1_500_000.0).then_some(()));
     for _ in 0..5 {
         assert_served(&host);
     }
     for connection in &mut connections {
         assert_eq!(ends(connection, 100).len(), 100);
     }
-    wait_for("the memory to come back", || (host.metric(taken) == 0.0).then_some(()));
+    wait_for("the memory to be released", || (host.metric(taken) == 0.0).then_some(()));
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn readiness_and_metrics_report_nearly_full_memory() {
 fn clients_that_stall_do_not_take_the_host_out_of_service() {
     let (host, _stalled) = nearly_full();
     let taken = || host.metric(r#"fezz_memory_bytes{use="small requests"}"#);
-    wait_for("the memory to be taken", || (taken() > 0.9 * 1_048_576.0).then_some(()));
+    wait_for("the memory to be charged", || (taken() > 0.9 * 1_048_576.0).then_some(()));
     wait_for("readiness", || (host.get("/_ready").status == 200).then_some(()));
     assert!(taken() > 0.9 * 1_048_576.0);
     assert_served(&host);

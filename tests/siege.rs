@@ -50,7 +50,7 @@ fn besiege(time: Duration) -> Figures {
     let calm = honest(&host, time.min(CALM_MAX));
     let before_kib = resident_kib(&host);
     let (peak_kib, besieged) = under_attack(&host, time);
-    wait_for("the end of what the attackers held", || {
+    wait_for("the release of what the attackers held", || {
         let is_free = |name: &str| host.metric(&format!("fezz_memory_bytes{{use=\"{name}\"}}")) < 65_536.0;
         ["requests", "small requests", "responses", "small responses"]
             .iter()

@@ -54,7 +54,7 @@ fn heads_without_a_body_are_charged_while_their_client_does_not_read() {
         (1_000_000.0..256.0 * 72_000.0).contains(&response_bytes(&host)).then_some(())
     });
     drop(unread);
-    wait_for("the memory to come back", || (response_bytes(&host) == 0.0).then_some(()));
+    wait_for("the memory to be released", || (response_bytes(&host) == 0.0).then_some(()));
 }
 
 #[test]

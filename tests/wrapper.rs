@@ -58,7 +58,7 @@ fn a_wrapper_gets_sigterm_before_it_is_killed() {
     );
     let host = wrapped(site, &script);
     assert_eq!(host.get("/rpc/sleeps_for_ever").outcome(), (504, "deadline_exceeded"));
-    wait_for("the wrapper's last act", || tidied.exists().then_some(()));
+    wait_for("the clean-up of the wrapper", || tidied.exists().then_some(()));
     wait_for("the end of both", || Some(Leftovers::of(&host)).filter(Leftovers::is_quiet));
 }
 

@@ -1,7 +1,7 @@
 /* curl -H 'X-Name: Ada' http://127.0.0.1:3000/hello-c
  *
- * A module in plain C that needs only fezz.h. It greets by the header X-Name, which a small parser finds in the request's CBOR
- * (RFC 8949); a larger module would use a CBOR library.
+ * A module in plain C that needs only fezz.h. It greets by the header X-Name, which a small parser finds in the
+ * request's CBOR (RFC 8949); a larger module would use a CBOR library.
  */
 #include "fezz.h"
 

@@ -43,7 +43,7 @@ impl Leftovers {
 
     /// Waits until the host holds no more than before. What it still holds at the deadline is a leak.
     pub(crate) fn wait_for_no_more_than(before: &Self, host: &Host) {
-        wait_for("what was there before, and no more", || {
+        wait_for("no more descriptors than before", || {
             let now = Some(Self::of(host)).filter(Self::is_quiet)?;
             (now.descriptors <= before.descriptors).then_some(())
         });
@@ -52,7 +52,7 @@ impl Leftovers {
     /// What a host holds when nothing changes any more, including zygotes and idle processes.
     pub(crate) fn at_rest(host: &Host) -> Self {
         const A_WHILE: Duration = Duration::from_millis(300);
-        wait_for("a moment of rest", || {
+        wait_for("stable counts", || {
             let leftovers = Self::of(host);
             std::thread::sleep(A_WHILE);
             (Self::of(host) == leftovers).then_some(leftovers)
@@ -61,7 +61,7 @@ impl Leftovers {
 
     /// Waits until every count is at most what it was before.
     pub(crate) fn wait_for_at_most(before: &Self, host: &Host) {
-        wait_for("no more than there was before", || {
+        wait_for("no more of anything than before", || {
             let now = Self::of(host);
             let is_within = now.processes <= before.processes
                 && now.children <= before.children

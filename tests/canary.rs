@@ -113,7 +113,7 @@ fn guessing_the_canary_of_a_function_that_exits_on_an_abort_is_stopped() {
 
 #[test]
 fn guessing_the_canary_of_a_function_that_exits_with_status_0_is_stopped() {
-    check_held(json!({"env": {"AT_ABORT": "exits_as_if_well", "LOAD_MS": "1000"}}));
+    check_held(json!({"env": {"AT_ABORT": "exits_with_status_0", "LOAD_MS": "1000"}}));
 }
 
 /// A guess that is always wrong: no canary is all ones.

@@ -1,4 +1,4 @@
-# Every target has its line in `make help`.
+# `make help` prints the comment of every target.
 CARGO ?= cargo
 # The address of `make demo` and `make serve`.
 LISTEN ?= 127.0.0.1:3000
@@ -14,10 +14,10 @@ demo: install ## build all, install the examples, start the host, show requests 
 serve: install ## the same, but leave the host running in the foreground
 	@target/release/hhrf --root . --listen $(LISTEN)
 
-envoy-demo: install ## two hosts behind Envoy: requests reach both, then one stops under load and none is lost
+envoy-demo: install ## two hosts with Envoy in front: requests reach both, then one host stops under load and no request is lost
 	@scripts/envoy-demo
 
-build: ## build host, runner, the attempts of `hhrf check-jail` and examples for release
+build: ## build host, runner, the module of `hhrf check-jail` and examples for release
 	$(CARGO) build --release -p hhrf -p fezz-runner -p fezz-attempts -p example_hello -p example_todosapi -p example_echo
 	$(MAKE) --silent -C examples/hello-c OUT=$(abspath $(or $(CARGO_TARGET_DIR),target))/release
 
@@ -30,10 +30,10 @@ test: ## run every test: the real host, the real runner, real modules
 	$(CARGO) test -p fezz --features tokio
 	$(CARGO) test -p fezz-wire --features serde
 
-soak: ## full load for SOAK_SECONDS (180), with crashes, hanging requests, killed zygotes and new editions
+soak: ## full load for SOAK_SECONDS (180), with crashes, hanging requests, killed zygotes and new releases
 	$(CARGO) test --release -p fezz-tests -- --ignored --nocapture endurance
 
-siege: ## every attack on the host's memory beside honest clients, for SOAK_SECONDS (600)
+siege: ## all attacks on the host's memory, with honest clients at the same time, for SOAK_SECONDS (600)
 	$(CARGO) test --release -p fezz-tests -- --ignored --nocapture siege
 
 check: ## formatting, clippy and rustdoc, warnings denied
@@ -41,11 +41,11 @@ check: ## formatting, clippy and rustdoc, warnings denied
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
-bench: build ## measure the host beside its peers, in five minutes; bench/README.md says how to read it
+bench: build ## compare the host to other servers, in five minutes; bench/README.md explains the results
 	$(CARGO) build --release -p fezz-bench
 	$(CARGO) run --release -p fezz-bench --bin peers
 
-bench-curves: build ## measure how the price of a request grows, in three minutes
+bench-curves: build ## measure how the cost of a request grows, in three minutes
 	$(CARGO) run --release -p fezz-bench --bin curves
 
 docs: ## write fezz.schema.json, and the tables of docs/ that are made from it and from the flags
@@ -55,7 +55,7 @@ docs: ## write fezz.schema.json, and the tables of docs/ that are made from it a
 sizes: ## print the sizes of the example modules, each within 3 MB
 	@scripts/module-sizes
 
-clean: ## remove what was built and what is installed, but for the manifest that is in the repository
+clean: ## remove all builds and installed functions, except the manifest that is in the repository
 	$(CARGO) clean
 	find functions -mindepth 1 ! -path functions/README.md ! -path functions/todos@latest \
 		! -path functions/todos@latest/fezz.json -delete

@@ -22,7 +22,7 @@ fn a_body_at_the_limit_passes_and_one_above_is_refused() {
 }
 
 #[test]
-fn a_chunked_body_is_counted_while_it_comes() {
+fn a_chunked_body_is_counted_as_it_arrives() {
     let host = host_with_limits(json!({"request_body_bytes": 1000}));
     let chunks = |count: usize| {
         let mut stream = connect(host.address);
@@ -63,18 +63,18 @@ fn headers_over_the_limit_are_refused() {
     let with = |bytes: usize| host.client("GET", "/rpc/author").header("x-large", &"x".repeat(bytes)).send();
     assert_eq!(with(1000).outcome(), (200, ""));
     assert_eq!(with(3000).outcome(), (431, "headers_too_large"));
-    // Beyond what the parser takes at all there is no problem to read, but still a 431.
+    // Headers beyond the parser's own limit get a 431 without a problem document.
     assert_eq!(with(100_000).status, 431);
 }
 
 #[test]
-fn more_requests_than_places_and_queue_are_refused() {
+fn requests_beyond_the_concurrency_limit_and_the_queue_are_refused() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({"limits": {"concurrency": 1, "queue": 1}}));
     let host = Host::start(site);
     let sleeper = host.client("GET", "/rpc/author/sleep?ms=700").begin();
     let taken = r#"fezz_processes{function="author@v1"}"#;
-    wait_for("the place to be taken", || (host.metric(taken) == 1.0).then_some(()));
+    wait_for("the permit to be taken", || (host.metric(taken) == 1.0).then_some(()));
     let queued = std::thread::spawn({
         let address = host.address;
         move || Client::new(address, "GET", "/rpc/author/sleep").send()
@@ -94,15 +94,15 @@ fn the_deadline_counts_the_time_in_the_queue() {
     let host = Host::start(site);
     let _first = host.client("GET", "/rpc/sleeps_for_ever").header("x-request-id", "first").begin();
     let taken = r#"fezz_processes{function="sleeps_for_ever@v1"}"#;
-    wait_for("the place to be taken", || (host.metric(taken) == 1.0).then_some(()));
+    wait_for("the permit to be taken", || (host.metric(taken) == 1.0).then_some(()));
     let second = host.get("/rpc/sleeps_for_ever");
     assert_eq!(second.outcome(), (504, "deadline_exceeded"));
-    // Waiting and then running to a deadline of its own would take twice as long as the first.
+    // With a deadline that starts after the queue, the second request would take twice as long as the first.
     assert!(second.took.as_millis() < 1700, "{:?}", second.took);
 }
 
 #[test]
-fn envoys_own_timeout_shortens_the_deadline_and_never_lengthens_it() {
+fn envoys_timeout_shortens_the_deadline_and_never_lengthens_it() {
     let site = Site::new();
     site.harm("sleeps_for_ever", json!({"timeout_ms": 1500}));
     let host = Host::start(site);
@@ -118,7 +118,7 @@ fn envoys_own_timeout_shortens_the_deadline_and_never_lengthens_it() {
 }
 
 #[test]
-fn envoys_own_timeout_counts_the_time_in_which_the_body_arrives() {
+fn envoys_timeout_includes_the_time_in_which_the_body_arrives() {
     const TIMEOUT: Duration = Duration::from_secs(2);
     let host = host_with_limits(json!({}));
     let client = host.client("POST", "/rpc/author/sleep?ms=60000").header("content-length", "2");
@@ -129,7 +129,7 @@ fn envoys_own_timeout_counts_the_time_in_which_the_body_arrives() {
     slow.write_all(b"b").unwrap();
     let answer = Answer::read(slow, begun);
     assert_eq!(answer.outcome(), (504, "deadline_exceeded"));
-    // Counted from the body's end, it would be half as long again.
+    // Counted from the end of the body, the deadline would be 50 % later.
     assert!(answer.took < TIMEOUT * 5 / 4, "{:?}", answer.took);
 }
 

@@ -1,14 +1,14 @@
-//! A client that guesses the stack canary of a function, byte by byte, by a buffer overflow: all processes of a zygote
-//! have the same one, so that a zygote must not live through many wrong guesses.
+//! A client that guesses a function's stack canary byte by byte, through a buffer overflow. All processes of a zygote
+//! share one canary, so a zygote must be replaced after few wrong guesses.
 
 use crate::harness::{AUTHOR, Answer, Connection, Host, OVERFLOW, Site, TAKEOVER, wait_for, zygotes};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// A zygote of which so many processes have ended abnormally serves no further request.
+/// A zygote serves no further request once this many of its processes have ended abnormally.
 const ABNORMAL_MAX: usize = 100;
 
-/// From here on it has no more requests at a time than are left of the above, and is replaced by its successor.
+/// From this count on, a zygote runs at most as many requests at a time as remain until the limit, and is replaced.
 const SUSPECT_FROM: usize = 50;
 
 const CANARY_BYTES: usize = 8;
@@ -23,21 +23,21 @@ fn host(execution: &str, more: Value) -> Host {
     host
 }
 
-/// How an attack ends.
+/// How a guessing attack ends.
 #[derive(Debug)]
-enum End {
+enum AttackEnd {
     Found,
     /// No value of a byte was right.
     Lost,
     Refused(Answer),
 }
 
-/// Guesses until the canary is known, or the host refuses to go on.
-fn attack(host: &Host) -> (usize, End) {
+/// Guesses until the canary is known or the host refuses further requests.
+fn attack(host: &Host) -> (usize, AttackEnd) {
     const GUESSES_MAX: usize = 5000;
     let mut connection = Connection::new(host.address);
     let distance: usize = connection.get("/rpc/overflow/00").text().parse().unwrap();
-    // The lowest byte of glibc's canary is 0, so that no string can hold it.
+    // The lowest byte of glibc's canary is always 0, so that no C string can contain the canary.
     let mut known = vec![0];
     for guess in 0..GUESSES_MAX {
         let value = u8::try_from(guess % 256).unwrap();
@@ -47,16 +47,16 @@ fn attack(host: &Host) -> (usize, End) {
         match answer.status {
             200 => known.push(value),
             502 | 504 => {}
-            _ => return (guess, End::Refused(answer)),
+            _ => return (guess, AttackEnd::Refused(answer)),
         }
         if known.len() == CANARY_BYTES {
-            return (guess, End::Found);
+            return (guess, AttackEnd::Found);
         }
     }
-    (GUESSES_MAX, End::Lost)
+    (GUESSES_MAX, AttackEnd::Lost)
 }
 
-/// How many requests each zygote's processes have seen.
+/// The number of requests that each zygote's processes have served.
 fn requests_of_zygotes(host: &Host) -> BTreeMap<String, usize> {
     let mut requests = BTreeMap::new();
     for line in host.log() {
@@ -75,12 +75,12 @@ fn worn_out(host: &Host, function: &str) -> f64 {
     host.metric(&format!(r#"fezz_zygotes_worn_out_total{{function="{function}@v1"}}"#))
 }
 
-/// The attack ends by a pause, and no zygote has served more than it may.
+/// Checks that the host pauses the function and that no zygote served more requests than its limit.
 fn check_held(more: Value) {
     let host = host("fork", more);
     let (guesses, end) = attack(&host);
-    let End::Refused(refused) = end else { panic!("{end:?} by {guesses} guesses") };
-    assert_eq!(refused.outcome(), (503, "module_failed"), "behind {guesses} guesses: {}", refused.text());
+    let AttackEnd::Refused(refused) = end else { panic!("{end:?} by {guesses} guesses") };
+    assert_eq!(refused.outcome(), (503, "module_failed"), "after {guesses} guesses: {}", refused.text());
     let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&seconds), "{seconds}");
     host.logged("the reason", |line| {
@@ -88,7 +88,7 @@ fn check_held(more: Value) {
             && line["message"].as_str().is_some_and(|text| text.contains("function paused"))
     });
     assert_eq!((paused(&host), worn_out(&host, "overflow")), (1.0, 2.0));
-    // What was answered, for the zygote's first, counts for nothing, but for fewer than these.
+    // Requests that a new zygote answered normally don't count as crashes; there are fewer of them than this.
     const ANSWERED_MAX: usize = 10;
     for (zygote, requests) in requests_of_zygotes(&host) {
         assert!(requests <= ABNORMAL_MAX + ANSWERED_MAX, "{requests} requests of zygote {zygote}");
@@ -97,23 +97,23 @@ fn check_held(more: Value) {
 }
 
 #[test]
-fn who_guesses_the_canary_of_a_function_that_loads_at_once_is_stopped() {
+fn guessing_the_canary_of_a_function_that_loads_at_once_is_stopped() {
     check_held(json!({}));
 }
 
 #[test]
-fn who_guesses_the_canary_of_a_function_that_loads_slowly_is_stopped() {
+fn guessing_the_canary_of_a_function_that_loads_slowly_is_stopped() {
     check_held(json!({"env": {"LOAD_MS": "3000"}}));
 }
 
 #[test]
-fn who_guesses_the_canary_of_a_function_that_exits_on_an_abort_is_stopped() {
+fn guessing_the_canary_of_a_function_that_exits_on_an_abort_is_stopped() {
     check_held(json!({"env": {"AT_ABORT": "exits"}}));
 }
 
 #[test]
-fn who_guesses_the_canary_of_a_function_that_exits_as_if_well_is_stopped() {
-    check_held(json!({"env": {"AT_ABORT": "exits_as_if_well", "LOAD_MS": "1000"}}));
+fn guessing_the_canary_of_a_function_that_exits_with_status_0_is_stopped() {
+    check_held(json!({"env": {"AT_ABORT": "exits_with_status_0", "LOAD_MS": "1000"}}));
 }
 
 /// A guess that is always wrong: no canary is all ones.
@@ -122,14 +122,14 @@ fn wrong_guess() -> String {
 }
 
 #[test]
-fn requests_wait_for_the_successor_of_a_zygote_that_is_worn_out() {
+fn requests_wait_for_the_replacement_of_a_worn_out_zygote() {
     let host = host("fork", json!({"env": {"LOAD_MS": "1000"}}));
     let mut connection = Connection::new(host.address);
     for _ in 0..ABNORMAL_MAX {
         assert_eq!(connection.get(&wrong_guess()).outcome(), (502, "function_crashed"));
     }
     assert_eq!(connection.get("/rpc/overflow/00").status, 200);
-    // The first has also had the request by which the test saw that there is a function.
+    // The first zygote also served the request by which the test waited for the function.
     let expected = [1, ABNORMAL_MAX + 1];
     wait_for("a zygote for each", || {
         let mut requests: Vec<usize> = requests_of_zygotes(&host).into_values().collect();
@@ -140,7 +140,7 @@ fn requests_wait_for_the_successor_of_a_zygote_that_is_worn_out() {
 }
 
 #[test]
-fn many_guesses_at_a_time_are_no_more_than_were_under_way_before_the_zygote_was_suspect() {
+fn parallel_guesses_are_bounded_by_the_requests_that_already_ran() {
     const CONCURRENCY: usize = 64;
     let limits = json!({"concurrency": CONCURRENCY, "queue": 2 * CONCURRENCY});
     let host = host("fork", json!({"spare": 8, "limits": limits, "env": {"LOAD_MS": "1000"}}));
@@ -153,14 +153,14 @@ fn many_guesses_at_a_time_are_no_more_than_were_under_way_before_the_zygote_was_
         }
     });
     for (zygote, requests) in requests_of_zygotes(&host) {
-        // And those by which the test saw that there is a function.
+        // Plus the requests by which the test waited for the function.
         assert!(requests <= SUSPECT_FROM - 1 + CONCURRENCY + 1, "{requests} requests of zygote {zygote}");
     }
     assert!(paused(&host) >= 1.0);
 }
 
 #[test]
-fn an_end_of_any_kind_wears_a_zygote_out() {
+fn every_kind_of_abnormal_end_wears_a_zygote_out() {
     let site = Site::new();
     let harms = [
         "aborts",
@@ -196,18 +196,18 @@ fn a_function_that_crashes_now_and_then_is_never_paused() {
     let host = Host::start(site);
     let mut connection = Connection::new(host.address);
     for request in 1..=REQUESTS {
-        let (deed, expected) = match request % CRASHES_EVERY {
-            0 => ("scribbles_over_its_memory", (502, "function_crashed")),
+        let (attack, expected) = match request % CRASHES_EVERY {
+            0 => ("overwrites_its_memory", (502, "function_crashed")),
             _ => ("facts", (200, "")),
         };
-        assert_eq!(connection.get(&format!("/rpc/takeover/{deed}")).outcome(), expected, "{request}");
+        assert_eq!(connection.get(&format!("/rpc/takeover/{attack}")).outcome(), expected, "{request}");
     }
     assert!(worn_out(&host, "takeover") >= 2.0);
     assert_eq!(host.metric("fezz_function_pauses_total"), 0.0);
 }
 
 #[test]
-fn clients_that_go_away_have_a_zygote_renewed_and_no_function_paused() {
+fn cancelled_requests_replace_a_zygote_and_pause_no_function() {
     const CLIENTS: usize = 101;
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({"execution": "fork", "timeout_ms": 60_000}));
@@ -228,15 +228,15 @@ fn clients_that_go_away_have_a_zygote_renewed_and_no_function_paused() {
 }
 
 #[test]
-fn runners_that_are_started_ahead_have_nothing_in_common_that_could_be_guessed() {
+fn prewarmed_runners_share_no_canary() {
     const REQUESTS: usize = 60;
     let host = host("spawn", json!({"spare": 4}));
     let mut connection = Connection::new(host.address);
     for _ in 0..REQUESTS {
         assert_eq!(connection.get(&wrong_guess()).outcome(), (502, "function_crashed"));
     }
-    // Drawn by the kernel for each exec, as the canary is.
-    let drawn = wait_for("their lines", || {
+    // The kernel draws these bytes for each exec; glibc makes the canary of them.
+    let drawn = wait_for("the log lines of the runners", || {
         Some(requests_of_zygotes(&host)).filter(|drawn| drawn.values().sum::<usize>() > REQUESTS)
     });
     assert!(drawn.values().all(|requests| *requests == 1), "{drawn:?}");

@@ -1,4 +1,5 @@
-//! Reloading: the new set whole, nothing in flight lost, nothing good taken down by something bad.
+//! Reloads: the new set of functions replaces the old one at once, requests in flight finish, and a bad function
+//! disables no other.
 
 use crate::harness::{AUTHOR, HARMFUL, Host, Site, wait_for};
 use rustix::process::Signal;
@@ -18,7 +19,7 @@ fn a_new_function_is_served_and_a_removed_one_is_not() {
 }
 
 #[test]
-fn sighup_reloads() {
+fn sighup_reloads_the_functions() {
     let host = Host::start(Site::new());
     let before = host.metric("fezz_reloads_total");
     host.signal(Signal::HUP);
@@ -26,7 +27,7 @@ fn sighup_reloads() {
 }
 
 #[test]
-fn what_is_in_flight_during_a_reload_ends_as_it_began() {
+fn a_request_in_flight_during_a_reload_keeps_its_release() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = Host::start(site);
@@ -38,7 +39,7 @@ fn what_is_in_flight_during_a_reload_ends_as_it_began() {
 }
 
 #[test]
-fn a_broken_manifest_takes_down_neither_itself_nor_others() {
+fn a_broken_manifest_disables_neither_its_function_nor_others() {
     let site = Site::new();
     site.install("good@v1", AUTHOR, json!({})).install("other@v1", AUTHOR, json!({}));
     let host = Host::start(site);
@@ -50,9 +51,9 @@ fn a_broken_manifest_takes_down_neither_itself_nor_others() {
             && text.contains("previous release is served on")
     });
     assert_eq!((host.get("/rpc/good/pid").status, host.get("/rpc/other/pid").status), (200, 200));
-    // Mended, it is the new edition that answers.
+    // After the fix, the new release answers.
     host.site.install("good@v1", HARMFUL, json!({"env": {"HARM": "answers_well"}}));
-    wait_for("the new edition", || (host.get("/rpc/good").text() == "well").then_some(()));
+    wait_for("the new release", || (host.get("/rpc/good").text() == "well").then_some(()));
 }
 
 #[test]
@@ -61,7 +62,7 @@ fn a_broken_module_leaves_the_accepted_one_in_service() {
     site.install("f@v1", AUTHOR, json!({}));
     let host = Host::start(site);
     let module = host.site.function("f@v1").join(AUTHOR);
-    // In place, as cp does it: a process that mapped this very file would crash.
+    // Overwritten in place, as by cp(1): a process that maps this file would crash.
     let whole = std::fs::read(&module).unwrap();
     std::fs::write(&module, &whole[..whole.len() / 2]).unwrap();
     host.logged("the refusal", |line| {
@@ -77,7 +78,7 @@ fn a_broken_module_leaves_the_accepted_one_in_service() {
 }
 
 #[test]
-fn a_newcomer_does_not_take_a_route_from_who_has_it() {
+fn a_new_function_does_not_take_a_route_from_its_owner() {
     let site = Site::new();
     let routes = json!({"routes": [{"path": "/mine/{id}", "method": "GET"}]});
     site.install("zebra@v1", AUTHOR, routes);
@@ -108,7 +109,7 @@ fn the_latest_version_of_a_function_has_its_routes() {
 }
 
 #[test]
-fn what_a_manifest_leaves_out_comes_from_the_module() {
+fn keys_that_the_manifest_leaves_out_come_from_the_module() {
     let site = Site::new();
     let bare = json!({"id": "author", "version": "v1", "entry": AUTHOR}).to_string();
     site.write("author@v1", AUTHOR, &bare);
@@ -122,7 +123,7 @@ fn what_a_manifest_leaves_out_comes_from_the_module() {
 }
 
 #[test]
-fn a_changed_concurrency_holds_for_requests_under_way_too() {
+fn a_changed_concurrency_limit_counts_requests_under_way_too() {
     let site = Site::new();
     let limits = |concurrency: u32| json!({"limits": {"concurrency": concurrency, "queue": 0}});
     site.install("author@v1", AUTHOR, limits(2));
@@ -132,7 +133,7 @@ fn a_changed_concurrency_holds_for_requests_under_way_too() {
     let reloads = host.metric("fezz_reloads_total");
     host.site.install("author@v1", AUTHOR, limits(3));
     wait_for("the reload", || (host.metric("fezz_reloads_total") > reloads).then_some(()));
-    // One more may run: not three more.
+    // One more request may run, not three.
     let third = host.client("GET", "/rpc/author/sleep?ms=3000").begin();
     wait_for("the third", || (host.metric(r#"fezz_processes{function="author@v1"}"#) == 3.0).then_some(()));
     assert_eq!(host.get("/rpc/author").outcome(), (503, "overloaded"));

@@ -1,4 +1,4 @@
-//! `hhrf check-jail`: every jail must hold every attempt; without one the check must fail, and say by what.
+//! `hhrf check-jail`: every jail must hold every attempt. Without a jail the check must fail and name the attempts.
 
 use crate::harness::{Site, binary, on_path, skip};
 use serde_json::Value;
@@ -9,18 +9,18 @@ use std::process::{Command, Output};
 
 const JAIL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jail");
 
-/// Who runs the check.
+/// The user who runs the check.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum User {
-    /// Who runs the tests.
+    /// The user who runs the tests.
     Own,
-    /// Nobody, where the tests run as root; else the same.
+    /// The user `nobody` where the tests run as root, else the tests' user.
     Ordinary,
-    /// A user with an account, which firejail asks for, where the tests run as root; else the same.
+    /// A user with an account, which firejail requires, where the tests run as root; else the tests' user.
     WithAccount,
 }
 
-/// Host, runner, module and wrapper, installed beside each other where every user can get at them.
+/// Host, runner, module and wrapper in one folder that every user can read.
 fn installed() -> Site {
     let site = Site::new();
     for file in ["hhrf", "fezz-runner", "libfezz_attempts.so"] {
@@ -58,7 +58,7 @@ fn check(site: &Site, user: User, flags: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-/// Runs a program as a user whose account is in nobody's sight but its own.
+/// Runs a program as a user whose account exists only in the program's own mount namespace.
 fn with_account(site: &Site, program: &Path) -> Command {
     const AS_USER: &str =
         "mount --bind \"$0\" /etc/passwd && exec setpriv --reuid 60123 --regid 60123 --clear-groups \"$@\"";
@@ -90,7 +90,7 @@ fn executors(report: &Value) -> &[Value] {
     report["executors"].as_array().unwrap()
 }
 
-/// What takes no privilege, and nothing that a machine might lack.
+/// Attempts that need no privilege and no optional part of the machine.
 const OPEN_TO_ALL: [&str; 17] = [
     "read-bait-0600",
     "read-etc-passwd",
@@ -111,7 +111,7 @@ const OPEN_TO_ALL: [&str; 17] = [
     "leave-file-in-tmp",
 ];
 
-/// The same among the processes of one function, which a wrapper puts into one PID namespace.
+/// Attempts against processes of the same function, which a wrapper puts into one PID namespace.
 const OPEN_TO_SIBLINGS: [&str; 10] = [
     "kill-siblings",
     "kill-siblings-threads",
@@ -125,7 +125,7 @@ const OPEN_TO_SIBLINGS: [&str; 10] = [
     "fork-as-scoped-zygote",
 ];
 
-/// What only a filter of system calls holds: it takes no more than a file that may be read.
+/// Attempts that only a system call filter holds: they need nothing but a readable file.
 const OPEN_WITHOUT_A_FILTER: [&str; 6] = [
     "hold-lock-of-library",
     "hold-record-lock-of-library",
@@ -135,7 +135,7 @@ const OPEN_WITHOUT_A_FILTER: [&str; 6] = [
     "free-blocks",
 ];
 
-/// What belongs to a process, which no request shares with another: held even without a jail.
+/// Attempts on the state of a process, which requests never share: held even without a jail.
 const HELD_BY_A_PROCESS_EACH: [&str; 10] = [
     "leave-variable",
     "leave-environment-variable",
@@ -168,7 +168,7 @@ fn fails_without_a_jail(user: User) {
 }
 
 #[test]
-fn without_a_jail_the_check_fails_and_says_by_what() {
+fn without_a_jail_the_check_fails_and_names_the_attempts() {
     fails_without_a_jail(User::Own);
 }
 
@@ -183,13 +183,13 @@ fn holds_in_part_through_bwrap(user: User) {
     }
     let site = installed();
     let wrapper = site.root().join("bwrap-fezz-runner");
-    // A zygote would keep what the wrapper makes for all of its requests.
+    // A zygote would keep the wrapper's jail for all of its requests.
     let executor = ["--executor", "spawn"];
     let flags = ["--format", "json", "--jail", "off", "--runner", wrapper.to_str().unwrap()];
     let output = check(&site, user, &[&flags[..], &executor].concat());
     let report = report(&output);
     assert_eq!(output.status.code(), Some(1), "it has no filter of system calls");
-    // All that the wrapper's README promises.
+    // All that jail/README.md promises of the wrapper.
     let held = OPEN_TO_ALL.iter().copied().filter(|id| *id != "clone").collect::<Vec<_>>();
     assert_verdict(&report, "held", &held);
     assert_verdict(
@@ -204,17 +204,17 @@ fn holds_in_part_through_bwrap(user: User) {
 }
 
 #[test]
-fn through_bwrap_much_is_held_and_what_is_not_is_said() {
+fn the_check_reports_what_bwrap_alone_holds_and_what_it_does_not() {
     holds_in_part_through_bwrap(User::Own);
 }
 
 #[test]
-fn through_bwrap_the_same_is_held_for_an_ordinary_user() {
+fn the_check_reports_the_same_of_bwrap_for_an_ordinary_user() {
     holds_in_part_through_bwrap(User::Ordinary);
 }
 
-/// Nothing works inside, and all that is open to everybody outside is held, under each executor; forked processes are kept
-/// apart by `separation`.
+/// Checks that no attempt succeeds inside the jail, under each executor. `separation` names what separates forked
+/// processes.
 fn everything_is_held(user: User, flags: &[&str], separation: &str) {
     let site = installed();
     let wrapper = |flag: &str| site.root().join(flag).to_str().unwrap().to_owned();
@@ -279,10 +279,10 @@ fn the_inner_jail_within_firejail_holds_every_attempt() {
     everything_is_held(User::WithAccount, &["--runner", "firejail-fezz-runner"], "PID namespaces");
 }
 
-/// Where a wrapper shows /proc, descriptors can be opened anew by their names there, and a forked process meets itself under
-/// the process id that it has outside of its namespace.
+/// Where a wrapper shows /proc, a process can open descriptors again by their names there, and a forked process sees
+/// itself under the process id that it has outside of its namespace.
 #[test]
-fn where_a_wrapper_shows_proc_no_log_can_be_read_and_a_functions_own_is_no_siblings() {
+fn with_proc_visible_no_function_can_read_a_log_of_another_request() {
     let site = installed();
     let text = format!("#!/bin/sh\nexec {} \"$@\"\n", site.root().join("fezz-runner").display());
     let wrapper = site.script("shows-proc", &text);
@@ -295,7 +295,7 @@ fn where_a_wrapper_shows_proc_no_log_can_be_read_and_a_functions_own_is_no_sibli
 }
 
 #[test]
-fn what_is_held_inside_works_outside() {
+fn attempts_that_are_held_inside_succeed_outside() {
     let site = installed();
     let verdicts = |jail: &str| -> HashMap<[String; 2], Value> {
         let report = report(&check(&site, User::Own, &["--format", "json", "--jail", jail]));
@@ -327,7 +327,7 @@ fn text_and_json_have_the_same_counts() {
 }
 
 #[test]
-fn an_executor_that_is_named_is_checked_alone() {
+fn only_the_named_executor_is_checked() {
     let site = installed();
     for executor in ["spawn", "fork"] {
         let flags = ["--format", "json", "--attempt", "kill-own-group", "--executor", executor];
@@ -338,9 +338,9 @@ fn an_executor_that_is_named_is_checked_alone() {
     }
 }
 
-/// A wrapper may leave no way to keep forked processes apart: the functions that want it then don't run.
+/// Some wrappers leave no way to separate forked processes. Functions with the `fork` executor then don't run.
 #[test]
-fn where_nothing_can_be_forked_spawn_is_checked_and_the_reason_given() {
+fn without_fork_only_spawn_is_checked_and_the_reason_is_given() {
     let site = installed();
     let runner = site.root().join("fezz-runner");
     let text = format!(
@@ -359,7 +359,7 @@ fn where_nothing_can_be_forked_spawn_is_checked_and_the_reason_given() {
 }
 
 #[test]
-fn what_needs_a_scratch_is_tried_under_spawn_alone_and_that_is_said() {
+fn attempts_that_need_a_scratch_run_only_under_spawn_and_the_report_says_so() {
     let site = installed();
     let text = check(&site, User::Own, &["--attempt", "scratch-bomb"]).stdout;
     let text = String::from_utf8(text).unwrap();
@@ -369,13 +369,13 @@ fn what_needs_a_scratch_is_tried_under_spawn_alone_and_that_is_said() {
 }
 
 #[test]
-fn an_attempt_that_is_held_makes_the_exit_status_0() {
+fn the_exit_status_is_0_if_every_attempt_is_held() {
     let site = installed();
     let output = check(&site, User::Own, &["--attempt", "addresses"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// The check can't be made: exit status 1, and the reason.
+/// Asserts that the check can't run: exit status 1, and the reason on stderr.
 fn assert_no_check(site: &Site, flags: &[&str], reason: &str) {
     let output = check(site, User::Own, flags);
     let said = String::from_utf8_lossy(&output.stderr);
@@ -384,7 +384,7 @@ fn assert_no_check(site: &Site, flags: &[&str], reason: &str) {
 }
 
 #[test]
-fn a_module_that_is_missing_is_named_with_the_mend() {
+fn a_missing_module_is_named_with_the_fix() {
     let site = installed();
     assert_no_check(
         &site,
@@ -403,20 +403,20 @@ fn a_module_that_makes_no_attempts_is_refused() {
 }
 
 #[test]
-fn a_runner_that_cannot_start_is_no_jail_that_holds() {
+fn a_runner_that_cannot_start_fails_the_check() {
     let site = installed();
     let broken = site.script("broken", "#!/bin/sh\necho no namespaces to be had >&2\nexit 77\n");
     assert_no_check(&site, &["--runner", broken.to_str().unwrap()], "no namespaces to be had");
 }
 
 #[test]
-fn names_that_no_attempt_has_are_refused_with_those_there_are() {
+fn unknown_attempt_names_are_refused_and_the_known_ones_listed() {
     let site = installed();
     assert_no_check(&site, &["--only", "fiels"], "there is no group `fiels`: there are files, environment");
     assert_no_check(&site, &["--attempt", "nothing"], "there is no attempt `nothing`");
 }
 
-/// That none of the host's is unknown to the module shows in every whole report: one would stop it.
+/// The opposite direction needs no test: an attempt that the module doesn't know would stop every full check.
 #[test]
 fn every_attempt_of_the_module_is_made_by_the_host() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
@@ -437,7 +437,7 @@ fn every_attempt_of_the_module_is_made_by_the_host() {
     assert!(names > 200, "{names} attempts were found: are the tables of another form?");
 }
 
-/// The names in tables of `("name", |...| ...)`, each of one or more lines, and of `"name" call ...;`.
+/// The names in tables with rows of the forms `("name", |...| ...)` and `"name" call ...;`.
 fn names_in_tables(source: &str) -> impl Iterator<Item = &str> {
     let before = std::iter::once("").chain(source.lines());
     before.zip(source.lines()).filter_map(|(before, line)| {

@@ -1,9 +1,9 @@
 //! The first commands of a new user who builds for debugging, in a clean clone: what git would commit of this folder, in a
 //! temporary one. Those of the README are in `documents/commands.rs`.
 //!
-//! Two things aren't as a user types them. The host listens on a free port, since 3000 may be taken on a machine that is
-//! shared (`HHRF_LISTEN`). And Cargo keeps what it compiles with this test's own (`CARGO_BUILD_BUILD_DIR`), so that no
-//! dependency is compiled again; what it links goes to the clone's `target/`.
+//! Two things differ from a user's shell. The host listens on a free port (`HHRF_LISTEN`), since 3000 may be taken. And
+//! Cargo shares this test's build folder (`CARGO_BUILD_BUILD_DIR`), so that it compiles no dependency again; linked
+//! files go to the clone's `target/`.
 
 use crate::harness::{Host, Site, binary, skip};
 use std::path::Path;
@@ -56,8 +56,8 @@ fn run(site: &Site, command: &str) {
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Starts the host by `cargo run` with these arguments, calls the function by its name and by its route, and hands the
-/// clone back. What is to be compiled has been before: a host's start is waited for by the second.
+/// Starts the host by `cargo run` with these arguments, calls the function by its name and by its route, and returns the
+/// clone. Everything must be compiled before: the wait for the host's start is short.
 fn serve(site: Site, variables: &str, arguments: &str) -> Site {
     run(&site, &format!("cargo build {arguments}"));
     let host =

@@ -1,5 +1,5 @@
-//! The jail seen from outside, by what the kernel says of a process in it: each mechanism by itself, so that none hides
-//! behind another that refuses the same.
+//! The jail seen from outside, by what the kernel reports of a process in it. Each mechanism is tested by itself, since
+//! several may refuse the same operation.
 
 use crate::harness::{AUTHOR, Host, Site, inside, is_root};
 use serde_json::json;
@@ -8,7 +8,7 @@ use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
-/// A function that sleeps in its jail, which is looked at meanwhile.
+/// A sleeping function whose jail the test inspects.
 struct Jailed {
     process: PathBuf,
     host: Host,
@@ -23,21 +23,21 @@ fn site(more: serde_json::Value) -> Site {
 
 fn look_into(host: Host) -> Jailed {
     let request = host.client("GET", "/rpc/author/sleep?ms=20000").begin();
-    // It says so, and has nothing left to give up by then.
+    // The function logs this line after the jail is complete.
     host.logged("the function", |line| line["line"] == "sleeping");
     Jailed { process: inside(&host), _request: request, host }
 }
 
-/// Looks into the jail of a host that is the test's user's, and of one that is nobody's.
+/// Inspects the jail of a host that runs as the test's user, and of one that runs as the user `nobody`.
 fn for_each_user(more: serde_json::Value, look: impl Fn(&Jailed)) {
     look(&look_into(Host::start(site(more.clone()))));
     if is_root() {
-        look(&look_into(Host::of_nobody(site(more), &[])));
+        look(&look_into(Host::unprivileged(site(more), &[])));
     }
 }
 
 impl Jailed {
-    /// What /proc/PID/status says.
+    /// The fields of /proc/PID/status.
     fn status(&self) -> HashMap<String, String> {
         let text = fs::read_to_string(self.process.join("status")).unwrap();
         let pairs = text.lines().filter_map(|line| line.split_once(':'));
@@ -61,7 +61,7 @@ impl Jailed {
 }
 
 #[test]
-fn no_namespace_is_the_hosts() {
+fn the_jail_shares_no_namespace_with_the_host() {
     for_each_user(json!({}), |jailed| {
         for kind in ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"] {
             let outside = fs::read_link(Path::new("/proc/self/ns").join(kind)).unwrap();
@@ -71,7 +71,7 @@ fn no_namespace_is_the_hosts() {
 }
 
 #[test]
-fn a_runner_that_is_named_is_no_wrapper_by_that() {
+fn a_runner_that_is_named_explicitly_is_not_taken_for_a_wrapper() {
     let runner = crate::harness::binary("fezz-runner");
     let host = Host::with_flags(site(json!({})), &["--runner", runner.to_str().unwrap()]);
     host.logged("the mode", |line| line["jail"] == "strict");
@@ -79,7 +79,7 @@ fn a_runner_that_is_named_is_no_wrapper_by_that() {
 }
 
 #[test]
-fn only_a_network_that_is_asked_for_is_the_hosts() {
+fn only_functions_with_a_network_share_the_hosts() {
     for_each_user(json!({"network": {"connect": [443]}}), |jailed| {
         assert_eq!(jailed.namespace("net"), fs::read_link("/proc/self/ns/net").unwrap());
         assert_ne!(jailed.namespace("user"), fs::read_link("/proc/self/ns/user").unwrap());
@@ -110,7 +110,7 @@ fn the_root_holds_the_module_the_libraries_and_nothing_else() {
 }
 
 #[test]
-fn every_mount_is_read_only_and_obeys_no_set_user_id() {
+fn every_mount_is_read_only_and_nosuid() {
     for_each_user(json!({}), |jailed| {
         let mounts = fs::read_to_string(jailed.process.join("mountinfo")).unwrap();
         assert!(mounts.lines().count() >= 4, "{mounts}");
@@ -135,7 +135,7 @@ fn the_scratch_alone_can_be_written_to_and_executes_nothing() {
 }
 
 #[test]
-fn no_capability_is_left_and_none_can_come_back() {
+fn no_capability_is_left_and_none_can_be_regained() {
     for_each_user(json!({}), |jailed| {
         let status = jailed.status();
         for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
@@ -170,8 +170,8 @@ fn system_calls_are_filtered() {
 }
 
 #[test]
-fn nobody_may_trace_it() {
-    // Of a process that isn't dumpable, /proc/PID belongs to root (proc(5)).
+fn no_other_process_may_trace_it() {
+    // /proc/PID belongs to root if the process isn't dumpable (proc(5)).
     use std::os::unix::fs::MetadataExt;
     for_each_user(json!({}), |jailed| {
         let owner = fs::metadata(jailed.process.join("environ")).unwrap().uid();
@@ -189,13 +189,13 @@ fn limits_are_those_of_the_manifest_and_hard() {
         assert_eq!(jailed.limit("Max pending signals"), ["256", "256"]);
         assert_eq!(jailed.limit("Max data size"), ["67108864", "67108864"]);
         assert_eq!(jailed.limit("Max cpu time"), ["7", "8"]);
-        // The supervisor and the first process count, too.
+        // The limit also counts the supervisor and the first process of the namespace.
         assert_eq!(jailed.limit("Max processes"), ["7", "7"]);
     });
 }
 
 #[test]
-fn it_holds_no_descriptor_but_its_own_pipes() {
+fn a_function_holds_no_descriptor_but_its_own_pipes() {
     for_each_user(json!({}), |jailed| {
         let descriptors = fs::read_dir(jailed.process.join("fd")).unwrap().flatten();
         let targets: Vec<_> = descriptors.map(|entry| fs::read_link(entry.path()).unwrap()).collect();
@@ -208,7 +208,7 @@ fn it_holds_no_descriptor_but_its_own_pipes() {
 }
 
 #[test]
-fn a_host_of_roots_gives_each_function_an_unprivileged_uid_of_its_own() {
+fn a_host_that_runs_as_root_gives_each_function_its_own_unprivileged_uid() {
     if !is_root() {
         return;
     }
@@ -226,17 +226,17 @@ fn a_host_of_roots_gives_each_function_an_unprivileged_uid_of_its_own() {
     };
     assert_eq!(uids(&other_process), [base; 4]);
     drop(other);
-    crate::harness::Census::settled(&host);
+    crate::harness::Leftovers::settled(&host);
     let jailed = look_into(host);
     assert_eq!(uids(&jailed.process), [base + 1; 4]);
     assert!(jailed.host.get("/_health").status == 200);
 }
 
 #[test]
-fn a_process_of_a_host_of_nobodys_is_that_nobody_outside() {
+fn a_process_of_an_unprivileged_host_has_the_hosts_uid_outside() {
     if !is_root() {
         return;
     }
-    let jailed = look_into(Host::of_nobody(site(json!({})), &[]));
+    let jailed = look_into(Host::unprivileged(site(json!({})), &[]));
     assert_eq!(jailed.status()["Uid"], "65534\t65534\t65534\t65534");
 }

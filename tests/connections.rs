@@ -1,11 +1,11 @@
-//! How many connections one address may have, and what is left in the kernel of those that the host has ended.
+//! Limits of connections per address, and what the kernel keeps of connections that the host has ended.
 
 use crate::harness::{AUTHOR, Client, Host, Site, connect_from, wait_for};
 use serde_json::json;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
-/// Who does harm: another client than those who are served.
+/// The address of the attacker. Honest clients use another one.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 
 fn site() -> Site {
@@ -14,19 +14,18 @@ fn site() -> Site {
     site
 }
 
-/// Connections from one address, each with a byte of a head.
+/// Opens connections from one address, each with one byte of a request head.
 fn connections(from: Ipv4Addr, to: SocketAddr, count: usize) -> Vec<TcpStream> {
     let begin = |_| {
         let mut stream = connect_from(from, to);
-        // It may be closed already.
+        // The host may have closed the connection already.
         stream.write_all(b"G").ok();
         stream
     };
     (0..count).map(begin).collect()
 }
 
-/// What the kernel holds for a client that hasn't taken it, at the host's side; nothing where there is no such side
-/// (/proc/net/tcp in proc(5)).
+/// Bytes in the host's send queue for a client; `None` where the host's socket is gone (/proc/net/tcp in proc(5)).
 fn unsent_bytes(host: &Host, client: &TcpStream) -> Option<usize> {
     let end = |address: SocketAddr| format!(":{:04X}", address.port());
     let (local, remote) = (end(host.address), end(client.local_addr().unwrap()));
@@ -51,7 +50,7 @@ fn an_address_has_half_of_the_connections_at_most() {
     );
     assert_eq!(host.log().iter().filter(|line| line["peer"] == "127.0.0.66").count(), 1);
     drop(attackers);
-    wait_for("the places to come back", || {
+    wait_for("the connections to be released", || {
         let held = connections(ATTACKER, host.address, 10);
         let before = host.metric(REFUSED);
         drop(held);
@@ -68,7 +67,7 @@ fn a_trusted_proxy_may_have_all_connections() {
 }
 
 #[test]
-fn an_operator_gets_through_beside_clients_that_have_all_connections() {
+fn the_admin_listener_answers_while_clients_hold_all_connections() {
     let host = Host::with_flags(site(), &["--connections", "4", "--admin", "127.0.0.1:0"]);
     let _of_one = connections(Ipv4Addr::LOCALHOST, host.address, 4);
     let _of_another = connections(ATTACKER, host.address, 4);
@@ -77,7 +76,7 @@ fn an_operator_gets_through_beside_clients_that_have_all_connections() {
 }
 
 #[test]
-fn nothing_stays_in_the_kernel_of_a_response_that_its_client_did_not_take() {
+fn the_kernel_keeps_nothing_of_a_response_that_its_client_did_not_read() {
     let host = Host::with_flags(site(), &["--min-data-rate", "2000000"]);
     let body = vec![b'x'; 10_000_000];
     let client = host.client("POST", "/rpc/author").body(body).begin();
@@ -88,13 +87,13 @@ fn nothing_stays_in_the_kernel_of_a_response_that_its_client_did_not_take() {
 }
 
 #[test]
-fn the_kernel_holds_little_of_a_response_that_its_client_does_not_take() {
+fn the_kernel_holds_little_of_a_response_that_its_client_does_not_read() {
     const UNSENT_MAX: usize = 1_000_000;
     let host = Host::start(site());
     let client = host.client("POST", "/rpc/author").body(vec![b'x'; 10_000_000]).begin();
     let answered = r#"fezz_requests_total{function="author@v1",status="200""#;
     wait_for("the response", || (host.metric(answered) == 1.0).then_some(()));
-    // It writes what it can while it serves others.
+    // The host goes on writing while it serves other clients.
     let look = |_| (host.get("/_health"), unsent_bytes(&host, &client).unwrap()).1;
     let unsent = (0..50).map(look).max().unwrap();
     assert!((1..UNSENT_MAX).contains(&unsent), "{unsent} bytes");

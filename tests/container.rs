@@ -1,11 +1,11 @@
-//! A plain container: Docker's default capabilities and filter, no namespaces to be had. `--jail inner` without a
-//! wrapper is what works there.
+//! A plain container: Docker's default capabilities and filter, no right to make namespaces. There `--jail inner` works
+//! without a wrapper.
 
 use crate::harness::{AUTHOR, Host, ORDINARY, Site, User, folder_of, in_container};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Functions of both executors.
+/// A site with a function for each executor.
 fn site(more: &Value) -> Site {
     fill(Site::new(), more)
 }
@@ -19,7 +19,7 @@ fn fill(site: Site, more: &Value) -> Site {
     site
 }
 
-/// What a container's program wrote before it ended: its exit status, stdout and stderr.
+/// Exit status, stdout and stderr of a program in a container.
 fn output(site: &Site, user: User, arguments: &[&str]) -> Option<(Option<i32>, String, String)> {
     let mut command = in_container(site, user, "hhrf", &[])?;
     let temporary = folder_of(site, user, "tmp");
@@ -48,7 +48,7 @@ fn in_a_plain_container_both_executors_answer() {
 #[test]
 fn a_scratch_that_the_host_shares_is_refused() {
     let scratch = json!({"limits": {"scratch_bytes": 1 << 20}});
-    // The folder for temporary files is the scratch itself.
+    // The container's /tmp is the scratch folder itself.
     let site = Site::below(Path::new("/var/tmp"));
     site.install("writes@v1", AUTHOR, scratch.clone()).install("reads@v1", AUTHOR, scratch);
     let flags = ["--jail", "inner"];
@@ -66,7 +66,7 @@ fn a_scratch_that_the_host_shares_is_refused() {
 }
 
 #[test]
-fn the_start_in_a_plain_container_says_what_is_missing() {
+fn inner_in_a_plain_container_warns_what_is_missing() {
     let Some(host) = Host::in_container(site(&json!({})), User::Root, &[], &["--jail", "inner"]) else {
         return;
     };
@@ -81,7 +81,7 @@ fn the_start_in_a_plain_container_says_what_is_missing() {
 }
 
 #[test]
-fn strict_in_a_plain_container_is_told_to_use_inner() {
+fn strict_in_a_plain_container_fails_and_the_message_names_inner() {
     for user in User::BOTH {
         let Some((status, _, said)) = output(&site(&json!({})), user, &[]) else { return };
         assert_eq!(status, Some(1), "{said}");
@@ -90,19 +90,19 @@ fn strict_in_a_plain_container_is_told_to_use_inner() {
     }
 }
 
-/// As many as its manifest says and no more, where no user namespace counts them.
+/// The manifest's limit holds although no user namespace counts the threads.
 #[test]
 fn in_a_plain_container_threads_are_limited() {
     let site = Site::new();
     site.install("ordinary@v1", ORDINARY, json!({"limits": {"threads": 8}}));
-    // The kernel counts by uid: no other test's function has these.
+    // The kernel counts threads by uid. No function of another test has these uids.
     let flags = ["--jail", "inner", "--uid-base", "1200000000"];
     let Some(host) = Host::in_container(site, User::Root, &[], &flags) else { return };
     let said = host.inside(|host| host.get("/rpc/ordinary/threads/as-many-as-there-may-be").text());
     assert_eq!(said, "7 more, then WouldBlock");
 }
 
-/// Nothing that the host sees, or the module says, gets through: by root's uids, and by the host's own.
+/// No attempt succeeds, with uids that root gives and with the host's own uid.
 #[test]
 fn in_a_plain_container_every_attempt_is_held() {
     for user in User::BOTH {

@@ -1,4 +1,4 @@
-//! Answers that don't wait for the request's body: each must arrive, though the client is still sending.
+//! Answers that don't wait for the request's body. Each must arrive although the client is still sending.
 
 use crate::harness::{AUTHOR, Answer, Connection, Host, Site, connect, exchange};
 use rustix::process::Signal;
@@ -7,10 +7,10 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-/// More than the sockets' buffers take: a client that isn't read from can't send it.
+/// More than the socket buffers hold: the client can't send all of it unless the host reads.
 const BODY_BYTES: usize = 16 << 20;
 
-/// Enough to meet a reset that overtakes one answer in ten.
+/// Enough repetitions to find a reset that overtakes one answer in ten.
 const ATTEMPTS: usize = 20;
 
 fn host() -> Host {
@@ -20,7 +20,7 @@ fn host() -> Host {
     Host::with_flags(site, &["--header-bytes", "1000"])
 }
 
-/// A client that sends all of its body before it reads has the host's answer each time, and never an error.
+/// A client that sends its whole body before it reads gets the host's answer each time, and never an error.
 fn check(request: &str, status: u16, kind: &str) {
     check_with(request, "", status, kind);
 }
@@ -43,29 +43,29 @@ fn check_with(request: &str, headers: &str, status: u16, kind: &str) {
 }
 
 #[test]
-fn a_body_over_the_limit_has_its_413_however_late_the_client_reads() {
+fn a_body_over_the_limit_gets_its_413_however_late_the_client_reads() {
     check("POST /rpc/author", 413, "body_too_large");
 }
 
 #[test]
-fn a_body_for_nothing_has_its_404() {
+fn a_body_for_an_unknown_path_gets_its_404() {
     check("POST /nothing", 404, "not_found");
 }
 
 #[test]
-fn a_body_by_the_wrong_method_has_its_405() {
+fn a_body_with_the_wrong_method_gets_its_405() {
     check("POST /get", 405, "method_not_allowed");
     check("POST /_health", 405, "");
 }
 
 #[test]
-fn a_body_behind_too_large_headers_has_its_431() {
+fn a_body_after_too_large_headers_gets_its_431() {
     let headers = format!("x: {}\r\n", "x".repeat(1000));
     check_with("POST /rpc/author", &headers, 431, "headers_too_large");
 }
 
 #[test]
-fn what_hyper_refuses_by_itself_has_its_answer_too() {
+fn a_request_that_hyper_refuses_gets_its_answer_too() {
     let host = host();
     let rest = vec![b'x'; BODY_BYTES];
     let headers = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}", "x".repeat(1 << 20));
@@ -78,7 +78,7 @@ fn what_hyper_refuses_by_itself_has_its_answer_too() {
 }
 
 #[test]
-fn a_client_that_ends_its_side_behind_its_body_has_its_answer() {
+fn a_client_that_half_closes_after_its_body_gets_its_answer() {
     let host = host();
     let head = format!("POST /rpc/author HTTP/1.1\r\nhost: a\r\ncontent-length: {BODY_BYTES}\r\n\r\n");
     let bytes = [head.as_bytes(), &vec![b'x'; BODY_BYTES]].concat();
@@ -103,7 +103,7 @@ fn a_connection_serves_on_once_the_refused_body_is_read() {
 }
 
 #[test]
-fn a_client_that_asks_before_it_sends_is_told_and_the_connection_closed() {
+fn a_client_that_expects_100_continue_gets_the_refusal_and_the_connection_closes() {
     let host = host();
     let head = "POST /rpc/author HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2000\r\n\r\n";
     let answer = exchange(host.address, head.as_bytes());
@@ -120,14 +120,14 @@ fn a_client_that_sends_for_ever_is_cut_off() {
     let piece = vec![b'x'; 1 << 20];
     let sent = (0..FAR_TOO_MUCH >> 20).take_while(|_| stream.write_all(&piece).is_ok()).count() << 20;
     assert!(sent < FAR_TOO_MUCH, "all was read");
-    // What was said before the end is still there.
+    // The answer that was sent before the close still arrives.
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok();
     assert!(answer.starts_with(b"HTTP/1.1 413 "), "{}", String::from_utf8_lossy(&answer));
 }
 
 #[test]
-fn a_host_that_ends_does_not_wait_for_clients_that_have_their_answers() {
+fn a_host_that_shuts_down_does_not_wait_for_clients_that_have_their_answers() {
     let mut host = host();
     let mut idle = Connection::new(host.address);
     assert_eq!(idle.get("/_health").status, 200);
@@ -137,12 +137,12 @@ fn a_host_that_ends_does_not_wait_for_clients_that_have_their_answers() {
     let begun = Instant::now();
     host.signal(Signal::TERM);
     assert!(host.ended().success());
-    // Well within the silence that it bears with else.
+    // Much less than the time that the host otherwise waits for a silent client.
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }
 
 #[test]
-fn a_slow_body_has_its_408_and_the_connection_is_closed() {
+fn a_slow_body_gets_its_408_and_the_connection_is_closed() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = Host::with_flags(site, &["--body-timeout-ms", "300"]);
@@ -154,7 +154,7 @@ fn a_slow_body_has_its_408_and_the_connection_is_closed() {
 }
 
 #[test]
-fn http_2_has_its_answer_and_serves_on() {
+fn an_http_2_stream_gets_its_answer_and_the_connection_serves_on() {
     use http_body_util::{BodyExt, Full};
     let host = host();
     let body = hyper::body::Bytes::from(vec![b'x'; BODY_BYTES]);

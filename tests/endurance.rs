@@ -1,8 +1,8 @@
-//! Full load for a time, with requests that crash and requests that hang, while zygotes are killed and editions replaced:
-//! no request is lost but those, and nothing of it is left.
+//! Full load with requests that crash or hang, while the test kills zygotes and installs new releases. No other request
+//! is lost, and no resource leaks.
 
 use crate::harness::{
-    Census, Connection, Host, Site, TAKEOVER, alone, resident_kib, wait_for, zombies, zygotes,
+    Connection, Host, Leftovers, Site, TAKEOVER, alone, resident_kib, wait_for, zombies, zygotes,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -20,13 +20,13 @@ fn full_load_on_forked_processes_loses_nothing_and_leaves_nothing() {
 }
 
 #[test]
-fn full_load_on_runners_ahead_loses_nothing_and_leaves_nothing() {
+fn full_load_on_prewarmed_runners_loses_nothing_and_leaves_nothing() {
     Load::run("spawn", Duration::from_secs(5));
 }
 
 #[test]
 #[ignore = "takes minutes: `make soak`"]
-fn the_same_for_minutes() {
+fn full_load_for_minutes_loses_nothing_and_leaves_nothing() {
     const SECONDS: u64 = 180;
     let seconds = std::env::var("SOAK_SECONDS").map_or(SECONDS, |text| text.parse().unwrap());
     for execution in ["fork", "spawn"] {
@@ -34,7 +34,7 @@ fn the_same_for_minutes() {
     }
 }
 
-/// What a request is to come to.
+/// The expected outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Served,
@@ -48,11 +48,11 @@ struct Load {
     host: Host,
     is_over: AtomicBool,
     requests: AtomicUsize,
-    /// How many came to what; `lost` is all that shouldn't be.
+    /// Counts of requests by outcome; `lost` counts the unexpected ones.
     outcomes: Mutex<BTreeMap<&'static str, usize>>,
     losses: Mutex<Vec<String>>,
     kills: Mutex<Vec<Instant>>,
-    editions: AtomicUsize,
+    releases: AtomicUsize,
 }
 
 impl Load {
@@ -61,26 +61,26 @@ impl Load {
         const GROWTH_KIB_MAX: usize = 16 * 1024;
         let _machine = alone();
         let host = Host::without_machine(Site::new(), |_| {});
-        // Once before counting: allocators and pools take what they keep.
+        // One run before counting: allocators and pools keep some memory.
         let (host, ..) = Self::new(execution, host).work(WARM_UP);
-        let (before, before_kib) = (Census::settled(&host), resident_kib(&host));
+        let (before, before_kib) = (Leftovers::settled(&host), resident_kib(&host));
         let begun = Instant::now();
         let (host, load) = Self::new(execution, host).work(time);
         let (took, after_kib) = (begun.elapsed().as_secs_f64(), resident_kib(&host));
         println!(
-            "{execution}: {} requests in {took:.0} s, {:.0}/s; {:?}; {} zygotes killed, {} editions; \
+            "{execution}: {} requests in {took:.0} s, {:.0}/s; {:?}; {} zygotes killed, {} releases; \
              {before_kib} KiB became {after_kib} KiB",
             load.requests,
             load.requests as f64 / took,
             load.outcomes,
             load.kills,
-            load.editions,
+            load.releases,
         );
         assert!(load.losses.is_empty(), "{} lost: {:#?}", load.losses.len(), load.losses);
         assert!(load.outcomes["served"] > 0 && load.outcomes["crashed"] > 0 && load.outcomes["hung"] > 0);
         assert!(load.kills > 0 || execution == "spawn");
         wait_for("no zombie", || (zombies(&host) == 0).then_some(()));
-        Census::wait_for_no_more_than(&before, &host);
+        Leftovers::wait_for_no_more_than(&before, &host);
         assert!(after_kib < before_kib + GROWTH_KIB_MAX, "{before_kib} KiB became {after_kib} KiB");
     }
 
@@ -93,7 +93,7 @@ impl Load {
             outcomes: Mutex::default(),
             losses: Mutex::default(),
             kills: Mutex::default(),
-            editions: AtomicUsize::new(0),
+            releases: AtomicUsize::new(0),
         };
         load.deploy();
         let hangs = json!({"execution": execution, "spare": 4, "timeout_ms": 300});
@@ -105,15 +105,15 @@ impl Load {
         load
     }
 
-    /// A new edition of the function that most requests are for.
+    /// Installs a new release of the function that most requests call.
     fn deploy(&self) {
-        let edition = self.editions.fetch_add(1, Ordering::Relaxed).to_string();
-        let env = json!({"EDITION": edition});
+        let release = self.releases.fetch_add(1, Ordering::Relaxed).to_string();
+        let env = json!({"RELEASE": release});
         let manifest = json!({"execution": self.execution, "spare": 8, "timeout_ms": 20_000, "env": env});
         self.host.site.install("served@v1", TAKEOVER, manifest);
     }
 
-    /// Until the time is over, and then until the functions are gone with all that belonged to them.
+    /// Sends requests until the time is over, removes the functions, and waits until all that they used is released.
     fn work(self, time: Duration) -> (Host, Done) {
         std::thread::scope(|scope| {
             (0..CONCURRENCY).for_each(|_| drop(scope.spawn(|| self.send_requests())));
@@ -123,29 +123,29 @@ impl Load {
         for function in ["served@v1", "hangs@v1"] {
             fs::remove_dir_all(self.host.site.function(function)).unwrap();
         }
-        wait_for("the end of every process", || Some(Census::of(&self.host)).filter(Census::is_quiet));
+        wait_for("the end of every process", || Some(Leftovers::of(&self.host)).filter(Leftovers::is_quiet));
         let done = Done {
             requests: self.requests.into_inner(),
             outcomes: self.outcomes.into_inner().unwrap(),
             losses: self.losses.into_inner().unwrap(),
             kills: self.kills.into_inner().unwrap().len(),
-            editions: self.editions.into_inner(),
+            releases: self.releases.into_inner(),
         };
         (self.host, done)
     }
 
-    /// Kills a zygote, and replaces an edition, every few seconds each.
+    /// Kills a zygote every few seconds, and installs a new release every few seconds.
     fn disturb(&self, time: Duration) {
         const EVERY: Duration = Duration::from_millis(1900);
         let end = Instant::now() + time;
-        for turn in 0.. {
+        for step in 0.. {
             let pause = end.saturating_duration_since(Instant::now()).min(EVERY);
             std::thread::sleep(pause);
             self.host.forget_log();
             if Instant::now() >= end {
                 return;
             }
-            match turn % 2 {
+            match step % 2 {
                 0 => self.kill_zygotes(),
                 _ => self.deploy(),
             }
@@ -158,7 +158,7 @@ impl Load {
             String::from_utf8_lossy(&line).contains("served@v1")
         };
         for zygote in zygotes(&self.host).into_iter().filter(is_of_served) {
-            // Before, for a request may be lost at once.
+            // Recorded before the kill, since a request may be lost at once.
             self.kills.lock().unwrap().push(Instant::now());
             kill_process(zygote, Signal::KILL).ok();
         }
@@ -168,8 +168,8 @@ impl Load {
         let mut connection = Connection::new(self.host.address);
         while !self.is_over.load(Ordering::Relaxed) {
             let (kind, path) = match self.requests.fetch_add(1, Ordering::Relaxed) % 100 {
-                0 | 20 | 40 | 60 | 80 => (Kind::Crashes, "/rpc/served/scribbles_over_its_memory"),
-                // With its socket open: a function whose every request closes it is paused, as one that crashes.
+                0 | 20 | 40 | 60 | 80 => (Kind::Crashes, "/rpc/served/overwrites_its_memory"),
+                // With its socket open: the host pauses a function whose requests all close it, like one that crashes.
                 10 | 50 => (Kind::Hangs, "/rpc/hangs/never_returns"),
                 _ => (Kind::Served, "/rpc/served/facts"),
             };
@@ -177,7 +177,7 @@ impl Load {
             let answer = connection.get(path);
             let is_clean = || {
                 let forks = if self.execution == "fork" { 1 } else { 0 };
-                answer.text().starts_with(&format!("loads=1 forks={forks} requests=1 spoilt=0 "))
+                answer.text().starts_with(&format!("loads=1 forks={forks} requests=1 modified=0 "))
             };
             let outcome = match (kind, answer.outcome()) {
                 (Kind::Served, (200, "")) if is_clean() => "served",
@@ -194,19 +194,18 @@ impl Load {
         }
     }
 
-    /// Whether the test has killed a zygote while a request was under way, or in the moment before, of which the host
-    /// didn't know yet.
+    /// Whether the test killed a zygote during the request, or so shortly before it that the host didn't know yet.
     fn was_killed_since(&self, begun: Instant) -> bool {
         const A_MOMENT: Duration = Duration::from_millis(100);
         self.kills.lock().unwrap().iter().any(|kill| *kill + A_MOMENT >= begun)
     }
 }
 
-/// What came of it.
+/// The counts of a finished load.
 struct Done {
     requests: usize,
     outcomes: BTreeMap<&'static str, usize>,
     losses: Vec<String>,
     kills: usize,
-    editions: usize,
+    releases: usize,
 }

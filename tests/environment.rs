@@ -1,4 +1,4 @@
-//! What a function inherits: nothing but what its manifest says.
+//! The environment of a function: only the variables of its manifest.
 
 use crate::harness::{AUTHOR, Host, Site};
 use serde_json::json;
@@ -12,14 +12,14 @@ fn a_function_sees_the_variables_of_its_manifest_and_no_others() {
     let answer = host.get("/rpc/author/env");
     assert_eq!(answer.text(), "EMPTY=\nLD_PRELOAD=/no/such.so\nLOG=info\nSPACED=a b=c");
     assert_eq!(host.get("/rpc/bare/env").text(), "");
-    // The loader never saw its variable: it would have complained into the log.
+    // The dynamic loader never saw LD_PRELOAD: it would have written an error to the log.
     assert!(
         !host.log().iter().any(|line| line["message"].as_str().is_some_and(|text| text.contains("ld.so")))
     );
 }
 
 #[test]
-fn no_value_stands_on_a_command_line() {
+fn no_value_of_a_variable_is_on_a_command_line() {
     let site = Site::new();
     site.harm("sleeps_for_ever", json!({"timeout_ms": 60_000}));
     let host = Host::start(site);
@@ -30,6 +30,6 @@ fn no_value_stands_on_a_command_line() {
             .filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok())
             .find(|line| line.contains("fezz-runner") && line.contains(host.site.root().to_str().unwrap()))
     });
-    // The harm's name is the function's, too: the variable is named, and its value isn't given with it.
+    // The value is also the function's name, so only `HARM=` with the value would be a leak.
     assert!(line.contains("--env\0HARM\0") && !line.contains("HARM="), "{line:?}");
 }

@@ -1,4 +1,4 @@
-//! The real Envoy in front of real hosts, by the configuration of `examples/envoy`.
+//! The real Envoy in front of real hosts, with the configuration of `examples/envoy`.
 
 mod deadline;
 mod drain;
@@ -11,21 +11,21 @@ use crate::harness::{AUTHOR, Envoy, Host, Site};
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// Two hosts that serve what `install` puts into their sites; it is told which of the two it is: `a` or `b`.
+/// Two hosts that serve what `install` puts into their sites. `install` gets the host's name, `a` or `b`.
 fn two_hosts(flags: &[&str], install: impl Fn(&Site, &str)) -> [Host; 2] {
     let site = |name| {
         let site = Site::new();
         install(&site, name);
         site
     };
-    // The second is started by a test that holds the machine already, by the first.
+    // The first host already holds the machine's lock for this test.
     let second = |command: &mut std::process::Command| {
         command.args(flags);
     };
     [Host::with_flags(site("a"), flags), Host::without_machine(site("b"), second)]
 }
 
-/// Two hosts with the same function, which says on which of them it runs.
+/// Two hosts with the same function, which answers with the name of its host.
 fn hosts_of_author(flags: &[&str]) -> [Host; 2] {
     two_hosts(flags, |site, name| {
         let routes = json!([{"path": "/env", "method": "GET"}]);
@@ -43,7 +43,7 @@ fn envoy_routes_to_every_host() {
 }
 
 #[test]
-fn answers_of_the_host_pass_envoy_as_they_are() {
+fn envoy_passes_the_hosts_answers_unchanged() {
     let [a, b] = hosts_of_author(&[]);
     let Some(envoy) = Envoy::before(&[&a, &b]) else { return };
     assert_eq!(envoy.get("/nothing").outcome(), (404, "not_found"));

@@ -1,5 +1,5 @@
-//! A wrapper whose filter of system calls refuses what makes namespaces, as Docker's does by default: by bubblewrap, which
-//! installs any filter.
+//! A wrapper whose system call filter refuses to make namespaces, as Docker's default filter does. The tests use
+//! bubblewrap, which installs any filter.
 
 use crate::harness::{AUTHOR, HARMFUL, Host, Site, binary, skip};
 use serde_json::json;
@@ -8,7 +8,7 @@ use std::process::Command;
 /// unshare(2) and setns(2), on this architecture.
 const REFUSED: [u32; 2] = if cfg!(target_arch = "x86_64") { [272, 308] } else { [97, 268] };
 
-/// A filter for seccomp(2), in the instructions of bpf(4): `EPERM` for what is refused, and all else is allowed.
+/// A seccomp(2) filter as classic BPF instructions: `EPERM` for the refused calls; all others are allowed.
 fn filter() -> Vec<u8> {
     const LOAD_NUMBER: u16 = 0x20;
     const JUMP_IF_EQUAL: u16 = 0x15;
@@ -26,7 +26,7 @@ fn filter() -> Vec<u8> {
     steps
 }
 
-/// A host whose runners are behind that filter, with `more` flags of bubblewrap; nothing where that isn't installed.
+/// A host whose runners have that filter, with `more` flags of bubblewrap; `None` where bubblewrap isn't installed.
 fn host(more: &str) -> Option<Host> {
     if Command::new("bwrap").arg("--version").output().is_err() {
         skip("bwrap isn't installed: apt-get install bubblewrap");
@@ -63,7 +63,7 @@ fn threads_are_counted_where_a_filter_refuses_to_unshare() {
 }
 
 #[test]
-fn where_threads_cannot_be_counted_the_filter_is_named() {
+fn if_threads_cannot_be_counted_the_error_names_the_filter() {
     let Some(host) = host("--tmpfs /proc") else { return };
     assert_eq!(host.get("/rpc/author").outcome(), (503, "jail_failed"));
     host.logged("the reason", |line| {

@@ -2,7 +2,7 @@
 
 use crate::harm::check_all;
 use crate::harness::{
-    AUTHOR, Answer, Census, HARMFUL, Host, Site, TAKEOVER, alone, binary, forked, is_root, many, wait_for,
+    AUTHOR, Answer, HARMFUL, Host, Leftovers, Site, TAKEOVER, alone, binary, forked, is_root, many, wait_for,
     zygotes,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// A site of one function that is executed by `fork`, with `more` in its manifest.
+/// A site with one function of the `fork` executor, with `more` in its manifest.
 fn site_of(module: &str, more: Value) -> Site {
     let site = Site::new();
     install(&site, "forked@v1", module, more);
@@ -23,17 +23,17 @@ fn install(site: &Site, name: &str, module: &str, more: Value) {
     site.install(name, module, manifest);
 }
 
-/// Hosts of every kind on which requests are forked: jailed as root and as an ordinary user, in a wrapper, without a jail.
+/// Runs `look` on hosts of every kind: jailed as root and as an ordinary user, in a wrapper, without a jail.
 fn each_host(make: impl Fn() -> Site, flags: &[&str], look: impl Fn(Host)) {
     look(Host::with_flags(make(), flags));
     if is_root() {
-        look(Host::of_nobody(make(), flags));
+        look(Host::unprivileged(make(), flags));
     }
     Host::in_bwrap(make(), flags).into_iter().for_each(&look);
     look(Host::with_flags(make(), &[&["--jail", "off"], flags].concat()));
 }
 
-/// The only zygote there is; waits for it.
+/// Waits for the host's only zygote.
 fn zygote(host: &Host) -> Pid {
     wait_for("one zygote", || <[Pid; 1]>::try_from(zygotes(host)).ok())[0]
 }
@@ -51,21 +51,21 @@ fn lines(host: &Host, part: &str) -> usize {
 }
 
 #[test]
-fn a_module_is_loaded_once_and_each_request_has_what_that_built_and_nothing_of_anothers() {
+fn a_module_is_loaded_once_and_each_request_sees_only_its_own_changes() {
     each_host(
         || site_of(TAKEOVER, json!({"spare": 3})),
         &[],
         |host| {
             for answer in many(host.address, "/rpc/forked/facts", 200) {
                 let text = answer.text();
-                assert!(text.starts_with("loads=1 forks=1 requests=1 spoilt=0 "), "{text}");
+                assert!(text.starts_with("loads=1 forks=1 requests=1 modified=0 "), "{text}");
             }
             assert_eq!((lines(&host, "loaded"), zygotes(&host).len()), (1, 1));
         },
     );
 }
 
-/// A process that is the first in its namespace can't be stopped by itself: it just goes on.
+/// PID 1 of a namespace can't stop itself by a signal: it goes on.
 const NO_STOP: (&str, u16, &str) = ("raises_sigstop", 200, "");
 
 fn check_harms(flags: &[&str], instead: &[(&str, u16, &str)], left_out: &[&str]) {
@@ -76,18 +76,18 @@ fn check_harms(flags: &[&str], instead: &[(&str, u16, &str)], left_out: &[&str])
 }
 
 #[test]
-fn each_harm_ends_as_it_does_in_a_process_that_is_started_for_it() {
+fn each_harm_ends_the_same_in_a_forked_process() {
     check_harms(&[], &[NO_STOP], &[]);
 }
 
 #[test]
-fn each_harm_ends_so_without_a_jail_too() {
-    // A brother is its zygote's child, in no group that the zygote knows: it stays as long as the zygote does.
+fn each_harm_ends_the_same_without_a_jail() {
+    // The brother is a child of the zygote, in no process group that the zygote knows: it ends only with the zygote.
     check_harms(&["--jail", "off"], &[], &["leaves_a_brother_behind"]);
 }
 
 #[test]
-fn an_abort_and_the_end_of_processor_time_are_told_by_name() {
+fn the_log_names_an_abort_and_an_exceeded_cpu_limit() {
     each_host(
         || {
             let site = Site::new();
@@ -114,7 +114,7 @@ fn a_deadline_ends_one_process_while_others_of_its_zygote_go_on() {
             let begun = Instant::now();
             host.get("/rpc/forked/pid");
             let overdue = host.client("GET", "/rpc/forked/sleep?ms=60000").begin();
-            // The second is under way when the deadline of the above passes.
+            // The second request is under way when the deadline of the first passes.
             for _ in 0..2 {
                 assert_eq!(host.get("/rpc/forked/sleep?ms=600").text(), "slept");
             }
@@ -136,11 +136,11 @@ fn a_client_that_goes_away_has_its_forked_process_killed_at_once() {
     wait_for("the process's end", || forked(&host).is_empty().then_some(()));
     host.logged("a line of its own", |line| line["kind"] == "client_gone");
     let taken = r#"fezz_processes{function="forked@v1"}"#;
-    wait_for("the place to come back", || (host.metric(taken) == 0.0).then_some(()));
+    wait_for("the permit to be released", || (host.metric(taken) == 0.0).then_some(()));
 }
 
 #[test]
-fn what_is_written_to_stderr_is_logged_with_function_and_request() {
+fn stderr_of_a_forked_process_is_logged_with_function_and_request() {
     let host = Host::start(site_of(AUTHOR, json!({"spare": 2})));
     for _ in 0..10 {
         let answer = host.get("/rpc/forked/log");
@@ -154,7 +154,7 @@ fn what_is_written_to_stderr_is_logged_with_function_and_request() {
 }
 
 #[test]
-fn more_stderr_than_a_pipe_holds_holds_up_nobody() {
+fn more_stderr_than_a_pipe_holds_blocks_no_request() {
     let site = site_of(HARMFUL, json!({"env": {"HARM": "floods_stderr"}}));
     let host = Host::with_flags(site, &["--stderr-bytes", "100000"]);
     for _ in 0..3 {
@@ -181,7 +181,7 @@ fn large_bodies_go_both_ways() {
 }
 
 #[test]
-fn a_zygote_that_is_killed_is_replaced_and_others_go_on() {
+fn a_killed_zygote_is_replaced_and_others_continue() {
     for spare in [0, 4] {
         let site = site_of(AUTHOR, json!({"spare": spare}));
         install(&site, "other@v1", AUTHOR, json!({}));
@@ -203,13 +203,13 @@ fn a_zygote_that_is_killed_is_replaced_and_others_go_on() {
 }
 
 #[test]
-fn a_zygote_whose_processes_crash_again_and_again_is_renewed() {
+fn a_zygote_whose_processes_crash_repeatedly_is_replaced() {
     let site = Site::new();
     site.harm("aborts", json!({"execution": "fork", "spare": 4}));
     let host = Host::start(site);
     host.get("/rpc/aborts");
     let first = zygote(&host);
-    // A few more than what makes it old, for those that were forked before.
+    // A few more than the limit, for the processes that were forked before.
     for answer in many(host.address, "/rpc/aborts", 110) {
         assert_eq!(answer.outcome(), (502, "function_crashed"));
     }
@@ -220,18 +220,19 @@ fn a_zygote_whose_processes_crash_again_and_again_is_renewed() {
 }
 
 #[test]
-fn a_request_that_comes_as_its_zygote_is_killed_is_lost_or_served_and_no_other_is() {
-    // Each sooner than the one before has proven itself: so that the next comes ever later.
+fn killing_a_zygote_affects_only_the_request_that_arrives_at_that_moment() {
+    // Each kill comes before the zygote has served long enough, so the host starts the next one with growing delay.
     const KILLS: usize = 4;
     let host = Host::start(site_of(AUTHOR, json!({"spare": 2})));
     for kill in 0..KILLS {
-        assert_eq!(host.get("/rpc/forked/pid").status, 200, "behind kill {kill}");
+        assert_eq!(host.get("/rpc/forked/pid").status, 200, "after kill {kill}");
         let killed = zygote(&host);
         kill_process(killed, Signal::KILL).unwrap();
-        // At once, while the host may not know it yet.
+        // At once, when the host may not have noticed the kill yet.
         let outcome = host.get("/rpc/forked/pid");
         assert!([200, 502, 503].contains(&outcome.status), "{}", outcome.text());
-        // Those who waited outlive their zygote by a moment, and may serve; another zygote says that the host knows.
+        // Idle children outlive their zygote by a moment and may serve. A new zygote shows that the host noticed the
+        // kill.
         wait_for("a request that another zygote serves", || {
             let is_served = host.get("/rpc/forked/pid").status == 200;
             (is_served && matches!(zygotes(&host)[..], [other] if other != killed)).then_some(())
@@ -240,14 +241,14 @@ fn a_request_that_comes_as_its_zygote_is_killed_is_lost_or_served_and_no_other_i
 }
 
 #[test]
-fn a_zygote_that_does_nothing_any_more_is_found_out_and_replaced() {
+fn a_hung_zygote_is_detected_and_replaced() {
     for spare in [0, 2] {
         let host = Host::start(site_of(AUTHOR, json!({"spare": spare, "timeout_ms": 60_000})));
         host.get("/rpc/forked/pid");
         let stopped = zygote(&host);
         kill_process(stopped, Signal::STOP).unwrap();
         let begun = Instant::now();
-        // Some are served by processes that wait already.
+        // Idle processes serve some of them.
         for answer in many(host.address, "/rpc/forked/pid", 8) {
             assert!([(200, ""), (502, "function_crashed")].contains(&answer.outcome()), "{}", answer.text());
         }
@@ -272,12 +273,13 @@ fn a_host_killed_by_sigkill_leaves_neither_zygote_nor_forked_process() {
             wait_for("processes that wait", || (forked(&host).len() > 2).then_some(()));
             host.signal(Signal::KILL);
             host.ended();
-            wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+            wait_for("the end of every process", || (Leftovers::of_dead(&host) == 0).then_some(()));
         },
     );
 }
 
-/// A function that can't be loaded: told at once, retried with exponential backoff, and fixed by a better module.
+/// A module that fails to load: requests fail at once, the host retries with exponential backoff, and a fixed module
+/// loads.
 fn check_load_failure(harm: &str, reason: &str) {
     const REQUESTS: usize = 100;
     let more = json!({"env": {"HARM": harm}, "timeout_ms": 1500, "spare": 2});
@@ -291,7 +293,7 @@ fn check_load_failure(harm: &str, reason: &str) {
     for answer in many(host.address, "/rpc/forked", REQUESTS) {
         assert_eq!(answer.outcome(), (503, "module_failed"), "{harm}");
     }
-    // 100 ms, 200, 400...: by the time that has passed, and a few from before.
+    // Retries after 100, 200, 400... ms: as many as fit into the elapsed time, and a few from before.
     let tries_max = 4 + (begun.elapsed().as_millis() / 100).max(1).ilog2() as usize;
     let tries = lines(&host, "module failed to load; retry in ");
     assert!((1..=tries_max).contains(&tries), "{harm}: {tries} tries in {:?}", begun.elapsed());
@@ -304,56 +306,56 @@ fn check_load_failure(harm: &str, reason: &str) {
 }
 
 #[test]
-fn an_on_load_that_refuses_fails_all_requests_until_a_better_module_comes() {
+fn an_on_load_that_refuses_fails_all_requests_until_the_module_is_fixed() {
     check_load_failure("refuses_to_load", "no license for this");
 }
 
 #[test]
-fn an_on_load_that_crashes_fails_all_requests_until_a_better_module_comes() {
+fn an_on_load_that_crashes_fails_all_requests_until_the_module_is_fixed() {
     check_load_failure("crashes_in_on_load", "SIGABRT");
 }
 
 #[test]
-fn a_constructor_that_crashes_fails_all_requests_until_a_better_module_comes() {
+fn a_constructor_that_crashes_fails_all_requests_until_the_module_is_fixed() {
     check_load_failure("crashes_in_its_constructor", "SIGABRT");
 }
 
 #[test]
-fn an_on_load_that_never_returns_fails_all_requests_until_a_better_module_comes() {
+fn an_on_load_that_never_returns_fails_all_requests_until_the_module_is_fixed() {
     check_load_failure("hangs_in_on_load", "wasn't loaded within 1500 ms");
 }
 
 #[test]
-fn an_on_load_that_leaves_a_thread_running_is_refused_with_the_mend() {
+fn an_on_load_that_leaves_a_thread_running_is_refused_with_the_fix() {
     check_load_failure("leaves_a_thread_in_on_load", "set `execution` to `spawn`");
 }
 
 #[test]
-fn an_on_load_that_leaves_a_descriptor_open_is_refused_with_the_mend() {
+fn an_on_load_that_leaves_a_descriptor_open_is_refused_with_the_fix() {
     check_load_failure("leaves_a_pipe_in_on_load", "open them in each request");
 }
 
-/// Its flags, and who gets its signals, would be one and the same for all.
+/// All requests would share the device's flags and the receiver of its signals.
 #[test]
-fn an_on_load_that_leaves_a_device_open_is_refused_with_the_mend() {
+fn an_on_load_that_leaves_a_device_open_is_refused_with_the_fix() {
     check_load_failure("leaves_a_device_in_on_load", "open them in each request");
 }
 
 #[test]
-fn a_module_that_speaks_for_its_zygote_hurts_its_own_requests_alone() {
+fn a_module_that_forges_reports_of_its_zygote_harms_only_its_own_requests() {
     let site = Site::new();
-    site.harm("reports_what_it_likes_in_on_load", json!({"execution": "fork", "timeout_ms": 2000}));
+    site.harm("forges_reports_in_on_load", json!({"execution": "fork", "timeout_ms": 2000}));
     install(&site, "other@v1", AUTHOR, json!({}));
     let mut host = Host::start(site);
     for _ in 0..3 {
-        let path = "/rpc/reports_what_it_likes_in_on_load";
+        let path = "/rpc/forges_reports_in_on_load";
         many(host.address, path, 20);
         assert_eq!(host.get("/rpc/other/pid").status, 200);
     }
     host.logged("the lie", |line| line["message"].as_str().is_some_and(|text| text.contains("a false one")));
     host.signal(Signal::TERM);
     assert!(host.ended().success());
-    assert_eq!(Census::of_dead(&host), 0);
+    assert_eq!(Leftovers::of_dead(&host), 0);
 }
 
 #[test]
@@ -366,8 +368,8 @@ fn a_module_that_lacks_a_symbol_fails_no_other() {
 }
 
 #[test]
-fn editions_that_could_not_be_loaded_are_forgotten_when_a_newer_one_comes() {
-    const EDITIONS: usize = 4;
+fn releases_that_failed_to_load_are_forgotten_when_a_newer_one_arrives() {
+    const RELEASES: usize = 4;
     let host = Host::start(site_of(HARMFUL, json!({"env": {"HARM": "refuses_to_load"}})));
     let folders = std::fs::read_dir(host.site.root().join(".modules")).unwrap();
     let folder = folders.flatten().next().unwrap().path();
@@ -377,12 +379,12 @@ fn editions_that_could_not_be_loaded_are_forgotten_when_a_newer_one_comes() {
     };
     let module = std::fs::read(binary(HARMFUL)).unwrap();
     let file = host.site.function("forked@v1").join(HARMFUL);
-    for edition in 1..=EDITIONS {
-        // What follows an ELF file's own end is nobody's, and makes it another one.
-        std::fs::write(file.with_file_name(".module"), [&module[..], &vec![0; edition]].concat()).unwrap();
+    for release in 1..=RELEASES {
+        // Bytes after the end of an ELF file are ignored, but change its digest.
+        std::fs::write(file.with_file_name(".module"), [&module[..], &vec![0; release]].concat()).unwrap();
         std::fs::rename(file.with_file_name(".module"), &file).unwrap();
         wait_for("a try of its own", || {
-            (host.get("/rpc/forked").status == 503 && lines(&host, "serving forked@v1") > edition)
+            (host.get("/rpc/forked").status == 503 && lines(&host, "serving forked@v1") > release)
                 .then_some(())
         });
         host.get("/rpc/forked");
@@ -391,15 +393,15 @@ fn editions_that_could_not_be_loaded_are_forgotten_when_a_newer_one_comes() {
 }
 
 #[test]
-fn a_new_edition_serves_and_the_old_zygote_goes_with_all_that_waits() {
-    let host = Host::start(site_of(AUTHOR, json!({"spare": 4, "env": {"EDITION": "old"}})));
+fn a_new_release_serves_and_the_old_zygote_ends_with_its_idle_processes() {
+    let host = Host::start(site_of(AUTHOR, json!({"spare": 4, "env": {"RELEASE": "old"}})));
     many(host.address, "/rpc/forked/pid", 32);
     let old = zygote(&host);
     wait_for("processes that wait", || (!forked(&host).is_empty()).then_some(()));
     let running = host.client("GET", "/rpc/forked/sleep?ms=1500").begin();
     host.logged("the function", |line| line["line"] == "sleeping");
-    install(&host.site, "forked@v1", AUTHOR, json!({"spare": 4, "env": {"EDITION": "new"}}));
-    wait_for("the new edition", || (host.get("/rpc/forked/env").text() == "EDITION=new").then_some(()));
+    install(&host.site, "forked@v1", AUTHOR, json!({"spare": 4, "env": {"RELEASE": "new"}}));
+    wait_for("the new release", || (host.get("/rpc/forked/env").text() == "RELEASE=new").then_some(()));
     assert_eq!(Answer::read(running, Instant::now()).text(), "slept");
     wait_for("the old zygote's end", || (!zygotes(&host).contains(&old)).then_some(()));
     assert_eq!(zygotes(&host).len(), 1);
@@ -411,24 +413,24 @@ fn a_function_that_is_removed_leaves_no_zygote() {
     let host = Host::start(site_of(AUTHOR, json!({"spare": 4})));
     many(host.address, "/rpc/forked/pid", 32);
     std::fs::remove_dir_all(host.site.function("forked@v1")).unwrap();
-    wait_for("the end of every process", || Some(Census::of(&host)).filter(Census::is_quiet));
+    wait_for("the end of every process", || Some(Leftovers::of(&host)).filter(Leftovers::is_quiet));
 }
 
 #[test]
-fn what_waits_is_told_by_metrics_and_goes_some_seconds_behind_the_last_request() {
+fn idle_processes_are_counted_by_metrics_and_end_some_seconds_after_the_last_request() {
     let host = Host::start(site_of(AUTHOR, json!({"spare": 3})));
     many(host.address, "/rpc/forked/pid", 32);
     let zygotes_told = r#"fezz_zygotes{function="forked@v1"}"#;
     assert!(host.metric(zygotes_told) == 1.0 && (1.0..=3.0).contains(&spare(&host)), "{}", spare(&host));
     let begun = Instant::now();
-    wait_for("the end of those who wait", || (spare(&host) == 0.0).then_some(()));
+    wait_for("the end of the idle processes", || (spare(&host) == 0.0).then_some(()));
     assert!(begun.elapsed() > Duration::from_secs(5), "{:?}", begun.elapsed());
     wait_for("their end", || forked(&host).is_empty().then_some(()));
     assert_eq!((host.metric(zygotes_told), zygotes(&host).len()), (1.0, 1));
 }
 
 #[test]
-fn without_spare_no_process_waits() {
+fn with_spare_0_no_process_is_kept_idle() {
     let host = Host::start(site_of(AUTHOR, json!({"spare": 0})));
     many(host.address, "/rpc/forked/pid", 100);
     wait_for("the end of every forked process", || forked(&host).is_empty().then_some(()));
@@ -436,7 +438,7 @@ fn without_spare_no_process_waits() {
 }
 
 #[test]
-fn what_all_functions_have_together_is_bounded() {
+fn idle_processes_of_all_functions_together_are_bounded() {
     let site = site_of(AUTHOR, json!({"spare": 8}));
     install(&site, "other@v1", AUTHOR, json!({"spare": 8}));
     let host = Host::with_flags(site, &["--spare-total", "3"]);
@@ -445,11 +447,11 @@ fn what_all_functions_have_together_is_bounded() {
     let other = r#"fezz_spare_processes{function="other@v1"}"#;
     let all = spare(&host) + host.metric(other);
     assert!((1.0..=3.0).contains(&all), "{all}");
-    wait_for("no more than are told", || (forked(&host).len() <= 3).then_some(()));
+    wait_for("no more processes than the limit", || (forked(&host).len() <= 3).then_some(()));
 }
 
 #[test]
-fn the_zygotes_that_waited_longest_go_when_there_are_too_many() {
+fn the_longest_idle_zygotes_end_when_there_are_too_many() {
     let site = Site::new();
     let names = ["first", "second", "third", "fourth"];
     names.iter().for_each(|name| install(&site, &format!("{name}@v1"), AUTHOR, json!({"spare": 0})));
@@ -463,7 +465,7 @@ fn the_zygotes_that_waited_longest_go_when_there_are_too_many() {
 }
 
 #[test]
-fn sigterm_finishes_what_runs_leaves_nothing_and_exits_0() {
+fn sigterm_lets_running_requests_finish_leaves_nothing_and_exits_0() {
     each_host(
         || site_of(AUTHOR, json!({"spare": 4})),
         &[],
@@ -474,7 +476,7 @@ fn sigterm_finishes_what_runs_leaves_nothing_and_exits_0() {
             host.signal(Signal::TERM);
             assert_eq!(Answer::read(running, Instant::now()).text(), "slept");
             assert_eq!(host.ended().code(), Some(0));
-            wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+            wait_for("the end of every process", || (Leftovers::of_dead(&host) == 0).then_some(()));
         },
     );
 }
@@ -484,11 +486,11 @@ fn thousands_of_requests_leave_no_process_no_descriptor_and_no_zombie() {
     const REQUESTS: usize = 3000;
     let host = Host::start(site_of(AUTHOR, json!({"spare": 4})));
     many(host.address, "/rpc/forked/pid", REQUESTS / 10);
-    let (before, pids) = (Census::at_rest(&host), zygotes(&host));
-    let told: BTreeSet<String> =
+    let (before, pids) = (Leftovers::at_rest(&host), zygotes(&host));
+    let pids_inside: BTreeSet<String> =
         many(host.address, "/rpc/forked/pid", REQUESTS).iter().map(Answer::text).collect();
-    assert_eq!(told, BTreeSet::from(["1".to_owned()]), "each is the first in a namespace of its own");
-    Census::wait_for_at_most(&before, &host);
+    assert_eq!(pids_inside, BTreeSet::from(["1".to_owned()]), "each is the first in a namespace of its own");
+    Leftovers::wait_for_at_most(&before, &host);
     wait_for("no zombie", || (crate::harness::zombies(&host) == 0).then_some(()));
     assert_eq!(zygotes(&host), pids);
 }

@@ -1,13 +1,13 @@
-//! Where a request's body ends: what leaves two answers to that is refused, and its connection closed (RFC 9112,
-//! section 6).
+//! The framing of request bodies: the host refuses a request whose body could end in two places, and closes its
+//! connection (RFC 9112, section 6).
 
 use crate::harness::{AUTHOR, Answer, Frames, Host, Site, StreamEnd, connect};
 use serde_json::json;
 use std::io::Write;
 use std::time::Instant;
 
-/// The version, the headers that frame the body, and the status. Behind each is `0\r\n\r\n`, which is an empty chunked
-/// body, or five bytes; and then a second request, which is answered only where the connection stays.
+/// The version, the headers that frame the body, and the status. After each comes `0\r\n\r\n`, which is an empty chunked
+/// body or five bytes, and then a second request, which gets an answer only if the connection stays open.
 const ROWS: &[(&str, &str, u16)] = &[
     // One length.
     ("1.1", "content-length: 5", 200),
@@ -27,7 +27,7 @@ const ROWS: &[(&str, &str, u16)] = &[
     ("1.1", "content-length:", 400),
     ("1.1", "content-length: 99999999999999999999", 400),
     ("1.1", "content-length : 5", 400),
-    // Chunked more than once, not at the end, or with what it doesn't have.
+    // Chunked more than once, not last, or with parameters.
     ("1.1", "transfer-encoding: chunked\r\ntransfer-encoding: chunked", 400),
     ("1.1", "transfer-encoding: chunked, chunked", 400),
     ("1.1", "transfer-encoding: chunked, gzip", 400),
@@ -40,7 +40,7 @@ const ROWS: &[(&str, &str, u16)] = &[
     ("1.1", "transfer-encoding:\r\n chunked", 400),
     ("1.1", "transfer-encoding: \"chunked\"", 400),
     ("1.1", "transfer-encoding: xchunked", 400),
-    // Codings that the host doesn't know.
+    // Codings that the host doesn't support.
     ("1.1", "transfer-encoding: identity", 400),
     ("1.1", "transfer-encoding: gzip", 400),
     ("1.1", "transfer-encoding: gzip, chunked", 501),
@@ -59,14 +59,14 @@ fn host() -> Host {
     Host::start(site)
 }
 
-/// The statuses of all answers to a request with this framing and one more behind it.
+/// The statuses of all answers to a request with this framing and a second one after it.
 fn statuses(host: &Host, path: &str, version: &str, framing: &str) -> Vec<u16> {
     let first = format!("POST {path} HTTP/{version}\r\nhost: a\r\n{framing}\r\n\r\n0\r\n\r\n");
     let second = "GET /_health HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
     let mut stream = connect(host.address);
     stream.write_all([&first, second].concat().as_bytes()).unwrap();
     let answer = Answer::read(stream, Instant::now());
-    // The first answer's text holds the second.
+    // The text of the first answer includes the second answer.
     let first = format!("HTTP/1.1 {}", answer.status);
     let text = answer.text();
     let lines =
@@ -75,7 +75,7 @@ fn statuses(host: &Host, path: &str, version: &str, framing: &str) -> Vec<u16> {
 }
 
 #[test]
-fn each_framing_has_its_status_and_what_is_refused_ends_the_connection() {
+fn each_framing_gets_its_status_and_a_refused_one_closes_the_connection() {
     let host = host();
     for &(version, framing, status) in ROWS {
         let stays = status == 200 && version == "1.1";
@@ -85,7 +85,7 @@ fn each_framing_has_its_status_and_what_is_refused_ends_the_connection() {
 }
 
 #[test]
-fn a_length_beside_chunked_is_ignored_and_the_connection_closed() {
+fn a_length_with_chunked_coding_is_ignored_and_the_connection_closed() {
     let host = host();
     for framing in [
         "content-length: 4000\r\ntransfer-encoding: chunked",
@@ -96,7 +96,7 @@ fn a_length_beside_chunked_is_ignored_and_the_connection_closed() {
 }
 
 #[test]
-fn the_hosts_own_paths_are_no_exception() {
+fn builtin_endpoints_check_the_framing_too() {
     let host = host();
     for (framing, status) in [("chunked, chunked", 400), ("gzip, chunked", 501)] {
         let framing = format!("transfer-encoding: {framing}");
@@ -105,7 +105,7 @@ fn the_hosts_own_paths_are_no_exception() {
 }
 
 #[test]
-fn a_refused_framing_says_its_kind() {
+fn a_refused_framing_reports_its_kind() {
     let host = host();
     let kind = |coding: &str| host.client("POST", "/rpc/author").header("transfer-encoding", coding).send();
     assert_eq!(kind("chunked, chunked").outcome(), (400, "bad_request"));
@@ -113,7 +113,7 @@ fn a_refused_framing_says_its_kind() {
 }
 
 #[test]
-fn http_2_has_no_transfer_encoding_and_one_length() {
+fn http_2_refuses_transfer_encoding_and_wrong_lengths() {
     let host = host();
     let fields = [(":method", "POST"), (":scheme", "http"), (":path", "/rpc/author"), (":authority", "a")];
     let end = |more: &[(&str, &str)]| {

@@ -1,16 +1,16 @@
-//! Every harm: its status and kind, in time, and nothing of it left behind.
+//! Every harm: its status and kind, in time, and no process or descriptor left.
 
-use crate::harness::{AUTHOR, Census, Host, Site, alone};
+use crate::harness::{AUTHOR, Host, Leftovers, Site, alone};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Long enough for a process to start on a busy machine, short enough to wait for.
 const TIMEOUT_MS: u64 = 1500;
-/// What a killed request may take beyond its deadline.
+/// The time that killing a request may take after its deadline.
 const LATE_MAX: Duration = Duration::from_millis(250);
 
-/// Jailed, as by default; and without a jail, where the host alone ends what is left behind.
+/// In the default jail, and without a jail, where only the host ends the processes that a request leaves.
 fn check(harm: &str, status: u16, kind: &str) {
     let _machine = alone();
     for jail in ["strict", "off"] {
@@ -27,7 +27,7 @@ fn check_with(jail: &str, harm: &str, status: u16, kind: &str) {
         command.args(["--jail", jail]);
     });
     host.get("/rpc/answers_well");
-    let before = Census::settled(&host);
+    let before = Leftovers::settled(&host);
 
     for _ in 0..2 {
         let answer = host.get(&format!("/rpc/{harm}"));
@@ -36,12 +36,12 @@ fn check_with(jail: &str, harm: &str, status: u16, kind: &str) {
         assert!(answer.took < took_max, "{jail}: {:?}", answer.took);
         assert_eq!(host.get("/rpc/answers_well").text(), "well");
     }
-    Census::wait_for_no_more_than(&before, &host);
+    Leftovers::wait_for_no_more_than(&before, &host);
 }
 
 macro_rules! harms {
     ($($name:ident: $harm:literal, $status:literal, $kind:literal;)*) => {
-        /// Each with its status and kind.
+        /// Every harm, with its status and kind.
         pub(crate) const HARMS: &[(&str, u16, &str)] = &[$(($harm, $status, $kind),)*];
 
         $(
@@ -61,8 +61,8 @@ harms! {
     exit_7_without_an_answer_is_a_crash: "exits_7_without_answering", 502, "function_crashed";
     an_exit_by_one_of_the_runners_codes_is_a_crash: "exits_66_without_answering", 502, "function_crashed";
     an_exit_by_a_jailers_code_is_a_crash: "exits_255_without_answering", 502, "function_crashed";
-    exhausted_memory_is_told_apart: "exhausts_memory", 502, "out_of_memory";
-    exhausted_memory_is_told_apart_in_c: "uses_a_null_pointer_of_malloc", 502, "out_of_memory";
+    exhausted_memory_has_a_kind_of_its_own: "exhausts_memory", 502, "out_of_memory";
+    exhausted_memory_in_c_has_a_kind_of_its_own: "uses_a_null_pointer_of_malloc", 502, "out_of_memory";
     an_endless_loop_is_killed_at_its_deadline: "loops_for_ever", 504, "deadline_exceeded";
     an_endless_sleep_is_killed_at_its_deadline: "sleeps_for_ever", 504, "deadline_exceeded";
     ignoring_sigterm_does_not_help_at_the_deadline: "ignores_sigterm", 504, "deadline_exceeded";
@@ -76,8 +76,8 @@ harms! {
     a_giant_response_is_invalid_once_announced: "announces_a_giant_response", 502, "invalid_response";
     a_header_with_crlf_is_invalid: "sets_a_header_with_crlf", 502, "invalid_response";
     status_99_is_invalid: "sets_status_99", 502, "invalid_response";
-    scribbling_on_the_responses_way_is_invalid: "scribbles_on_every_descriptor", 502, "invalid_response";
-    closing_the_responses_way_is_invalid: "closes_every_descriptor", 502, "invalid_response";
+    writing_to_every_descriptor_makes_the_response_invalid: "writes_to_every_descriptor", 502, "invalid_response";
+    closing_every_descriptor_makes_the_response_invalid: "closes_every_descriptor", 502, "invalid_response";
     printing_on_stdout_does_no_harm: "prints_on_stdout", 200, "";
     flooding_stderr_does_no_harm: "floods_stderr", 200, "";
     leaking_descriptors_does_no_harm: "leaks_descriptors", 200, "";
@@ -91,8 +91,8 @@ harms! {
     refusing_to_load_fails_the_module: "refuses_to_load", 503, "module_failed";
 }
 
-/// All harms, several at a time, on a host for itself, with `more` in their manifests; but for those that end otherwise
-/// there, `instead`, and those `left_out`.
+/// Checks all harms, several at a time, on a new host, with `more` in their manifests. `instead` lists harms with
+/// another outcome there; `left_out` lists harms to skip.
 pub(crate) fn check_all(
     more: &Value,
     flags: &[&str],
@@ -144,7 +144,7 @@ fn a_module_that_claims_that_it_never_ran_is_not_believed() {
 }
 
 #[test]
-fn a_panic_and_a_returned_error_tell_the_log_and_not_the_client() {
+fn a_panic_and_a_returned_error_reach_the_log_and_not_the_client() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = Host::start(site);
@@ -163,7 +163,7 @@ fn a_panic_and_a_returned_error_tell_the_log_and_not_the_client() {
 }
 
 #[test]
-fn processor_time_beyond_the_limit_is_a_crash_before_the_deadline() {
+fn cpu_time_over_the_limit_is_a_crash_before_the_deadline() {
     let site = Site::new();
     site.harm("loops_for_ever", json!({"timeout_ms": 20_000, "limits": {"cpu_ms": 1}}));
     let host = Host::start(site);

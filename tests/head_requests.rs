@@ -1,4 +1,4 @@
-//! HEAD: what GET answers, without its body (RFC 9110, section 9.3.2).
+//! HEAD: the answer of GET without its body (RFC 9110, section 9.3.2).
 
 use crate::harness::{AUTHOR, Frames, Host, Site, StreamEnd, exchange, http_2};
 use http_body_util::{BodyExt, Full};
@@ -40,7 +40,7 @@ fn head_has_the_length_and_no_byte_of_the_body() {
             "{path}"
         );
         let length = answer.header("content-length").map(|length| length.parse::<usize>().unwrap());
-        // What GET would have isn't known where the function has left out the body by itself.
+        // GET's length isn't known where the function itself left out the body.
         assert!(if path == "/any/empty" { length.is_none() } else { length > Some(0) }, "{path}: {length:?}");
     }
 }
@@ -66,10 +66,10 @@ fn http_2_has_the_length_and_no_data_either() {
 }
 
 #[test]
-fn the_length_is_the_one_of_get() {
+fn the_content_length_is_that_of_get() {
     let host = host();
     let length = |method: &'static str| {
-        // All that differs from one request to the next is fixed here, but for the time that is left, of five digits.
+        // The request fixes all values that vary, except the remaining time, which always has five digits.
         let client = host.client(method, "/get/request").header("x-request-id", "1");
         let client = client.header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
         client.send().header("content-length").unwrap().to_owned()

@@ -1,4 +1,4 @@
-//! Heads that have begun and don't end: how long they may take, and to whom they are charged.
+//! Request heads that don't end: their timeouts, and which account is charged for them.
 
 use crate::harness::{
     AUTHOR, Frames, Host, PATIENCE, Site, StreamEnd, alone, connect, connect_from, resident_kib, wait_for,
@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Who does harm: another client than those who are served.
+/// The address of the attacker. Honest clients use another one.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 
 const WHOLE: [(&str, &str); 4] =
@@ -48,19 +48,19 @@ fn half_an_http_1_head(host: &Host) -> Option<TcpStream> {
 }
 
 #[test]
-fn an_http_2_head_has_all_of_its_time_beside_a_ping() {
+fn a_ping_does_not_shorten_the_timeout_of_an_http_2_head() {
     let host = Host::with_flags(site(), &["--head-timeout-ms", "3000"]);
     let mut frames = Frames::connect(host.address);
     frames.await_ping();
     frames.half_a_head(&WHOLE);
-    // Two thirds are what the answer to the ping has.
+    // The answer to the ping may take two thirds of the time.
     assert!(!frames.has_ended_within(Duration::from_millis(2500)));
     frames.end_head();
     assert_eq!(frames.stream_end(), StreamEnd::Response(200, 3));
 }
 
 #[test]
-fn an_http_2_head_that_lacks_an_octet_ends_by_its_timeout() {
+fn an_http_2_head_that_lacks_an_octet_ends_at_its_timeout() {
     let host = Host::with_flags(site(), &["--head-timeout-ms", "3000"]);
     let mut frames = Frames::connect(host.address);
     frames.all_but_an_octet(&WHOLE);
@@ -75,15 +75,15 @@ fn half_a_head_is_charged_until_it_ends() {
     let frames = half_an_http_2_head(&host);
     wait_for("the head to be charged", || (charged(&host) > 200_000.0).then_some(()));
     drop(frames);
-    wait_for("the memory to come back", || (charged(&host) == 0.0).then_some(()));
+    wait_for("the memory to be released", || (charged(&host) == 0.0).then_some(()));
     let mut stream = half_an_http_1_head(&host).unwrap();
     wait_for("the head to be charged", || (charged(&host) > 100_000.0).then_some(()));
     stream.write_all(b"\r\nconnection: close\r\n\r\n").unwrap();
-    wait_for("the memory to come back", || (charged(&host) == 0.0).then_some(()));
+    wait_for("the memory to be released", || (charged(&host) == 0.0).then_some(()));
 }
 
 #[test]
-fn half_heads_take_no_more_than_the_memory_for_requests_and_keep_nobody_out() {
+fn half_heads_use_no_more_than_the_request_memory_and_other_clients_are_served() {
     const CONNECTIONS: usize = 400;
     const GROWTH_KIB_MAX: usize = 40 * 1024;
     let _machine = alone();
@@ -99,7 +99,7 @@ fn half_heads_take_no_more_than_the_memory_for_requests_and_keep_nobody_out() {
     let growth_kib = resident_kib(&host).saturating_sub(before_kib);
     assert!(growth_kib < GROWTH_KIB_MAX, "the host has grown by {growth_kib} KiB");
     drop((http_1, http_2));
-    wait_for("the memory to come back", || (charged(&host) == 0.0).then_some(()));
+    wait_for("the memory to be released", || (charged(&host) == 0.0).then_some(()));
 }
 
 #[test]
@@ -115,12 +115,12 @@ fn a_half_head_without_memory_is_refused() {
 }
 
 #[test]
-fn an_idle_connection_with_a_large_buffer_is_charged_and_gives_way() {
+fn an_idle_connection_with_a_large_buffer_is_charged_and_ended_for_memory() {
     let host = Host::with_flags(site(), &["--body-memory-bytes", "1048576", "--keep-alive-ms", "60000"]);
     let idle: Vec<_> = (0..20)
         .map(|_| {
             let mut stream = connect_from(ATTACKER, host.address);
-            // The second is a half, and comes with the first.
+            // The second request is incomplete and arrives together with the first.
             let twice = ["GET /_health HTTP/1.1\r\nhost: a\r\nx: ", &"x".repeat(50_000)].concat();
             stream.write_all([&twice, "\r\n\r\n", &twice].concat().as_bytes()).unwrap();
             let mut answer = [0; 15];
@@ -132,7 +132,7 @@ fn an_idle_connection_with_a_large_buffer_is_charged_and_gives_way() {
     assert!((100_000.0..600_000.0).contains(&charged(&host)), "{}", charged(&host));
     assert_served(&host);
     drop(idle);
-    wait_for("the memory to come back", || (charged(&host) == 0.0).then_some(()));
+    wait_for("the memory to be released", || (charged(&host) == 0.0).then_some(()));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_head_that_comes_in_two_parts_is_served_however_full_the_memory_is() {
     holds.write_all(&vec![b'x'; 511_999]).unwrap();
     wait_for("the address's half to be full", || (charged(&host) > 515_000.0).then_some(()));
     let last = two_parts.all_but_an_octet(&WHOLE);
-    // Something behind it is served first.
+    // A request after it is served first.
     assert_eq!(host.get("/_health").status, 200);
     two_parts.octet(last);
     assert_eq!(two_parts.stream_end(), StreamEnd::Response(200, 3));

@@ -1,17 +1,17 @@
-//! A host that is killed by SIGKILL leaves nothing behind, whatever stands between it and its runners.
+//! A host that is killed by SIGKILL leaves no process, whichever wrapper runs between the host and its runners.
 
 use crate::harness::{
-    AUTHOR, HARMFUL, Host, Site, binary, is_root, of_requests, skip, started_ahead, wait_for,
+    AUTHOR, HARMFUL, Host, Site, binary, is_root, of_requests, prewarmed_processes, skip, wait_for,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Nothing may be left after this time.
+/// The time after which no process may be left.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Functions that sleep, loop, wait for a request and never finish to load, by each executor.
+/// Functions of each executor that sleep, loop, wait for a request, or never finish loading.
 fn site() -> Site {
     let site = Site::new();
     for execution in ["spawn", "fork"] {
@@ -31,7 +31,7 @@ fn site() -> Site {
     site
 }
 
-/// Kills a host whose functions are all under way.
+/// Kills a host while all of its functions run.
 fn check(mut host: Host, wrapper: &str) {
     let mut busy = Vec::new();
     for execution in ["spawn", "fork"] {
@@ -46,7 +46,7 @@ fn check(mut host: Host, wrapper: &str) {
                 && line["function"].as_str().is_some_and(|name| name.contains(&function))
         });
     }
-    wait_for("a runner that waits", || (!started_ahead(&host).is_empty()).then_some(()));
+    wait_for("a runner that waits", || (!prewarmed_processes(&host).is_empty()).then_some(()));
     host.signal(Signal::KILL);
     host.ended();
     let killed = Instant::now();
@@ -62,7 +62,7 @@ fn check(mut host: Host, wrapper: &str) {
     assert!(left.is_empty(), "{wrapper} left {names:?}");
 }
 
-/// A wrapper that knows nothing of the host's end.
+/// A wrapper that doesn't notice the host's end.
 fn check_wrapper(command: &str, flags: &[&str]) {
     let program = command.split(' ').next().unwrap();
     if Command::new(program).arg("--version").output().is_err() {

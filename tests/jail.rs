@@ -1,6 +1,6 @@
-//! Each restriction is tried inside every kind of jail, where it must hold, and outside, where it must not.
+//! Each restriction is tested inside every kind of jail, where it must hold, and outside, where it must not.
 
-use crate::harness::{AUTHOR, Census, HARMFUL, Host, Site, binary, is_root, on_path, skip, wait_for};
+use crate::harness::{AUTHOR, HARMFUL, Host, Leftovers, Site, binary, is_root, on_path, skip, wait_for};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 
@@ -11,7 +11,7 @@ const WRAPPERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jail");
 enum Jail {
     /// The runner's own.
     Strict,
-    /// The runner's own, of a host that is an ordinary user's.
+    /// The runner's own, with a host that runs as an ordinary user.
     StrictOfNobody,
     /// bubblewrap's, and the runner's inside.
     Bwrap,
@@ -19,7 +19,7 @@ enum Jail {
     Nsjail,
     /// firejail's, and the runner's inside.
     Firejail,
-    /// A wrapper that confines nothing: what the runner does inside has to do.
+    /// A wrapper that confines nothing, with the runner's `inner` jail.
     Inner,
 }
 
@@ -39,12 +39,12 @@ fn site(more: &Value) -> Site {
 }
 
 impl Jail {
-    /// A host with this jail, or nothing where its program isn't installed.
+    /// A host with this jail; `None` where the jail's program isn't installed.
     fn host(self, more: &Value) -> Option<Host> {
         let site = site(more);
         match self {
             Self::Strict => Some(Host::start(site)),
-            Self::StrictOfNobody => is_root().then(|| Host::of_nobody(site, &[])),
+            Self::StrictOfNobody => is_root().then(|| Host::unprivileged(site, &[])),
             Self::Bwrap => bwrapped(site),
             Self::Nsjail => nsjailed(site),
             Self::Firejail => firejailed(site),
@@ -65,7 +65,7 @@ fn bwrapped(site: Site) -> Option<Host> {
     Some(wrapped(site, &["bwrap-fezz-runner"]))
 }
 
-/// Beside the wrapper lies a link to the one on PATH, of which a host passes nothing on.
+/// Puts a link to the nsjail on PATH beside the wrapper, since a host doesn't pass PATH on.
 fn nsjailed(site: Site) -> Option<Host> {
     let Some(nsjail) = on_path("nsjail") else {
         skip("nsjail isn't on PATH: jail/README.md says how to build it");
@@ -83,7 +83,7 @@ fn firejailed(site: Site) -> Option<Host> {
     Some(wrapped(site, &["firejail-fezz-runner"]))
 }
 
-/// As it is installed: the wrapper, the first of `files`, and the runner beside each other.
+/// Wrapper (the first of `files`) and runner in one folder, as an operator installs them.
 fn wrapped(site: Site, files: &[&str]) -> Host {
     for file in files {
         std::fs::copy(format!("{WRAPPERS}/{file}"), site.root().join(file)).unwrap();
@@ -101,7 +101,8 @@ fn each_jail(more: &Value, look: impl Fn(Jail, &Host)) {
     }
 }
 
-/// `probe` answers 200 outside, and a failure of the function itself inside: it is refused, and goes on.
+/// Checks that `probe` answers 200 outside and an error of the function inside: the operation is refused and the
+/// function continues.
 fn check(probe: &str) {
     let outside = Host::with_flags(site(&json!({})), &["--jail", "off"]);
     let path = format!("/rpc/author/{probe}");
@@ -130,12 +131,12 @@ fn harm_inside_has_its_status_and_leaves_nothing() {
         });
         assert_eq!(host.get("/rpc/sleeps_for_ever").outcome(), (504, "deadline_exceeded"), "{jail:?}");
         assert_eq!(host.get("/rpc/forks").outcome(), (200, ""), "{jail:?}");
-        wait_for("the end of every process", || Some(Census::of(host)).filter(Census::is_quiet));
+        wait_for("the end of every process", || Some(Leftovers::of(host)).filter(Leftovers::is_quiet));
     });
 }
 
 #[test]
-fn each_end_is_named_inside() {
+fn the_log_names_each_kind_of_end_inside() {
     each_jail(&json!({}), |jail, host| {
         assert_eq!(host.get("/rpc/loops_for_ever").outcome(), (502, "function_crashed"), "{jail:?}");
         host.logged("the limit", |line| {
@@ -144,9 +145,9 @@ fn each_end_is_named_inside() {
     });
 }
 
-/// 255 is what nsjail says of a jail that it couldn't make; 77, what the runner says, can only be kept from `strict`.
+/// nsjail exits with 255 when it can't make its jail. The runner's own code, 77, can be protected only in `strict`.
 #[test]
-fn no_module_inside_can_say_that_it_never_ran() {
+fn no_module_inside_can_claim_that_it_never_ran() {
     each_jail(&json!({}), |jail, host| {
         assert_eq!(host.get("/rpc/exits_255_at_once").outcome(), (502, "function_crashed"), "{jail:?}");
     });
@@ -157,10 +158,10 @@ fn a_host_killed_by_sigkill_leaves_no_jail() {
     for jail in JAILS {
         let Some(mut host) = jail.host(&json!({})) else { continue };
         let _running = host.client("GET", "/rpc/sleeps_for_ever").begin();
-        wait_for("the process", || (Census::of(&host).processes > 0).then_some(()));
+        wait_for("the process", || (Leftovers::of(&host).processes > 0).then_some(()));
         host.signal(rustix::process::Signal::KILL);
         host.ended();
-        wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+        wait_for("the end of every process", || (Leftovers::of_dead(&host) == 0).then_some(()));
     }
 }
 
@@ -189,11 +190,11 @@ fn a_scratch_can_be_written_to_inside_and_is_gone_with_the_request() {
 }
 
 #[test]
-fn a_wrapper_that_gives_no_scratch_fails_with_the_mend() {
+fn a_wrapper_that_gives_no_scratch_fails_with_the_fix() {
     for jail in [Jail::Inner, Jail::Firejail] {
         let Some(host) = jail.host(&json!({"limits": {"scratch_bytes": 1 << 20}})) else { continue };
         assert_eq!(host.get("/rpc/author/env").outcome(), (503, "jail_failed"), "{jail:?}");
-        host.logged("the mend", |line| {
+        host.logged("the fix", |line| {
             line["line"]
                 .as_str()
                 .is_some_and(|text| text.contains("let the wrapper mount a tmpfs of at most"))
@@ -231,7 +232,7 @@ fn no_other_process_can_be_seen_inside() {
 }
 
 #[test]
-fn a_wrapper_that_stays_in_the_hosts_network_is_no_empty_one() {
+fn a_wrapper_that_shares_the_hosts_network_has_no_empty_network() {
     let site = site(&json!({}));
     let text = format!("#!/bin/sh\n{} \"$@\"\nexit $?\n", binary("fezz-runner").display());
     let wrapper = site.script("wrapper", &text);
@@ -243,8 +244,8 @@ fn a_wrapper_that_stays_in_the_hosts_network_is_no_empty_one() {
 }
 
 #[test]
-fn a_jail_that_cannot_be_made_says_why_at_the_start() {
-    // Root of a user namespace that has no other user, and may make no further namespace.
+fn a_jail_that_cannot_be_made_fails_the_start_with_the_reason() {
+    // Root of a user namespace that has no other user and may not make another namespace.
     let site = site(&json!({}));
     let text = format!(
         "#!/bin/sh\necho 0 > /proc/sys/user/max_user_namespaces 2> /dev/null\nexec {} --listen 127.0.0.1:0 --root {}\n",
@@ -252,7 +253,7 @@ fn a_jail_that_cannot_be_made_says_why_at_the_start() {
         site.root().display()
     );
     let script = site.script("start", &text);
-    // Only inside a user namespace, lest the machine be without.
+    // The limit is set inside a user namespace, so that it doesn't apply to the machine.
     let output = std::process::Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount"])
         .arg(script)

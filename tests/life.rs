@@ -1,6 +1,6 @@
-//! A host's start and end.
+//! The start and the shutdown of a host.
 
-use crate::harness::{AUTHOR, Census, Host, Site, binary, sockets_of, wait_for};
+use crate::harness::{AUTHOR, Host, Leftovers, Site, binary, sockets_of, wait_for};
 use rustix::process::Signal;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use std::process::Command;
 use std::time::Instant;
 
 #[test]
-fn sigterm_finishes_what_runs_and_exits_0() {
+fn sigterm_lets_running_requests_finish_and_exits_0() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let mut host = Host::start(site);
     let begun = Instant::now();
     let running = host.client("GET", "/rpc/author/sleep?ms=600").begin();
-    wait_for("the process", || (Census::of(&host).processes > 0).then_some(()));
+    wait_for("the process", || (Leftovers::of(&host).processes > 0).then_some(()));
     host.signal(Signal::TERM);
     let answer = crate::harness::Answer::read(running, begun);
     assert_eq!((answer.status, answer.text().as_str()), (200, "slept"));
@@ -25,17 +25,17 @@ fn sigterm_finishes_what_runs_and_exits_0() {
 }
 
 #[test]
-fn sigterm_kills_what_is_over_its_deadline_and_exits_0() {
+fn sigterm_kills_requests_at_their_deadline_and_exits_0() {
     let site = Site::new();
     site.harm("ignores_sigterm", json!({"timeout_ms": 700}));
     let mut host = Host::start(site);
     let running = host.client("GET", "/rpc/ignores_sigterm").begin();
-    wait_for("the process", || (Census::of(&host).processes > 0).then_some(()));
+    wait_for("the process", || (Leftovers::of(&host).processes > 0).then_some(()));
     host.signal(Signal::TERM);
     let answer = crate::harness::Answer::read(running, Instant::now());
     assert_eq!(answer.outcome(), (504, "deadline_exceeded"));
     assert_eq!(host.ended().code(), Some(0));
-    assert_eq!(Census::of_dead(&host), 0);
+    assert_eq!(Leftovers::of_dead(&host), 0);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_draining_host_is_not_ready_and_still_serves_while_it_waits() {
 }
 
 #[test]
-fn clients_that_say_nothing_or_half_a_request_do_not_delay_the_end() {
+fn idle_connections_and_half_requests_do_not_delay_the_shutdown() {
     use std::io::Write;
     let mut host = Host::start(Site::new());
     let before = sockets_of(&host);
@@ -73,26 +73,26 @@ fn a_second_sigterm_after_a_second_ends_at_once_and_leaves_no_process() {
     site.harm("sleeps_for_ever", json!({"timeout_ms": 600_000}));
     let mut host = Host::start(site);
     let _running = host.client("GET", "/rpc/sleeps_for_ever").begin();
-    wait_for("the process", || (Census::of(&host).processes > 0).then_some(()));
+    wait_for("the process", || (Leftovers::of(&host).processes > 0).then_some(()));
     let begun = Instant::now();
-    // Those within the first second count for nothing.
+    // Further SIGTERMs within the first second are ignored.
     let status = wait_for("the forced end", || {
         host.signal(Signal::TERM);
         host.has_ended()
     });
     assert_eq!(status.code(), Some(1));
     assert!(begun.elapsed().as_secs() >= 1, "{:?}", begun.elapsed());
-    wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+    wait_for("the end of every process", || (Leftovers::of_dead(&host) == 0).then_some(()));
 }
 
-/// As timeout(1) sends them: one to its child, one to its process group.
+/// timeout(1) sends SIGTERM twice: to its child and to its process group.
 #[test]
-fn two_sigterms_in_a_row_are_one() {
+fn two_sigterms_in_a_row_count_as_one() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let mut host = Host::with_flags(site, &["--drain-wait-ms", "100"]);
     let running = host.client("GET", "/rpc/author/sleep?ms=1500").begin();
-    wait_for("the process", || (Census::of(&host).processes > 0).then_some(()));
+    wait_for("the process", || (Leftovers::of(&host).processes > 0).then_some(()));
     host.signal(Signal::TERM);
     host.logged("the first", |line| line["message"].as_str().is_some_and(|text| text.contains("not ready")));
     host.signal(Signal::TERM);
@@ -111,7 +111,7 @@ fn a_host_under_timeout_drains() {
         let mut host = Host::of_program(&timeout, site, |command| {
             command.args(["--drain-wait-ms", "100"]);
         });
-        // What it would do itself ten minutes later.
+        // The test sends the signal that timeout(1) would send after ten minutes.
         host.signal(Signal::TERM);
         assert_eq!(host.ended().code(), Some(0));
         host.logged("the end", |line| line["message"] == "stopped: Drained");
@@ -124,14 +124,14 @@ fn a_host_killed_by_sigkill_leaves_no_process() {
     site.harm("ignores_sigterm", json!({"timeout_ms": 600_000}));
     let mut host = Host::start(site);
     let _running = host.client("GET", "/rpc/ignores_sigterm").begin();
-    wait_for("the process", || (Census::of(&host).processes > 0).then_some(()));
+    wait_for("the process", || (Leftovers::of(&host).processes > 0).then_some(()));
     host.signal(Signal::KILL);
     host.ended();
-    wait_for("the end of every process", || (Census::of_dead(&host) == 0).then_some(()));
+    wait_for("the end of every process", || (Leftovers::of_dead(&host) == 0).then_some(()));
 }
 
 #[test]
-fn what_cannot_start_says_why_and_how_to_mend_it() {
+fn a_host_that_cannot_start_reports_the_reason_and_the_fix() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     for (arguments, part) in [
@@ -149,7 +149,7 @@ fn what_cannot_start_says_why_and_how_to_mend_it() {
     ] {
         let site = Site::new();
         let mut command = Host::command(&site);
-        // The last of two equal flags would be an error of its own.
+        // The same flag twice would be another error.
         let keeps = |flag: &str| !arguments.contains(&flag);
         let mut fresh = std::process::Command::new(command.get_program());
         if keeps("--root") {
@@ -166,7 +166,7 @@ fn what_cannot_start_says_why_and_how_to_mend_it() {
 }
 
 #[test]
-fn a_misspelt_variable_is_told_with_the_nearest_name() {
+fn a_misspelt_variable_is_reported_with_the_nearest_name() {
     let host = Host::with(Site::new(), |command| {
         command
             .env("HHRF_LISTN", "127.0.0.1:1")
@@ -189,14 +189,14 @@ fn a_misspelt_variable_is_told_with_the_nearest_name() {
     assert!(!host.log().iter().any(is_about_another));
 }
 
-/// A copy of a program in a folder of its own.
+/// Copies a program into `folder`.
 fn copy_of(program: &str, folder: &Path) -> PathBuf {
     let copy = folder.join(program);
     std::fs::copy(binary(program), &copy).unwrap();
     copy
 }
 
-/// What a host says that finds no runner.
+/// The error message of a host that finds no runner.
 fn said_without_a_runner(named: &str) -> String {
     let site = Site::new();
     let hhrf = copy_of("hhrf", site.root());
@@ -240,7 +240,7 @@ fn a_folder_for_modules_that_others_can_change_is_refused_with_the_fix() {
     let site = Site::new();
     let modules = site.root().join("modules");
     std::fs::create_dir(&modules).unwrap();
-    // A pipe, which nobody writes to, where a host looks for another's lock.
+    // A pipe without a writer, at the path where a host looks for another host's lock.
     let planted = modules.join("hhrf-modules-planted");
     std::fs::create_dir(&planted).unwrap();
     assert!(Command::new("mkfifo").arg(planted.join(".lock")).status().unwrap().success());
@@ -264,13 +264,13 @@ fn a_folder_for_modules_that_others_can_change_is_refused_with_the_fix() {
         assert!(code == Some(1) && said.contains("belongs to user 65534"), "{said}");
         chown(&modules, Some(0), None).unwrap();
     }
-    // Nor does the pipe hold up a start in a folder that is the host's own.
+    // The pipe doesn't block a start in the host's own folder either.
     let host = Host::with_flags(site, &["--modules", modules.to_str().unwrap()]);
     assert_eq!(host.get("/_ready").status, 200);
 }
 
 #[test]
-fn a_flag_goes_over_the_environment_over_the_file_over_the_default() {
+fn flags_override_the_environment_then_the_file_then_the_defaults() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let file = site.root().join("hhrf.toml");
@@ -278,7 +278,7 @@ fn a_flag_goes_over_the_environment_over_the_file_over_the_default() {
         .unwrap();
     let host = Host::with(site, |command| {
         command.arg("--config").arg(&file).env("HHRF_HEADER_BYTES", "1000").env("HHRF_RPC", "admin");
-        // As a shell unsets it for one command.
+        // An empty value, as a shell sets it for one command to unset it.
         command.env("FEZZ_RUNNER", "");
         command.args(["--rpc", "on"]);
     });

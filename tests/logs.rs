@@ -1,4 +1,4 @@
-//! What reaches the log.
+//! What the host logs.
 
 use crate::harness::{AUTHOR, Host, Site};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ fn is_stderr(line: &Value) -> bool {
 }
 
 #[test]
-fn what_a_function_writes_is_logged_by_line_with_its_name_and_request() {
+fn output_of_a_function_is_logged_by_line_with_its_name_and_request() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = Host::start(site);
@@ -16,7 +16,7 @@ fn what_a_function_writes_is_logged_by_line_with_its_name_and_request() {
     host.logged("the last line", |line| line["line"] == "no newline");
     let lines: Vec<Value> = host.log().into_iter().filter(is_stderr).collect();
     let messages: Vec<&str> = lines.iter().map(|line| line["line"].as_str().unwrap()).collect();
-    // The escape that would colour a terminal is shown, not obeyed.
+    // The log shows the terminal escape as text.
     assert_eq!(messages, ["first line", "second \\u{1b}[31mred\\u{1b}[0m line", "no newline"]);
     for line in &lines {
         assert_eq!(
@@ -45,7 +45,7 @@ fn a_flood_is_logged_up_to_the_limit_and_counted_beyond() {
 }
 
 #[test]
-fn what_is_printed_on_stdout_is_logged_too() {
+fn output_on_stdout_is_logged_too() {
     let site = Site::new();
     site.harm("prints_on_stdout", json!({}));
     let host = Host::start(site);

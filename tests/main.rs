@@ -4,7 +4,6 @@
 mod harness;
 
 mod admission;
-mod ahead;
 mod canary;
 mod cancellation;
 mod catalogue;
@@ -35,6 +34,7 @@ mod metrics;
 mod nsjail;
 mod ordinary;
 mod out_of_memory;
+mod prewarmed;
 mod routing;
 mod runner;
 mod seams;

@@ -1,16 +1,16 @@
-//! Bad manifests: one sentence each, that names the file, the key and the fix; and the host starts without them.
+//! Bad manifests: the host logs one sentence that names the file, the key and the fix, and starts without the function.
 
 use crate::harness::{AUTHOR, Host, Site, binary, wait_for};
 use serde_json::json;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-/// A manifest's text, with `{"id": "f", "version": "v1", "entry": <author's module>}` behind what is given.
+/// A manifest's text: `beginning`, and then `"id": "f", "version": "v1", "entry": <author's module>`.
 fn with(beginning: &str) -> String {
     format!(r#"{{{beginning}, "id": "f", "version": "v1", "entry": "{AUTHOR}"}}"#)
 }
 
-/// What the manifest `text` of `f@v1` is refused for must hold all of `parts`.
+/// Checks that the manifest `text` of `f@v1` is refused with a message that contains all of `parts`.
 fn check(text: impl AsRef<str>, parts: &[&str]) {
     let site = Site::new();
     site.write("f@v1", AUTHOR, text.as_ref());
@@ -36,7 +36,7 @@ fn refusal(line: &serde_json::Value) -> Option<String> {
     line["message"].as_str()?.strip_prefix("not served: ").map(str::to_owned)
 }
 
-/// Rows of a name, the beginning of a manifest, and what the sentence must say.
+/// Rows: a test's name, a manifest's text, and the parts that the message must contain.
 macro_rules! manifests {
     ($($name:ident: $text:expr => $($part:literal),+;)*) => {
         $(
@@ -61,12 +61,12 @@ manifests! {
     a_misspelt_limit_gets_the_nearest: with(r#""limits": {"memory_byte": 5}"#) => "key `limits.memory_byte` is unknown", "did you mean `memory_bytes`?";
     a_misspelt_key_of_a_route_gets_the_nearest: with(r#""routes": [{"path": "/a", "methods": "GET"}]"#) => "key `routes[0].methods` is unknown", "did you mean `method`?";
     a_route_without_a_path_is_named: with(r#""routes": [{"path": "/a"}, {"method": "GET"}]"#) => "key `routes[1].path` is missing";
-    a_key_twice_is_named: with(r#""timeout_ms": 5, "timeout_ms": 6"#) => "key `timeout_ms` is given twice: remove one";
+    a_duplicate_key_is_named: with(r#""timeout_ms": 5, "timeout_ms": 6"#) => "key `timeout_ms` is given twice: remove one";
     a_text_for_a_number_is_named: with(r#""timeout_ms": "30s""#) => "key `timeout_ms` is a string, it must be a whole number", "1 to 3600000";
     a_negative_number_is_named: with(r#""limits": {"queue": -1}"#) => "key `limits.queue` is -1, it must be a whole number, up to 1000000";
     a_number_for_a_variable_is_named: with(r#""env": {"LOG": 1}"#) => "key `env.LOG` is 1, it must be a string";
     an_empty_list_of_methods_is_named: with(r#""routes": [{"path": "/a", "method": []}]"#) => "key `routes[0].method` is an empty list", "no key at all for any";
-    an_execution_that_is_none_is_named: with(r#""execution": "worker""#) => "key `execution` is `worker`, it must be `spawn` or `fork`";
+    an_unknown_execution_is_named: with(r#""execution": "worker""#) => "key `execution` is `worker`, it must be `spawn` or `fork`";
     a_forked_functions_scratch_is_refused: with(r#""execution": "fork", "limits": {"scratch_bytes": 4096}"#) => "key `limits.scratch_bytes`", "`spawn`", "would share";
     too_many_spares_are_out_of_range: with(r#""spare": 1001"#) => "key `spare` is 1001", "up to 1000";
     a_timeout_of_zero_is_out_of_range: with(r#""timeout_ms": 0"#) => "key `timeout_ms` is 0", "1 to 3600000";
@@ -74,7 +74,7 @@ manifests! {
     no_concurrency_is_out_of_range: with(r#""limits": {"concurrency": 0}"#) => "key `limits.concurrency` is 0", "1 to 10000";
     too_little_memory_is_out_of_range: with(r#""limits": {"memory_bytes": 1000}"#) => "key `limits.memory_bytes` is 1000", "8 MiB";
     a_port_of_0_is_out_of_range: with(r#""network": {"connect": [443, 0]}"#) => "key `network.connect` is 0", "1 to 65535";
-    a_port_beyond_all_is_named: with(r#""network": {"connect": [65536]}"#) => "key `network.connect[0]` is 65536, it must be a whole number up to 65535";
+    a_port_above_65535_is_named: with(r#""network": {"connect": [65536]}"#) => "key `network.connect[0]` is 65536, it must be a whole number up to 65535";
     too_many_ports_are_out_of_range: with(&format!(r#""network": {{"connect": {:?}}}"#, (1..=65).collect::<Vec<_>>())) => "key `network.connect` is 65", "up to 64";
     a_misspelt_key_of_the_network_gets_the_nearest: with(r#""network": {"conect": []}"#) => "key `network.conect` is unknown", "did you mean `connect`?";
     a_scratch_beyond_all_memory_is_out_of_range: with(r#""limits": {"scratch_bytes": 1099511627776}"#) => "key `limits.scratch_bytes` is 1099511627776", "1 GiB";
@@ -92,7 +92,7 @@ manifests! {
     a_route_with_an_empty_segment_is_refused: with(r#""routes": [{"path": "/a//{id}"}]"#) => "`/a//{id}` holds an empty segment", "write one `/`";
     a_bad_method_is_named: with(r#""routes": [{"path": "/a", "method": "get"}]"#) => "the method `get`", "in upper case";
     a_bad_domain_is_named: with(r#""routes": [{"path": "/a", "domains": ["http://a"]}]"#) => "the domain `http://a`", "without scheme";
-    a_route_twice_is_named: with(r#""routes": [{"path": "/a/{x}"}, {"path": "/a/{y}"}]"#) => "is already", "of `f@v1`";
+    a_duplicate_route_is_named: with(r#""routes": [{"path": "/a/{x}"}, {"path": "/a/{y}"}]"#) => "is already", "of `f@v1`";
     an_id_of_another_folder_is_named: with(r#""env": {}"#).replace(r#""f""#, r#""g""#) => "the folder is named `f@v1`", "rename it to `g@v1`";
     a_version_of_another_folder_is_named: with(r#""env": {}"#).replace(r#""v1""#, r#""v2""#) => "rename it to `f@v2`";
     an_id_with_a_slash_is_named: with(r#""env": {}"#).replace(r#""f""#, r#""../f""#) => "key `id` is `../f`", "use letters";
@@ -102,7 +102,7 @@ manifests! {
     an_absent_module_is_named: with(r#""env": {}"#).replace(AUTHOR, "libabsent.dylib") => "key `entry`", "libabsent.so", "doesn't exist";
 }
 
-/// What the module that `make` puts in place is refused for must hold all of `parts`.
+/// Checks that the module that `make` installs is refused with a message that contains all of `parts`.
 fn check_module(make: impl FnOnce(&Path), parts: &[&str]) {
     let site = Site::new();
     site.write("f@v1", AUTHOR, &with(r#""env": {}"#));
@@ -168,7 +168,7 @@ fn a_module_that_is_cut_off_is_refused() {
 fn a_module_for_another_processor_is_refused() {
     let make = |module: &Path| {
         let mut bytes = module_bytes();
-        const E_MACHINE: usize = 18; // its offset: elf(5)
+        const E_MACHINE: usize = 18; // offset of the field (elf(5))
         bytes[E_MACHINE] = 183; // EM_AARCH64
         std::fs::write(module, bytes).unwrap();
     };
@@ -196,7 +196,7 @@ fn a_module_of_another_owner_is_refused() {
 }
 
 #[test]
-fn a_module_that_everybody_can_write_is_refused() {
+fn a_world_writable_module_is_refused() {
     let make = |module: &Path| {
         std::fs::write(module, module_bytes()).unwrap();
         std::fs::set_permissions(module, PermissionsExt::from_mode(0o757)).unwrap();
@@ -204,7 +204,7 @@ fn a_module_that_everybody_can_write_is_refused() {
     check_module(make, &["which every user can write", "chmod o-w"]);
 }
 
-/// A folder of a function with permissions of its own.
+/// A site whose function's folder has the permissions `mode`.
 fn site_with_folder(mode: u32) -> Site {
     let site = Site::new();
     site.write("f@v1", AUTHOR, &with(r#""env": {}"#));
@@ -213,7 +213,7 @@ fn site_with_folder(mode: u32) -> Site {
 }
 
 #[test]
-fn a_folder_that_everybody_can_write_is_refused_sticky_or_not() {
+fn a_world_writable_folder_is_refused_sticky_or_not() {
     for mode in [0o777, 0o1777, 0o702] {
         refused(
             site_with_folder(mode),
@@ -224,7 +224,7 @@ fn a_folder_that_everybody_can_write_is_refused_sticky_or_not() {
 }
 
 #[test]
-fn a_folder_that_its_group_can_write_is_served() {
+fn a_group_writable_folder_is_served() {
     let host = Host::start(site_with_folder(0o775));
     assert_eq!(host.get("/rpc/f/pid").status, 200);
 }
@@ -240,7 +240,7 @@ fn a_folder_of_another_owner_is_refused() {
 }
 
 #[test]
-fn a_host_whose_functions_everybody_can_exchange_ends_at_its_start_with_the_mend() {
+fn a_world_writable_functions_folder_fails_the_start_with_the_fix() {
     let site = site_with_folder(0o755);
     let functions = site.root().join("functions");
     std::fs::set_permissions(&functions, PermissionsExt::from_mode(0o777)).unwrap();
@@ -252,13 +252,13 @@ fn a_host_whose_functions_everybody_can_exchange_ends_at_its_start_with_the_mend
 }
 
 #[test]
-fn what_is_served_is_served_on_while_everybody_can_write_to_the_functions() {
+fn functions_are_still_served_while_their_folder_is_world_writable() {
     let host = Host::start(site_with_folder(0o755));
     assert_eq!(host.get("/rpc/f/pid").status, 200);
     let functions = host.site.root().join("functions");
     std::fs::set_permissions(&functions, PermissionsExt::from_mode(0o777)).unwrap();
     host.signal(rustix::process::Signal::HUP);
-    host.logged("the mend", |line| {
+    host.logged("the fix", |line| {
         let is_reload = line["message"].as_str().is_some_and(|text| text.starts_with("not reloaded"));
         is_reload && line["error"].as_str().is_some_and(|error| error.contains("chmod o-w"))
     });
@@ -283,7 +283,7 @@ fn a_folder_without_a_manifest_is_refused() {
 }
 
 #[test]
-fn a_route_of_two_functions_is_refused_to_the_second_with_both_names() {
+fn a_route_of_two_functions_is_refused_for_the_second_with_both_names() {
     let site = Site::new();
     let routes = json!({"routes": [{"path": "/same/{id}", "method": "GET"}]});
     site.install("e@v1", AUTHOR, routes.clone()).install("f@v1", AUTHOR, routes);

@@ -1,13 +1,15 @@
-//! What a client, or a function, can have the host hold: charged before it is held, and no one's share is all of it.
+//! Memory that clients and functions make the host hold: it is charged before it is allocated, and no single client or
+//! function can use all of it.
 
 use crate::harness::{
-    AUTHOR, Client, Ended, HARMFUL, Host, Http2, Site, alone, connect, connect_from, resident_kib, wait_for,
+    AUTHOR, Client, HARMFUL, Host, Http2, Site, StreamOutcome, alone, connect, connect_from, resident_kib,
+    wait_for,
 };
 use serde_json::json;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 
-/// Who does harm: another client than those who are served.
+/// The address of the attacker. Honest clients use another one.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 
 fn author() -> Site {
@@ -16,7 +18,7 @@ fn author() -> Site {
     site
 }
 
-/// Requests as honest clients send them, from another address.
+/// Sends an honest client's requests, from another address.
 fn assert_served(host: &Host) {
     for bytes in [0, 1000, 30_000] {
         let answer = host.client("POST", "/rpc/author").body(vec![b'x'; bytes]).send();
@@ -24,8 +26,8 @@ fn assert_served(host: &Host) {
     }
 }
 
-/// How the streams of a connection were ended, as soon as all are.
-fn ends(connection: &mut Http2, streams: usize) -> Vec<Ended> {
+/// How the streams of a connection ended, once all have.
+fn ends(connection: &mut Http2, streams: usize) -> Vec<StreamOutcome> {
     (0..streams).map(|_| connection.next_end()).collect()
 }
 
@@ -34,7 +36,7 @@ fn a_request_of_more_headers_than_the_limit_is_refused() {
     let host = Host::start(author());
     let with = |headers: usize| {
         let client = host.client("GET", "/rpc/author");
-        // Beside host and connection.
+        // In addition to `host` and `connection`.
         (2..headers).fold(client, |client, _| client.header("a", "b")).send()
     };
     assert_eq!(with(100).outcome(), (200, ""));
@@ -74,11 +76,11 @@ fn heads_that_wait_for_their_bodies_are_charged() {
     let taken = r#"fezz_memory_bytes{use="small requests"}"#;
     wait_for("the heads to be charged", || (host.metric(taken) > 100.0 * 50.0 * 128.0).then_some(()));
     drop(connection);
-    wait_for("the memory to come back", || (host.metric(taken) == 0.0).then_some(()));
+    wait_for("the memory to be released", || (host.metric(taken) == 0.0).then_some(()));
 }
 
 #[test]
-fn clients_that_take_nothing_keep_no_one_else_from_a_response() {
+fn clients_that_do_not_read_do_not_keep_others_from_their_responses() {
     let flags = ["--response-memory-bytes", "4000000", "--min-data-rate", "100000"];
     let host = Host::with_flags(author(), &flags);
     let mut connections: Vec<_> = (0..5).map(|_| Http2::from(ATTACKER, host.address, 0)).collect();
@@ -89,19 +91,20 @@ fn clients_that_take_nothing_keep_no_one_else_from_a_response() {
         }
     }
     let taken = r#"fezz_memory_bytes{use="small responses"}"#;
-    wait_for("the memory to be taken", || (host.metric(taken) > 500_000.0).then_some(()));
+    wait_for("the memory to be charged", || (host.metric(taken) > 500_000.0).then_some(()));
     for _ in 0..5 {
         assert_served(&host);
     }
-    // No one waits for them for ever.
-    let ended: Vec<Ended> = connections.iter_mut().flat_map(|connection| ends(connection, 80)).collect();
-    // Those that were refused for want of memory had no body to wait for, and so ended well.
-    assert!(ended.contains(&Ended::ByReset));
-    wait_for("the memory to come back", || (host.metric(taken) < 1000.0).then_some(()));
+    // The host doesn't wait for them without a limit.
+    let ended: Vec<StreamOutcome> =
+        connections.iter_mut().flat_map(|connection| ends(connection, 80)).collect();
+    // Streams that were refused for lack of memory had no body left to send, and so ended normally.
+    assert!(ended.contains(&StreamOutcome::ByReset));
+    wait_for("the memory to be released", || (host.metric(taken) < 1000.0).then_some(()));
 }
 
 #[test]
-fn bodies_that_lack_a_byte_keep_no_one_elses_out() {
+fn incomplete_bodies_do_not_keep_other_bodies_out() {
     let flags = ["--body-memory-bytes", "4000000", "--min-data-rate", "100000"];
     let host = Host::with_flags(author(), &flags);
     let mut connections: Vec<_> = (0..4).map(|_| Http2::from(ATTACKER, host.address, 65_535)).collect();
@@ -112,14 +115,14 @@ fn bodies_that_lack_a_byte_keep_no_one_elses_out() {
         }
     }
     let taken = r#"fezz_memory_bytes{use="small requests"}"#;
-    wait_for("the memory to be taken", || (host.metric(taken) > 1_500_000.0).then_some(()));
+    wait_for("the memory to be charged", || (host.metric(taken) > 1_500_000.0).then_some(()));
     for _ in 0..5 {
         assert_served(&host);
     }
     for connection in &mut connections {
         assert_eq!(ends(connection, 100).len(), 100);
     }
-    wait_for("the memory to come back", || (host.metric(taken) == 0.0).then_some(()));
+    wait_for("the memory to be released", || (host.metric(taken) == 0.0).then_some(()));
 }
 
 #[test]
@@ -161,7 +164,7 @@ fn a_response_that_is_still_arriving_is_charged() {
     requests.into_iter().for_each(|request| drop(request.join()));
 }
 
-/// 24 uploads that lack a thousand bytes, of clients and functions that hold less than a half each, in 1 MiB.
+/// 24 incomplete uploads in 1 MiB, each 1000 bytes short. No client and no function holds more than half of the memory.
 fn nearly_full() -> (Host, Vec<TcpStream>) {
     let site = author();
     site.install("other@v1", AUTHOR, json!({}));
@@ -179,9 +182,9 @@ fn nearly_full() -> (Host, Vec<TcpStream>) {
 }
 
 #[test]
-fn readiness_and_metrics_tell_of_a_memory_that_is_nearly_full() {
+fn readiness_and_metrics_report_nearly_full_memory() {
     let (host, mut uploads) = nearly_full();
-    let not_ready = wait_for("a word of it", || {
+    let not_ready = wait_for("not ready", || {
         uploads.iter_mut().for_each(|upload| upload.write_all(b"x").unwrap());
         Some(host.get("/_ready")).filter(|ready| ready.status == 503)
     });
@@ -194,7 +197,7 @@ fn readiness_and_metrics_tell_of_a_memory_that_is_nearly_full() {
 fn clients_that_stall_do_not_take_the_host_out_of_service() {
     let (host, _stalled) = nearly_full();
     let taken = || host.metric(r#"fezz_memory_bytes{use="small requests"}"#);
-    wait_for("the memory to be taken", || (taken() > 0.9 * 1_048_576.0).then_some(()));
+    wait_for("the memory to be charged", || (taken() > 0.9 * 1_048_576.0).then_some(()));
     wait_for("readiness", || (host.get("/_ready").status == 200).then_some(()));
     assert!(taken() > 0.9 * 1_048_576.0);
     assert_served(&host);

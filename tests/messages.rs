@@ -1,4 +1,4 @@
-//! What a function is told, and what of its answer passes.
+//! What the host passes to a function, and what it passes on of the answer.
 
 use crate::harness::{AUTHOR, Answer, Host, Site};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ fn a_function_sees_the_request_without_the_connections_headers() {
 }
 
 #[test]
-fn the_clients_address_is_the_proxys_word_only_where_that_counts() {
+fn the_proxys_client_address_is_used_only_with_trust_proxy() {
     let address = |host: &Host| {
         let answer =
             host.client("GET", "/rpc/author/request").header("x-envoy-external-address", "192.0.2.7").send();
@@ -58,7 +58,7 @@ fn the_clients_address_is_the_proxys_word_only_where_that_counts() {
 }
 
 #[test]
-fn the_connections_headers_and_the_hosts_own_do_not_pass() {
+fn connection_headers_and_the_hosts_own_headers_do_not_pass() {
     let answer = host().get("/rpc/author/hop-by-hop");
     assert_eq!((answer.status, answer.text().as_str()), (200, "clean"));
     assert_eq!(answer.header("x-kept"), Some("1"));
@@ -79,7 +79,7 @@ fn statuses_pass_and_those_without_a_body_have_none() {
 }
 
 #[test]
-fn a_request_keeps_the_names_it_came_with_and_gets_those_it_lacks() {
+fn a_request_keeps_its_request_id_and_traceparent_and_gets_them_if_missing() {
     let host = host();
     let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let client = host.client("GET", "/rpc/author/request");

@@ -1,4 +1,4 @@
-//! What `/_metrics` shows of functions that come and go.
+//! `/_metrics` of functions that are installed and removed.
 
 use crate::harness::{AUTHOR, Host, Site, wait_for};
 use serde_json::json;
@@ -17,7 +17,7 @@ fn install(site: &Site, version: usize) {
     site.install(&format!("f@v{version}"), AUTHOR, json!({"limits": {"request_body_bytes": 1}}));
 }
 
-/// Puts a version in place of the one before.
+/// Replaces the installed version by another one.
 fn deploy(host: &Host, version: usize) {
     install(&host.site, version);
     let before = format!("f@v{}", version - 1);
@@ -26,7 +26,7 @@ fn deploy(host: &Host, version: usize) {
     wait_for("the end of its series", || (lines_of(host, &before) == 0).then_some(()));
 }
 
-/// Calls a version, once it is there, in three ways, which are as many series.
+/// Waits for a version and calls it in three ways, which make three series.
 fn call(host: &Host, version: usize) {
     wait_for("the version", || (host.get(&format!("/rpc/f@v{version}/pid")).status == 200).then_some(()));
     let path = format!("/rpc/f@v{version}/panic");
@@ -35,12 +35,12 @@ fn call(host: &Host, version: usize) {
 }
 
 #[test]
-fn deployments_leave_no_series_of_versions_that_are_gone() {
+fn deployments_leave_no_series_of_removed_versions() {
     const DEPLOYMENTS: usize = 40;
     let site = Site::new();
     install(&site, 0);
     let host = Host::start(site);
-    // A request while its function isn't there yet is one of no function: that series stays.
+    // A request before its function is installed belongs to no function: that series stays.
     assert_eq!(host.get("/rpc/f@v1/pid").status, 404);
     call(&host, 0);
     let before = lines(&host);
@@ -51,7 +51,7 @@ fn deployments_leave_no_series_of_versions_that_are_gone() {
 }
 
 #[test]
-fn a_removed_versions_series_go_when_its_last_request_has_ended() {
+fn the_series_of_a_removed_version_are_dropped_after_its_last_request() {
     let site = Site::new();
     site.install("f@v1", AUTHOR, json!({}));
     let host = Host::start(site);
@@ -66,7 +66,7 @@ fn a_removed_versions_series_go_when_its_last_request_has_ended() {
 }
 
 #[test]
-fn a_new_edition_of_a_version_counts_on() {
+fn a_new_release_of_a_version_keeps_its_counters() {
     let site = Site::new();
     site.install("f@v1", AUTHOR, json!({}));
     let host = Host::start(site);
@@ -74,7 +74,7 @@ fn a_new_edition_of_a_version_counts_on() {
     assert_eq!(host.get("/rpc/f@v1/pid").status, 200);
     let reloads = host.metric("fezz_reloads_total");
     host.site.install("f@v1", AUTHOR, json!({"env": {"LOG": "info"}}));
-    wait_for("the new edition", || (host.metric("fezz_reloads_total") > reloads).then_some(()));
+    wait_for("the new release", || (host.metric("fezz_reloads_total") > reloads).then_some(()));
     wait_for("its variable", || (host.get("/rpc/f@v1/env").text() == "LOG=info").then_some(()));
     assert!(requests() >= 2.0, "{}", requests());
 }

@@ -1,5 +1,5 @@
-//! The wrapper for nsjail, as far as it can be tried where nsjail isn't installed: by a stand-in that says how it was
-//! called, and goes on by what it was told to start. `jail.rs` has the real one, where there is one.
+//! The wrapper for nsjail, tested without nsjail: a stub prints its arguments and starts the runner. `jail.rs` tests the
+//! real nsjail, where it is installed.
 
 use crate::harness::{AUTHOR, Host, Site, binary};
 use serde_json::json;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 const JAIL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jail");
 
-/// Confines nothing. It starts the runner from where `--bindmount_ro` has it.
+/// The stub confines nothing. It starts the runner from the path in `--bindmount_ro`.
 const STAND_IN: &str = r#"#!/bin/sh
 echo "nsjail $*" >&2
 while [ "$1" != -- ]; do
@@ -20,7 +20,7 @@ shift 2
 exec "$runner" "$@"
 "#;
 
-/// As it is installed: the wrapper, what it reads and what it starts beside each other.
+/// The wrapper, its configuration, the stub and the runner in one folder, as an operator installs them.
 fn installed() -> Site {
     let site = Site::new();
     for file in ["nsjail-fezz-runner", "nsjail.cfg"] {
@@ -31,7 +31,7 @@ fn installed() -> Site {
     site
 }
 
-/// How nsjail is called for a runner that gets these arguments.
+/// The command line of nsjail for a runner with these arguments.
 fn call(site: &Site, arguments: &str) -> String {
     let output = Command::new(site.root().join("nsjail-fezz-runner"))
         .args(arguments.split_whitespace())
@@ -48,7 +48,7 @@ fn the_wrapper_is_a_shell_script() {
 }
 
 #[test]
-fn nsjail_is_found_whatever_path_says() {
+fn nsjail_is_found_regardless_of_path() {
     for path in ["", "/nowhere", "relative"] {
         let site = installed();
         let output = Command::new(site.root().join("nsjail-fezz-runner"))
@@ -80,7 +80,7 @@ fn a_warning_says_why_a_jail_cannot_be_made() {
 }
 
 #[test]
-fn what_the_manifest_asks_for_reaches_nsjail() {
+fn settings_of_the_manifest_reach_nsjail() {
     let site = installed();
     let root = site.root().display();
     let said = call(&site, "--jail inner --cpu-ms 1000 --timeout-ms 4500 --scratch-bytes 65536 /m/libm.so");
@@ -109,7 +109,7 @@ fn a_request_goes_through_the_wrapper() {
     });
 }
 
-/// Names that kafel has of its own, and numbers of calls that its older tables lack.
+/// Kafel's own names of calls, and numbers of calls that its older tables lack.
 const OTHERWISE: [(&str, &str); 14] = [
     ("stat", "newstat"),
     ("lstat", "newlstat"),
@@ -128,7 +128,7 @@ const OTHERWISE: [(&str, &str); 14] = [
 ];
 
 #[test]
-fn what_the_runners_filter_allows_is_allowed_by_nsjails() {
+fn calls_that_the_runners_filter_allows_are_allowed_by_nsjails() {
     let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/fezz-runner/src/jail/policy.rs");
     let policy = std::fs::read_to_string(policy).unwrap();
     let config = std::fs::read_to_string(format!("{JAIL}/nsjail.cfg")).unwrap();

@@ -1,4 +1,4 @@
-//! Ordinary code works in the jail as the host makes it by default: an example of each thing that programs do.
+//! Ordinary code works in the default jail: one example of each thing that programs commonly do.
 
 mod files;
 mod names;
@@ -15,13 +15,13 @@ fn host(more: Value) -> Host {
     Host::start(site)
 }
 
-/// What is there answers by `expected`.
+/// Checks the answer of `path`.
 fn check(host: &Host, path: &str, expected: &str) {
     let answer = host.get(&format!("/rpc/ordinary/{path}"));
     assert_eq!((answer.outcome(), answer.text().as_str()), ((200, ""), expected), "{path}");
 }
 
-/// The same for a host of its own and several of them.
+/// Checks several answers on a new host.
 fn check_all(more: Value, cases: &[(&str, &str)]) {
     let host = host(more);
     for (path, expected) in cases {
@@ -36,7 +36,7 @@ fn threads_start_up_to_the_manifests_limit_and_the_next_is_an_error_that_can_be_
     check_all(json!({"limits": {"threads": 1}}), &[(path, "0 more, then WouldBlock")]);
 }
 
-/// A limit: the kernel counts a stack whole, 2 MiB of a thread of Rust's, whether it is used or not.
+/// A known limit: the kernel counts the whole stack, 2 MiB for a Rust thread, whether it is used or not.
 #[test]
 fn the_stacks_of_threads_count_as_memory() {
     let host = host(json!({"limits": {"memory_bytes": 32 << 20}}));
@@ -64,8 +64,8 @@ fn the_clock_is_right_and_sleeping_takes_its_time() {
     let host = host(json!({}));
     let unix_time = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let before = unix_time();
-    let told: u64 = host.get("/rpc/ordinary/clocks/now").text().parse().unwrap();
-    assert!((before..=unix_time()).contains(&told), "{told}");
+    let seconds: u64 = host.get("/rpc/ordinary/clocks/now").text().parse().unwrap();
+    assert!((before..=unix_time()).contains(&seconds), "{seconds}");
     check(&host, "clocks/sleep", "true");
 }
 
@@ -141,7 +141,7 @@ fn a_process_can_ask_what_it_is() {
 }
 
 #[test]
-fn what_is_refused_is_an_error_that_can_be_handled() {
+fn refused_operations_are_errors_that_can_be_handled() {
     check_all(
         json!({}),
         &[

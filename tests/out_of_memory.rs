@@ -1,11 +1,11 @@
-//! A crash behind a failed allocation is told from any other, whatever is done in between.
+//! A crash that a failed allocation causes is reported as `out_of_memory`; other crashes aren't.
 
 use crate::harness::{HARMFUL, Host, ORDINARY_C, Site};
 use serde_json::json;
 
-/// What `call` of a module ends in, by each executor, with and without backtraces, which leave nothing of errno.
+/// Checks the problem kind of `call`, with each executor, with and without backtraces, which overwrite errno.
 fn check(module: &str, variable: &str, call: &str, kind: &str) {
-    // So much that what is left when a vector can't grow does for the backtrace.
+    // Enough that a backtrace fits into the memory that is left when a vector can't grow.
     let limits = json!({"memory_bytes": 256 << 20});
     let site = Site::new();
     for execution in ["spawn", "fork"] {
@@ -34,12 +34,12 @@ fn a_null_pointer_that_malloc_gave_is_out_of_memory_when_it_is_used() {
 }
 
 #[test]
-fn a_program_in_c_that_tells_of_it_before_it_aborts_is_out_of_memory() {
+fn a_c_program_that_reports_it_before_it_aborts_is_out_of_memory() {
     check(ORDINARY_C, "DO", "gives_up_without_memory", "out_of_memory");
 }
 
 #[test]
-fn a_crash_behind_an_allocation_that_could_be_done_without_is_a_crash() {
+fn a_crash_after_a_failed_allocation_that_was_handled_is_a_crash() {
     check(HARMFUL, "HARM", "survives_a_failed_allocation_and_segfaults", "function_crashed");
     check(HARMFUL, "HARM", "survives_a_failed_allocation_and_aborts", "function_crashed");
 }

@@ -1,4 +1,4 @@
-//! Which function answers which path, host and method.
+//! Routing: which function answers a path, host and method.
 
 use crate::harness::{AUTHOR, Frames, Host, Site, StreamEnd};
 use serde_json::json;
@@ -28,7 +28,7 @@ fn a_function_answers_by_name_whatever_its_routes() {
 }
 
 #[test]
-fn routes_lead_by_path_method_and_host_in_both_notations() {
+fn routes_match_path_method_and_host_in_both_notations() {
     let site = Site::new();
     let route = |path: &str, more: serde_json::Value| {
         let mut route = more;
@@ -65,7 +65,7 @@ fn routes_lead_by_path_method_and_host_in_both_notations() {
         }
     };
     check("GET", "localhost", "/a/request", &["function exact@v1"]);
-    // The same path for another method belongs to the wider pattern.
+    // Another method on the same path matches the more general pattern.
     check("POST", "localhost", "/a/request", &["function param@v1", "param id=request"]);
     check("GET", "localhost", "/old/caf%C3%A9/request", &["function param@v1", "param name=café"]);
     check("DELETE", "localhost", "/files/x/y%2Fz/request", &["param rest=x/y/z/request", "method DELETE"]);
@@ -76,7 +76,7 @@ fn routes_lead_by_path_method_and_host_in_both_notations() {
 }
 
 #[test]
-fn what_is_not_there_is_404_and_the_wrong_method_405_with_allow() {
+fn an_unknown_path_is_404_and_a_wrong_method_405_with_allow() {
     let site = Site::new();
     let routes = json!([{"path": "/a", "method": ["GET", "POST"]}, {"path": "/b/{id}", "method": "PUT"}]);
     site.install("author@v1", AUTHOR, json!({"routes": routes}));
@@ -90,7 +90,7 @@ fn what_is_not_there_is_404_and_the_wrong_method_405_with_allow() {
 }
 
 #[test]
-fn what_names_two_hosts_or_none_is_refused() {
+fn a_request_that_names_two_hosts_or_none_is_refused() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = Host::start(site);
@@ -116,7 +116,7 @@ fn what_names_two_hosts_or_none_is_refused() {
 }
 
 #[test]
-fn rpc_answers_where_the_settings_say() {
+fn rpc_answers_only_on_the_configured_listener() {
     let site = || {
         let site = Site::new();
         site.install("author@v1", AUTHOR, json!({}));
@@ -151,7 +151,7 @@ fn http_2_answers_on_the_same_port() {
 }
 
 #[test]
-fn http_2_refuses_a_name_before_the_host() {
+fn http_2_refuses_userinfo_before_the_host() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = Host::start(site);
@@ -164,7 +164,7 @@ fn http_2_refuses_a_name_before_the_host() {
     assert!(matches!(answer("a"), StreamEnd::Response(200, _)));
     for authority in ["u@a", "u:p@a", "@a"] {
         let answer = answer(authority);
-        // What isn't even a URI is reset by hyper.
+        // hyper resets a stream whose authority isn't valid in a URI.
         assert!(
             matches!(answer, StreamEnd::Response(400, _) | StreamEnd::Reset(_)),
             "{authority}: {answer:?}"

@@ -1,4 +1,4 @@
-//! The runner alone, on files.
+//! The runner without a host: request on stdin, response on stdout.
 
 use crate::harness::{AUTHOR, HARMFUL, binary, is_root, wait_for};
 use fezz_manifest::module::needed_libraries;
@@ -22,7 +22,7 @@ fn run_program(program: &str, arguments: &[&str], stdin: &[u8]) -> Output {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.env("A_SECRET", "1").env("FEZZ_ENV_GIVEN", "2").spawn().unwrap();
-    // A runner that has no use for the request may be gone already.
+    // A runner that fails early may have ended before it reads the request.
     child.stdin.take().unwrap().write_all(stdin).ok();
     child.wait_with_output().unwrap()
 }
@@ -42,14 +42,14 @@ fn a_request_from_a_file_gets_its_response_on_stdout() {
 }
 
 #[test]
-fn the_environment_is_what_was_asked_for() {
+fn the_environment_has_only_the_given_variables() {
     let output = run(&["--env", "GIVEN", "--env", "SAID=3", &module(AUTHOR)], &request("/env"));
     let response = FezzWireResponse::decode(&output.stdout).unwrap();
     assert_eq!(String::from_utf8_lossy(response.body), "GIVEN=2\nSAID=3");
 }
 
 #[test]
-fn the_environment_of_whoever_starts_it_is_gone_from_its_memory() {
+fn the_environment_of_the_parent_process_is_erased_from_memory() {
     let arguments = ["--env", "HARM=looks_for_the_old_environment", &module(HARMFUL)];
     let output = run(&arguments, &request("/"));
     let memory = String::from_utf8_lossy(FezzWireResponse::decode(&output.stdout).unwrap().body).into_owned();
@@ -58,7 +58,7 @@ fn the_environment_of_whoever_starts_it_is_gone_from_its_memory() {
 }
 
 #[test]
-fn each_failure_has_its_exit_code_and_its_words() {
+fn each_failure_has_its_exit_code_and_message() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("text.so");
     std::fs::write(&text, "not a library").unwrap();
@@ -96,7 +96,7 @@ fn each_failure_has_its_exit_code_and_its_words() {
 }
 
 #[test]
-fn a_timeout_ends_the_runner_though_nobody_watches_it() {
+fn a_timeout_ends_the_runner_without_a_host() {
     use std::os::unix::process::ExitStatusExt;
     let arguments = ["--timeout-ms", "300", "--env", "HARM=ignores_sigterm", &module(HARMFUL)];
     assert_eq!(run(&arguments, &request("/")).status.signal(), Some(9));
@@ -114,7 +114,7 @@ fn a_timeout_ends_the_runner_though_it_is_the_first_process_of_its_namespace() {
 }
 
 #[test]
-fn a_runner_whose_response_nobody_reads_any_more_ends() {
+fn a_runner_ends_when_the_reader_of_its_response_is_gone() {
     for jail in ["strict", "inner", "off"] {
         let arguments = ["--jail", jail, "--env", "HARM=sleeps_for_ever", &module(HARMFUL)];
         let mut command = Command::new(binary("fezz-runner"));
@@ -127,7 +127,7 @@ fn a_runner_whose_response_nobody_reads_any_more_ends() {
 }
 
 #[test]
-fn a_reader_that_finds_nothing_yet_ends_nothing() {
+fn reading_an_empty_response_pipe_does_not_end_the_runner() {
     for jail in ["strict", "inner", "off"] {
         let mut command = Command::new(binary("fezz-runner"));
         command.args(["--jail", jail, &module(AUTHOR)]);
@@ -154,12 +154,12 @@ fn a_module_that_writes_to_stdout_writes_to_the_log() {
 }
 
 #[test]
-fn a_module_inherits_no_descriptor_but_the_three() {
-    // The shell leaves a descriptor open behind the standard ones; the scribbler would write to it.
+fn a_module_inherits_only_the_three_standard_descriptors() {
+    // The shell leaves a fourth descriptor open, to which the harm would write.
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("kept");
     let script = format!(
-        "exec 9>{}; exec {} --env HARM=scribbles_on_every_descriptor {}",
+        "exec 9>{}; exec {} --env HARM=writes_to_every_descriptor {}",
         kept.display(),
         module("fezz-runner"),
         module(HARMFUL)

@@ -1,5 +1,5 @@
-//! The seams of the library: a source without a folder and an executor without processes, by its public traits alone. And
-//! two hosts in one process.
+//! The library's extension points: a source without a folder and an executor without processes, written against the
+//! public traits. Also two hosts in one process.
 
 use crate::harness::{Answer, Client};
 use fezz_manifest::{Execution, Manifest};
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 use tokio::sync::{Notify, watch};
 
-/// Answers from memory: what it is called, and how often it was.
+/// An executor that answers from memory: the function's name and the number of calls.
 #[derive(Debug, Default)]
 struct FromMemory {
     pools: Arc<AtomicUsize>,
@@ -70,7 +70,7 @@ impl Drop for Counter {
     }
 }
 
-/// Two functions at first, and one when it is told to change.
+/// A source with two functions, and with one after `change`.
 #[derive(Debug)]
 struct TwoFunctions {
     releases: Vec<(String, Arc<Release>)>,
@@ -109,7 +109,7 @@ impl Source for TwoFunctions {
     }
 }
 
-/// A host of this test's own process, and what is to be said to it.
+/// A host in the test's process, and the handles to control it.
 struct Embedded {
     address: SocketAddr,
     change: Arc<Notify>,
@@ -122,7 +122,7 @@ struct Embedded {
 impl Embedded {
     async fn start() -> Self {
         let folder = TempDir::new().unwrap();
-        // No executor starts it.
+        // The file is never loaded: the executor starts no process.
         let text = "listen = '127.0.0.1:0'\nrunner = '/bin/true'\njail = 'off'\ndrain_wait_ms = 0";
         let (change, executor) = (Arc::new(Notify::new()), FromMemory::default());
         let (pools, source) = (Arc::clone(&executor.pools), TwoFunctions::new(&folder, &change));
@@ -153,7 +153,7 @@ fn in_runtime(test: impl Future<Output = ()>) {
 }
 
 #[test]
-fn an_executor_and_a_source_of_a_programs_own_serve_requests() {
+fn a_custom_executor_and_a_custom_source_serve_requests() {
     in_runtime(async {
         let host = Embedded::start().await;
         assert_eq!(host.get("/one").await.text(), "one@v1 was called 1 times");

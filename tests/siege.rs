@@ -1,9 +1,9 @@
-//! Every known attack on the host's memory at once, for minutes, beside honest clients: they are served, about as fast as
-//! in calm, and nothing is left of it.
+//! All known attacks on the host's memory at once, for minutes, beside honest clients. The honest clients are served
+//! about as fast as without attacks, and the host keeps no memory afterwards.
 
 use crate::harness::{
-    AUTHOR, Census, Client, Frames, HARMFUL, Host, Http2, Site, TAKEOVER, alone, connect_from, resident_kib,
-    wait_for,
+    AUTHOR, Client, Frames, HARMFUL, Host, Http2, Leftovers, Site, TAKEOVER, alone, connect_from,
+    resident_kib, wait_for,
 };
 use serde_json::json;
 use std::io::Write;
@@ -21,14 +21,14 @@ fn honest_clients_are_served_through_every_attack() {
 
 #[test]
 #[ignore = "takes ten minutes: `make siege`"]
-fn the_same_for_ten_minutes() {
+fn honest_clients_are_served_through_ten_minutes_of_attacks() {
     const SECONDS: u64 = 600;
     let seconds = std::env::var("SOAK_SECONDS").map_or(SECONDS, |text| text.parse().unwrap());
     let Figures { calm, besieged } = besiege(Duration::from_secs(seconds));
     assert!(p99(&besieged) <= p99(&calm) * SLOWER_MAX);
 }
 
-/// Not for a test of seconds, beside which other things run.
+/// The limit of slowdown holds only for long runs on an idle machine.
 const SLOWER_MAX: u32 = 3;
 
 /// How long honest requests took.
@@ -37,7 +37,7 @@ struct Figures {
     besieged: Vec<Duration>,
 }
 
-/// What the host may hold at the end beyond what it held before: freed memory that malloc keeps.
+/// How much more memory the host may hold at the end than before: freed memory that malloc keeps.
 const GROWTH_KIB_MAX: usize = 64 * 1024;
 
 fn besiege(time: Duration) -> Figures {
@@ -46,11 +46,11 @@ fn besiege(time: Duration) -> Figures {
     let host = Host::without_machine(site(), |command| {
         command.args(["--min-data-rate", "4096", "--head-timeout-ms", "15000"]);
     });
-    let before = Census::settled(&host);
+    let before = Leftovers::settled(&host);
     let calm = honest(&host, time.min(CALM_MAX));
     let before_kib = resident_kib(&host);
     let (peak_kib, besieged) = under_attack(&host, time);
-    wait_for("the end of what the attackers held", || {
+    wait_for("the release of what the attackers held", || {
         let is_free = |name: &str| host.metric(&format!("fezz_memory_bytes{{use=\"{name}\"}}")) < 65_536.0;
         ["requests", "small requests", "responses", "small responses"]
             .iter()
@@ -60,7 +60,7 @@ fn besiege(time: Duration) -> Figures {
     for function in ["author@v1", "crashes@v1", "withholds@v1"] {
         std::fs::remove_dir_all(host.site.function(function)).unwrap();
     }
-    Census::wait_for_no_more_than(&before, &host);
+    Leftovers::wait_for_no_more_than(&before, &host);
     let after_kib = resident_kib(&host);
     println!(
         "{} honest requests in calm, p99 {:?}; {} under attack, p99 {:?}; {before_kib} KiB became {after_kib} KiB, at most \
@@ -86,7 +86,8 @@ fn site() -> Site {
     site
 }
 
-/// Serves four honest clients for so long; returns how long each request took. One that isn't served fails the test.
+/// Runs four honest clients for `time` and returns how long each request took. A request that isn't served fails the
+/// test.
 fn honest(host: &Host, time: Duration) -> Vec<Duration> {
     const CLIENTS: usize = 4;
     const THINKS: Duration = Duration::from_millis(5);
@@ -109,16 +110,16 @@ fn honest(host: &Host, time: Duration) -> Vec<Duration> {
     })
 }
 
-/// The same while all attacks go on; returns the most memory that the host had, too.
+/// The same while all attacks run. Also returns the peak of the host's memory.
 fn under_attack(host: &Host, time: Duration) -> (usize, Vec<Duration>) {
     const ATTACKS: [fn(SocketAddr, Ipv4Addr); 7] = [
         sends_head_bombs,
-        takes_nothing,
-        lacks_a_byte,
+        reads_nothing,
+        sends_incomplete_bodies,
         withholds_responses,
         crashes,
-        dawdles_over_heads,
-        dawdles_over_http_2_heads,
+        sends_heads_slowly,
+        sends_http_2_heads_slowly,
     ];
     let is_over = AtomicBool::new(false);
     let peak_kib = Mutex::new(0);
@@ -146,7 +147,7 @@ fn under_attack(host: &Host, time: Duration) -> (usize, Vec<Duration>) {
     (peak_kib.into_inner().unwrap(), took)
 }
 
-/// Heads of a thousand headers in some bytes each, whose bodies never end.
+/// Sends heads of a thousand small headers, with bodies that never end.
 fn sends_head_bombs(host: SocketAddr, attacker: Ipv4Addr) {
     let mut connections: Vec<_> = (0..4).map(|_| Http2::from(attacker, host, 65_535)).collect();
     for connection in &mut connections {
@@ -157,8 +158,8 @@ fn sends_head_bombs(host: SocketAddr, attacker: Ipv4Addr) {
     sleep(Duration::from_secs(2));
 }
 
-/// Responses for which there is no window.
-fn takes_nothing(host: SocketAddr, attacker: Ipv4Addr) {
+/// Requests responses but gives no flow control window for them.
+fn reads_nothing(host: SocketAddr, attacker: Ipv4Addr) {
     let mut connections: Vec<_> = (0..5).map(|_| Http2::from(attacker, host, 0)).collect();
     for connection in &mut connections {
         for _ in 0..20 {
@@ -166,11 +167,11 @@ fn takes_nothing(host: SocketAddr, attacker: Ipv4Addr) {
             connection.end(stream, &[b'x'; 12_000]);
         }
     }
-    held_to_the_end(&mut connections, 20);
+    hold_until_the_host_ends_them(&mut connections, 20);
 }
 
-/// Bodies without their end.
-fn lacks_a_byte(host: SocketAddr, attacker: Ipv4Addr) {
+/// Sends bodies without their last byte.
+fn sends_incomplete_bodies(host: SocketAddr, attacker: Ipv4Addr) {
     let mut connections: Vec<_> = (0..5).map(|_| Http2::from(attacker, host, 65_535)).collect();
     for connection in &mut connections {
         for _ in 0..100 {
@@ -178,11 +179,11 @@ fn lacks_a_byte(host: SocketAddr, attacker: Ipv4Addr) {
             connection.data(stream, &[b'x'; 600]);
         }
     }
-    held_to_the_end(&mut connections, 100);
+    hold_until_the_host_ends_them(&mut connections, 100);
 }
 
-/// The attacker never lets go: the host does.
-fn held_to_the_end(connections: &mut [Http2], streams: usize) {
+/// Keeps every stream open until the host ends it.
+fn hold_until_the_host_ends_them(connections: &mut [Http2], streams: usize) {
     for connection in connections {
         (0..streams).for_each(|_| {
             connection.next_end();
@@ -190,38 +191,38 @@ fn held_to_the_end(connections: &mut [Http2], streams: usize) {
     }
 }
 
-/// A function that answers 10 MB, but for the last byte.
+/// Calls a function that answers 10 MB without the last byte.
 fn withholds_responses(host: SocketAddr, _: Ipv4Addr) {
     std::thread::scope(|scope| {
         (0..4).for_each(|_| drop(scope.spawn(|| Client::new(host, "GET", "/rpc/withholds").send())));
     });
 }
 
-/// A function that crashes, as one whose stack canary is being guessed.
+/// Calls a function that crashes, as when a client guesses its stack canary.
 fn crashes(host: SocketAddr, _: Ipv4Addr) {
-    let answer = Client::new(host, "GET", "/rpc/crashes/scribbles_over_its_memory").send();
+    let answer = Client::new(host, "GET", "/rpc/crashes/overwrites_its_memory").send();
     assert!([502, 503].contains(&answer.status), "{}", answer.status);
     sleep(Duration::from_millis(20));
 }
 
-/// Heads that come a byte at a time.
-fn dawdles_over_heads(host: SocketAddr, attacker: Ipv4Addr) {
+/// Sends heads one byte at a time.
+fn sends_heads_slowly(host: SocketAddr, attacker: Ipv4Addr) {
     let mut connections: Vec<_> = (0..50).map(|_| connect_from(attacker, host)).collect();
     for _ in 0..16 {
         for connection in &mut connections {
-            // The host may have ended it.
+            // The host may have closed the connection.
             connection.write_all(b"G").ok();
         }
         sleep(Duration::from_secs(1));
     }
 }
 
-/// Heads of thousands of headers in some bytes each, which don't end.
-fn dawdles_over_http_2_heads(host: SocketAddr, attacker: Ipv4Addr) {
+/// Sends endless heads of thousands of small headers.
+fn sends_http_2_heads_slowly(host: SocketAddr, attacker: Ipv4Addr) {
     let connections: Vec<_> = (0..30)
         .map(|_| {
             let mut frames = Frames::begin(connect_from(attacker, host), &[]);
-            // The host may have ended it.
+            // The host may have closed the connection.
             frames.half_a_head_of(3000).ok();
             frames
         })

@@ -1,13 +1,13 @@
-//! A thousand requests, harmful and healthy, and nothing of them left.
+//! A thousand requests, harmful and healthy, leave no resource behind.
 
-use crate::harness::{Census, Client, Host, Site, alone, resident_kib};
+use crate::harness::{Client, Host, Leftovers, Site, alone, resident_kib};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const REQUESTS: usize = 1000;
 const CONCURRENCY: usize = 16;
 
-/// Name, status and kind, of what comes and goes quickly.
+/// Name, status and kind of functions that end quickly.
 const MIX: [(&str, u16, &str); 12] = [
     ("answers_well", 200, ""),
     ("segfaults", 502, "function_crashed"),
@@ -24,7 +24,7 @@ const MIX: [(&str, u16, &str); 12] = [
 ];
 
 #[test]
-fn a_thousand_mixed_requests_leave_no_process_no_descriptor_no_place_and_no_memory() {
+fn a_thousand_mixed_requests_leave_no_process_no_descriptor_no_permit_and_no_memory() {
     let _machine = alone();
     let site = Site::new();
     for (harm, ..) in MIX {
@@ -33,11 +33,11 @@ fn a_thousand_mixed_requests_leave_no_process_no_descriptor_no_place_and_no_memo
         site.harm(harm, json!({"timeout_ms": timeout_ms, "limits": limits}));
     }
     let host = Host::without_machine(site, |_| {});
-    // Once before counting: allocators and pools take what they keep.
+    // One round before counting: allocators and pools keep some memory.
     round(&host, REQUESTS / 4);
-    let (before, before_kib) = (Census::settled(&host), resident_kib(&host));
+    let (before, before_kib) = (Leftovers::settled(&host), resident_kib(&host));
     round(&host, REQUESTS);
-    Census::wait_for_no_more_than(&before, &host);
+    Leftovers::wait_for_no_more_than(&before, &host);
 
     for (harm, ..) in MIX {
         assert_eq!(host.metric(&format!("fezz_processes{{function=\"{harm}@v1\"}}")), 0.0, "{harm}");

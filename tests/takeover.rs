@@ -1,15 +1,16 @@
-//! Requests that take over their process: what is forked from the same zygote behind them is as if they had never been.
+//! Requests that take over their process: later processes of the same zygote are not affected.
 
-use crate::harness::{Answer, Census, Host, Site, TAKEOVER, is_root, many, wait_for, zygotes};
+use crate::harness::{Answer, Host, Leftovers, Site, TAKEOVER, is_root, many, wait_for, zygotes};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 const TIMEOUT_MS: u64 = 2000;
-const BEHIND: usize = 1000;
+const AFTER: usize = 1000;
 
 fn manifest() -> Value {
-    // The kernel counts the threads of all requests together: some hundreds, lest those who want them all take all memory.
+    // The kernel counts the threads of all requests together. A small limit, so that the thread attack doesn't use all
+    // memory.
     let limits = json!({"concurrency": 8, "threads": 16});
     json!({"execution": "fork", "spare": 4, "timeout_ms": TIMEOUT_MS, "limits": limits})
 }
@@ -20,21 +21,21 @@ fn site() -> Site {
     site
 }
 
-/// What `facts` says under a name.
+/// The value of `name` in an answer of `facts`.
 fn fact(answer: &Answer, name: &str) -> String {
     let text = answer.text();
     let found = text.split(' ').find_map(|fact| fact.strip_prefix(name)?.strip_prefix('='));
     found.unwrap_or_else(|| panic!("no {name} in {text}")).to_owned()
 }
 
-/// Has requests that keep to themselves find everything as it was, and random numbers that nobody else has.
+/// Checks that harmless requests find unmodified memory, and random numbers that no other request has.
 fn check_clean(host: &Host, requests: usize) {
     let answers = many(host.address, "/rpc/takeover/facts", requests);
     let mut numbers = HashSet::new();
     for answer in &answers {
         assert_eq!(answer.outcome(), (200, ""), "{}", answer.text());
         let text = answer.text();
-        assert!(text.starts_with("loads=1 forks=1 requests=1 spoilt=0 pid="), "{text}");
+        assert!(text.starts_with("loads=1 forks=1 requests=1 modified=0 pid="), "{text}");
         for name in ["random", "generated"] {
             assert!(numbers.insert(fact(answer, name)), "{name} comes twice: {text}");
         }
@@ -42,26 +43,27 @@ fn check_clean(host: &Host, requests: usize) {
     assert_eq!(numbers.len(), 2 * requests);
 }
 
-/// One request takes over its process; `requests` behind it notice nothing, nor does the host, nor the zygote.
-fn check_with(host: &Host, deed: &str, (status, kind, text): (u16, &str, &str), requests: usize) {
+/// One request takes over its process. Checks that the next `requests` requests, the host and the zygote are not
+/// affected.
+fn check_with(host: &Host, attack: &str, (status, kind, text): (u16, &str, &str), requests: usize) {
     check_clean(host, 16);
-    let (before, before_zygotes) = (Census::at_rest(host), zygotes(host));
-    assert_eq!(before_zygotes.len(), 1, "{deed}");
-    let answer = host.get(&format!("/rpc/takeover/{deed}"));
-    assert_eq!(answer.outcome(), (status, kind), "{deed}: {}", answer.text());
-    assert!(status != 200 || answer.text().starts_with(text), "{deed}: {}", answer.text());
+    let (before, before_zygotes) = (Leftovers::at_rest(host), zygotes(host));
+    assert_eq!(before_zygotes.len(), 1, "{attack}");
+    let answer = host.get(&format!("/rpc/takeover/{attack}"));
+    assert_eq!(answer.outcome(), (status, kind), "{attack}: {}", answer.text());
+    assert!(status != 200 || answer.text().starts_with(text), "{attack}: {}", answer.text());
     check_clean(host, requests);
-    assert_eq!(zygotes(host), before_zygotes, "{deed}: the zygote is another one");
+    assert_eq!(zygotes(host), before_zygotes, "{attack}: the zygote is another one");
     let taken = r#"fezz_processes{function="takeover@v1"}"#;
-    wait_for("the place to come back", || (host.metric(taken) == 0.0).then_some(()));
-    Census::wait_for_at_most(&before, host);
+    wait_for("the permit to be released", || (host.metric(taken) == 0.0).then_some(()));
+    Leftovers::wait_for_at_most(&before, host);
 }
 
-const DEEDS: [(&str, (u16, &str, &str)); 12] = [
-    ("scribbles_over_its_memory", (502, "function_crashed", "")),
-    ("spoils_its_statics", (200, "", "spoilt")),
-    ("kills_whom_it_sees", (200, "", "hit 0")),
-    ("forks_on", (200, "", "forked 0")),
+const ATTACKS: [(&str, (u16, &str, &str)); 12] = [
+    ("overwrites_its_memory", (502, "function_crashed", "")),
+    ("overwrites_its_statics", (200, "", "modified")),
+    ("signals_every_process", (200, "", "hit 0")),
+    ("forks_further", (200, "", "forked 0")),
     ("asks_for_capabilities", (200, "", "got 0")),
     ("attaches_to_others", (200, "", "attached 0")),
     ("holds_descriptors", (200, "", "held ")),
@@ -72,74 +74,74 @@ const DEEDS: [(&str, (u16, &str, &str)); 12] = [
     ("starts_threads_without_end", (504, "deadline_exceeded", "")),
 ];
 
-fn check(deed: &str) {
-    let (_, expected) = DEEDS.into_iter().find(|(known, _)| *known == deed).unwrap();
-    check_with(&Host::start(site()), deed, expected, BEHIND);
+fn check(attack: &str) {
+    let (_, expected) = ATTACKS.into_iter().find(|(known, _)| *known == attack).unwrap();
+    check_with(&Host::start(site()), attack, expected, AFTER);
 }
 
-macro_rules! deeds {
-    ($($name:ident: $deed:literal;)*) => {
+macro_rules! attacks {
+    ($($name:ident: $attack:literal;)*) => {
         $(
             #[test]
             fn $name() {
-                check($deed);
+                check($attack);
             }
         )*
     };
 }
 
-deeds! {
-    who_scribbles_over_its_memory_spoils_nobody_elses: "scribbles_over_its_memory";
-    who_spoils_its_statics_spoils_nobody_elses: "spoils_its_statics";
-    who_kills_whom_it_sees_kills_nobody: "kills_whom_it_sees";
-    who_forks_on_as_the_zygote_does_forks_nobody: "forks_on";
-    who_asks_for_the_capability_back_gets_none: "asks_for_capabilities";
-    who_attaches_to_others_reaches_nobody: "attaches_to_others";
-    who_holds_every_descriptor_holds_nobody_up: "holds_descriptors";
-    who_sets_flags_on_every_descriptor_sets_nobody_elses: "sets_flags";
-    who_sends_on_every_socket_reaches_its_own_request_alone: "sends_on_every_socket";
-    who_forges_control_packets_is_heeded_by_nobody: "forges_control_packets";
-    who_closes_its_socket_and_goes_on_is_killed_at_its_deadline: "closes_its_socket_and_goes_on";
-    who_starts_threads_without_end_is_killed_at_its_deadline: "starts_threads_without_end";
+attacks! {
+    overwriting_its_memory_changes_no_other_requests_memory: "overwrites_its_memory";
+    overwriting_its_statics_changes_no_other_requests_statics: "overwrites_its_statics";
+    signals_to_all_visible_processes_kill_no_other_process: "signals_every_process";
+    forking_as_the_zygote_does_is_refused: "forks_further";
+    asking_for_capabilities_grants_none: "asks_for_capabilities";
+    attaching_to_other_processes_is_refused: "attaches_to_others";
+    holding_every_descriptor_blocks_no_other_request: "holds_descriptors";
+    setting_flags_on_every_descriptor_changes_no_other_requests_descriptors: "sets_flags";
+    sending_on_every_socket_reaches_only_its_own_request: "sends_on_every_socket";
+    forged_control_packets_are_ignored: "forges_control_packets";
+    a_process_that_closes_its_socket_and_goes_on_is_killed_at_its_deadline: "closes_its_socket_and_goes_on";
+    a_process_that_starts_threads_without_end_is_killed_at_its_deadline: "starts_threads_without_end";
 }
 
-/// All deeds, one after the other, of one zygote.
+/// Runs all attacks one after the other against one zygote.
 fn check_all(host: &Host) {
-    const FEWER_BEHIND: usize = 50;
-    for (deed, expected) in DEEDS {
-        check_with(host, deed, expected, FEWER_BEHIND);
+    const FEWER_AFTER: usize = 50;
+    for (attack, expected) in ATTACKS {
+        check_with(host, attack, expected, FEWER_AFTER);
     }
 }
 
 #[test]
-fn nobody_is_reached_in_the_jail_of_an_ordinary_users_host() {
+fn no_other_process_is_affected_in_the_jail_of_an_ordinary_users_host() {
     if is_root() {
-        check_all(&Host::of_nobody(site(), &[]));
+        check_all(&Host::unprivileged(site(), &[]));
     }
 }
 
 #[test]
-fn nobody_is_reached_inside_a_wrapper_that_leaves_no_capability() {
+fn no_other_process_is_affected_inside_a_wrapper_that_leaves_no_capability() {
     if let Some(host) = Host::in_bwrap(site(), &[]) {
         check_all(&host);
     }
 }
 
 #[test]
-fn nobody_is_reached_by_a_function_that_may_send_messages() {
+fn no_other_process_is_affected_by_a_function_that_may_send_messages() {
     let site = Site::new();
     let mut manifest = manifest();
     manifest["network"] = json!({"connect": [443]});
     site.install("takeover@v1", TAKEOVER, manifest);
     let host = Host::start(site);
-    for deed in ["sends_on_every_socket", "forges_control_packets", "sets_flags", "kills_whom_it_sees"] {
-        let (_, expected) = DEEDS.into_iter().find(|(known, _)| *known == deed).unwrap();
-        check_with(&host, deed, expected, 50);
+    for attack in ["sends_on_every_socket", "forges_control_packets", "sets_flags", "signals_every_process"] {
+        let (_, expected) = ATTACKS.into_iter().find(|(known, _)| *known == attack).unwrap();
+        check_with(&host, attack, expected, 50);
     }
 }
 
-/// Answered is answered; then it has half a second to go.
-fn check_end_behind_the_answer(deed: &str, spare: u32) {
+/// Checks that the client gets the answer and that the process is killed half a second later.
+fn check_end_after_the_answer(attack: &str, spare: u32) {
     let site = Site::new();
     let mut manifest = manifest();
     manifest["spare"] = spare.into();
@@ -148,25 +150,25 @@ fn check_end_behind_the_answer(deed: &str, spare: u32) {
     site.install("takeover@v1", TAKEOVER, manifest);
     let host = Host::start(site);
     check_clean(&host, 4);
-    let answer = host.get(&format!("/rpc/takeover/{deed}"));
+    let answer = host.get(&format!("/rpc/takeover/{attack}"));
     assert_eq!((answer.status, answer.text().as_str()), (200, "answered"));
     let begun = Instant::now();
     check_clean(&host, 1);
-    assert!(begun.elapsed() < Duration::from_secs(3), "its place came back after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(3), "its permit was released after {:?}", begun.elapsed());
     check_clean(&host, 50);
 }
 
 #[test]
-fn who_answers_and_goes_on_is_killed_soon_and_gives_its_place_back() {
-    check_end_behind_the_answer("answers_and_goes_on", 4);
+fn a_process_that_goes_on_after_its_answer_is_killed_soon_and_its_permit_released() {
+    check_end_after_the_answer("answers_and_goes_on", 4);
 }
 
 #[test]
-fn who_answers_and_goes_on_is_killed_soon_where_no_process_waits() {
-    check_end_behind_the_answer("answers_and_goes_on", 0);
+fn a_process_that_goes_on_after_its_answer_is_killed_soon_without_idle_processes() {
+    check_end_after_the_answer("answers_and_goes_on", 0);
 }
 
 #[test]
 fn busy_threads_end_with_the_answer() {
-    check_end_behind_the_answer("answers_and_leaves_busy_threads", 4);
+    check_end_after_the_answer("answers_and_leaves_busy_threads", 4);
 }

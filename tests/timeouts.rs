@@ -1,11 +1,11 @@
-//! How long a connection waits for a request, and for the whole of its head.
+//! How long the host waits for a request on a connection, and for the rest of its head.
 
 use crate::harness::{AUTHOR, Connection, Frames, Host, PATIENCE, Site, connect};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-/// Between one byte and the next of a slow client.
+/// The pause of a slow client between two bytes.
 const PAUSE: Duration = Duration::from_millis(20);
 
 fn host(head_ms: &str, keep_alive_ms: &str) -> Host {
@@ -14,7 +14,7 @@ fn host(head_ms: &str, keep_alive_ms: &str) -> Host {
     Host::with_flags(site, &["--head-timeout-ms", head_ms, "--keep-alive-ms", keep_alive_ms])
 }
 
-/// Sends a head byte for byte, never to its end, until the connection takes no more; then reads what was answered.
+/// Sends an endless head byte for byte until the host closes the connection, and then reads the answer.
 fn dribble(mut stream: std::net::TcpStream) -> (String, Duration) {
     let begun = Instant::now();
     stream.set_read_timeout(Some(PAUSE)).unwrap();
@@ -38,7 +38,7 @@ fn is_408(answer: &str) -> bool {
 }
 
 #[test]
-fn a_head_that_comes_slowly_ends_by_its_timeout() {
+fn a_slow_head_ends_at_its_timeout() {
     let host = host("500", "60000");
     let (answer, took) = dribble(connect(host.address));
     assert!(is_408(&answer), "{answer}");
@@ -47,7 +47,7 @@ fn a_head_that_comes_slowly_ends_by_its_timeout() {
 }
 
 #[test]
-fn so_does_the_second_head_of_a_connection() {
+fn the_second_head_of_a_connection_ends_at_its_timeout_too() {
     let host = host("500", "60000");
     let mut connection = Connection::new(host.address);
     assert_eq!(connection.get("/rpc/author/pid").status, 200);
@@ -57,7 +57,7 @@ fn so_does_the_second_head_of_a_connection() {
 }
 
 #[test]
-fn an_idle_connection_ends_by_its_own_time_and_without_an_answer() {
+fn an_idle_connection_ends_at_its_own_timeout_without_an_answer() {
     let host = host("200", "1500");
     let mut connection = Connection::new(host.address);
     assert_eq!(connection.get("/rpc/author/pid").status, 200);
@@ -68,11 +68,11 @@ fn an_idle_connection_ends_by_its_own_time_and_without_an_answer() {
 }
 
 #[test]
-fn a_slow_body_is_no_slow_head() {
+fn a_slow_body_is_not_limited_by_the_head_timeout() {
     let host = host("200", "60000");
     let mut stream = connect(host.address);
     stream.write_all(b"POST /rpc/author HTTP/1.1\r\nhost: a\r\ncontent-length: 30\r\n\r\n").unwrap();
-    // Three head timeouts in all.
+    // The body takes three head timeouts in total.
     let begun = Instant::now();
     stream.set_read_timeout(Some(PAUSE)).unwrap();
     for _ in 0..30 {
@@ -87,7 +87,7 @@ fn a_slow_body_is_no_slow_head() {
 }
 
 #[test]
-fn http_2_ends_by_the_timeout_in_the_middle_of_a_head() {
+fn http_2_ends_at_the_timeout_in_the_middle_of_a_head() {
     let host = host("500", "60000");
     let mut frames = Frames::connect(host.address);
     frames.half_a_head(&[(":method", "GET"), (":scheme", "http")]);
@@ -98,7 +98,7 @@ fn http_2_ends_by_the_timeout_in_the_middle_of_a_head() {
     let mut frames = Frames::connect(host.address);
     frames.half_a_head(&[(":method", "GET"), (":scheme", "http")]);
     let begun = Instant::now();
-    // So slow that it is time that ends it, and not the number of frames.
+    // So slow that the timeout ends the head before the limit of frames does.
     while begun.elapsed() < PATIENCE && !frames.has_ended_within(PAUSE * 5) {
         frames.continue_head().ok();
     }
@@ -106,7 +106,7 @@ fn http_2_ends_by_the_timeout_in_the_middle_of_a_head() {
 }
 
 #[test]
-fn an_idle_http_2_connection_is_told_to_go_at_its_time() {
+fn an_idle_http_2_connection_gets_goaway_at_its_timeout() {
     let host = host("60000", "1000");
     let mut frames = Frames::connect(host.address);
     assert!(frames.connection_end(), "no GOAWAY");

@@ -1,4 +1,4 @@
-//! What the host demands of its runner before it serves, and what it says where it doesn't get that.
+//! The host's trial of the runner before it serves, and its error messages when the trial fails.
 
 use crate::harness::{AUTHOR, Host, Site, binary, is_root, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
@@ -6,7 +6,7 @@ use serde_json::json;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-/// What a host says that doesn't start with this runner. One that serves is killed.
+/// The error message of a host that refuses to start with this runner. A host that serves is killed.
 fn refusal(site: &Site, more: impl FnOnce(&mut Command)) -> String {
     let mut command = Host::command(site);
     more(&mut command);
@@ -22,7 +22,7 @@ fn refusal(site: &Site, more: impl FnOnce(&mut Command)) -> String {
     said
 }
 
-/// The same, of a wrapper with this text.
+/// The same with a wrapper script.
 fn refusal_of(script: &str, flags: &[&str]) -> String {
     let site = Site::new();
     let script = script.replace("RUNNER", binary("fezz-runner").to_str().unwrap());
@@ -33,7 +33,7 @@ fn refusal_of(script: &str, flags: &[&str]) -> String {
 }
 
 #[test]
-fn a_program_that_is_no_runner_is_named_as_such() {
+fn a_program_that_is_no_runner_is_named() {
     for flags in [&["--jail", "inner"][..], &["--jail", "strict"]] {
         for program in ["/bin/true", "/bin/echo"] {
             let said = refusal(&Site::new(), |command| {
@@ -46,7 +46,7 @@ fn a_program_that_is_no_runner_is_named_as_such() {
 }
 
 #[test]
-fn what_a_wrapper_does_not_pass_on_is_named() {
+fn arguments_and_streams_that_a_wrapper_does_not_pass_on_are_named() {
     for (script, expected) in [
         ("#!/bin/sh\nexec RUNNER \"$@\" < /dev/null\n", "doesn't pass stdin on"),
         ("#!/bin/sh\nexec RUNNER \"$@\" > /dev/null\n", "ended without an answer of fezz-runner"),
@@ -71,17 +71,17 @@ fn a_runner_of_another_version_is_refused() {
 }
 
 #[test]
-fn a_wrapper_that_ends_by_itself_is_told_from_the_runners_own_words() {
+fn errors_of_the_wrapper_and_of_the_runner_are_distinguished() {
     let said = refusal_of("#!/bin/sh\necho no config file >&2\nexit 255\n", &[]);
     assert!(said.contains("ended (exit status: 255) before fezz-runner answered: no config file"), "{said}");
     assert!(!said.contains("--jail inner:"), "{said}");
-    // The runner's own: nothing about wrappers stands behind it.
+    // An error of the runner itself: no text about wrappers follows.
     let said = refusal_of("#!/bin/sh\nexec RUNNER --uid 0 \"$@\"\n", &[]);
     assert!(said.trim_end().ends_with("is not an unprivileged user (see fezz-runner --help)"), "{said}");
 }
 
 #[test]
-fn strict_around_a_wrapper_is_told_to_use_inner() {
+fn strict_with_a_wrapper_fails_and_the_message_names_inner() {
     let said =
         refusal_of("#!/bin/sh\necho cannot find --hold-network >&2\nexit 255\n", &["--jail", "strict"]);
     assert!(said.contains("cannot find --hold-network"), "{said}");
@@ -89,13 +89,13 @@ fn strict_around_a_wrapper_is_told_to_use_inner() {
 }
 
 #[test]
-fn a_script_that_names_no_interpreter_says_so() {
+fn a_script_with_a_missing_interpreter_is_refused_with_the_reason() {
     let said = refusal_of("#!/no/such/shell\n", &[]);
     assert!(said.contains("failed to start the runner") && said.contains("first line"), "{said}");
 }
 
 #[test]
-fn root_of_a_user_namespace_with_one_user_is_told_to_leave_it() {
+fn root_of_a_user_namespace_with_one_user_fails_with_the_fix() {
     for flags in [&["-Ur"][..], &["-Urm"]] {
         let site = Site::new();
         for program in ["hhrf", "fezz-runner"] {
@@ -133,9 +133,9 @@ fn a_host_that_is_stopped_while_it_tries_the_jail_leaves_no_wrapper() {
     wait_for("the wrapper's end", || rustix::process::test_kill_process(hangs).is_err().then_some(()));
 }
 
-/// A wrapper that keeps zygotes from being confined.
+/// A wrapper under which zygotes can't be confined.
 #[test]
-fn where_nothing_can_be_forked_the_start_warns_and_spawn_goes_on() {
+fn without_fork_the_start_warns_and_spawn_still_works() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({"env": {"LOG": "info"}}));
     let text =

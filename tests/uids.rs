@@ -1,4 +1,4 @@
-//! Who functions are, where the host is root: nobody that another host's function is.
+//! The uids of functions where the host runs as root: different from those of every other host.
 
 use crate::harness::{AUTHOR, Host, Site, binary, inside, is_root};
 use rustix::process::Signal;
@@ -14,7 +14,7 @@ fn site() -> Site {
     site
 }
 
-/// A function's uid, as the kernel says it outside.
+/// A function's uid, seen from outside its user namespace.
 fn uid_of_function(host: &Host) -> u32 {
     let _request = host.client("GET", "/rpc/author/sleep?ms=20000").begin();
     host.logged("the function", |line| line["line"] == "sleeping");
@@ -23,13 +23,13 @@ fn uid_of_function(host: &Host) -> u32 {
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// A range of a test's own, with room behind it, so that several runs of it can share a machine.
+/// The base of a test's own range of uids, with space after it, so that several runs can share a machine.
 pub(crate) fn base_of(test: u32) -> u32 {
     const BEYOND_THE_DEFAULT: u32 = 0x8000_0000;
     BEYOND_THE_DEFAULT + test * 0x2000_0000 + (std::process::id() % 0x1000) * 0x2_0000
 }
 
-/// A start that is to fail.
+/// Starts a host that must fail to start.
 fn start(site: &Site, flags: &[&str]) -> Output {
     let host = Host::command(site);
     let mut command = Command::new("timeout");
@@ -42,7 +42,7 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn two_hosts_of_roots_give_their_functions_different_uids() {
+fn two_hosts_that_run_as_root_give_their_functions_different_uids() {
     if !is_root() {
         return;
     }
@@ -52,13 +52,13 @@ fn two_hosts_of_roots_give_their_functions_different_uids() {
 }
 
 #[test]
-fn a_range_of_uids_that_another_host_has_is_refused_with_the_fix_and_is_free_when_that_host_is_killed() {
+fn a_uid_range_of_another_host_is_refused_with_the_fix_until_that_host_is_killed() {
     if !is_root() {
         return;
     }
     let base = base_of(0);
     let mut first = Host::with_flags(site(), &["--uid-base", &base.to_string()]);
-    // A range that begins in the middle of the other.
+    // A range that begins within the other range.
     let overlapping = (base + 1).to_string();
     let second = start(&site(), &["--uid-base", &overlapping]);
     assert_eq!(second.status.code(), Some(1));
@@ -72,8 +72,8 @@ fn a_range_of_uids_that_another_host_has_is_refused_with_the_fix_and_is_free_whe
     }
 }
 
-/// What a host says that finds `/run` as `make` leaves it, in a mount namespace of its own. It never serves: what it is to
-/// listen on is taken.
+/// The error message of a host in a mount namespace whose `/run` the script `make` prepares. The host never serves: its
+/// address is in use.
 fn said_with_run(make: &str, flags: &str) -> String {
     let (site, taken) = (site(), TcpListener::bind("127.0.0.1:0").unwrap());
     let script = format!(
@@ -88,7 +88,7 @@ fn said_with_run(make: &str, flags: &str) -> String {
 }
 
 #[test]
-fn a_folder_for_locks_that_is_not_roots_alone_is_refused_with_the_fix() {
+fn a_lock_folder_that_others_can_change_is_refused_with_the_fix() {
     if !is_root() {
         return;
     }
@@ -104,7 +104,7 @@ fn a_folder_for_locks_that_is_not_roots_alone_is_refused_with_the_fix() {
 }
 
 #[test]
-fn a_range_that_is_asked_for_is_had_with_a_warning_where_run_cannot_be_written() {
+fn a_requested_uid_range_is_used_with_a_warning_where_run_is_not_writable() {
     if !is_root() {
         return;
     }
@@ -116,7 +116,7 @@ fn a_range_that_is_asked_for_is_had_with_a_warning_where_run_cannot_be_written()
 }
 
 #[test]
-fn locks_are_roots_alone() {
+fn only_root_may_open_the_lock_files() {
     use std::os::unix::fs::MetadataExt;
     if !is_root() {
         return;

@@ -1,11 +1,11 @@
-//! What the host holds for clients that don't read, or send what is not awaited any more.
+//! Memory that the host holds for clients that don't read, or that send data which it no longer expects.
 
 use crate::harness::{AUTHOR, Host, Http2, Site, alone, connect_from, resident_kib, wait_for};
 use serde_json::json;
 use std::io::Write;
 use std::net::Ipv4Addr;
 
-/// Another client than those who are served.
+/// The address of the attacker. Honest clients use another one.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 
 fn host() -> Host {
@@ -26,7 +26,7 @@ fn response_bytes(host: &Host) -> f64 {
 
 #[test]
 fn an_http_1_client_that_does_not_read_has_no_further_requests_served() {
-    // What the kernel takes for the client, of 60 KB each, and some.
+    // As many responses of 60 KB as the kernel's buffers take, and some more.
     const SERVED_MAX: f64 = 200.0;
     let host = host();
     let mut unread = connect_from(ATTACKER, host.address);
@@ -49,12 +49,12 @@ fn heads_without_a_body_are_charged_while_their_client_does_not_read() {
         }
     }
     wait_for("all to be served", || (served(&host) == 256.0).then_some(()));
-    // The kernel takes some megabytes of the 15.
+    // The kernel buffers some megabytes of the 15.
     wait_for("only heads to be charged", || {
         (1_000_000.0..256.0 * 72_000.0).contains(&response_bytes(&host)).then_some(())
     });
     drop(unread);
-    wait_for("the memory to come back", || (response_bytes(&host) == 0.0).then_some(()));
+    wait_for("the memory to be released", || (response_bytes(&host) == 0.0).then_some(()));
 }
 
 #[test]
@@ -66,19 +66,19 @@ fn trailers_of_requests_that_have_their_answers_are_not_kept() {
     });
     assert_eq!(host.get("/nothing").status, 404);
     let before_kib = resident_kib(&host);
-    // No window: the answers wait.
+    // Without a window, the host can't send the answers.
     let mut connections: Vec<_> = (0..4).map(|_| Http2::from(ATTACKER, host.address, 0)).collect();
     for connection in &mut connections {
         let streams: Vec<_> = (0..120).map(|_| connection.begin("POST", "/nothing", 0)).collect();
         streams.iter().for_each(|_| connection.wait_for_head());
         streams.into_iter().for_each(|stream| connection.trailers(stream, 1900));
-        // Behind what was sent.
+        // A request after the trailers: its answer shows that the host has read them.
         let last = connection.begin("GET", "/_health", 0);
         connection.end(last, &[]);
         connection.wait_for_head();
     }
-    wait_for("what was sent to be forgotten", || {
+    wait_for("the trailers' memory to be freed", || {
         (resident_kib(&host) < before_kib + GROWTH_KIB_MAX).then_some(())
     });
-    assert!(response_bytes(&host) > 480.0 * 8192.0, "the answers wait still");
+    assert!(response_bytes(&host) > 480.0 * 8192.0, "the answers still wait");
 }

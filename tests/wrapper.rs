@@ -1,6 +1,6 @@
-//! `FEZZ_RUNNER`: whatever passes stdin, stdout, stderr and arguments through.
+//! `FEZZ_RUNNER`: any wrapper that passes stdin, stdout, stderr and arguments on.
 
-use crate::harness::{AUTHOR, Census, Host, Site, binary, is_root, wait_for};
+use crate::harness::{AUTHOR, Host, Leftovers, Site, binary, is_root, wait_for};
 use serde_json::{Value, json};
 
 fn wrapped(site: Site, script: &str) -> Host {
@@ -10,14 +10,14 @@ fn wrapped(site: Site, script: &str) -> Host {
     Host::with_flags(site, &["--runner", wrapper.to_str().unwrap()])
 }
 
-/// The same without a jail, which a host would try at its start.
+/// The same without a jail, for a wrapper that would fail the host's trial of the jail at the start.
 fn wrapped_without_a_jail(site: Site, script: &str) -> Host {
     let wrapper = site.script("wrapper", script);
     Host::with_flags(site, &["--jail", "off", "--runner", wrapper.to_str().unwrap()])
 }
 
 #[test]
-fn a_wrapper_that_cannot_confine_ends_the_start_with_its_words() {
+fn a_wrapper_that_cannot_confine_fails_the_start_with_its_message() {
     let site = Site::new();
     let wrapper = site.script("wrapper", "#!/bin/sh\necho no namespaces today >&2\nexit 3\n");
     let output = Host::command(&site).arg("--runner").arg(wrapper).output().unwrap();
@@ -30,7 +30,7 @@ fn a_wrapper_that_cannot_confine_ends_the_start_with_its_words() {
 }
 
 #[test]
-fn a_two_line_wrapper_takes_the_runners_place() {
+fn a_two_line_wrapper_works() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({"env": {"LOG": "info"}}));
     let host = wrapped(site, "#!/bin/sh\nexec RUNNER \"$@\"\n");
@@ -39,16 +39,16 @@ fn a_two_line_wrapper_takes_the_runners_place() {
 }
 
 #[test]
-fn a_wrapper_that_stays_is_killed_with_the_runner() {
+fn a_wrapper_that_stays_as_the_parent_is_killed_with_the_runner() {
     let site = Site::new();
     site.harm("sleeps_for_ever", json!({"timeout_ms": 500}));
     let host = wrapped(site, "#!/bin/sh\nRUNNER \"$@\"\nexit $?\n");
     assert_eq!(host.get("/rpc/sleeps_for_ever").outcome(), (504, "deadline_exceeded"));
-    wait_for("the end of both", || Some(Census::of(&host)).filter(Census::is_quiet));
+    wait_for("the end of both", || Some(Leftovers::of(&host)).filter(Leftovers::is_quiet));
 }
 
 #[test]
-fn a_wrapper_is_asked_to_end_before_it_is_killed() {
+fn a_wrapper_gets_sigterm_before_it_is_killed() {
     let site = Site::new();
     site.harm("sleeps_for_ever", json!({"timeout_ms": 500}));
     let tidied = site.root().join("tidied");
@@ -58,12 +58,12 @@ fn a_wrapper_is_asked_to_end_before_it_is_killed() {
     );
     let host = wrapped(site, &script);
     assert_eq!(host.get("/rpc/sleeps_for_ever").outcome(), (504, "deadline_exceeded"));
-    wait_for("the wrapper's last act", || tidied.exists().then_some(()));
-    wait_for("the end of both", || Some(Census::of(&host)).filter(Census::is_quiet));
+    wait_for("the clean-up of the wrapper", || tidied.exists().then_some(()));
+    wait_for("the end of both", || Some(Leftovers::of(&host)).filter(Leftovers::is_quiet));
 }
 
 #[test]
-fn a_wrapper_that_fails_is_a_crash_with_its_words_in_the_log() {
+fn a_wrapper_that_fails_is_a_crash_with_its_message_in_the_log() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = wrapped_without_a_jail(site, "#!/bin/sh\necho no namespaces today >&2\nexit 3\n");
@@ -72,7 +72,7 @@ fn a_wrapper_that_fails_is_a_crash_with_its_words_in_the_log() {
 }
 
 #[test]
-fn a_wrapper_that_cannot_execute_the_runner_is_the_runners_failure() {
+fn a_wrapper_that_cannot_execute_the_runner_is_reported_as_runner_failed() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = wrapped_without_a_jail(site, "#!/bin/sh\nexec /no/such/fezz-runner \"$@\"\n");
@@ -82,12 +82,12 @@ fn a_wrapper_that_cannot_execute_the_runner_is_the_runners_failure() {
     });
 }
 
-/// At the start, by `trial.rs`; and of a request, where the wrapper does it later.
+/// `trial.rs` tests the same failure at the start. Here the wrapper fails at a request.
 #[test]
-fn a_jailer_that_cannot_make_its_jail_is_the_jails_failure_under_each_executor() {
+fn a_jailer_that_cannot_make_its_jail_is_reported_as_jail_failed_under_each_executor() {
     let site = Site::new();
     site.install("spawned@v1", AUTHOR, json!({})).install("forked@v1", AUTHOR, json!({"execution": "fork"}));
-    // 255 is nsjail's status. The trial at the start goes through, as where a mount fails later.
+    // 255 is nsjail's exit status. The trial at the start succeeds; only later starts fail, as when a mount fails.
     let script =
         "#!/bin/sh\ncase $* in *--try*) exec RUNNER \"$@\";; esac\necho no mounts today >&2\nexit 255\n";
     let host = wrapped(site, script);
@@ -99,9 +99,9 @@ fn a_jailer_that_cannot_make_its_jail_is_the_jails_failure_under_each_executor()
     }
 }
 
-/// As nsjail does, where signals without a handler are ignored (pid_namespaces(7)).
+/// nsjail makes the runner PID 1, for which the kernel ignores signals without a handler (pid_namespaces(7)).
 #[test]
-fn an_end_is_named_where_the_wrapper_makes_the_function_the_first_process() {
+fn the_log_names_the_end_where_the_wrapper_makes_the_function_the_first_process() {
     let site = Site::new();
     site.harm("aborts", json!({})).harm("loops_for_ever", json!({"limits": {"cpu_ms": 1}}));
     let users = if is_root() { "" } else { "--user --map-current-user" };
@@ -114,19 +114,19 @@ fn an_end_is_named_where_the_wrapper_makes_the_function_the_first_process() {
 }
 
 #[test]
-fn a_wrapper_that_drops_the_environment_fails_with_the_mend() {
+fn a_wrapper_that_drops_the_environment_fails_with_the_fix() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({"env": {"LOG": "info"}}));
     let script = "#!/bin/sh\ncase $* in *--try*) exec RUNNER \"$@\";; esac\nexec env -i RUNNER \"$@\"\n";
     let host = wrapped(site, script);
     assert_eq!(host.get("/rpc/author").outcome(), (503, "runner_failed"));
-    host.logged("the mend", |line| {
+    host.logged("the fix", |line| {
         line["line"].as_str().is_some_and(|text| text.contains("let the wrapper pass on variables"))
     });
 }
 
 #[test]
-fn a_runner_that_vanishes_is_a_failure_that_is_safe_to_retry() {
+fn a_missing_runner_fails_the_request_as_safe_to_retry() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     let host = wrapped(site, "#!/bin/sh\nexec RUNNER \"$@\"\n");

@@ -1,4 +1,4 @@
-//! The wrappers of `jail/`, called as operators call them: by hand, from any folder, through links.
+//! The wrappers of `jail/`, called as operators call them: from a shell, from any folder, through links.
 
 use crate::harness::{AUTHOR, Site, binary, on_path, skip};
 use fezz_wire::TrialAnswer;
@@ -8,11 +8,11 @@ use std::process::{Command, Output};
 
 const JAIL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jail");
 
-/// Each with the program that it needs; nsjail's has a test file of its own for what needs no nsjail.
+/// Each wrapper with the program that it needs. `nsjail.rs` tests what needs no nsjail.
 const WRAPPERS: [(&str, &str); 3] =
     [("bwrap-fezz-runner", "bwrap"), ("firejail-fezz-runner", "firejail"), ("nsjail-fezz-runner", "nsjail")];
 
-/// All wrappers beside the runner, in the folder `installed`; and what is there of the programs that they need.
+/// Installs all wrappers and the runner in the folder `installed`. Returns the wrappers whose programs exist.
 fn installed() -> (Site, Vec<&'static str>) {
     let site = Site::new();
     let folder = site.root().join("installed");
@@ -33,7 +33,7 @@ fn installed() -> (Site, Vec<&'static str>) {
     (site, wrappers)
 }
 
-/// Tries a jail around a module, from the folder `from`.
+/// Runs a wrapper around a module, from the folder `from`.
 fn try_jail(from: &Path, program: &str, arguments: &[&str]) -> Output {
     let module = binary(AUTHOR);
     let mut command = Command::new(program);
@@ -43,7 +43,7 @@ fn try_jail(from: &Path, program: &str, arguments: &[&str]) -> Output {
 
 fn assert_holds(output: &Output, how: &str) {
     let said = String::from_utf8_lossy(&output.stderr);
-    // Nothing was written to stdin, and so nothing to stdout but the runner's own answer to that.
+    // stdin was empty, so stdout has only the runner's own answer to an empty request.
     let answer = TrialAnswer { version: env!("CARGO_PKG_VERSION"), jail: "inner", token: "" }.encode();
     let is_answered = output.status.success() && output.stdout == answer.as_bytes();
     assert!(is_answered && said.is_empty(), "{how}: {said}");
@@ -64,7 +64,7 @@ fn a_wrapper_works_by_a_relative_path_and_by_its_name_alone() {
 fn a_wrapper_works_through_links() {
     let (site, wrappers) = installed();
     for wrapper in wrappers {
-        // A relative link, and an absolute one to that.
+        // A relative link, and an absolute link to it.
         let (first, second) = (site.root().join("first"), site.root().join("second"));
         symlink(format!("installed/{wrapper}"), &first).unwrap();
         symlink(&first, &second).unwrap();
@@ -76,9 +76,9 @@ fn a_wrapper_works_through_links() {
     }
 }
 
-/// As in a container, or under another firejail: it would start the runner without a sandbox, and without a word.
+/// In a container or under another firejail, firejail would start the runner without a sandbox and without a message.
 #[test]
-fn firejail_that_makes_no_sandbox_is_no_jail() {
+fn a_firejail_that_makes_no_sandbox_is_refused() {
     let (site, wrappers) = installed();
     if !wrappers.contains(&"firejail-fezz-runner") || !crate::harness::is_root() {
         return skip("needs firejail, and root for a PID namespace");
@@ -91,7 +91,7 @@ fn firejail_that_makes_no_sandbox_is_no_jail() {
     assert!(said.contains("firejail makes no sandbox here"), "{said}");
 }
 
-/// bash takes a socket on stdin for a remote login: a zygote's is one.
+/// bash takes a socket on stdin, as a zygote has, for a remote login and runs its start-up file.
 #[test]
 fn no_start_up_file_of_a_shell_is_run_for_a_zygote() {
     let (site, wrappers) = installed();

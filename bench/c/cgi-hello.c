@@ -1,6 +1,6 @@
 /* The CGI program (RFC 3875) that the host's functions are compared to: it greets by the header X-Name and gives its
- * length, as examples/hello-c does by the host. Static, the cheapest way to start a process: no loader, no library.
- * GREETING_END is what the function that it is compared to says after the name.
+ * length, as examples/hello-c does in the host. Static, the cheapest way to start a process: no loader, no library.
+ * GREETING_END is the text after the name in the greeting of the compared function.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
-/* The bare loop behind a process per request: `prefork MODULE CHILDREN`, with a SOCK_SEQPACKET socket as stdin.
+/* A minimal loop with a process per request: `prefork MODULE CHILDREN`, with a SOCK_SEQPACKET socket as stdin.
  *
- * It loads the module and keeps so many children forked ahead, each in a PID namespace of its own. A child takes one
- * message from the socket, whose descriptor is a socket with a FezzWireRequest up to end of file; it answers there and
- * exits. No HTTP, no jail, no deadline, no log: what a host that forks per request can come near to, not reach. The
- * loop ends when nobody has the socket's other end any more.
+ * It loads the module and keeps CHILDREN processes forked in advance, each in a PID namespace of its own. A child receives
+ * one message with a socket, reads a FezzWireRequest from it up to end of file, writes the answer to it and exits. There is
+ * no HTTP, jail, deadline or log: an upper bound for a host that forks per request. The loop ends when the other end of the
+ * control socket is closed.
  */
 #define _GNU_SOURCE
 #include "fezz.h"
@@ -21,7 +21,7 @@
 
 enum { REQUEST_BYTES_MAX = 64 * 1024 };
 
-/* How a child ends. Only after ANSWERED there is another one. */
+/* A child's exit status. Only after ANSWERED the loop forks another one. */
 enum { ANSWERED = 0, NO_MORE_REQUESTS = 1, BROKEN = 2 };
 
 typedef FezzOwned Handle(FezzSlice request);
@@ -43,8 +43,8 @@ static int receive(int control) {
     return descriptor;
 }
 
-/* Reads up to end of file, calls, writes; says how the child ends. The request lies on the stack: no page of the heap
- * is copied for it. */
+/* Reads the request up to end of file, calls the module, writes the answer; returns the child's exit status. The request is
+ * on the stack, so that no page of the heap is copied for it. */
 static int answer(int connection, Handle *handle) {
     uint8_t request[REQUEST_BYTES_MAX];
     size_t length = 0;
@@ -60,7 +60,7 @@ static int answer(int connection, Handle *handle) {
     return response.ptr == NULL ? BROKEN : ANSWERED;
 }
 
-/* As fork(2), into a new PID namespace. By the system call, since glibc's fork() takes no flags. */
+/* Like fork(2), into a new PID namespace. A direct system call, since glibc's fork() takes no flags. */
 static pid_t fork_alone(void) {
     return (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
 }
@@ -90,7 +90,7 @@ int main(int count, char **arguments) {
         fprintf(stderr, "prefork: %s\n", dlerror());
         return 1;
     }
-    /* The right to make PID namespaces, which needs no root this way. */
+    /* A user namespace gives the right to make PID namespaces without root. */
     if (unshare(CLONE_NEWUSER) != 0)
         return fail("prefork: failed to make a user namespace");
     for (int started = 0; started < children; started++)
@@ -101,7 +101,7 @@ int main(int count, char **arguments) {
         if (WIFSIGNALED(status) || WEXITSTATUS(status) == BROKEN)
             fputs("prefork: a child failed\n", stderr);
         else if (WEXITSTATUS(status) == NO_MORE_REQUESTS)
-            return 0; /* the others find out for themselves */
+            return 0; /* the other children end by themselves */
         if (start_child(STDIN_FILENO, handle) != 0)
             return fail("prefork: failed to fork");
     }

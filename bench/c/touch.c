@@ -1,5 +1,5 @@
-/* A module whose fezz_on_load_v2 touches as much memory as its environment variable TOUCH_MIB says, as a function does
- * that reads a table or a model into memory before its first request. It answers every request in the same way.
+/* A module whose fezz_on_load_v2 touches TOUCH_MIB MiB of memory, like a function that reads a table or a model before its
+ * first request. It answers every request in the same way.
  */
 #define _GNU_SOURCE /* strdup(3) */
 #include "fezz.h"
@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Volatile, since nobody ever reads it. */
+/* Volatile, since no code reads it. */
 static volatile uint8_t *table;
 
 enum { PAGE_BYTES = 4096 };
 
 FezzOwned fezz_on_load_v2(FezzSlice context) {
-    static const char complaint[] = "there isn't as much memory as TOUCH_MIB says";
+    static const char complaint[] = "there isn't as much memory as TOUCH_MIB asks for";
     (void)context;
     const char *mebibytes = getenv("TOUCH_MIB");
     size_t bytes = (mebibytes == NULL ? 0 : strtoul(mebibytes, NULL, 10)) << 20;

@@ -1,9 +1,9 @@
-//! The floor: the runner started by nothing but posix_spawn(3), with the arguments, the environment and the pipes that
-//! the host gives it (`crates/hhrf/src/execute/process.rs`), by a program that does nothing else.
+//! The lower bound for `spawn`: a program that only starts the runner by posix_spawn(3), with the arguments, the
+//! environment and the pipes of the host (`crates/hhrf/src/execute/process.rs`).
 
 use crate::build::Build;
-use crate::contender::{Contender, ContenderError, Slice, Turn};
 use crate::function::Function;
+use crate::target::{Interval, MeasureError, Slice, Target};
 use crate::wire;
 use fezz_wire::FezzWireResponse;
 use std::io::{self, Read, Write};
@@ -40,28 +40,28 @@ pub enum BareError {
     },
 }
 
-/// The defaults of a manifest's limits, which the host passes on; and no jail, whose price is another bench's.
+/// The default limits of a manifest, as the host passes them on, and no jail. Another bench measures the jail.
 const OPTIONS: [&str; 6] = ["--memory-bytes", "134217728", "--cpu-ms", "10000", "--jail", "off"];
 
 impl Bare {
-    /// The runner of `build` with `module`, which is a file of the host's root: both contenders map the same pages.
+    /// The runner of `build` with `module`, which is a file of the host's root: both targets map the same pages.
     pub fn new(build: &Build, module: PathBuf, function: Function) -> Self {
         let name = format!("bare {}", build.name).trim_end().to_owned();
         Self { name, runner: build.runner(), module, function, request: wire::request(function) }
     }
 }
 
-impl Contender for Bare {
+impl Target for Bare {
     fn name(&self) -> &str {
         &self.name
     }
 
-    /// A thread for each client: the pipes of a process are as good as free beside its start.
-    fn turn(&self, turn: Turn) -> Result<Slice, ContenderError> {
+    /// A thread for each client: its cost is negligible compared to the start of a process.
+    fn measure(&self, interval: Interval) -> Result<Slice, MeasureError> {
         let begun = Instant::now();
         let results: Vec<Result<Vec<Duration>, BareError>> = std::thread::scope(|scope| {
             let threads: Vec<_> =
-                (0..turn.concurrency).map(|_| scope.spawn(|| self.client(begun, turn))).collect();
+                (0..interval.concurrency).map(|_| scope.spawn(|| self.client(begun, interval))).collect();
             threads.into_iter().map(|thread| thread.join().expect("a client never panics")).collect()
         });
         let elapsed = begun.elapsed();
@@ -70,14 +70,14 @@ impl Contender for Bare {
 }
 
 impl Bare {
-    fn client(&self, begun: Instant, turn: Turn) -> Result<Vec<Duration>, BareError> {
+    fn client(&self, begun: Instant, interval: Interval) -> Result<Vec<Duration>, BareError> {
         let mut latencies = Vec::new();
         loop {
             let sent = Instant::now();
             answer(&self.runner, &self.module, self.function, &self.request)?;
             latencies.push(sent.elapsed());
-            std::thread::sleep(turn.pause);
-            if begun.elapsed() >= turn.duration {
+            std::thread::sleep(interval.pause);
+            if begun.elapsed() >= interval.duration {
                 return Ok(latencies);
             }
         }
@@ -117,7 +117,7 @@ fn spawn(
     if let Some(mut stdin) = child.stdin.take() {
         stdin.write_all(request)?;
     }
-    // One after the other, for the examples write next to nothing on stderr.
+    // stdout first, then stderr: the examples write almost nothing to stderr, so this can't block.
     let (mut stdout, mut stderr) = (Vec::with_capacity(8 * 1024), Vec::new());
     if let Some(mut pipe) = child.stdout.take() {
         pipe.read_to_end(&mut stdout)?;

@@ -5,7 +5,7 @@ use crate::program::target;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// One edition of host, runner and modules. Two of them in one run are a before and an after.
+/// One version of host, runner and modules. A run can compare two of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
     /// Its name in the table; empty where there is only one.
@@ -14,13 +14,13 @@ pub struct Build {
     pub folder: PathBuf,
 }
 
-/// Why there is nothing to measure.
+/// An error in the build to measure.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
     /// A binary isn't built.
     #[error("`{}` is missing: build it with `{command}`", path.display())]
     Missing {
-        /// Where it was looked for.
+        /// The path where it should be.
         path: PathBuf,
         /// What builds it.
         command: &'static str,
@@ -57,11 +57,11 @@ impl Build {
         self.folder.join(function.entry())
     }
 
-    /// The build with an absolute folder, for the runner is started in `/`.
+    /// Makes the folder absolute, since the runner is started in `/`, and checks that every file exists.
     ///
     /// # Errors
     ///
-    /// What isn't there, and how to make it.
+    /// A file is missing; the error names the command that builds it.
     pub fn check(self, functions: &[Function]) -> Result<Self, BuildError> {
         let folder = std::path::absolute(&self.folder);
         let folder = folder.map_err(|_| BuildError::NoFolder { path: self.folder })?;

@@ -8,21 +8,21 @@ use std::process::{Command, ExitStatus};
 /// What a source file becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Product {
-    /// Without a loader and libraries a process starts sooner, and a jail has to hold nothing else.
+    /// A static program starts faster, and its jail needs no loader and no libraries.
     StaticProgram,
-    /// It loads a module itself.
+    /// A dynamic program, which loads a module itself.
     Program,
-    /// A module of the host's.
+    /// A module for the host.
     Module,
 }
 
-/// Why there is no program or module.
+/// A program or module can't be built.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
     /// The compiler can't be started.
     #[error("failed to start the C compiler")]
     Start(#[source] io::Error),
-    /// It found no static libc, say.
+    /// The compiler failed, for instance without a static libc.
     #[error("failed to build `bench/c/{source_file}` ({status}): {stderr}")]
     Build {
         /// In `bench/c/`.
@@ -66,7 +66,7 @@ pub(crate) fn compile(
 }
 
 impl Product {
-    /// Bound at the start and then read-only, as modules and programs of the repository are.
+    /// Full RELRO, as the repository's modules and programs have.
     fn flags(self) -> &'static [&'static str] {
         match self {
             Self::StaticProgram => &["-static"],

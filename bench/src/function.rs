@@ -55,13 +55,13 @@ impl Function {
         }
     }
 
-    /// Where it is called, by name.
+    /// The path that calls it by name.
     pub fn path(self) -> String {
         let below = if self == Self::Todos { "/api/todos" } else { "" };
         format!("/rpc/{}@{}{below}", self.id(), Self::VERSION)
     }
 
-    /// What its answer to the request of all clients here holds, so that an error page isn't measured.
+    /// A part of the expected answer, so that an error page isn't measured.
     pub fn expected(self) -> Vec<u8> {
         let text = match self {
             Self::HelloC | Self::Hello => format!("Hello, Ada{}", self.greeting_end()),
@@ -72,7 +72,7 @@ impl Function {
         text.into_bytes()
     }
 
-    /// What it says after the visitor's name; peers greet in the same words. Nothing where it doesn't greet.
+    /// The text after the name in its greeting; peers greet with the same text. Empty where it doesn't greet.
     pub fn greeting_end(self) -> &'static str {
         match self {
             Self::HelloC => ", from C!\n",

@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A host that runs, with a root and a log of its own; ended when it is dropped.
+/// A running host with a root and a log of its own; ended when it is dropped.
 #[derive(Debug)]
 pub struct Host {
     server: Server,
     address: SocketAddr,
 }
 
-/// Why there is no host.
+/// The host can't be started.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// Its root can't be made.
@@ -45,7 +45,7 @@ pub enum HostError {
 /// longer.
 const START_MAX: Duration = Duration::from_secs(20);
 
-/// What stands before the address in the log.
+/// The text before the address in the log.
 const LISTENING: &str = "listening on http://";
 
 impl Host {
@@ -60,7 +60,7 @@ impl Host {
         let runner = setup.jail.runner(build, root.path()).map_err(HostError::Root)?;
         let path = build.host();
         let mut command = Command::new(&path);
-        // No balancer has to be told that it ends.
+        // Without a drain wait: there is no load balancer.
         command.args(["--listen", "127.0.0.1:0", "--drain-wait-ms", "0", "--jail", setup.jail.setting()]);
         command.arg("--root").arg(root.path()).arg("--runner").arg(runner).stdin(Stdio::null());
         let server = Server::start(&mut command, root).map_err(|source| HostError::Start { path, source })?;
@@ -73,7 +73,7 @@ impl Host {
         &self.server
     }
 
-    /// One of its functions as a contender.
+    /// A target that calls one of its functions.
     pub fn page(&self, name: &str, function: Function) -> Page {
         Page {
             name: name.to_owned(),
@@ -85,13 +85,13 @@ impl Host {
         }
     }
 
-    /// The same for the n-th copy of a function.
+    /// A target that calls the n-th copy of a function.
     pub fn copy(&self, function: Function, copy: usize) -> Page {
         let path = format!("/bench/{}", copy_id(function, copy));
         Page { path, ..self.page("copy", function) }
     }
 
-    /// The function `echo`, with a body of so many bytes both ways.
+    /// A target that calls the function `echo` with a body of `body_bytes` bytes.
     pub fn echo(&self, name: &str, body_bytes: usize) -> Page {
         let page = self.page(name, Function::Echo);
         match body_bytes {
@@ -110,7 +110,7 @@ fn wait_for_address(log: &Path) -> Result<SocketAddr, HostError> {
     let begun = Instant::now();
     loop {
         let text = fs::read_to_string(log).map_err(HostError::Root)?;
-        // A line that isn't whole may hold half a port.
+        // An incomplete line may have only a part of the port.
         let line = text.split_inclusive('\n').find(|line| line.contains(LISTENING) && line.ends_with('\n'));
         let address =
             line.and_then(|line| line.split(LISTENING).nth(1)?.split_whitespace().next()?.parse().ok());

@@ -1,7 +1,7 @@
-//! A page of a server on the loopback, over keep-alive connections: hosts and their peers are asked in the same way.
+//! A page of a server on the loopback, over keep-alive connections. Hosts and peers get the same requests.
 
-use crate::contender::{Contender, ContenderError, Slice, Turn};
 use crate::load::{self, Client};
+use crate::target::{Interval, MeasureError, Slice, Target};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What is asked for, and how a right answer is known.
+/// A request, and how to check its answer.
 #[derive(Debug, Clone)]
 pub struct Page {
     /// Its name in the table.
@@ -18,23 +18,23 @@ pub struct Page {
     pub address: SocketAddr,
     /// The path of the URL.
     pub path: String,
-    /// What is sent; nothing makes the request a GET, anything a POST.
+    /// The request body. An empty one makes the request a GET, any other a POST.
     pub body: Vec<u8>,
-    /// What the answer holds.
+    /// A part of the expected answer.
     pub expected: Vec<u8>,
     /// The server's log.
     pub log: PathBuf,
 }
 
-/// Why a page wasn't got.
+/// A request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    /// The connection broke, or was never made.
+    /// The connection failed.
     #[error("failed to talk to `{name}`, which logged: {log}")]
     Connection {
         /// The page's name.
         name: String,
-        /// The end of the server's log, where the reason may stand.
+        /// The end of the server's log, which may have the reason.
         log: String,
         /// The cause.
         source: io::Error,
@@ -46,19 +46,19 @@ pub enum HttpError {
         name: String,
         /// The beginning of the response.
         response: String,
-        /// The end of the server's log, where the reason stands.
+        /// The end of the server's log, which has the reason.
         log: String,
     },
 }
 
-impl Contender for Page {
+impl Target for Page {
     fn name(&self) -> &str {
         &self.name
     }
 
-    fn turn(&self, turn: Turn) -> Result<Slice, ContenderError> {
+    fn measure(&self, interval: Interval) -> Result<Slice, MeasureError> {
         let request = self.request();
-        load::run(turn, (0..turn.concurrency).map(|_| Visitor::new(self, &request)).collect())
+        load::run(interval, (0..interval.concurrency).map(|_| PageClient::new(self, &request)).collect())
     }
 }
 
@@ -89,10 +89,10 @@ impl Page {
     }
 }
 
-/// The last few lines of a log that aren't of requests that went well.
+/// The last few lines of a log, without those of successful requests.
 fn warnings(log: &Path) -> String {
     const LINES_MAX: usize = 5;
-    // The host writes its log from a thread of its own, a moment later.
+    // The host's log thread writes with a short delay.
     std::thread::sleep(Duration::from_millis(100));
     let text = fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().filter(|line| !line.contains("status=200")).collect();
@@ -100,7 +100,7 @@ fn warnings(log: &Path) -> String {
 }
 
 /// One connection, for one request after the other.
-struct Visitor<'a> {
+struct PageClient<'a> {
     page: &'a Page,
     request: &'a [u8],
     /// Made for the first request.
@@ -110,14 +110,14 @@ struct Visitor<'a> {
     response: Response,
 }
 
-impl<'a> Visitor<'a> {
+impl<'a> PageClient<'a> {
     fn new(page: &'a Page, request: &'a [u8]) -> Self {
         Self { page, request, stream: None, sent_bytes: 0, response: Response::new() }
     }
 }
 
-impl Client for Visitor<'_> {
-    fn send(&mut self) -> Result<Option<BorrowedFd<'_>>, ContenderError> {
+impl Client for PageClient<'_> {
+    fn send(&mut self) -> Result<Option<BorrowedFd<'_>>, MeasureError> {
         let broken = |source| self.page.broken(source);
         let is_new = self.stream.is_none();
         let stream = match self.stream.take() {
@@ -130,7 +130,7 @@ impl Client for Visitor<'_> {
         Ok(is_new.then_some(TcpStream::as_fd(stream)))
     }
 
-    fn resume(&mut self) -> Result<bool, ContenderError> {
+    fn resume(&mut self) -> Result<bool, MeasureError> {
         let broken = |source| self.page.broken(source);
         let Some(stream) = &mut self.stream else { return Ok(false) };
         self.sent_bytes += write(stream, &self.request[self.sent_bytes..]).map_err(broken)?;
@@ -162,17 +162,17 @@ fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
     Ok(written)
 }
 
-/// A response, as far as it is there.
+/// A response, as far as it has arrived.
 struct Response {
     bytes: Vec<u8>,
-    /// How long it will be, once its head is there.
+    /// Its length, once its head has arrived.
     whole_bytes: Option<usize>,
     buffer: Box<[u8]>,
 }
 
 impl Response {
     fn new() -> Self {
-        /// Few reads for a large body, and not so much memory that it displaces the server's from the caches.
+        /// Large enough for few reads per body, small enough to leave the CPU caches to the server.
         const BUFFER_BYTES: usize = 64 * 1024;
         Self { bytes: Vec::new(), whole_bytes: None, buffer: vec![0; BUFFER_BYTES].into() }
     }
@@ -182,7 +182,7 @@ impl Response {
         self.whole_bytes = None;
     }
 
-    /// Reads what is there, up to the end of the response; says whether that was reached.
+    /// Reads what is available, up to the end of the response. Returns whether the response is complete.
     fn read(&mut self, stream: &mut TcpStream) -> io::Result<bool> {
         while self.whole_bytes.is_none_or(|whole| self.bytes.len() < whole) {
             match stream.read(&mut self.buffer) {
@@ -199,7 +199,7 @@ impl Response {
     }
 }
 
-/// How long the response is, by its content-length, which all servers here send; nothing while its head isn't there.
+/// The length of the response, by its content-length, which all targets send; `None` while the head is incomplete.
 fn measure(response: &[u8]) -> io::Result<Option<usize>> {
     let Some(end) = response.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
     let head = String::from_utf8_lossy(&response[..end]);

@@ -1,38 +1,37 @@
-//! Measures the host beside its peers, and what each of its parts costs. In the order of a run:
+//! Measures the host and comparable servers (peers), and the cost of each part of the host. In the order of a run:
 //!
-//! - [`function`]: what is called.
-//! - [`build`]: a folder of binaries to be measured; two of them are a before and an after.
-//! - [`contender`]: a way to have a function answer, as often as it can.
-//! - `load`: the clients of a turn, in one thread.
-//! - [`http`]: the contender that is a page of a server.
-//! - `wire`: the request as the host writes it, for what follows.
-//! - [`bare`]: the contender that is a plain spawn of the runner.
-//! - [`prefork`]: the contender that is a bare loop of fork and call.
-//! - [`server`]: the process and the folder of one.
+//! - [`function`]: the functions that are called.
+//! - [`build`]: a folder of binaries to measure; a run can compare two of them.
+//! - [`target`]: the trait of everything that is measured.
+//! - `load`: the clients of an interval, in one thread.
+//! - [`http`]: the target for a page of a server.
+//! - `wire`: the request as the host writes it, for the two below.
+//! - [`bare`]: the target that only spawns the runner.
+//! - [`prefork`]: the target that is a minimal loop of fork and call.
+//! - [`server`]: a server's process and folder.
 //! - [`setup`]: how a host runs its functions.
-//! - [`host`]: the server that is the host.
-//! - [`program`]: what has to be installed for the peers.
+//! - [`host`]: the host as a server.
+//! - [`program`]: programs that must be installed for the peers.
 //! - [`compile`]: the C programs and modules that a run needs.
-//! - [`peers`]: servers that are none of ours.
-//! - [`entrants`]: all that `make bench` measures, a row each.
-//! - [`memory`]: what a server takes at rest.
-//! - [`rounds`]: alternates contenders, so that what else the machine does meets all of them alike.
-//! - [`race`]: a run of `make bench`; `trials`: what it measures for the targets alone.
+//! - [`peers`]: the servers that the host is compared to.
+//! - [`target_specs`]: all targets of `make bench`, one table row each.
+//! - [`memory`]: the memory of an idle server.
+//! - [`rounds`]: alternates targets, so that other load on the machine affects all of them alike.
+//! - [`peers_run`]: a run of `make bench`; `goal_groups`: measurements that only the goals need.
 //! - `statistics`: medians, and ratios within a round.
-//! - [`table`]: tables in text and Markdown; then what stands in them: [`ratios`], [`summary`], [`standings`],
-//!   [`targets`].
+//! - [`table`]: tables in text and Markdown; then their contents: [`ratios`], [`summary`], [`target_results`], [`goals`].
 //! - [`plots`]: the same as SVG.
 //! - [`curves`]: a run of `make bench-curves`.
-//! - [`machine`]: what all of it ran on.
-//! - [`report`] and [`results`]: what is printed, and what is kept.
+//! - [`machine`]: a description of the machine.
+//! - [`report`] and [`result_files`]: what is printed, and what is kept in the repository.
 //!
-//! README.md says how to read the tables.
+//! README.md explains the tables.
 
 pub mod function;
 
 pub mod build;
 
-pub mod contender;
+pub mod target;
 
 mod load;
 
@@ -55,23 +54,23 @@ pub mod compile;
 
 pub mod peers;
 
-pub mod entrants;
+pub mod target_specs;
 
 pub mod memory;
 
 pub mod rounds;
 
-pub mod race;
-mod trials;
+mod goal_groups;
+pub mod peers_run;
 
 mod statistics;
 
 pub mod table;
 
+pub mod goals;
 pub mod ratios;
-pub mod standings;
 pub mod summary;
-pub mod targets;
+pub mod target_results;
 
 pub mod plots;
 
@@ -80,7 +79,7 @@ pub mod curves;
 pub mod machine;
 
 pub mod report;
-pub mod results;
+pub mod result_files;
 
 /// An error with its causes, as one line.
 pub fn chain(error: &dyn std::error::Error) -> String {

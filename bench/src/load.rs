@@ -1,7 +1,7 @@
-//! The clients of a turn, all in one thread: what asks should take little of the machine from what answers. A thread
-//! for each of 64 clients would take more of two processors than a fast server does.
+//! The clients of an interval, all in one thread, so that they leave most of the machine to the server. With a thread
+//! for each of 64 clients, the clients would use more of two processors than a fast server.
 
-use crate::contender::{ContenderError, Slice, Turn};
+use crate::target::{Interval, MeasureError, Slice};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use std::collections::VecDeque;
@@ -11,31 +11,30 @@ use std::time::{Duration, Instant};
 
 /// One client: a request at a time.
 pub(crate) trait Client {
-    /// Sends the next request, as far as the socket takes it; returns the socket, where it is a new one. It mustn't
-    /// block.
-    fn send(&mut self) -> Result<Option<BorrowedFd<'_>>, ContenderError>;
+    /// Sends the next request, as far as the socket takes it, without blocking. Returns the socket if it is new.
+    fn send(&mut self) -> Result<Option<BorrowedFd<'_>>, MeasureError>;
 
-    /// Goes on with the request as far as it can without blocking, now that something has happened to the socket; says
-    /// whether the answer is whole. One that isn't right is an error.
-    fn resume(&mut self) -> Result<bool, ContenderError>;
+    /// Continues after an event on the socket, without blocking. Returns whether the answer is complete. A wrong answer
+    /// is an error.
+    fn resume(&mut self) -> Result<bool, MeasureError>;
 }
 
-/// No contender is so slow that a request takes this long, unless its answer never comes.
+/// The timeout of a request: longer than the slowest target ever takes.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
-/// Has the clients send requests for the turn, each of them one at least, and waits for the last answers.
+/// Lets the clients send requests for the interval, at least one each, and waits for the last answers.
 ///
 /// # Errors
 ///
 /// The first request that failed.
-pub(crate) fn run<C: Client>(turn: Turn, clients: Vec<C>) -> Result<Slice, ContenderError> {
+pub(crate) fn run<C: Client>(interval: Interval, clients: Vec<C>) -> Result<Slice, MeasureError> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(poll_error)?;
     let begun = Instant::now();
     let mut load = Load {
         epoll,
         begun,
-        end: begun + turn.duration,
-        pause: turn.pause,
+        end: begun + interval.duration,
+        pause: interval.pause,
         waiting: (0..clients.len()).map(|at| (begun, at)).collect(),
         sent: vec![None; clients.len()],
         clients,
@@ -51,7 +50,7 @@ struct Load<C> {
     begun: Instant,
     end: Instant,
     pause: Duration,
-    /// Clients without a request, and when they send one; in this order, since all pause equally long.
+    /// Clients that pause, and when each sends its next request; in order of time, since all pauses are equal.
     waiting: VecDeque<(Instant, usize)>,
     /// When each client with a request sent it.
     sent: Vec<Option<Instant>>,
@@ -59,7 +58,7 @@ struct Load<C> {
 }
 
 impl<C: Client> Load<C> {
-    fn run(&mut self) -> Result<(), ContenderError> {
+    fn run(&mut self) -> Result<(), MeasureError> {
         let mut events = Vec::with_capacity(self.clients.len());
         loop {
             self.send_what_is_due()?;
@@ -73,7 +72,7 @@ impl<C: Client> Load<C> {
         }
     }
 
-    fn send_what_is_due(&mut self) -> Result<(), ContenderError> {
+    fn send_what_is_due(&mut self) -> Result<(), MeasureError> {
         while let Some(&(due, at)) = self.waiting.front() {
             let now = Instant::now();
             let is_first = due == self.begun;
@@ -87,7 +86,7 @@ impl<C: Client> Load<C> {
             self.waiting.pop_front();
             self.sent[at] = Some(now);
             if let Some(socket) = self.clients[at].send()? {
-                // Told of once for each change, not for as long as it lasts: one call for a socket's whole life.
+                // Edge-triggered, so that one call registers a socket for its whole life.
                 let changes = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
                 epoll::add(&self.epoll, socket, EventData::new_u64(at as u64), changes)
                     .map_err(poll_error)?;
@@ -96,18 +95,19 @@ impl<C: Client> Load<C> {
         Ok(())
     }
 
-    fn wait(&self, events: &mut Vec<epoll::Event>) -> Result<(), ContenderError> {
+    fn wait(&self, events: &mut Vec<epoll::Event>) -> Result<(), MeasureError> {
         let due = self.waiting.front().map(|(due, _)| due.saturating_duration_since(Instant::now()));
-        let timeout = Timespec::try_from(due.unwrap_or(ANSWER_MAX)).expect("a turn is no age");
-        let told = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), Some(&timeout));
-        match told.map_err(poll_error)? {
-            0 if due.is_none() => Err(ContenderError::Silent(ANSWER_MAX)),
+        let timeout =
+            Timespec::try_from(due.unwrap_or(ANSWER_MAX)).expect("an interval fits into a Timespec");
+        let count = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), Some(&timeout));
+        match count.map_err(poll_error)? {
+            0 if due.is_none() => Err(MeasureError::Silent(ANSWER_MAX)),
             _ => Ok(()),
         }
     }
 
-    fn resume(&mut self, at: usize) -> Result<(), ContenderError> {
-        // A socket also tells that it takes more, which matters only to a request that isn't sent whole.
+    fn resume(&mut self, at: usize) -> Result<(), MeasureError> {
+        // Events for writing matter only to a request that isn't completely sent.
         let Some(sent) = self.sent[at] else { return Ok(()) };
         if self.clients[at].resume()? {
             let now = Instant::now();
@@ -119,8 +119,8 @@ impl<C: Client> Load<C> {
     }
 }
 
-fn poll_error(errno: rustix::io::Errno) -> ContenderError {
-    ContenderError::Poll(io::Error::from(errno))
+fn poll_error(errno: rustix::io::Errno) -> MeasureError {
+    MeasureError::Poll(io::Error::from(errno))
 }
 
 #[cfg(test)]
@@ -130,20 +130,20 @@ mod tests {
     use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
 
-    /// Answers itself, through a socket that is there from the first request on.
+    /// A client that answers itself through a socket pair.
     struct Echo {
         ends: Option<(UnixStream, UnixStream)>,
     }
 
     impl Client for Echo {
-        fn send(&mut self) -> Result<Option<BorrowedFd<'_>>, ContenderError> {
+        fn send(&mut self) -> Result<Option<BorrowedFd<'_>>, MeasureError> {
             let is_new = self.ends.is_none();
             let ends = self.ends.get_or_insert_with(|| UnixStream::pair().expect("sockets are there"));
             ends.0.write_all(b"x").expect("the other end is open");
             Ok(is_new.then_some(ends.1.as_fd()))
         }
 
-        fn resume(&mut self) -> Result<bool, ContenderError> {
+        fn resume(&mut self) -> Result<bool, MeasureError> {
             let (_, end) = self.ends.as_mut().expect("it has been sent to");
             end.set_nonblocking(true).expect("it is a socket");
             Ok(end.read(&mut [0]).is_ok())
@@ -152,7 +152,7 @@ mod tests {
 
     fn echo(concurrency: usize, duration: Duration, pause: Duration) -> Slice {
         let clients = (0..concurrency).map(|_| Echo { ends: None }).collect();
-        run(Turn { duration, concurrency, pause }, clients).expect("it answers itself")
+        run(Interval { duration, concurrency, pause }, clients).expect("it answers itself")
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_without_length_is_a_request_of_each_client() {
+    fn an_interval_of_zero_length_is_one_request_of_each_client() {
         assert_eq!(echo(3, Duration::ZERO, Duration::ZERO).latencies.len(), 3);
     }
 

@@ -1,9 +1,9 @@
-//! What a run ran on: without it, its figures say nothing.
+//! A description of the machine, without which the figures of a run mean nothing.
 
 use std::fs;
 use std::process::Command;
 
-/// Processor, memory, kernel and compiler, as far as they are known, in a line.
+/// Processor, memory, kernel and compiler in one line, as far as they are known.
 pub fn describe() -> String {
     let user = if rustix::process::geteuid().is_root() { "as root" } else { "as an ordinary user" };
     let parts = [processors(), memory(), kernel(), compiler(), Some(user.to_owned())];

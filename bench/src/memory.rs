@@ -1,79 +1,79 @@
-//! What a server's processes take of the memory.
+//! The memory of a server's processes.
 
 use crate::build::Build;
-use crate::contender::{Contender, ContenderError, Turn};
-use crate::entrants::{Entrant, EntrantError};
 use crate::function::Function;
 use crate::server::Server;
+use crate::target::{Interval, MeasureError, Target};
+use crate::target_specs::{StartError, TargetSpec};
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// A server at rest.
+/// The memory of an idle server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
     /// The proportional set size (PSS, proc_pid_smaps(5)) of all its processes: a page that several map counts as a
-    /// share for each. Nothing where the kernel doesn't tell: jailed processes are another user's to whoever isn't root.
+    /// share for each. `None` where the kernel doesn't show it: only root may read it of jailed processes.
     pub bytes: Option<u64>,
     /// How many processes it has.
     pub processes: usize,
 }
 
-/// What an entrant takes.
+/// The memory of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Footprint {
-    /// With one function that was called once.
+    /// With one function, called once.
     pub bytes: Option<u64>,
-    /// What a further such function adds, where it holds functions.
+    /// The memory of each further function, if the target keeps functions in memory.
     pub further_bytes: Option<u64>,
 }
 
-/// Why there is no figure.
+/// The memory can't be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum MemoryError {
-    /// It doesn't run.
+    /// The target can't be started.
     #[error(transparent)]
-    Entrant(#[from] EntrantError),
-    /// It doesn't answer.
+    Start(#[from] StartError),
+    /// A request failed.
     #[error(transparent)]
-    Contender(#[from] ContenderError),
+    Measure(#[from] MeasureError),
 }
 
-/// Starts the entrant, alone, calls each of its functions once and looks at it at rest.
+/// Starts only this target, calls each of its functions once and measures it when it is idle.
 ///
 /// # Errors
 ///
 /// See [`MemoryError`].
-pub fn footprint(entrant: &Entrant, build: &Build, function: Function) -> Result<Footprint, MemoryError> {
-    /// Enough that one's share is told from what the server itself takes more or less.
+pub fn footprint(spec: &TargetSpec, build: &Build, function: Function) -> Result<Footprint, MemoryError> {
+    /// Enough functions that their memory exceeds the variation of the server's own.
     const FURTHER: usize = 8;
-    let bytes = called_once(entrant, build, function, 0)?;
-    if !entrant.holds_functions() {
+    let bytes = called_once(spec, build, function, 0)?;
+    if !spec.holds_functions() {
         return Ok(Footprint { bytes, further_bytes: None });
     }
-    let with_further = called_once(entrant, build, function, FURTHER)?;
+    let with_further = called_once(spec, build, function, FURTHER)?;
     let share = |(all, one): (u64, u64)| all.saturating_sub(one) / FURTHER as u64;
     Ok(Footprint { bytes, further_bytes: with_further.zip(bytes).map(share) })
 }
 
 fn called_once(
-    entrant: &Entrant,
+    spec: &TargetSpec,
     build: &Build,
     function: Function,
     further: usize,
 ) -> Result<Option<u64>, MemoryError> {
-    let running = entrant.start(build, function, further)?;
-    running.contender().turn(Turn::ONE)?;
+    let running = spec.start(build, function, further)?;
+    running.target().measure(Interval::ONE)?;
     for page in (0..further).filter_map(|at| running.further(function, at)) {
-        page.turn(Turn::ONE)?;
+        page.measure(Interval::ONE)?;
     }
     Ok(at_rest(running.server()).bytes)
 }
 
-/// Waits until the server is at rest, and looks.
+/// Waits until the server is idle, and measures it.
 pub fn at_rest(server: &Server) -> Memory {
-    /// Longer than a process takes to start or to end, so that two equal looks mean rest.
+    /// Longer than a process takes to start or to end, so that two equal measurements mean that it is idle.
     const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
-    /// A server that goes on working by itself is as much at rest as it ever is.
+    /// The limit for a server that never becomes idle.
     const REST_MAX: Duration = Duration::from_secs(3);
     let begun = Instant::now();
     let mut before = look(server.process_id());
@@ -108,7 +108,7 @@ fn descendants(root: u32) -> Vec<u32> {
     found
 }
 
-/// The field after the name, which may hold spaces and brackets, and the state (proc_pid_stat(5)).
+/// The parent's id: the field after the name, which may contain spaces and brackets, and the state (proc_pid_stat(5)).
 fn parent(process: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let (_, after_name) = stat.rsplit_once(')')?;

@@ -1,12 +1,12 @@
-//! The ceiling of the executor `fork`: the loop of `c/prefork.c`, which has neither HTTP nor a jail. What stands for the
-//! host here does nothing for a request but make a socket, pass it on and read the answer.
+//! The upper bound of the executor `fork`: the loop of `c/prefork.c`, which has neither HTTP nor a jail. In place of
+//! the host, this file makes a socket for each request, passes it to the loop and reads the answer.
 
 use crate::compile::{CompileError, Product, compile};
-use crate::contender::{Contender, ContenderError, Slice, Turn};
 use crate::function::Function;
 use crate::load::{self, Client};
 use crate::program::{MissingProgram, Program};
 use crate::server::{self, Server};
+use crate::target::{Interval, MeasureError, Slice, Target};
 use crate::wire;
 use fezz_wire::FezzWireResponse;
 use rustix::net::{
@@ -22,7 +22,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
-/// The loop, which runs until this is dropped.
+/// The running loop; ended when this is dropped.
 #[derive(Debug)]
 pub struct Prefork {
     name: String,
@@ -33,7 +33,7 @@ pub struct Prefork {
     expected: Vec<u8>,
 }
 
-/// Why the loop gave no answer.
+/// A request to the loop failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PreforkError {
     /// There is no compiler.
@@ -63,8 +63,8 @@ pub enum PreforkError {
     },
 }
 
-/// Twice as many as there are clients where it matters, since a child that ends counts until it is reaped: with 16, it
-/// answers some tenth fewer requests per second, with 4, a quarter as many.
+/// Twice the usual number of clients, since a child counts until it is reaped. With 16 children, the loop answers some
+/// 10 % fewer requests per second, with 4 a quarter as many.
 const CHILDREN: &str = "32";
 
 impl Prefork {
@@ -98,34 +98,34 @@ impl Prefork {
         fs::read_to_string(self.server.log()).unwrap_or_default()
     }
 
-    /// Whether that is the whole answer; an error if it is another one.
+    /// Whether the answer is complete; an error if it is a wrong one.
     fn check(&self, response: &[u8]) -> Result<bool, PreforkError> {
         match FezzWireResponse::decode(response) {
             Ok(whole) if whole.status == 200 && whole.body.starts_with(&self.expected) => Ok(true),
             Ok(_) => Err(PreforkError::Answer { bytes: response.len(), log: self.log() }),
-            // The rest comes with the next look, or the end of file.
+            // The rest, or end of file, arrives with the next read.
             Err(_) => Ok(false),
         }
     }
 }
 
-/// One end for this process, the other one for the loop. Messages, so that each is taken by one child.
+/// One end for this process, one for the loop. Message sockets, so that each message goes to one child.
 fn control_sockets() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
 }
 
-impl Contender for Prefork {
+impl Target for Prefork {
     fn name(&self) -> &str {
         &self.name
     }
 
-    fn turn(&self, turn: Turn) -> Result<Slice, ContenderError> {
+    fn measure(&self, interval: Interval) -> Result<Slice, MeasureError> {
         let sender = || Sender { prefork: self, socket: None, response: Vec::new() };
-        load::run(turn, (0..turn.concurrency).map(|_| sender()).collect())
+        load::run(interval, (0..interval.concurrency).map(|_| sender()).collect())
     }
 }
 
-/// Sends a request at a time, each over a socket of its own.
+/// A client that sends one request at a time, each over a new socket.
 struct Sender<'a> {
     prefork: &'a Prefork,
     socket: Option<UnixStream>,
@@ -133,14 +133,14 @@ struct Sender<'a> {
 }
 
 impl Client for Sender<'_> {
-    fn send(&mut self) -> Result<Option<BorrowedFd<'_>>, ContenderError> {
+    fn send(&mut self) -> Result<Option<BorrowedFd<'_>>, MeasureError> {
         self.response.clear();
         let sent = send(self.prefork.control.as_fd(), &self.prefork.request);
         let socket = self.socket.insert(sent.map_err(|source| self.prefork.broken(source))?);
         Ok(Some(UnixStream::as_fd(socket)))
     }
 
-    fn resume(&mut self) -> Result<bool, ContenderError> {
+    fn resume(&mut self) -> Result<bool, MeasureError> {
         let Some(socket) = &mut self.socket else { return Ok(false) };
         let mut buffer = [0; 4 * 1024];
         match socket.read(&mut buffer) {

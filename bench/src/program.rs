@@ -1,18 +1,18 @@
-//! What has to be there before a peer can be measured.
+//! Programs that the peers need.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A program that may not be there.
+/// A program that may not be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
     /// A web server that starts CGI programs.
     Lighttpd,
-    /// Another one.
+    /// Another web server that starts CGI programs.
     Apache,
     /// The jail of a peer, and of `jail/bwrap-fezz-runner`.
     Bwrap,
-    /// The C compiler, for what lies in `c/`.
+    /// The C compiler, for the programs and modules of `c/`.
     Cc,
     /// The runtime of Cloudflare Workers.
     Workerd,
@@ -20,7 +20,7 @@ pub enum Program {
     Wasmtime,
     /// The component that it runs: `wasm/`, built.
     HelloWasm,
-    /// Our own server without functions, beside the program that runs.
+    /// Our own server without functions, in the folder of the running program.
     BareHyper,
 }
 
@@ -29,14 +29,14 @@ pub enum Program {
 #[error("`{}` isn't installed: `{}`", .0.name(), .0.install_command())]
 pub struct MissingProgram(Program);
 
-/// Below the target folder: where `scripts/install-bench-peers` puts what the distribution doesn't have.
+/// The folder below the target folder in which `scripts/install-bench-peers` puts programs that Debian doesn't have.
 const PEERS: &str = "peers";
 
 /// The npm package that holds the program for this machine.
 const WORKERD: &str = if cfg!(target_arch = "aarch64") { "workerd-linux-arm64" } else { "workerd-linux-64" };
 
 impl Program {
-    /// Its file.
+    /// The path of the program.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl Program {
         files.into_iter().find(|file| file.is_file()).ok_or(MissingProgram(self))
     }
 
-    /// The first line of what it says of itself; nothing where it isn't installed.
+    /// The first line of its version text; `None` where it isn't installed.
     pub fn version(self) -> Option<String> {
         let flag = if self == Self::Apache { "-v" } else { "--version" };
         let output = Command::new(self.find().ok()?).arg(flag).output().ok()?;
@@ -67,7 +67,7 @@ impl Program {
         }
     }
 
-    /// On Debian.
+    /// The command that installs it on Debian.
     fn install_command(self) -> &'static str {
         match self {
             Self::Lighttpd => "apt-get install lighttpd",
@@ -80,7 +80,7 @@ impl Program {
         }
     }
 
-    /// Where it may lie, the likeliest first.
+    /// The folders to search, the likeliest first.
     fn folders(self) -> Vec<PathBuf> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::split_paths(&path);
@@ -90,18 +90,18 @@ impl Program {
             Self::Workerd => [peers().join("node_modules/@cloudflare").join(WORKERD).join("bin")].into(),
             Self::HelloWasm => [peers().join("wasm32-wasip2/release")].into(),
             Self::Wasmtime => [peers().join("bin")].into_iter().chain(path).collect(),
-            // Servers lie in a folder that Debian leaves out of ordinary users' PATH.
+            // Debian puts servers into a folder that isn't in ordinary users' PATH.
             _ => path.chain([PathBuf::from("/usr/sbin")]).collect(),
         }
     }
 }
 
-/// `target`, or what cargo was told to take for it.
+/// Cargo's target folder.
 pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }
 
-/// Where the peers lie that the distribution doesn't have.
+/// The folder of peers that Debian doesn't have.
 fn peers() -> PathBuf {
     target().join(PEERS)
 }

@@ -1,14 +1,14 @@
-//! One row a contender, with its ratio to the first one of its group.
+//! One row per target, with its ratio to the first target of the group.
 
-use crate::contender::Slice;
 use crate::statistics::{all_latencies, median_ratio, median_seconds, quantile, spread_percent, throughput};
 use crate::table::Table;
+use crate::target::Slice;
 use std::time::Duration;
 
-/// One contender's figures.
+/// One target's figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// The function, the concurrency and the contender.
+    /// The function, the concurrency and the target.
     pub names: [String; 3],
     /// Of all samples.
     pub p50: Duration,
@@ -18,13 +18,13 @@ pub struct Row {
     pub spread_percent: f64,
     /// Of all rounds together.
     pub requests_per_second: f64,
-    /// The median over the rounds of this p50 to the first contender's p50 in the same round.
+    /// The median over the rounds of this p50 to the first target's p50 in the same round.
     pub p50_ratio: f64,
-    /// Requests per second to the first contender's.
+    /// Requests per second to the first target's.
     pub throughput_ratio: f64,
 }
 
-/// The rows of contenders that were measured together; the first one is what the others are compared to.
+/// The rows of targets that were measured together. The first target is the reference.
 pub fn rows(function: &str, concurrency: usize, names: &[&str], slices: &[Vec<Slice>]) -> Vec<Row> {
     let Some(reference) = slices.first() else { return Vec::new() };
     let row = |(name, slices): (&&str, &Vec<Slice>)| {
@@ -45,7 +45,7 @@ pub fn rows(function: &str, concurrency: usize, names: &[&str], slices: &[Vec<Sl
 const HEADINGS: [&str; 9] = [
     "function",
     "clients",
-    "contender",
+    "target",
     "p50 us",
     "p99 us",
     "spread",
@@ -61,11 +61,11 @@ pub fn table(rows: &[Row]) -> Table {
 }
 
 fn cells(row: &Row) -> [String; 9] {
-    let [function, clients, contender] = row.names.clone();
+    let [function, clients, target] = row.names.clone();
     [
         function,
         clients,
-        contender,
+        target,
         row.p50.as_micros().to_string(),
         row.p99.as_micros().to_string(),
         format!("{:.0} %", row.spread_percent),

@@ -1,47 +1,47 @@
-//! What a run of `make bench` prints and keeps.
+//! The printed and stored report of a run of `make bench`.
 
-use crate::entrants::Entrant;
+use crate::goals;
 use crate::machine;
+use crate::peers_run::{Outcome, PeersRun};
 use crate::plots::bars::{self, Bar, Panel};
-use crate::race::{Outcome, Race};
-use crate::standings::{self, Figures, Standing, milliseconds};
 use crate::table::Table;
-use crate::targets;
+use crate::target_results::{self, Figures, TargetResult, milliseconds};
+use crate::target_specs::TargetSpec;
 
-/// A run, in words and tables.
+/// The report of a run.
 #[derive(Debug)]
 pub struct Report {
     /// The machine, the plan and the versions, a line each.
     notes: Vec<String>,
-    standings: Table,
+    results: Table,
     verdict: Table,
     panels: Vec<Panel>,
 }
 
 impl Report {
-    /// Of a run that is over.
-    pub fn new(race: &Race, outcome: &Outcome) -> Self {
+    /// The report of a finished run.
+    pub fn new(run: &PeersRun, outcome: &Outcome) -> Self {
         Self {
-            notes: notes(race, outcome),
-            standings: standings::table(&outcome.standings),
-            verdict: targets::verdict(&outcome.measured),
-            panels: panels(&outcome.standings),
+            notes: notes(run, outcome),
+            results: target_results::table(&outcome.results),
+            verdict: goals::verdict(&outcome.measured),
+            panels: panels(&outcome.results),
         }
     }
 
-    /// For the terminal.
+    /// The report as text for a terminal.
     pub fn text(&self) -> String {
         let notes: String = self.notes.iter().map(|note| format!("{note}\n")).collect();
-        format!("{notes}\n{}\n{}", self.standings.text(), self.verdict.text())
+        format!("{notes}\n{}\n{}", self.results.text(), self.verdict.text())
     }
 
-    /// For the repository.
+    /// The report as Markdown for the repository.
     pub fn markdown(&self) -> String {
         let notes: String = self.notes.iter().map(|note| format!("- {note}\n")).collect();
-        let (standings, verdict) = (self.standings.markdown(), self.verdict.markdown());
+        let (results, verdict) = (self.results.markdown(), self.verdict.markdown());
         format!(
-            "# A run of `make bench`\n\n{notes}\n{standings}\n![the same as a plot](chart.svg)\n\n\
-             ## What was to be reached\n\n{verdict}"
+            "# A run of `make bench`\n\n{notes}\n{results}\n![the same as a plot](chart.svg)\n\n\
+             ## Goals\n\n{verdict}"
         )
     }
 
@@ -51,15 +51,15 @@ impl Report {
     }
 }
 
-fn notes(race: &Race, outcome: &Outcome) -> Vec<String> {
+fn notes(run: &PeersRun, outcome: &Outcome) -> Vec<String> {
     let mut versions: Vec<String> =
-        outcome.standings.iter().flat_map(|standing| standing.entrant.versions()).collect();
+        outcome.results.iter().flat_map(|result| result.spec.versions()).collect();
     versions.sort();
     versions.dedup();
-    let (rounds, milliseconds) = (race.rounds, race.duration.as_millis());
+    let (rounds, milliseconds) = (run.rounds, run.duration.as_millis());
     let mut notes = vec![
         machine::describe(),
-        format!("function `{}`; {rounds} rounds, turns of {milliseconds} ms", race.function.id()),
+        format!("function `{}`; {rounds} rounds, intervals of {milliseconds} ms", run.function.id()),
     ];
     if !versions.is_empty() {
         notes.push(format!("versions: {}", versions.join("; ")));
@@ -68,42 +68,43 @@ fn notes(race: &Race, outcome: &Outcome) -> Vec<String> {
     notes
 }
 
-/// What has a process per request, and what hasn't, can't be drawn to one scale: the short ones would vanish.
-fn panels(standings: &[Standing]) -> Vec<Panel> {
-    /// Where both processors are busy.
+/// Targets with and without a process per request are in separate panels: on one scale, the short bars would be
+/// invisible.
+fn panels(results: &[TargetResult]) -> Vec<Panel> {
+    /// The number of clients that keeps both processors busy.
     const BUSY: usize = 16;
     let requests =
         |figures: &Figures| (figures.requests_per_second, format!("{:.0}", figures.requests_per_second));
     let p50 = |figures: &Figures| (figures.p50.as_secs_f64(), format!("{} ms", milliseconds(figures.p50)));
-    let isolated = |entrant: &Entrant| entrant.process_per_request;
-    let shared = |entrant: &Entrant| !entrant.process_per_request;
-    let all = |_: &Entrant| true;
+    let isolated = |spec: &TargetSpec| spec.process_per_request;
+    let shared = |spec: &TargetSpec| !spec.process_per_request;
+    let all = |_: &TargetSpec| true;
     vec![
-        panel("Requests/s with 16 clients: a process per request", standings, isolated, BUSY, requests),
+        panel("Requests/s with 16 clients: a process per request", results, isolated, BUSY, requests),
         panel(
             "Requests/s with 16 clients: one process for all (another scale)",
-            standings,
+            results,
             shared,
             BUSY,
             requests,
         ),
-        panel("Median latency with one client, shorter is better", standings, all, 1, p50),
+        panel("Median latency with one client, shorter is better", results, all, 1, p50),
     ]
 }
 
 fn panel(
     title: &str,
-    standings: &[Standing],
-    belongs: fn(&Entrant) -> bool,
+    results: &[TargetResult],
+    belongs: fn(&TargetSpec) -> bool,
     concurrency: usize,
     figure: fn(&Figures) -> (f64, String),
 ) -> Panel {
-    let bar = |standing: &Standing| {
-        let figures = standing.figures.iter().find(|figures| figures.concurrency == concurrency)?;
+    let bar = |result: &TargetResult| {
+        let figures = result.figures.iter().find(|figures| figures.concurrency == concurrency)?;
         let (value, text) = figure(figures);
-        let label = standing.entrant.name.to_owned();
+        let label = result.spec.name.to_owned();
         Some(Bar { is_ours: label.starts_with("fezz"), label, value, text })
     };
-    let bars = standings.iter().filter(|standing| belongs(&standing.entrant)).filter_map(bar).collect();
+    let bars = results.iter().filter(|result| belongs(&result.spec)).filter_map(bar).collect();
     Panel { title: title.to_owned(), bars }
 }

@@ -1,4 +1,4 @@
-//! What a server of a run is made of: a process that ends with the run, and a folder that is gone with it.
+//! A server of a run: a process, and a temporary folder. Both end with the run.
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File, Permissions};
@@ -14,14 +14,14 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub struct Server {
     process: Child,
-    /// Holds the log, and what else the process needs.
+    /// Holds the log and the process's other files.
     folder: TempDir,
 }
 
-/// What a server that isn't asked to do anything takes to end; it is killed then.
+/// The time that an idle server may take to end before it is killed.
 const END_MAX: Duration = Duration::from_secs(5);
 
-/// How long to sleep between two looks at something that takes some milliseconds.
+/// The interval of polling for events that take some milliseconds.
 pub(crate) const LOOK: Duration = Duration::from_millis(5);
 
 impl Server {
@@ -54,7 +54,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Asked first, for a server that is killed leaves its children. Errors mean that it is gone already.
+        // SIGTERM first, since a server that is killed leaves its children. Errors mean that it has ended already.
         kill_process(Pid::from_child(&self.process), Signal::TERM).ok();
         let asked = Instant::now();
         while asked.elapsed() < END_MAX {
@@ -72,23 +72,24 @@ fn log(folder: &TempDir) -> PathBuf {
     folder.path().join("log")
 }
 
-/// Makes a temporary folder that others may read: under root, a jail gives up its user before it looks for its files.
+/// Makes a temporary folder that other users may read: a jail that root starts changes its user before it opens its
+/// files.
 ///
 /// # Errors
 ///
-/// What mkdir(2) or chmod(2) says.
+/// Errors of mkdir(2) and chmod(2).
 pub(crate) fn folder() -> io::Result<TempDir> {
     let folder = tempfile::tempdir()?;
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
     Ok(folder)
 }
 
-/// So many addresses that nobody listens on, for servers that can't be told to choose one and say which. Another
-/// program could take one before the server does; the server then says so and ends.
+/// `count` free addresses, for servers that can't choose a free port and report it. Another program could take an
+/// address before the server does; the server then fails with an error.
 ///
 /// # Errors
 ///
-/// What bind(2) says.
+/// Errors of bind(2).
 pub(crate) fn free_addresses(count: usize) -> io::Result<Vec<SocketAddr>> {
     let bind = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     let listeners = (0..count).map(bind).collect::<io::Result<Vec<_>>>()?;

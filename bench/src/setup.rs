@@ -1,4 +1,4 @@
-//! How a host is told to run functions: its jail, its executor, and the manifests that say so.
+//! The configuration of a host: its jail, its executor, and the manifests of its functions.
 
 use crate::build::Build;
 use crate::function::Function;
@@ -8,48 +8,49 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What one host differs from another in.
+/// The configuration of one host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setup<'a> {
-    /// Who confines the functions.
+    /// The jail of the functions.
     pub jail: Jail,
-    /// How they are executed.
+    /// The executor of the functions.
     pub execution: Execution,
-    /// Which functions there are.
+    /// The functions.
     pub functions: &'a [Function],
-    /// How many further ones, each the first function under a name of its own.
+    /// How many copies of the first function, each under a name of its own.
     pub copies: usize,
-    /// What `touch` touches as it is loaded, in MiB.
+    /// How many MiB the function `touch` touches while it loads.
     pub touch_mib: u64,
 }
 
-/// Who makes the jail.
+/// The program that makes the jail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Jail {
-    /// Nobody.
+    /// No jail.
     Off,
     /// The runner.
     Strict,
-    /// bubblewrap, by `jail/bwrap-fezz-runner`, and the runner what composes with it.
+    /// bubblewrap, by `jail/bwrap-fezz-runner`, and the runner's `inner` jail.
     Bwrap,
 }
 
-/// An executor, and how many processes it keeps ahead of need.
+/// An executor, and how many idle processes it keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Execution {
     /// The manifest's `execution`.
     pub name: &'static str,
-    /// The manifest's `spare`; left to the host where there is none.
+    /// The manifest's `spare`; the host's default if `None`.
     pub spare: Option<u32>,
 }
 
 impl Execution {
     /// A process for each request, forked from one that has loaded the module.
     pub const FORK: Self = Self { name: "fork", spare: None };
-    /// A process for each request, started when the request is there.
+    /// A process for each request, started when the request arrives.
     pub const SPAWN: Self = Self { name: "spawn", spare: Some(0) };
-    /// A process for each request, started before. One would do for a client that pauses; four take a few at a time.
-    pub const SPAWN_AHEAD: Self = Self { name: "spawn", spare: Some(4) };
+    /// A prewarmed process for each request. One would be enough for a client that pauses; four serve a few requests at
+    /// a time.
+    pub const SPAWN_PREWARMED: Self = Self { name: "spawn", spare: Some(4) };
 }
 
 impl<'a> Setup<'a> {
@@ -69,8 +70,8 @@ impl Jail {
         }
     }
 
-    /// What the host is to take for its runner. For bubblewrap, the repository's wrapper and a copy of the runner
-    /// beside it, as they are installed, in `folder`.
+    /// The path of the host's runner. For bubblewrap, a copy of the repository's wrapper and of the runner in `folder`,
+    /// as an operator installs them.
     ///
     /// # Errors
     ///
@@ -88,7 +89,7 @@ impl Jail {
 }
 
 impl Setup<'_> {
-    /// Puts all functions into `root`.
+    /// Installs all functions in `root`.
     ///
     /// # Errors
     ///
@@ -112,7 +113,7 @@ impl Setup<'_> {
     }
 
     fn manifest(&self, id: &str, function: Function) -> Value {
-        // A route of its own: a copy's module would claim that of the first one.
+        // A route of its own: by default, a copy would claim the route in its module, which is the first one's.
         let mut manifest = json!({
             "id": id, "version": Function::VERSION, "entry": function.entry(),
             "routes": [{"path": format!("/bench/{id}")}],
@@ -123,7 +124,7 @@ impl Setup<'_> {
             set("spare", spare.into());
         }
         if function == Function::Touch {
-            // Beside what it touches, it may take as much as others.
+            // The usual limit, plus the memory that it touches.
             const MEMORY_MIB: u64 = 128;
             set("env", json!({"TOUCH_MIB": self.touch_mib.to_string()}));
             set("limits", json!({"memory_bytes": (self.touch_mib + MEMORY_MIB) << 20}));
@@ -137,7 +138,7 @@ pub(crate) fn copy_id(function: Function, copy: usize) -> String {
     format!("{}-{copy}", function.id())
 }
 
-/// Where a function lies in a host's root.
+/// The folder of a function in a host's root.
 pub(crate) fn function_folder(root: &Path, id: &str) -> PathBuf {
     root.join("functions").join(format!("{id}@{}", Function::VERSION))
 }

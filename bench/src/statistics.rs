@@ -1,6 +1,6 @@
 //! Quantiles, and ratios that are taken within a round, so that drift cancels.
 
-use crate::contender::Slice;
+use crate::target::Slice;
 use std::time::Duration;
 
 /// The value below which that share of the sorted samples lies.

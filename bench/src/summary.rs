@@ -1,15 +1,15 @@
-//! One contender against one other, in a line: what a reader of the table would have to work out.
+//! The comparison of two targets in one line.
 
-use crate::contender::Slice;
 use crate::statistics::{median_ratio, median_seconds, round_throughput};
+use crate::target::Slice;
 use std::fmt;
 
-/// Two contenders that were measured together.
+/// Two targets that were measured together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
     /// Clients at a time.
     pub concurrency: usize,
-    /// Which contender.
+    /// Which target.
     pub name: String,
     /// Against which other.
     pub other: String,
@@ -19,7 +19,7 @@ pub struct Comparison {
     pub p50_ratio: f64,
 }
 
-/// Compares `name` with each of `others`, as far as they are among the contenders.
+/// Compares `name` with each of `others`, as far as they are among the targets.
 pub fn compare(
     concurrency: usize,
     name: &str,

@@ -7,7 +7,7 @@ use std::fmt::Write;
 pub struct Table {
     /// Over the columns.
     pub headings: Vec<String>,
-    /// How many columns, from the left, hold words; the others hold figures.
+    /// The number of columns with words, from the left; the others have figures.
     pub words: usize,
     /// The lines.
     pub lines: Vec<Vec<String>>,
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_stand_to_the_left_and_figures_to_the_right() {
+    fn words_are_aligned_left_and_figures_right() {
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         let table = Table { headings: row(["name", "n"]), words: 1, lines: vec![row(["a", "100"])] };
         assert_eq!(table.text(), "name    n\na     100\n");

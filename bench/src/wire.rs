@@ -1,9 +1,9 @@
-//! The request as the host would write it, for what is measured without one.
+//! The request as the host would write it, for targets without a host.
 
 use crate::function::Function;
 use fezz_wire::{FezzWireRequest, Meta};
 
-/// What the host writes for the request that all clients here send.
+/// The bytes that the host writes for the request of all clients here.
 pub(crate) fn request(function: Function) -> Vec<u8> {
     let path = function.path();
     let request = FezzWireRequest {

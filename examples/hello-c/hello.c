@@ -1,7 +1,7 @@
 /* curl -H 'X-Name: Ada' http://127.0.0.1:3000/hello-c
  *
- * A module in plain C, against fezz.h alone. It greets by the header X-Name, which it finds in the request's CBOR
- * (RFC 8949) by a small walk; a larger module would use a CBOR library.
+ * A module in plain C that needs only fezz.h. It greets by the header X-Name, which a small parser finds in the
+ * request's CBOR (RFC 8949); a larger module would use a CBOR library.
  */
 #include "fezz.h"
 
@@ -9,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where the walk stands; at == NULL once the message turned out not to be what the host sends. */
+/* The parser's position; at == NULL after an error in the message. */
 typedef struct {
     const uint8_t *at, *end;
 } Cursor;
 
 enum { UNSIGNED = 0, BYTES = 2, TEXT = 3, ARRAY = 4, MAP = 5 };
 
-/* Reads one header: its major type, and its value or length. The host writes definite lengths only. */
+/* Reads an item's head: returns its major type, stores its value or length. The host writes only definite lengths. */
 static int header(Cursor *cursor, uint64_t *value) {
     if (cursor->at == NULL || cursor->at >= cursor->end)
         return cursor->at = NULL, -1;
@@ -32,7 +32,7 @@ static int header(Cursor *cursor, uint64_t *value) {
     return major;
 }
 
-/* Reads a string of the given type; an empty one where something else stands there. */
+/* Reads a string of the given type; returns an empty one if the item has another type. */
 static FezzSlice string(Cursor *cursor, int type) {
     uint64_t length;
     FezzSlice empty = {(const uint8_t *)"", 0};
@@ -43,7 +43,7 @@ static FezzSlice string(Cursor *cursor, int type) {
     return found;
 }
 
-/* Steps over one item. Nesting is as deep as the wire's schema, so that counting is all it takes. */
+/* Skips one item with all nested items, by counting those that remain. */
 static void skip(Cursor *cursor) {
     for (uint64_t items = 1, value; items > 0 && cursor->at != NULL; items--) {
         switch (header(cursor, &value)) {
@@ -66,7 +66,7 @@ static int is(FezzSlice slice, const char *text) {
     return slice.len == strlen(text) && memcmp(slice.ptr, text, slice.len) == 0;
 }
 
-/* The value of the first header of that name, which is in lower case; or nothing. */
+/* The value of the first header with that lower-case name; empty if there is none. */
 static FezzSlice find_header(FezzSlice request, const char *name) {
     Cursor cursor = {request.ptr, request.ptr + request.len};
     FezzSlice found = {NULL, 0};
@@ -93,7 +93,7 @@ static FezzSlice find_header(FezzSlice request, const char *name) {
 }
 
 FezzOwned fezz_handle_v2(FezzSlice request) {
-    /* {"status": 200, "headers": [["content-type", 'text/plain']], "body": '...'}, up to the body's bytes. */
+    /* {"status": 200, "headers": [["content-type", 'text/plain']], "body": '...'}, without the body's bytes. */
     static const char head[] = "\xa3" "\x66" "status" "\x18\xc8"
                                "\x67" "headers" "\x81\x82" "\x6c" "content-type" "\x4a" "text/plain"
                                "\x64" "body" "\x59";

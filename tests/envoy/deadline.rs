@@ -3,7 +3,7 @@
 use crate::harness::{AUTHOR, Answer, Envoy, Host, Site, alone, wait_for};
 use serde_json::json;
 
-/// At a time: more would measure how fast a machine of two processors starts processes.
+/// Requests at a time. More would measure how fast a machine with two processors starts processes.
 const CLIENTS: usize = 5;
 const ROUNDS: usize = 4;
 

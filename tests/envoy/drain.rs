@@ -5,10 +5,10 @@ use crate::harness::{Answer, Connection, Envoy, Host, wait_for};
 use rustix::process::Signal;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Health checks come every second, and may take one.
+/// Health checks run every second and may take one second.
 const DRAIN_WAIT: [&str; 2] = ["--drain-wait-ms", "2500"];
 
-/// Clients that ask on until `stop`; their answers that aren't 200, and the number of all.
+/// Clients that send requests until `stop`. Returns the answers that aren't 200; `answered` counts all.
 fn load(envoy: &Envoy, answered: &AtomicUsize, stop: &AtomicBool, during: impl FnOnce()) -> Vec<Answer> {
     const CLIENTS: usize = 8;
     let client = || {
@@ -29,7 +29,7 @@ fn load(envoy: &Envoy, answered: &AtomicUsize, stop: &AtomicBool, during: impl F
     })
 }
 
-/// Drains the first of two hosts as soon as Envoy serves, with clients that go on after it has ended.
+/// Drains the first of two hosts as soon as Envoy serves. The clients go on after that host has ended.
 fn check(changes: &[(&str, &str)]) {
     let [mut a, b] = hosts_of_author(&DRAIN_WAIT);
     let Some(envoy) = Envoy::changed(&[&a, &b], changes) else { return };
@@ -53,7 +53,7 @@ fn no_request_is_lost_when_one_of_two_hosts_drains_soon_after_envoys_start() {
     check(&[]);
 }
 
-/// The health check alone does it: retries are for what it can't see in time.
+/// The health check alone is enough for a drain; retries cover failures that it detects too late.
 #[test]
 fn no_request_is_lost_in_a_drain_without_any_retry() {
     check(&[("num_retries: 2", "num_retries: 0")]);

@@ -1,11 +1,11 @@
-//! Which hosts Envoy takes out between two health checks.
+//! Which hosts Envoy's outlier detection ejects between two health checks.
 
 use super::two_hosts;
 use crate::harness::{AUTHOR, Envoy, Host, many, wait_for};
 use rustix::process::Signal;
 use serde_json::json;
 
-/// Health checks so rare that within a test only the first is made.
+/// An interval of health checks so long that each test sees only the first check.
 const RARE_CHECKS: [(&str, &str); 2] =
     [(" interval: 1s\n", " interval: 600s\n"), ("no_traffic_interval: 1s", "no_traffic_interval: 600s")];
 
@@ -44,7 +44,7 @@ fn a_dead_host_is_taken_out_at_once_and_no_request_is_lost() {
 }
 
 #[test]
-fn a_dead_host_is_found_by_the_health_check_where_there_is_no_request() {
+fn without_requests_the_health_check_detects_a_dead_host() {
     let [mut a, b] = hosts();
     let Some(envoy) = Envoy::before(&[&a, &b]) else { return };
     a.signal(Signal::KILL);

@@ -1,10 +1,10 @@
-//! What Envoy sends to another host, and what it doesn't.
+//! Which requests Envoy retries on another host.
 
 use super::two_hosts;
 use crate::harness::{AUTHOR, Envoy, HARMFUL, Host, many, wait_for};
 use serde_json::json;
 
-/// The requests that a host has answered by this kind of error.
+/// The number of requests that a host answered with this kind of error.
 fn count(host: &Host, kind: &str) -> usize {
     host.log().iter().filter(|line| line["kind"] == kind).count()
 }
@@ -33,14 +33,14 @@ fn a_request_whose_module_does_not_load_on_one_host_is_answered_by_the_other() {
 }
 
 #[test]
-fn a_request_that_one_host_has_no_place_for_is_answered_by_the_other() {
+fn a_request_that_one_host_refuses_as_overloaded_is_answered_by_the_other() {
     let [a, b] = two_hosts(&[], |site, name| {
         let limits = json!({"concurrency": if name == "a" { 1 } else { 64 }, "queue": 0});
         site.install("author@v1", AUTHOR, json!({"limits": limits}));
     });
     let Some(envoy) = Envoy::before(&[&a, &b]) else { return };
     let taken = a.client("GET", "/rpc/author/sleep?ms=60000").begin();
-    a.logged("the request that takes the place", |line| line["line"] == "sleeping");
+    a.logged("the request that takes the permit", |line| line["line"] == "sleeping");
     for _ in 0..10 {
         assert_eq!(envoy.get("/rpc/author/pid").status, 200);
     }
@@ -48,7 +48,7 @@ fn a_request_that_one_host_has_no_place_for_is_answered_by_the_other() {
     drop(taken);
 }
 
-/// Each of so many requests is answered by this error and comes to one host alone.
+/// Checks that each request is answered with this error and reaches only one host.
 fn check_not_retried([a, b]: [&Host; 2], path: &str, outcome: (u16, &str)) {
     const REQUESTS: usize = 10;
     let Some(envoy) = Envoy::before(&[a, b]) else { return };

@@ -1,5 +1,5 @@
-//! The smallest configuration: a cluster that names its host, and a host that listens on all addresses. Both in a network
-//! of their own, where port 8080 is free and the name `hhrf` can be given.
+//! The smallest configuration: a cluster that names its host, and a host that listens on all addresses. Both run in a
+//! new network namespace, where port 8080 is free and the name `hhrf` can be defined.
 
 use crate::harness::{AUTHOR, Site, binary, envoy_program, is_root, skip, wait_for};
 use serde_json::json;
@@ -11,8 +11,8 @@ use std::process::{Child, Command, Stdio};
 
 const CONFIG: &str = include_str!("smallest.yaml");
 
-/// Runs where /etc/hosts and the network are the test's own; ends, with all that it started, by the end of `unshare`.
-/// Envoy is no child of the host's, which would take it for a stray of a function.
+/// Runs in a mount and a network namespace of the test, and ends with all its children when `unshare` ends. Envoy is no
+/// child of the host, which would kill it as an orphan of a function.
 const SCRIPT: &str = r#"
 ip link set lo up
 mount --bind hosts /etc/hosts
@@ -22,7 +22,7 @@ shift 2
 exec "$envoy" --config-path envoy.yaml --disable-hot-restart --concurrency 1 --log-level warning
 "#;
 
-/// Killed when the test is over.
+/// A process that is killed when it is dropped.
 struct Running {
     child: Child,
     log: PathBuf,
@@ -46,7 +46,7 @@ fn start(site: &Site, envoy: &Path) -> Running {
     let as_user: &[&str] = if is_root() {
         &[]
     } else {
-        // Root in there has no uids for functions to give; so the host is an ordinary user there, too.
+        // Root of this namespace has no uids for functions, so the host runs as an ordinary user.
         command.arg("--map-root-user");
         &["unshare", "--map-user=1000", "--map-group=1000"]
     };

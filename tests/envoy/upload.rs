@@ -5,7 +5,7 @@ use serde_json::json;
 
 const LIMIT: usize = 1 << 20;
 
-/// The same host by HTTP/1.1, as Envoy speaks to it where nothing says that it knows HTTP/2.
+/// The same host over HTTP/1.1, which Envoy uses unless the configuration enables HTTP/2.
 const HTTP1: [(&str, &str); 2] = [
     ("http2_protocol_options:\n", "http_protocol_options: {}\n"),
     ("              connection_keepalive: { interval: 10s, timeout: 5s }\n", ""),

@@ -1,4 +1,4 @@
-//! HTTP/1.1 by hand, so that a test can do what no client library does.
+//! HTTP/1.1 by hand, so that a test can send what no client library sends.
 
 use super::PATIENCE;
 use rustix::net::{AddressFamily, SocketType};
@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// A request to be sent on a connection of its own.
+/// A request, sent on a new connection.
 pub(crate) struct Client<'a> {
     address: SocketAddr,
     method: &'a str,
@@ -24,7 +24,7 @@ pub(crate) struct Answer {
     pub(crate) took: Duration,
 }
 
-/// A connection on which nothing takes longer than a test is patient.
+/// Connects. Reads and writes time out after [`PATIENCE`].
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     patient(TcpStream::connect(address).unwrap())
 }
@@ -43,7 +43,7 @@ fn patient(stream: TcpStream) -> TcpStream {
     stream
 }
 
-/// Sends bytes as they are, all of them before anything is read, and reads what comes back to the connection's end.
+/// Sends all bytes as they are, and then reads the answer up to the connection's end.
 pub(crate) fn exchange(address: SocketAddr, bytes: &[u8]) -> Answer {
     let begun = Instant::now();
     let mut stream = connect(address);
@@ -67,7 +67,7 @@ impl<'a> Client<'a> {
         self
     }
 
-    /// Replaces the host that the request names.
+    /// Sets the Host header.
     pub(crate) fn host(mut self, host: &str) -> Self {
         self.headers = self.headers.replace("host: localhost", &format!("host: {host}"));
         self
@@ -79,12 +79,12 @@ impl<'a> Client<'a> {
         self
     }
 
-    /// Sends the request and leaves the connection to the caller.
+    /// Sends the request and returns the connection.
     pub(crate) fn begin(self) -> TcpStream {
         let mut stream = connect(self.address);
         let head = format!("{} {} HTTP/1.1\r\n{}\r\n", self.method, self.path, self.headers);
         stream.write_all(head.as_bytes()).unwrap();
-        // A host that refuses may close before the body is out; its answer is there all the same.
+        // A host that refuses may close before the whole body is sent. Its answer still arrives.
         stream.write_all(&self.body).ok();
         stream
     }
@@ -96,7 +96,7 @@ impl<'a> Client<'a> {
     }
 }
 
-/// A connection for one request after the other, where a new one for each would take most of the time.
+/// A keep-alive connection, for tests in which a new connection per request would take most of the time.
 pub(crate) struct Connection(BufReader<TcpStream>);
 
 impl Connection {
@@ -117,7 +117,7 @@ impl Connection {
         self.0.get_mut().write_all(bytes).unwrap();
     }
 
-    /// Leaves the connection, of which every response has been read, to the caller.
+    /// Returns the connection, of which every response has been read.
     pub(crate) fn into_stream(self) -> TcpStream {
         self.0.into_inner()
     }
@@ -127,7 +127,7 @@ impl Connection {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let read = self.0.read_until(b'\n', &mut head).unwrap();
-            assert!(read > 0, "the connection ended behind {:?}", String::from_utf8_lossy(&head));
+            assert!(read > 0, "the connection ended after {:?}", String::from_utf8_lossy(&head));
         }
         let mut answer = Answer::parse(&head, Duration::ZERO).unwrap();
         answer.body = vec![0; answer.header("content-length").unwrap().parse().unwrap()];
@@ -151,7 +151,7 @@ pub(crate) fn many(address: SocketAddr, path: &str, requests: usize) -> Vec<Answ
 }
 
 impl Answer {
-    /// Reads a response up to the connection's end, or to the end that it names.
+    /// Reads a response up to the end that its headers give, or up to the connection's end.
     pub(crate) fn read(mut stream: TcpStream, begun: Instant) -> Self {
         let mut bytes = Vec::new();
         let mut piece = [0; 64 * 1024];
@@ -159,10 +159,10 @@ impl Answer {
             match stream.read(&mut piece) {
                 Ok(0) => break,
                 Ok(read) => bytes.extend_from_slice(&piece[..read]),
-                // A socket with a timeout isn't read on by itself behind a stop, or a freeze, of the process (signal(7)).
+                // A read with a timeout isn't restarted after the process was stopped or frozen (signal(7)).
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) if Self::parse(&bytes, Duration::ZERO).is_some() => {
-                    eprintln!("the connection ended with {error} behind a whole response");
+                    eprintln!("the connection ended with {error} after a whole response");
                     break;
                 }
                 Err(error) => panic!("no response: {error}, after {:?}", String::from_utf8_lossy(&bytes)),
@@ -193,7 +193,7 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Status and kind of problem; the kind is empty where there is none.
+    /// Status and problem kind; the kind is empty where there is none.
     pub(crate) fn outcome(&self) -> (u16, &str) {
         (self.status, self.header("fezz-error").unwrap_or_default())
     }

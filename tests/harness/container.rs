@@ -5,10 +5,10 @@ use super::{Host, Site, binary, is_root, skip};
 use std::os::unix::fs::chown;
 use std::process::Command;
 
-/// Who the programs in a container are.
+/// The user of the programs in a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum User {
-    /// `docker run`, where the image says nothing else.
+    /// `docker run` with an image that sets no user.
     Root,
     /// `docker run --user 1000`.
     Ordinary,
@@ -25,13 +25,13 @@ impl User {
     }
 }
 
-/// A program of `site` in a container; nothing where there is no right to make one.
+/// A program of `site` in a container; `None` where the test may not make one.
 pub(crate) fn in_container(site: &Site, user: User, program: &str, options: &[&str]) -> Option<Command> {
     if !is_root() {
         skip("a container can be made by root alone");
         return None;
     }
-    // Where everybody can reach them.
+    // In a folder that every user can read.
     for file in ["hhrf", "fezz-runner", "libfezz_attempts.so"] {
         std::fs::copy(binary(file), site.root().join(file)).unwrap();
     }
@@ -40,7 +40,7 @@ pub(crate) fn in_container(site: &Site, user: User, program: &str, options: &[&s
     Some(command)
 }
 
-/// A folder of that user.
+/// A folder that the user owns.
 pub(crate) fn folder_of(site: &Site, user: User, name: &str) -> std::path::PathBuf {
     let folder = site.root().join(name);
     std::fs::create_dir_all(&folder).unwrap();
@@ -49,7 +49,7 @@ pub(crate) fn folder_of(site: &Site, user: User, name: &str) -> std::path::PathB
 }
 
 impl Host {
-    /// A host in a container, with these options of the container and flags of its own.
+    /// A host in a container, with options for the container and flags for the host.
     pub(crate) fn in_container(site: Site, user: User, options: &[&str], flags: &[&str]) -> Option<Self> {
         let container = in_container(&site, user, "hhrf", options)?;
         let modules = folder_of(&site, user, "modules");
@@ -58,7 +58,7 @@ impl Host {
         Some(Self::of_command(command, site))
     }
 
-    /// What `ask` returns, in the host's network.
+    /// Runs `ask` in the host's network namespace.
     pub(crate) fn inside<T: Send>(&self, ask: impl FnOnce(&Self) -> T + Send) -> T {
         use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
         let network = std::fs::File::open(format!("/proc/{}/ns/net", self.pid())).unwrap();

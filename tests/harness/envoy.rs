@@ -1,4 +1,4 @@
-//! The real Envoy, started for one test in front of its hosts, by the configuration that is shipped.
+//! The real Envoy, started for one test in front of its hosts, with the shipped configuration.
 
 use super::{Answer, Client, Host, binary, skip, wait_for};
 use std::fs;
@@ -22,12 +22,12 @@ pub(crate) struct Envoy {
 }
 
 impl Envoy {
-    /// Envoy in front of `hosts`, by the shipped configuration; nothing where Envoy isn't installed.
+    /// Envoy in front of `hosts`, with the shipped configuration; `None` where Envoy isn't installed.
     pub(crate) fn before(hosts: &[&Host]) -> Option<Self> {
         Self::changed(hosts, &[])
     }
 
-    /// The same with texts of the configuration replaced, each of which must be there.
+    /// The same with replacements in the configuration's text; each replaced text must exist.
     pub(crate) fn changed(hosts: &[&Host], changes: &[(&str, &str)]) -> Option<Self> {
         let program = envoy_program()?;
         let folder = tempfile::Builder::new().prefix("fezz-envoy-").tempdir().unwrap();
@@ -37,7 +37,7 @@ impl Envoy {
         let admin = wait_for("Envoy's admin address", || {
             fs::read_to_string(folder.path().join("admin")).ok()?.parse::<SocketAddr>().ok()
         });
-        // It listens when it has made its first health checks.
+        // Envoy listens after its first health checks.
         let address = wait_for("Envoy's listener", || {
             let is_live = Client::new(admin, "GET", "/ready").send().text().contains("LIVE");
             let listeners = Client::new(admin, "GET", "/listeners").send().text();
@@ -55,7 +55,7 @@ impl Envoy {
         Client::new(self.address, method, path)
     }
 
-    /// A counter or gauge of the cluster of hosts.
+    /// A counter or gauge of the hosts' cluster.
     pub(crate) fn stat(&self, name: &str) -> u64 {
         let path = format!("/stats?filter=^cluster.hhrf.{name}$");
         let text = Client::new(self.admin, "GET", &path).send().text();
@@ -76,7 +76,7 @@ impl Drop for Envoy {
     }
 }
 
-/// Envoy as `scripts/install-envoy` has installed it, else the one on PATH; a skip where there is none.
+/// The Envoy that `scripts/install-envoy` installed, else the one on PATH; a skip where there is none.
 pub(crate) fn envoy_program() -> Option<PathBuf> {
     let target = binary("hhrf").parent().unwrap().parent().unwrap().to_owned();
     let installed = fs::read_dir(target.join("envoy")).into_iter().flatten().flatten();
@@ -116,7 +116,7 @@ fn start(program: &Path, config: &Path, folder: &Path) -> Child {
         .arg(config)
         .arg("--admin-address-path")
         .arg(folder.join("admin"))
-        // No shared memory, by which Envoys of other tests would meet; one thread for requests.
+        // No shared memory, in which Envoys of other tests would conflict; one thread for requests.
         .args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())

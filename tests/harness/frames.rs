@@ -1,4 +1,4 @@
-//! HTTP/2 frames by hand (RFC 9113, section 4), for what no client library sends.
+//! HTTP/2 frames by hand (RFC 9113, section 4), for frames that no client library sends.
 
 use super::connect;
 use http_body_util::Full;
@@ -7,17 +7,17 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// A connection of which every frame is the test's own.
+/// A connection on which the test writes every frame itself.
 pub(crate) struct Frames(TcpStream);
 
-/// What came of a stream.
+/// The outcome of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum StreamEnd {
-    /// A response with this status, and as many bytes of DATA; 0 stands for a status that HPACK has no number for.
+    /// A response: its status and the number of DATA bytes. Status 0 means one without an entry in HPACK's static table.
     Response(u16, usize),
     /// The stream was reset, for this reason.
     Reset(u32),
-    /// The connection ended by GOAWAY, or without.
+    /// The connection ended, with or without GOAWAY.
     Closed,
 }
 
@@ -32,12 +32,12 @@ pub(super) const END_STREAM: u8 = 1;
 pub(super) const END_HEADERS: u8 = 4;
 
 impl Frames {
-    /// Connects and says that this is HTTP/2.
+    /// Connects and sends the HTTP/2 preface.
     pub(crate) fn connect(address: SocketAddr) -> Self {
         Self::begin(connect(address), &[])
     }
 
-    /// Says on a connection that this is HTTP/2, with these settings (RFC 9113, section 6.5).
+    /// Sends the HTTP/2 preface with these settings (RFC 9113, section 6.5).
     pub(crate) fn begin(mut stream: TcpStream, settings: &[u8]) -> Self {
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
         let mut frames = Self(stream);
@@ -55,7 +55,7 @@ impl Frames {
         self.write(HEADERS, END_STREAM, 1, &block(fields));
     }
 
-    /// Sends one more field of that head, for which there is always a next.
+    /// Sends one more field of that head, without ending it.
     pub(crate) fn continue_head(&mut self) -> io::Result<()> {
         self.try_write(CONTINUATION, 0, 1, &block(&[("x", "x")]))
     }
@@ -65,14 +65,14 @@ impl Frames {
         self.write(CONTINUATION, END_HEADERS, 1, &block(&[("x", "x")]));
     }
 
-    /// Sends a head in which each octet is a header, but for the end of it.
+    /// Sends a head in which each octet is a header, without ending it.
     pub(crate) fn half_a_head_of(&mut self, headers: usize) -> io::Result<()> {
-        // One goes into the table, of which it is the newest entry then: index 62 (RFC 7541, section 2.3.3).
+        // One field goes into the dynamic table, as its newest entry: index 62 (RFC 7541, section 2.3.3).
         let block = [&b"\x40\x01a\x01b"[..], &vec![0x80 | 62; headers]].concat();
         self.try_write(HEADERS, 0, 1, &block)
     }
 
-    /// Sends a whole head but its last octet, which it returns, as a frame that says that it is whole.
+    /// Sends a head without its last octet, in a frame whose length includes that octet. Returns the octet.
     pub(crate) fn all_but_an_octet(&mut self, fields: &[(&str, &str)]) -> u8 {
         let block = block(fields);
         let length = u8::try_from(block.len()).unwrap();
@@ -82,12 +82,12 @@ impl Frames {
         *last
     }
 
-    /// Sends the octet that lacked.
+    /// Sends the missing octet.
     pub(crate) fn octet(&mut self, octet: u8) {
         self.0.write_all(&[octet]).unwrap();
     }
 
-    /// Reads up to a ping, which it leaves without an answer.
+    /// Reads up to a ping and doesn't answer it.
     pub(crate) fn await_ping(&mut self) {
         while self.read().expect("the host pings").0 != PING {}
     }
@@ -104,7 +104,7 @@ impl Frames {
         self.0.write_all(&frame)
     }
 
-    /// Waits for so long, or until something comes, which is forgotten; and tells whether it was the connection's end.
+    /// Waits up to `time` for input, drops the input, and returns whether it was the connection's end.
     pub(crate) fn has_ended_within(&mut self, time: Duration) -> bool {
         self.0.set_read_timeout(Some(time)).unwrap();
         match self.0.read(&mut [0; 4096]) {
@@ -113,7 +113,8 @@ impl Frames {
         }
     }
 
-    /// The next frame's kind, flags, stream and payload; nothing at the connection's end, or when none comes in time.
+    /// The next frame's kind, flags, stream and payload; `None` at the connection's end or when no frame arrives in
+    /// time.
     pub(super) fn read(&mut self) -> Option<(u8, u8, u32, Vec<u8>)> {
         let mut head = [0; 9];
         self.0.read_exact(&mut head).ok()?;
@@ -140,7 +141,7 @@ impl Frames {
         StreamEnd::Closed
     }
 
-    /// Reads to the connection's end, and tells whether it was announced by GOAWAY.
+    /// Reads to the connection's end, and returns whether GOAWAY announced it.
     pub(crate) fn connection_end(&mut self) -> bool {
         let mut was_announced = false;
         while let Some((kind, ..)) = self.read() {
@@ -150,13 +151,13 @@ impl Frames {
     }
 }
 
-/// A head as HPACK writes it without any table (RFC 7541, section 6.2.2).
+/// A head as HPACK literals without indexing (RFC 7541, section 6.2.2).
 pub(super) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
     fields.iter().flat_map(|(name, value)| [vec![0], text(name), text(value)].concat()).collect()
 }
 
-/// A status that stands in HPACK's own table comes as its number there (RFC 7541, appendix A).
+/// The status of a response head, which HPACK sends as an index of its static table (RFC 7541, appendix A).
 fn status_of(block: &[u8]) -> u16 {
     const FIRST: u8 = 0x88;
     const KNOWN: [u16; 7] = [200, 204, 206, 304, 400, 404, 500];

@@ -22,19 +22,19 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Serves `site` beside other tests.
+    /// Starts a host that serves `site` while other tests run.
     pub(crate) fn start(site: Site) -> Self {
         Self::with(site, |_| {})
     }
 
-    /// The same with more flags.
+    /// The same with additional flags.
     pub(crate) fn with_flags(site: Site, flags: &[&str]) -> Self {
         Self::with(site, |command| {
             command.args(flags);
         })
     }
 
-    /// The same with whatever else the command can be told.
+    /// The same with changes to the command.
     pub(crate) fn with(site: Site, more: impl FnOnce(&mut Command)) -> Self {
         let machine = together();
         let mut host = Self::without_machine(site, more);
@@ -42,14 +42,14 @@ impl Host {
         host
     }
 
-    /// The same by another program than the one that was built.
+    /// The same with another program than the one that was built.
     pub(crate) fn of_program(program: &Path, site: Site, more: impl FnOnce(&mut Command)) -> Self {
         let mut command = command_of(Command::new(program), &site);
         more(&mut command);
         Self::of_command(command, site)
     }
 
-    /// The same by a command that becomes a host, which logs JSON on a pipe.
+    /// The same with a command that becomes a host, which logs JSON to a pipe.
     pub(crate) fn of_command(command: Command, site: Site) -> Self {
         let machine = together();
         let mut host = Self::spawn(site, command);
@@ -57,13 +57,13 @@ impl Host {
         host
     }
 
-    /// A host of an ordinary user, nobody, started by a test that is root's; else the test's own user is one.
-    pub(crate) fn of_nobody(site: Site, flags: &[&str]) -> Self {
+    /// A host that runs as the user `nobody` if the test runs as root; else as the test's user.
+    pub(crate) fn unprivileged(site: Site, flags: &[&str]) -> Self {
         const NOBODY: u32 = 65534;
         if !is_root() {
             return Self::with_flags(site, flags);
         }
-        // Where nobody can reach them, and write copies of modules.
+        // In folders that the user `nobody` can read, and write copies of modules to.
         for program in ["hhrf", "fezz-runner"] {
             std::fs::copy(binary(program), site.root().join(program)).unwrap();
         }
@@ -75,21 +75,21 @@ impl Host {
         Self::of_command(command, site)
     }
 
-    /// A host whose runners are in bubblewrap, which leaves them no capability; nothing where it isn't installed.
+    /// A host whose runners are in bubblewrap, without any capability; `None` where bubblewrap isn't installed.
     pub(crate) fn in_bwrap(site: Site, flags: &[&str]) -> Option<Self> {
         const WRAPPER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../jail/bwrap-fezz-runner");
         if Command::new("bwrap").arg("--version").output().is_err() {
             super::skip("bwrap isn't installed: apt-get install bubblewrap");
             return None;
         }
-        // As it is installed: the wrapper and the runner beside each other.
+        // Wrapper and runner in one folder, as an operator installs them.
         let wrapper = site.root().join("bwrap-fezz-runner");
         std::fs::copy(WRAPPER, &wrapper).unwrap();
         std::fs::copy(binary("fezz-runner"), site.root().join("fezz-runner")).unwrap();
         Some(Self::with_flags(site, &[&["--runner", wrapper.to_str().unwrap()], flags].concat()))
     }
 
-    /// For a test that has the machine for itself, or holds it already.
+    /// For a test that already holds the machine's lock.
     pub(crate) fn without_machine(site: Site, more: impl FnOnce(&mut Command)) -> Self {
         let mut command = Self::command(&site);
         more(&mut command);
@@ -108,7 +108,7 @@ impl Host {
         Self { child, log, address: main, admin, site, _machine: None }
     }
 
-    /// How the host is started.
+    /// The command that starts the host.
     pub(crate) fn command(site: &Site) -> Command {
         command_of(Command::new(binary("hhrf")), site)
     }
@@ -130,12 +130,12 @@ impl Host {
         wait_for(what, || self.log().into_iter().find(|line| wanted(line)))
     }
 
-    /// All that has been logged.
+    /// All lines of the log.
     pub(crate) fn log(&self) -> Vec<Value> {
         self.log.lock().unwrap().clone()
     }
 
-    /// Forgets what has been logged: for a test that has millions of lines logged and looks at none.
+    /// Drops the collected log, for a test with millions of log lines that it doesn't read.
     pub(crate) fn forget_log(&self) {
         self.log.lock().unwrap().clear();
     }
@@ -144,26 +144,26 @@ impl Host {
         kill_process(self.pid(), signal).unwrap();
     }
 
-    /// The value of a metric's line that begins with `name`; 0 where there is none.
+    /// The value of the metric line that begins with `name`; 0 where there is none.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         let text = self.get("/_metrics").text();
         let line = text.lines().find(|line| line.starts_with(name));
         line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
     }
 
-    /// Has the host drain, and hands back what it served.
+    /// Shuts the host down and returns its site.
     pub(crate) fn into_site(mut self) -> Site {
         self.signal(Signal::TERM);
         assert_eq!(self.ended().code(), Some(0));
         std::mem::replace(&mut self.site, Site::new())
     }
 
-    /// How the host ended, if it has by now.
+    /// The host's exit status, if it has ended.
     pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
-    /// Waits for the host to end by itself.
+    /// Waits for the host to end.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         wait_for("the host's end", || self.has_ended())
     }
@@ -174,7 +174,7 @@ pub(super) fn command_of(mut command: Command, site: &Site) -> Command {
     command
         .env_clear()
         .env("HHRF_DRAIN_WAIT_MS", "0")
-        // What waits ahead of requests would be counted where a test says that nothing is left of them.
+        // Without prewarmed processes, which the leftover scan would count.
         .env("HHRF_SPARE", "0")
         .env("A_SECRET_OF_THE_HOST", "never to be seen")
         .args(["--listen", "127.0.0.1:0", "--log-format", "json", "--root"])
@@ -200,12 +200,12 @@ impl Drop for Host {
     }
 }
 
-/// Whether the test is root's.
+/// Whether the test runs as root.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Collects the log's lines, in a thread that ends with the host.
+/// Collects the log lines, in a thread that ends with the host.
 fn follow(stderr: ChildStderr) -> Arc<Mutex<Vec<Value>>> {
     let log = Arc::new(Mutex::new(Vec::new()));
     let lines = Arc::clone(&log);

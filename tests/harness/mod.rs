@@ -1,4 +1,4 @@
-//! A host in a folder of its own, a client, and a look at the processes behind it.
+//! A host in a temporary folder, clients, and a scan of the host's processes.
 
 mod client;
 mod container;
@@ -15,35 +15,35 @@ pub(crate) use container::{User, folder_of, in_container};
 pub(crate) use envoy::{Envoy, envoy_program};
 pub(crate) use frames::{Frames, StreamEnd, http_2};
 pub(crate) use host::{Host, is_root};
-pub(crate) use http2::{Ended, Http2};
+pub(crate) use http2::{Http2, StreamOutcome};
 pub(crate) use machine::alone;
 pub(crate) use processes::{
-    Census, forked, inside, of_requests, resident_kib, sockets_of, started_ahead, zombies, zygotes,
+    Leftovers, forked, inside, of_requests, prewarmed_processes, resident_kib, sockets_of, zombies, zygotes,
 };
 pub(crate) use site::{AUTHOR, HARMFUL, ORDINARY, ORDINARY_C, OVERFLOW, Site, TAKEOVER, binary};
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Says that a test can't be run here, and why; in CI that is a failure, lest nobody notices.
+/// Prints that a test can't run here, and why. In CI that is a failure, so that a skip is noticed.
 pub(crate) fn skip(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "skipped in CI: {why}");
     eprintln!("skipped: {why}");
 }
 
-/// Where a program lies that is on PATH.
+/// The path of a program on PATH.
 pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH")?;
     let file =
         std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|file| file.is_file())?;
-    // A path may be relative, and a link: what is found is to be called from elsewhere.
+    // Canonical, since entries of PATH may be relative or links and the caller may change the folder.
     std::fs::canonicalize(file).ok()
 }
 
-/// Whatever a test waits for comes well within this, or not at all.
+/// The deadline of every wait: longer than any event takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Looks again and again until `probe` finds something; fails by `what` when it doesn't within [`PATIENCE`].
+/// Polls until `probe` returns something; panics with `what` after [`PATIENCE`].
 pub(crate) fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     const PAUSE: Duration = Duration::from_millis(2);
     let begun = Instant::now();

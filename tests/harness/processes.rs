@@ -1,4 +1,4 @@
-//! What is left of a host's requests: processes, descriptors, memory.
+//! The leftover scan: which processes, descriptors and memory a host's requests leave.
 
 use super::{Host, wait_for};
 use rustix::process::Pid;
@@ -6,10 +6,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A count of what a host holds.
+/// Counts of what a host holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Census {
-    /// Processes whose command line names the host's root, but for the host itself: runners, and what they forked.
+pub(crate) struct Leftovers {
+    /// Processes whose command line has the host's root, without the host: runners, and processes that they forked.
     pub(crate) processes: usize,
     /// Children of the host, zombies among them.
     pub(crate) children: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Census {
     pub(crate) descriptors: usize,
 }
 
-impl Census {
+impl Leftovers {
     pub(crate) fn of(host: &Host) -> Self {
         let own = host.pid().as_raw_nonzero().get().to_string();
         let tasks = fs::read_dir(format!("/proc/{own}/task")).unwrap().flatten();
@@ -31,37 +31,37 @@ impl Census {
         }
     }
 
-    /// What a host holds when it has tidied up, connections that were just closing included.
+    /// What a host holds when it is idle and closing connections are gone.
     pub(crate) fn settled(host: &Host) -> Self {
         const A_MOMENT: Duration = Duration::from_millis(100);
         wait_for("the end of every process and connection", || {
-            let census = Some(Self::of(host)).filter(Self::is_quiet)?;
+            let leftovers = Some(Self::of(host)).filter(Self::is_quiet)?;
             std::thread::sleep(A_MOMENT);
-            Some(Self::of(host)).filter(|again| *again == census)
+            Some(Self::of(host)).filter(|again| *again == leftovers)
         })
     }
 
-    /// Waits until the host holds no more than it did; what stays beyond all patience is a leak.
+    /// Waits until the host holds no more than before. What it still holds at the deadline is a leak.
     pub(crate) fn wait_for_no_more_than(before: &Self, host: &Host) {
-        wait_for("what was there before, and no more", || {
+        wait_for("no more descriptors than before", || {
             let now = Some(Self::of(host)).filter(Self::is_quiet)?;
             (now.descriptors <= before.descriptors).then_some(())
         });
     }
 
-    /// What a host holds when nothing changes any more: zygotes and what waits for requests included.
+    /// What a host holds when nothing changes any more, including zygotes and idle processes.
     pub(crate) fn at_rest(host: &Host) -> Self {
         const A_WHILE: Duration = Duration::from_millis(300);
-        wait_for("a moment of rest", || {
-            let census = Self::of(host);
+        wait_for("stable counts", || {
+            let leftovers = Self::of(host);
             std::thread::sleep(A_WHILE);
-            (Self::of(host) == census).then_some(census)
+            (Self::of(host) == leftovers).then_some(leftovers)
         })
     }
 
-    /// Waits until the host holds no more than it did, of anything.
+    /// Waits until every count is at most what it was before.
     pub(crate) fn wait_for_at_most(before: &Self, host: &Host) {
-        wait_for("no more than there was before", || {
+        wait_for("no more of anything than before", || {
             let now = Self::of(host);
             let is_within = now.processes <= before.processes
                 && now.children <= before.children
@@ -70,13 +70,13 @@ impl Census {
         });
     }
 
-    /// Nothing runs and nothing is to be reaped.
+    /// No process runs and none remains to be reaped.
     pub(crate) fn is_quiet(&self) -> bool {
         self.processes == 0 && self.children == 0
     }
 }
 
-/// The folders in /proc of all processes but the host's own whose command line names its root.
+/// The folders in /proc of all processes except the host whose command line has the host's root.
 pub(crate) fn of_requests(host: &Host) -> Vec<PathBuf> {
     let own = host.pid().as_raw_nonzero().get().to_string();
     let root = host.site.root().to_str().unwrap();
@@ -95,7 +95,7 @@ fn processes() -> impl Iterator<Item = String> {
         .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Sockets that a host holds open: its listeners' and its connections'.
+/// The number of a host's open sockets: listeners and connections.
 pub(crate) fn sockets_of(host: &Host) -> usize {
     let descriptors = fs::read_dir(format!("/proc/{}/fd", host.pid().as_raw_nonzero())).unwrap().flatten();
     let targets = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok());
@@ -109,8 +109,8 @@ pub(crate) fn resident_kib(host: &Host) -> usize {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-impl Census {
-    /// Processes left of a host that has ended.
+impl Leftovers {
+    /// The number of processes that a host left when it ended.
     pub(crate) fn of_dead(host: &Host) -> usize {
         let root = host.site.root().to_str().unwrap().to_owned();
         let of_root = processes().filter(|pid| {
@@ -121,14 +121,14 @@ impl Census {
     }
 }
 
-/// The folder in /proc of a module's process that runs in a PID namespace of its own, seen from outside. Waits for it.
+/// Waits for a module's process in a PID namespace of its own and returns its folder in /proc, seen from outside.
 pub(crate) fn inside(host: &Host) -> PathBuf {
     let root = host.site.root().to_str().unwrap();
     let is_inside = |process: &PathBuf| {
         let line = fs::read(process.join("cmdline")).unwrap_or_default();
         let status = fs::read_to_string(process.join("status")).unwrap_or_default();
         let ids = status.lines().find(|line| line.starts_with("NSpid:")).unwrap_or_default();
-        // The ids of the process in each PID namespace that it is in; the first process is 1.
+        // The process's id in each PID namespace that it is in. PID 1 only reaps.
         String::from_utf8_lossy(&line).contains(root)
             && ids.split_whitespace().count() > 2
             && !ids.ends_with("\t1")
@@ -136,16 +136,16 @@ pub(crate) fn inside(host: &Host) -> PathBuf {
     wait_for("a process inside", || processes().map(|pid| PathBuf::from("/proc").join(pid)).find(is_inside))
 }
 
-/// The processes of a host's runners that were started ahead of their requests, whatever becomes of them.
-pub(crate) fn started_ahead(host: &Host) -> Vec<PathBuf> {
-    let is_ahead = |process: &PathBuf| {
+/// A host's processes that were started as prewarmed runners, including those that serve a request by now.
+pub(crate) fn prewarmed_processes(host: &Host) -> Vec<PathBuf> {
+    let is_prewarmed = |process: &PathBuf| {
         let line = fs::read(process.join("cmdline")).unwrap_or_default();
         line.split(|byte| *byte == 0).any(|word| word == b"--ahead")
     };
-    of_requests(host).into_iter().filter(is_ahead).collect()
+    of_requests(host).into_iter().filter(is_prewarmed).collect()
 }
 
-/// A process in /proc.
+/// A process, read from /proc.
 struct Seen {
     pid: Pid,
     parent: String,
@@ -154,7 +154,7 @@ struct Seen {
     state: char,
 }
 
-/// The processes of a host's zygotes by name, wrappers and zombies left out.
+/// The processes of a host's zygotes, found by name, without wrappers and zombies.
 fn of_zygotes(host: &Host) -> Vec<Seen> {
     let is_zygotes = |process: &PathBuf| {
         let line = fs::read(process.join("cmdline")).unwrap_or_default();
@@ -176,10 +176,10 @@ fn of_zygotes(host: &Host) -> Vec<Seen> {
     all.filter(|seen| seen.state != 'Z').collect()
 }
 
-/// The zygotes of a host and those whom they forked.
+/// The zygotes of a host, and the processes that they forked.
 fn zygotes_and_forked(host: &Host) -> (Vec<Pid>, Vec<Pid>) {
     let all = of_zygotes(host);
-    // Where there is a PID namespace, a supervisor stays outside, and its first process only reaps.
+    // With a PID namespace, a supervisor stays outside, and PID 1 inside only reaps.
     let is_jailed = all.iter().any(|seen| seen.ids.len() > 1);
     let depth = if is_jailed { 2 } else { 1 };
     let is_first = |seen: &Seen| is_jailed && seen.ids.last().is_some_and(|id| id == "1");
@@ -190,24 +190,24 @@ fn zygotes_and_forked(host: &Host) -> (Vec<Pid>, Vec<Pid>) {
     (zygotes.clone(), all.iter().filter(is_forked).map(|seen| seen.pid).collect())
 }
 
-/// The zygotes of a host, as it sees them.
+/// The zygotes of a host, by the process ids that the host sees.
 pub(crate) fn zygotes(host: &Host) -> Vec<Pid> {
     let mut zygotes = zygotes_and_forked(host).0;
     zygotes.sort_unstable_by_key(|pid| pid.as_raw_nonzero());
     zygotes
 }
 
-/// The processes that a host's zygotes have forked and that live.
+/// The living processes that a host's zygotes have forked.
 pub(crate) fn forked(host: &Host) -> Vec<Pid> {
     zygotes_and_forked(host).1
 }
 
-/// Zombies whose ancestor is the host: a process that has ended has no command line.
+/// The number of zombies whose ancestor is the host. A zombie has no command line, so ancestry identifies it.
 pub(crate) fn zombies(host: &Host) -> usize {
     let stats: Vec<(String, String, char)> = processes()
         .filter_map(|pid| {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            // Behind the name, which may hold anything (proc(5)).
+            // After the name, which may contain any character (proc(5)).
             let mut fields = stat[stat.rfind(')')? + 1..].split_whitespace();
             Some((pid, fields.next()?.chars().next()?, fields.next()?.to_owned()))
         })

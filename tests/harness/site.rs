@@ -1,4 +1,4 @@
-//! A root for a host: `functions/` with what a test puts there.
+//! The root folder of a host: `functions/` with what a test installs.
 
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +20,7 @@ pub(crate) const TAKEOVER: &str = "libfixture_takeover.so";
 /// The module with a buffer overflow: `tests/fixtures/takeover/c`.
 pub(crate) const OVERFLOW: &str = "libfixture_overflow.so";
 
-/// A folder that is gone when the test is over.
+/// A temporary folder, removed when the test is over.
 pub(crate) struct Site {
     folder: TempDir,
 }
@@ -30,10 +30,10 @@ impl Site {
         Self::below(&std::env::temp_dir())
     }
 
-    /// The same in another folder than the system's for temporary files.
+    /// The same below `parent` instead of the system's temporary folder.
     pub(crate) fn below(parent: &Path) -> Self {
         let folder = tempfile::Builder::new().prefix("fezz-test-").tempdir_in(parent).unwrap();
-        // A jailed process is another user's, if the host is root's.
+        // If the host runs as root, jailed processes run as other users.
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
         std::fs::create_dir(folder.path().join("functions")).unwrap();
         Self { folder }
@@ -53,14 +53,14 @@ impl Site {
         self.write(name, module, &manifest.to_string())
     }
 
-    /// Installs a harm, under its own name and version `v1`.
+    /// Installs a harm as the function of the same name, version `v1`.
     pub(crate) fn harm(&self, harm: &str, more: Value) -> &Self {
         let mut more = more;
         more["env"] = json!({"HARM": harm});
         self.install(&format!("{harm}@v1"), HARMFUL, more)
     }
 
-    /// Installs a module with a manifest in the text. Each file appears whole, as a careful deployment does it.
+    /// Installs a module and the manifest's text. Each file appears by a rename, as in a careful deployment.
     pub(crate) fn write(&self, name: &str, module: &str, manifest: &str) -> &Self {
         let folder = self.function(name);
         std::fs::create_dir_all(&folder).unwrap();
@@ -72,12 +72,12 @@ impl Site {
         self
     }
 
-    /// Where the function of that name lies.
+    /// The folder of the function `name`.
     pub(crate) fn function(&self, name: &str) -> PathBuf {
         self.root().join("functions").join(name)
     }
 
-    /// Writes an executable shell script, to be a runner's wrapper.
+    /// Writes an executable shell script, for use as a runner's wrapper.
     pub(crate) fn script(&self, name: &str, text: &str) -> PathBuf {
         let path = self.root().join(name);
         std::fs::write(&path, text).unwrap();
@@ -86,14 +86,15 @@ impl Site {
     }
 }
 
-/// A file that the workspace builds: a program, or a module. All are built before the first is used, in the profile of
-/// this test, so that no test meets an old one.
+/// A file that the workspace builds: a program or a module. All are built before the first use, in the profile of this
+/// test, so that no test uses an outdated one.
 pub(crate) fn binary(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let test = std::env::current_exe().unwrap();
         let folder = test.parent().unwrap().parent().unwrap().to_owned();
-        // By itself, lest the host and every other module are built with the features that it asks of what they share.
+        // Built separately, or Cargo would unify its dependencies' features with those of the host and the other
+        // modules.
         build(&folder, &["--workspace", "--exclude", "fixture_ordinary"]);
         build(&folder, &["--package", "fixture_ordinary"]);
         make(&folder, concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/hello-c"));

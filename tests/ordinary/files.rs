@@ -1,4 +1,4 @@
-//! The scratch: a folder `/tmp` of the request's own.
+//! The scratch: a `/tmp` of each request.
 
 use super::{check, check_all, host};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 const SCRATCH_BYTES: usize = 1 << 20;
 
 #[test]
-fn files_in_the_scratch_can_be_all_that_files_can_be() {
+fn all_file_operations_work_in_the_scratch() {
     check_all(
         json!({"limits": {"scratch_bytes": SCRATCH_BYTES}}),
         &[
@@ -32,7 +32,7 @@ fn the_next_request_finds_the_scratch_empty() {
     check(&host, "scratch/list", "0");
 }
 
-/// To every open file of the process, which has the scratch to itself.
+/// Locks are granted to every open file of the process. No other process sees the scratch.
 #[test]
 fn locks_in_the_scratch_are_granted_and_not_held() {
     check_all(

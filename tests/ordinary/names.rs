@@ -1,4 +1,4 @@
-//! Names of hosts: by `/etc/hosts`, and by a name server over TCP, since the jail lets no datagram out.
+//! Host names: by `/etc/hosts`, and by a name server over TCP, since the jail blocks datagrams.
 
 use super::network::{echo, serve as serve_echo};
 use super::{check, check_all};
@@ -29,10 +29,10 @@ fn a_name_is_looked_up_by_tcp() {
     }
 }
 
-/// The address that comes first is one at which nobody listens: without datagrams, glibc can't order them by whether
-/// they can be reached (gai.conf(5)), so that a client has to try one after the other, as nearly all do.
+/// No server listens at the first address. Without datagrams, glibc can't sort addresses by reachability (gai.conf(5)),
+/// so a client has to try one after the other, as nearly all clients do.
 #[test]
-fn a_server_is_reached_by_its_name_at_whichever_address_it_listens() {
+fn a_client_tries_each_address_of_a_name() {
     let address = serve_echo(echo);
     let Some(host) = host_with_name_server(&[address.port()]) else { return };
     for how in ["std", "tokio"] {
@@ -42,7 +42,7 @@ fn a_server_is_reached_by_its_name_at_whichever_address_it_listens() {
 }
 
 #[test]
-fn a_name_that_there_is_not_is_an_error_that_can_be_handled() {
+fn an_unknown_name_is_an_error_that_can_be_handled() {
     let Some(host) = host_with_name_server(&[443]) else { return };
     check(&host, "connections/no-name?at=no.example", "Uncategorized");
 }
@@ -52,8 +52,8 @@ fn without_a_network_no_name_is_found_and_that_is_an_error_that_can_be_handled()
     check_all(json!({}), &[("connections/no-name?at=localhost", "Uncategorized")]);
 }
 
-/// A host with a function that may look up names, and connect to these ports, on which `/etc/resolv.conf` names a
-/// server of these tests; or nothing, where they may not be that server.
+/// A host with a function that may look up names and connect to these ports. Its `/etc/resolv.conf` names a server of
+/// these tests. `None` where the tests may not listen on the server's port.
 fn host_with_name_server(connect: &[u16]) -> Option<Host> {
     static SERVER: OnceLock<Option<Ipv4Addr>> = OnceLock::new();
     let Some(server) = SERVER.get_or_init(serve) else {
@@ -67,8 +67,8 @@ fn host_with_name_server(connect: &[u16]) -> Option<Host> {
     Some(Host::with(site, |command| show_as_resolv_conf(&file, command)))
 }
 
-/// Runs a command where one file lies over `/etc/resolv.conf`, which is a mount namespace of its own. Whoever isn't
-/// root can be it in a user namespace, and must not stay it, or the host would think that it can become other users.
+/// Runs a command in a mount namespace where a file covers `/etc/resolv.conf`. An ordinary user becomes root of a user
+/// namespace for the mount and then gives root up again, or the host would try to become other users.
 fn show_as_resolv_conf(file: &Path, command: &mut Command) {
     let (unshare, then) = match is_root() {
         true => ("-m", ""),
@@ -83,7 +83,7 @@ fn show_as_resolv_conf(file: &Path, command: &mut Command) {
     *command = outer;
 }
 
-/// Starts the name server, at an address that no other run of these tests has.
+/// Starts the name server at an address that is unique to this run of the tests.
 fn serve() -> Option<Ipv4Addr> {
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     let address = Ipv4Addr::new(127, 64 + high, middle, low);
@@ -99,7 +99,7 @@ fn serve() -> Option<Ipv4Addr> {
     Some(address)
 }
 
-/// Answers the queries on one connection: each message has its length before it (RFC 1035, 4.2.2).
+/// Answers the queries on one connection. Each message is preceded by its length (RFC 1035, 4.2.2).
 fn answer(mut stream: TcpStream) {
     let mut length = [0; 2];
     while stream.read_exact(&mut length).is_ok() {
@@ -111,7 +111,7 @@ fn answer(mut stream: TcpStream) {
     }
 }
 
-/// A response to a query of one question, which stands behind a header of 12 bytes (RFC 1035, 4.1).
+/// A response to a query of one question, which follows the header of 12 bytes (RFC 1035, 4.1).
 fn respond(query: &[u8]) -> Vec<u8> {
     const HEADER_BYTES: usize = 12;
     let name_end = HEADER_BYTES + query[HEADER_BYTES..].iter().position(|byte| *byte == 0).unwrap();
@@ -132,7 +132,7 @@ fn respond(query: &[u8]) -> Vec<u8> {
     response
 }
 
-/// The addresses of a name, whose first label's length is left out; nothing where there is no such name.
+/// The addresses of a name in wire format without the first length; `None` if the name doesn't exist.
 fn addresses(name: &[u8], record_type: u8) -> Option<Vec<Vec<u8>>> {
     const A: u8 = 1;
     const AAAA: u8 = 28;

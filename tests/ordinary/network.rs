@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-/// A server at 127.0.0.1 that does the same with each connection, as long as the test runs.
+/// A server at 127.0.0.1 that runs `speak` for each connection until the test ends.
 pub(super) fn serve(speak: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -18,7 +18,7 @@ pub(super) fn serve(speak: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     address
 }
 
-/// Says what it hears, until the end.
+/// Echoes the input until end of file.
 pub(super) fn echo(mut stream: impl Read + Write) {
     let mut piece = [0; 1024];
     while let Ok(length @ 1..) = stream.read(&mut piece) {
@@ -51,7 +51,7 @@ fn another_port_is_refused_by_an_error_that_can_be_handled() {
 }
 
 #[test]
-fn tls_is_spoken_with_a_server_whose_authority_the_function_trusts() {
+fn tls_works_with_a_server_whose_authority_the_function_trusts() {
     let (config, authority) = identity();
     let address = serve(move |stream| {
         echo(StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream));
@@ -68,7 +68,7 @@ fn the_systems_certificates_are_found_if_there_are_any() {
     check_all(json!({"network": {"connect": [443]}}), &[("connections/certificates", &has_some.to_string())]);
 }
 
-/// What a server named `localhost` shows, and the authority behind it as PEM.
+/// The certificate of a server named `localhost`, and its authority as PEM.
 fn identity() -> (Arc<ServerConfig>, String) {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -1,9 +1,9 @@
-//! The same in plain C, where the C library does the work.
+//! Ordinary programs in plain C, where the C library does the work.
 
 use crate::harness::{Host, ORDINARY_C, Site, skip};
 use serde_json::{Value, json};
 
-/// A host with one function in C, and `more` in its manifest beside the variable that chooses it.
+/// A host with one function in C, selected by a variable, and `more` in its manifest.
 fn host(function: &str, more: Value) -> Host {
     let site = Site::new();
     let mut more = more;
@@ -32,7 +32,7 @@ fn local_time_is_utc_without_a_zone() {
 }
 
 #[test]
-fn what_printf_prints_is_logged_to_its_last_character() {
+fn printf_output_is_logged_completely() {
     let host = host("prints", json!({}));
     assert_eq!(host.get("/rpc/ordinary-c").text(), "printed");
     for wanted in ["printed on stdout", "printed on stderr: 7", "printed without a newline"] {
@@ -41,14 +41,14 @@ fn what_printf_prints_is_logged_to_its_last_character() {
 }
 
 #[test]
-fn what_printf_printed_before_a_crash_is_logged() {
+fn printf_output_before_a_crash_is_logged() {
     let host = host("prints_and_crashes", json!({}));
     assert_eq!(host.get("/rpc/ordinary-c").outcome(), (502, "function_crashed"));
     host.logged("the line", |line| line["line"] == "printed before the crash");
 }
 
 #[test]
-fn what_printf_printed_is_logged_though_stdout_is_another_stream_by_then() {
+fn printf_output_is_logged_after_stdout_was_replaced() {
     let host = host("exchanges_stdout", json!({}));
     assert_eq!(host.get("/rpc/ordinary-c").text(), "exchanged");
     host.logged("the line", |line| line["line"] == "printed before the exchange");
@@ -72,12 +72,12 @@ fn numbers_are_read_and_text_is_converted_by_locale() {
 }
 
 #[test]
-fn long_jumps_land() {
+fn long_jumps_work() {
     check("jumps", json!({}), "jumped");
 }
 
 #[test]
-fn signals_to_oneself_are_handled_and_alarms_wake() {
+fn signals_to_the_own_process_are_handled_and_alarms_fire() {
     check("handles_signals", json!({}), "handled");
     check("is_woken_by_alarms", json!({}), "woken");
 }
@@ -87,7 +87,7 @@ fn threads_of_posix_start_wait_and_are_joined() {
     check("starts_threads", json!({}), "joined");
 }
 
-/// A limit: what watches its stack, as the crate `stacker` does, has to do so on a thread of its own.
+/// A known limit: code that measures its stack, like the crate `stacker`, must run on a thread that it started.
 #[test]
 fn the_bounds_of_the_first_threads_stack_are_unknown_and_those_of_others_known() {
     check("asks_for_stacks", json!({}), "asked");

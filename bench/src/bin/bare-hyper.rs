@@ -1,5 +1,5 @@
-//! `bare-hyper ADDRESS GREETING_END`: greets by the header X-Name, by hyper as the host has it and nothing else. What a
-//! host built on it can come near to, not reach.
+//! `bare-hyper ADDRESS GREETING_END`: greets by the header X-Name, with hyper configured as in the host and nothing
+//! else. An upper bound for every server that is built on hyper.
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -23,14 +23,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let end: Arc<str> = end.as_str().into();
     loop {
         let (stream, _) = listener.accept().await?;
-        // Else an answer waits for the client's acknowledgement of the one before.
+        // Otherwise an answer waits until the client acknowledges the previous one.
         stream.set_nodelay(true)?;
         let end = Arc::clone(&end);
         let service = service_fn(move |request| {
             let response = greet(&request, &end);
             async { Ok::<_, Infallible>(response) }
         });
-        // A client that goes away is the end of its connection, and nothing to tell.
+        // A client that disconnects ends its connection; that is no error.
         tokio::spawn(async {
             http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok()
         });

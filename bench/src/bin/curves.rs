@@ -1,35 +1,35 @@
-//! `make bench-curves`: how the price of a request grows.
+//! `make bench-curves`: how the cost of a request grows.
 
 use clap::Parser;
 use fezz_bench::build::{Build, BuildError};
 use fezz_bench::curves::{Curve, CurveError, Plan, bodies, cold, on_load, registered};
 use fezz_bench::function::Function;
 use fezz_bench::plots::lines;
-use fezz_bench::results::{self, ResultsError};
+use fezz_bench::result_files::{self, ResultsError};
 use fezz_bench::table::Table;
 use fezz_bench::{chain, machine};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Measures the executors `fork` and `spawn` against the functions registered, the size of a body and the memory that a
-/// module touches as it is loaded, and the first request after the host's start; in some three minutes. Prints tables,
-/// and keeps them in bench/results/, with a plot.
+/// Measures the executors `fork` and `spawn` against the number of functions, the size of a body and the memory that a
+/// module touches while it loads, and the first request after the host's start; in some three minutes. Prints tables,
+/// and writes them to bench/results/, with a plot.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How often each point has its turn
+    /// How many intervals each point is measured for
     #[arg(long, default_value_t = 7)]
     rounds: usize,
 
-    /// How long a turn is
+    /// The length of an interval in milliseconds
     #[arg(long, default_value_t = 500)]
     turn_ms: u64,
 
-    /// How often a host is started, for the first request to it
+    /// How many hosts are started, for the first request to each
     #[arg(long, default_value_t = 15)]
     starts: usize,
 
-    /// Few short rounds: whether it works, not what it costs
+    /// Few short rounds: a check that everything works, not a measurement
     #[arg(long, conflicts_with_all = ["rounds", "turn_ms", "starts"])]
     quick: bool,
 
@@ -74,8 +74,8 @@ fn run(arguments: Arguments) -> Result<(), BenchError> {
     markdown += &show("The first request after the host's start", &cold::measure(&plan)?);
     if !dry {
         let charts: Vec<_> = curves.iter().map(Curve::chart).collect();
-        results::write("curves.md", &markdown)?;
-        results::write("curves.svg", &lines::plot(&charts))?;
+        result_files::write("curves.md", &markdown)?;
+        result_files::write("curves.svg", &lines::plot(&charts))?;
     }
     Ok(())
 }
@@ -89,7 +89,7 @@ fn plan(arguments: Arguments) -> Result<Plan, BuildError> {
     Ok(Plan { build, rounds, duration: Duration::from_millis(turn_ms), starts })
 }
 
-/// Prints a table as soon as it is there, and returns it for the repository.
+/// Prints a table and returns it as Markdown.
 fn show(title: &str, table: &Table) -> String {
     println!("{title}\n\n{}", table.text());
     format!("## {title}\n\n{}\n", table.markdown())
@@ -98,7 +98,7 @@ fn show(title: &str, table: &Table) -> String {
 fn heading(plan: &Plan) -> String {
     let (machine, rounds, milliseconds) = (machine::describe(), plan.rounds, plan.duration.as_millis());
     let (clients, starts) = (Plan::CONCURRENCY, plan.starts);
-    let note = format!("{clients} clients, {rounds} rounds, turns of {milliseconds} ms; {starts} starts");
+    let note = format!("{clients} clients, {rounds} rounds, intervals of {milliseconds} ms; {starts} starts");
     println!("{machine}\n{note}\n");
     format!(
         "# A run of `make bench-curves`\n\n- {machine}\n- {note}\n\n![the same as a plot](curves.svg)\n\n"

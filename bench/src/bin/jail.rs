@@ -1,9 +1,8 @@
-//! `cargo run --release -p fezz-bench --bin jail`: the price of each of the host's jails.
+//! `cargo run --release -p fezz-bench --bin jail`: the cost of each of the host's jails.
 
 use clap::{Parser, ValueEnum};
 use fezz_bench::build::{Build, BuildError};
 use fezz_bench::chain;
-use fezz_bench::contender::{Contender, ContenderError, Turn};
 use fezz_bench::function::Function;
 use fezz_bench::host::{Host, HostError};
 use fezz_bench::http::Page;
@@ -12,6 +11,7 @@ use fezz_bench::ratios::{self, Row};
 use fezz_bench::rounds::measure;
 use fezz_bench::setup::{Execution, Jail, Setup};
 use fezz_bench::summary::{self, Comparison};
+use fezz_bench::target::{Interval, MeasureError, Target};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,11 +21,11 @@ use std::time::Duration;
 /// command that builds it.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How long the whole run measures
+    /// The length of the whole run in seconds
     #[arg(long, default_value_t = 60)]
     seconds: u64,
 
-    /// How often each contender has its turn
+    /// How many intervals each target is measured for
     #[arg(long, default_value_t = 12)]
     rounds: usize,
 
@@ -48,7 +48,7 @@ struct Arguments {
 
 const FUNCTION: Function = Function::HelloC;
 
-/// What the summary is about, and what it is compared to.
+/// The target of the summary, and what it is compared to.
 const SUBJECT: Jail = Jail::Strict;
 const OTHERS: [Jail; 2] = [Jail::Off, Jail::Bwrap];
 
@@ -61,7 +61,7 @@ enum BenchError {
     #[error(transparent)]
     Host(#[from] HostError),
     #[error(transparent)]
-    Contender(#[from] ContenderError),
+    Measure(#[from] MeasureError),
 }
 
 fn main() -> ExitCode {
@@ -85,15 +85,16 @@ fn run(arguments: Arguments) -> Result<(Vec<Row>, Vec<Comparison>), BenchError> 
     let build = arguments.build.map_or_else(Build::default_build, named).check(&[FUNCTION])?;
     let servers = start(jails, &build)?;
     let pages: Vec<Page> = servers.iter().map(|(jail, host)| host.page(name(*jail), FUNCTION)).collect();
-    let contenders: Vec<&dyn Contender> = pages.iter().map(|page| page as &dyn Contender).collect();
-    let names: Vec<&str> = contenders.iter().map(|contender| contender.name()).collect();
+    let targets: Vec<&dyn Target> = pages.iter().map(|page| page as &dyn Target).collect();
+    let names: Vec<&str> = targets.iter().map(|target| target.name()).collect();
 
-    let turns = arguments.rounds * arguments.concurrency.len() * contenders.len();
-    let duration = Duration::from_secs(arguments.seconds) / u32::try_from(turns.max(1)).unwrap_or(u32::MAX);
+    let intervals = arguments.rounds * arguments.concurrency.len() * targets.len();
+    let duration =
+        Duration::from_secs(arguments.seconds) / u32::try_from(intervals.max(1)).unwrap_or(u32::MAX);
     let (mut rows, mut comparisons) = (Vec::new(), Vec::new());
     for &concurrency in &arguments.concurrency {
-        let turn = Turn { duration, concurrency, pause: Duration::ZERO };
-        let slices = measure(arguments.rounds, turn, &contenders)?;
+        let interval = Interval { duration, concurrency, pause: Duration::ZERO };
+        let slices = measure(arguments.rounds, interval, &targets)?;
         rows.extend(ratios::rows(FUNCTION.id(), concurrency, &names, &slices));
         let others = OTHERS.map(name);
         comparisons.extend(summary::compare(concurrency, name(SUBJECT), &others, &names, &slices));
@@ -101,7 +102,7 @@ fn run(arguments: Arguments) -> Result<(Vec<Row>, Vec<Comparison>), BenchError> 
     Ok((rows, comparisons))
 }
 
-/// Starts what can be started on this machine, and says of the rest what is missing.
+/// Starts the targets that this machine can run, and prints what is missing for the others.
 fn start(jails: &[Jail], build: &Build) -> Result<Vec<(Jail, Host)>, BenchError> {
     let mut servers = Vec::new();
     for &jail in jails {
@@ -116,7 +117,7 @@ fn start(jails: &[Jail], build: &Build) -> Result<Vec<(Jail, Host)>, BenchError>
 
 fn start_one(jail: Jail, build: &Build) -> Result<Host, BenchError> {
     if jail == Jail::Bwrap {
-        // The wrapper looks for it by itself.
+        // The wrapper finds bubblewrap itself; this check only reports a missing one.
         Program::Bwrap.find()?;
     }
     Ok(Host::start(build, Setup { jail, ..Setup::strict(Execution::SPAWN, &[FUNCTION]) })?)

@@ -1,46 +1,46 @@
-//! `make bench`: us and our peers, in one run on one machine.
+//! `make bench`: the host and comparable servers, in one run on one machine.
 
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use fezz_bench::build::{Build, BuildError};
 use fezz_bench::chain;
-use fezz_bench::entrants::{ENTRANTS, Entrant};
 use fezz_bench::function::Function;
-use fezz_bench::race::{Race, RaceError};
+use fezz_bench::peers_run::{PeersRun, PeersRunError};
 use fezz_bench::report::Report;
-use fezz_bench::results::{self, ResultsError};
+use fezz_bench::result_files::{self, ResultsError};
+use fezz_bench::target_specs::{TARGETS, TargetSpec};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Measures the host in each of its executors and its peers, alternating between them, in some five minutes. Prints a
-/// table and what was to be reached, and keeps both in bench/results/, with a plot.
+/// Measures each executor of the host and the peers, alternating between them, in some five minutes. Prints the results
+/// and the goals, and writes both to bench/results/, with a plot.
 ///
-/// Everything of ours must be built for release before; what is missing is named with the command that builds it. A
-/// peer that isn't installed is left out.
+/// The host, the runner and the modules must be built for release before; an error names the command that builds a
+/// missing one. A peer that isn't installed is left out.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How often each contender has its turn
+    /// How many intervals each target is measured for
     #[arg(long, default_value_t = 10)]
     rounds: usize,
 
-    /// How long a turn is
+    /// The length of an interval in milliseconds
     #[arg(long, default_value_t = 700)]
     turn_ms: u64,
 
-    /// Numbers of clients; the targets are for 1 and 16
+    /// Numbers of clients; the goals are for 1 and 16
     #[arg(long, value_delimiter = ',', default_value = "1,16,64")]
     concurrency: Vec<usize>,
 
-    /// Measure these alone
-    #[arg(long, value_delimiter = ',', value_name = "CONTENDER", value_parser = entrant())]
-    only: Vec<Entrant>,
+    /// Measure only these targets
+    #[arg(long, value_delimiter = ',', value_name = "TARGET", value_parser = spec())]
+    only: Vec<TargetSpec>,
 
-    /// What ours run; the peers' programs do the same
+    /// The function that the host runs; the peers' programs do the same
     #[arg(long, default_value = "hello-c", value_parser = greeting())]
     function: Function,
 
-    /// Three short rounds: whether it works, not what it costs
+    /// Three short rounds: a check that everything works, not a measurement
     #[arg(long, conflicts_with_all = ["rounds", "turn_ms"])]
     quick: bool,
 
@@ -58,7 +58,7 @@ enum BenchError {
     #[error(transparent)]
     Build(#[from] BuildError),
     #[error(transparent)]
-    Race(#[from] RaceError),
+    PeersRun(#[from] PeersRunError),
     #[error(transparent)]
     Results(#[from] ResultsError),
 }
@@ -75,39 +75,39 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<(), BenchError> {
     let dry = arguments.dry;
-    let race = plan(arguments)?;
-    let outcome = race.run()?;
-    let report = Report::new(&race, &outcome);
+    let run = plan(arguments)?;
+    let outcome = run.run()?;
+    let report = Report::new(&run, &outcome);
     print!("{}", report.text());
     if !dry {
-        results::write("table.md", &report.markdown())?;
-        results::write("chart.svg", &report.svg())?;
+        result_files::write("table.md", &report.markdown())?;
+        result_files::write("chart.svg", &report.svg())?;
     }
     Ok(())
 }
 
-fn plan(arguments: Arguments) -> Result<Race, BuildError> {
+fn plan(arguments: Arguments) -> Result<PeersRun, BuildError> {
     let named = |folder| Build { name: String::new(), folder };
     let build = arguments.build.map_or_else(Build::default_build, named);
     let (rounds, turn_ms) = if arguments.quick { (3, 150) } else { (arguments.rounds, arguments.turn_ms) };
-    let entrants = if arguments.only.is_empty() { ENTRANTS.to_vec() } else { arguments.only };
-    Ok(Race {
+    let specs = if arguments.only.is_empty() { TARGETS.to_vec() } else { arguments.only };
+    Ok(PeersRun {
         build: build.check(&[arguments.function, Function::Hello, Function::Echo])?,
         function: arguments.function,
-        entrants,
+        specs,
         concurrency: arguments.concurrency,
         rounds,
         duration: Duration::from_millis(turn_ms),
     })
 }
 
-/// By the name that [`Entrant`] gives.
-fn entrant() -> impl TypedValueParser<Value = Entrant> {
-    let flags = PossibleValuesParser::new(ENTRANTS.map(|entrant| entrant.flag));
-    flags.try_map(|flag| ENTRANTS.into_iter().find(|entrant| entrant.flag == flag).ok_or("no contender"))
+/// Parses the flag of a [`TargetSpec`].
+fn spec() -> impl TypedValueParser<Value = TargetSpec> {
+    let flags = PossibleValuesParser::new(TARGETS.map(|spec| spec.flag));
+    flags.try_map(|flag| TARGETS.into_iter().find(|spec| spec.flag == flag).ok_or("no target"))
 }
 
-/// Those whose words the peers can say.
+/// Parses a function whose greeting the peers can produce.
 fn greeting() -> impl TypedValueParser<Value = Function> {
     const GREETING: [Function; 2] = [Function::HelloC, Function::Hello];
     let ids = PossibleValuesParser::new(GREETING.map(Function::id));

@@ -4,12 +4,12 @@ use clap::{Parser, ValueEnum};
 use fezz_bench::bare::Bare;
 use fezz_bench::build::{Build, BuildError};
 use fezz_bench::chain;
-use fezz_bench::contender::{Contender, ContenderError, Turn};
 use fezz_bench::function::Function;
 use fezz_bench::host::{Host, HostError};
 use fezz_bench::ratios::{self, Row};
 use fezz_bench::rounds::measure;
 use fezz_bench::setup::{Execution, Jail, Setup};
+use fezz_bench::target::{Interval, MeasureError, Target};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use std::time::Duration;
 /// Everything must be built for release before; what is missing is named with the command that builds it.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How long the whole run measures
+    /// The length of the whole run in seconds
     #[arg(long, default_value_t = 45)]
     seconds: u64,
 
-    /// How often each contender has its turn
+    /// How many intervals each target is measured for
     #[arg(long, default_value_t = 12)]
     rounds: usize,
 
@@ -33,12 +33,12 @@ struct Arguments {
     #[arg(long = "function", value_enum, value_delimiter = ',', default_value = "hello-c,hello,todos")]
     functions: Vec<Function>,
 
-    /// A folder with hhrf, fezz-runner and the modules, to compare editions of them; may be repeated
+    /// A folder with hhrf, fezz-runner and the modules, to compare versions of them; may be repeated
     /// [default: release/ in CARGO_TARGET_DIR or target/]
     #[arg(long = "build", value_name = "NAME=FOLDER")]
     builds: Vec<Build>,
 
-    /// Measure these alone: `bare` compares runners and modules, `host` compares hosts
+    /// Measure only these: `bare` compares runners and modules, `host` compares hosts
     #[arg(long, value_enum)]
     only: Option<Kind>,
 
@@ -60,7 +60,7 @@ enum BenchError {
     #[error(transparent)]
     Host(#[from] HostError),
     #[error(transparent)]
-    Contender(#[from] ContenderError),
+    Measure(#[from] MeasureError),
 }
 
 fn main() -> ExitCode {
@@ -91,25 +91,26 @@ fn run(mut arguments: Arguments) -> Result<Vec<Row>, BenchError> {
     let hosts = builds.iter().map(start).collect::<Result<Vec<_>, _>>()?;
 
     let a_build = if arguments.only.is_some() { 1 } else { 2 };
-    let turns = arguments.rounds * functions.len() * arguments.concurrency.len() * builds.len() * a_build;
-    let duration = Duration::from_secs(arguments.seconds) / u32::try_from(turns.max(1)).unwrap_or(u32::MAX);
+    let intervals = arguments.rounds * functions.len() * arguments.concurrency.len() * builds.len() * a_build;
+    let duration =
+        Duration::from_secs(arguments.seconds) / u32::try_from(intervals.max(1)).unwrap_or(u32::MAX);
     let mut rows = Vec::new();
     for &function in functions {
         for &concurrency in &arguments.concurrency {
-            let mut contenders: Vec<Box<dyn Contender>> = Vec::new();
+            let mut targets: Vec<Box<dyn Target>> = Vec::new();
             for (build, host) in builds.iter().zip(&hosts) {
                 if arguments.only != Some(Kind::Host) {
-                    contenders.push(Box::new(Bare::new(build, host.module(function), function)));
+                    targets.push(Box::new(Bare::new(build, host.module(function), function)));
                 }
                 if arguments.only != Some(Kind::Bare) {
                     let name = format!("host {}", build.name);
-                    contenders.push(Box::new(host.page(name.trim_end(), function)));
+                    targets.push(Box::new(host.page(name.trim_end(), function)));
                 }
             }
-            let contenders: Vec<&dyn Contender> = contenders.iter().map(|contender| &**contender).collect();
-            let names: Vec<&str> = contenders.iter().map(|contender| contender.name()).collect();
-            let turn = Turn { duration, concurrency, pause: Duration::ZERO };
-            let slices = measure(arguments.rounds, turn, &contenders)?;
+            let targets: Vec<&dyn Target> = targets.iter().map(|target| &**target).collect();
+            let names: Vec<&str> = targets.iter().map(|target| target.name()).collect();
+            let interval = Interval { duration, concurrency, pause: Duration::ZERO };
+            let slices = measure(arguments.rounds, interval, &targets)?;
             rows.extend(ratios::rows(function.id(), concurrency, &names, &slices));
         }
     }

@@ -1,4 +1,4 @@
-//! Against the size of a body that is sent and comes back.
+//! The cost against the size of a body that is sent and returned.
 
 use super::{Curve, CurveError, EXECUTIONS, Plan, Sample};
 use crate::function::Function;
@@ -8,7 +8,7 @@ use crate::setup::Setup;
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// Up to what a manifest allows if it says nothing.
+/// Up to the default limit of a manifest.
 const BODIES: [(&str, usize); 6] = [
     ("0", 0),
     ("1 KiB", KIB),
@@ -18,7 +18,7 @@ const BODIES: [(&str, usize); 6] = [
     ("10 MiB", 10 * MIB),
 ];
 
-/// Measures `examples/echo`. Without a body it answers with the request in words.
+/// Measures `examples/echo`. Without a body it answers with the request as text.
 ///
 /// # Errors
 ///

@@ -1,23 +1,23 @@
 //! The first request to a function after the host's start, and the second.
 
 use super::{CurveError, Plan};
-use crate::contender::{Contender, Turn};
 use crate::function::Function;
 use crate::host::Host;
 use crate::setup::{Execution, Setup};
-use crate::standings::milliseconds;
 use crate::statistics::quantile;
 use crate::table::Table;
+use crate::target::{Interval, Target};
+use crate::target_results::milliseconds;
 use std::time::Duration;
 
-/// All that there are: starting ahead should spare the first request, too.
+/// All variants: prewarming should also shorten the first request.
 const EXECUTIONS: [(&str, Execution); 3] =
-    [("fork", Execution::FORK), ("spawn ahead", Execution::SPAWN_AHEAD), ("spawn", Execution::SPAWN)];
+    [("fork", Execution::FORK), ("spawn prewarmed", Execution::SPAWN_PREWARMED), ("spawn", Execution::SPAWN)];
 
 /// In C and in Rust: the larger module takes longer to load.
 const FUNCTIONS: [Function; 2] = [Function::HelloC, Function::Hello];
 
-/// Starts hosts, one after the other, and asks each twice; the medians as a table.
+/// Starts hosts one after the other and sends two requests to each. Returns the medians as a table.
 ///
 /// # Errors
 ///
@@ -44,8 +44,8 @@ fn line(
     for _ in 0..plan.starts {
         let host = Host::start(&plan.build, Setup::strict(execution, &[function]))?;
         let page = host.page(name, function);
-        first.extend(page.turn(Turn::ONE)?.latencies);
-        second.extend(page.turn(Turn::ONE)?.latencies);
+        first.extend(page.measure(Interval::ONE)?.latencies);
+        second.extend(page.measure(Interval::ONE)?.latencies);
     }
     first.sort_unstable();
     second.sort_unstable();

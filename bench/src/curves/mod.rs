@@ -1,5 +1,5 @@
-//! How the price of a request grows: with the functions registered ([`registered`]), with the body ([`bodies`]), with
-//! what the module holds in memory ([`on_load`]); and what the very first one costs ([`cold`]).
+//! How the cost of a request grows with the number of functions ([`registered`]), with the body ([`bodies`]) and with
+//! the module's memory ([`on_load`]); and the cost of the first request ([`cold`]).
 
 pub mod registered;
 
@@ -11,7 +11,6 @@ pub mod cold;
 
 use crate::build::Build;
 use crate::compile::CompileError;
-use crate::contender::{Contender, ContenderError, Turn};
 use crate::host::HostError;
 use crate::http::Page;
 use crate::memory::Memory;
@@ -19,34 +18,35 @@ use crate::plots::lines::Chart;
 use crate::program::MissingProgram;
 use crate::rounds::measure;
 use crate::setup::Execution;
-use crate::standings::{Figures, megabytes, milliseconds};
 use crate::table::Table;
+use crate::target::{Interval, MeasureError, Target};
+use crate::target_results::{Figures, megabytes, milliseconds};
 use std::time::Duration;
 
-/// How long to measure.
+/// What to measure, and for how long.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Host, runner and modules.
     pub build: Build,
-    /// How often each step has its turn.
+    /// How many intervals each step is measured for.
     pub rounds: usize,
-    /// How long a turn is.
+    /// The length of an interval.
     pub duration: Duration,
-    /// How often a host is started, for the first request to it.
+    /// How many hosts are started, for the first request to each.
     pub starts: usize,
 }
 
-/// The executors whose price grows.
+/// The executors that are measured.
 const EXECUTIONS: [Execution; 2] = [Execution::FORK, Execution::SPAWN];
 
-/// One quantity, and what it does to each executor.
+/// One quantity and its effect on each executor.
 #[derive(Debug, Clone)]
 pub struct Curve {
-    /// What grows, in words.
+    /// The quantity, in words.
     pub title: &'static str,
-    /// What grows, as a heading.
+    /// The quantity, as a heading.
     pub step: &'static str,
-    /// In the order of its growth, for one executor after the other.
+    /// In ascending order, for one executor after the other.
     pub points: Vec<Point>,
 }
 
@@ -55,15 +55,15 @@ pub struct Curve {
 pub struct Point {
     /// Which executor.
     pub executor: &'static str,
-    /// How much of what grows.
+    /// The quantity's value.
     pub step: String,
-    /// What it did.
+    /// The measured figures.
     pub figures: Figures,
-    /// What the host took before its first request, where that is of interest.
+    /// The host's memory before its first request, if measured.
     pub idle: Option<Memory>,
 }
 
-/// What is to be measured at one point.
+/// The measurement of one point.
 struct Sample {
     executor: &'static str,
     step: String,
@@ -71,33 +71,33 @@ struct Sample {
     idle: Option<Memory>,
 }
 
-/// Why there is no curve.
+/// A curve can't be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum CurveError {
     /// The module that touches memory can't be built.
     #[error(transparent)]
     Compile(#[from] CompileError),
-    /// For want of a compiler.
+    /// There is no compiler.
     #[error(transparent)]
     Missing(#[from] MissingProgram),
-    /// There is no host.
+    /// The host can't be started.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// It doesn't answer.
+    /// A request failed.
     #[error(transparent)]
-    Contender(#[from] ContenderError),
+    Measure(#[from] MeasureError),
 }
 
 impl Plan {
     /// Clients at a time: enough to keep both processors of a small machine busy.
     pub const CONCURRENCY: usize = 16;
 
-    /// Measures the samples together, so that what else the machine does meets all of them alike.
-    fn measure(&self, samples: Vec<Sample>) -> Result<Vec<Point>, ContenderError> {
-        let contenders: Vec<&dyn Contender> =
-            samples.iter().map(|sample| &sample.page as &dyn Contender).collect();
-        let turn = Turn { duration: self.duration, concurrency: Self::CONCURRENCY, pause: Duration::ZERO };
-        let slices = measure(self.rounds, turn, &contenders)?;
+    /// Measures the samples alternately, so that other load on the machine affects all of them alike.
+    fn measure(&self, samples: Vec<Sample>) -> Result<Vec<Point>, MeasureError> {
+        let targets: Vec<&dyn Target> = samples.iter().map(|sample| &sample.page as &dyn Target).collect();
+        let interval =
+            Interval { duration: self.duration, concurrency: Self::CONCURRENCY, pause: Duration::ZERO };
+        let slices = measure(self.rounds, interval, &targets)?;
         let point = |(sample, slices): (Sample, Vec<_>)| Point {
             executor: sample.executor,
             step: sample.step,
@@ -109,7 +109,7 @@ impl Plan {
 }
 
 impl Curve {
-    /// The points, a line each.
+    /// The points as a table, one line each.
     pub fn table(&self) -> Table {
         let mut headings = vec!["executor", self.step, "req/s", "spread", "p50 ms", "p99 ms"];
         if self.points.iter().any(|point| point.idle.is_some()) {

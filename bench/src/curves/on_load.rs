@@ -1,5 +1,5 @@
-//! Against the memory that a module touches as it is loaded: what `fork` shares with each child, and `spawn` does anew
-//! for each request.
+//! The cost against the memory that a module touches while it loads: `fork` shares it with each child, `spawn`
+//! allocates it again for each request.
 
 use super::{Curve, CurveError, EXECUTIONS, Plan, Sample};
 use crate::compile::{Product, compile};

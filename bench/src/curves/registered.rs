@@ -1,4 +1,4 @@
-//! Against the number of functions that a host has, of which one is called.
+//! The cost against the number of functions of a host, of which one is called.
 
 use super::{Curve, CurveError, EXECUTIONS, Plan, Sample};
 use crate::function::Function;
@@ -8,17 +8,17 @@ use crate::setup::{Execution, Setup};
 
 const REGISTERED: [usize; 4] = [1, 10, 100, 1000];
 
-/// The smallest module: what is measured is the host.
+/// The smallest module, so that the host's share is largest.
 const FUNCTION: Function = Function::HelloC;
 
-/// Measures; each point has a host of its own.
+/// Measures each point with a host of its own.
 ///
 /// # Errors
 ///
 /// See [`CurveError`].
 pub fn measure(plan: &Plan) -> Result<Curve, CurveError> {
     let points = || EXECUTIONS.into_iter().flat_map(|execution| REGISTERED.map(|count| (execution, count)));
-    // Each alone: hosts that run together share the pages of their program.
+    // One host at a time: hosts that run together share the pages of their program.
     let idle = points().map(|(execution, count)| Ok(at_rest(start(plan, execution, count)?.server())));
     let idle = idle.collect::<Result<Vec<Memory>, HostError>>()?;
     let hosts = points().map(|(execution, count)| start(plan, execution, count));

@@ -1,6 +1,6 @@
 //! Apache with mod_cgid, which forks a CGI program for each request from a small daemon beside its threaded workers.
-//! Before a connection's next request it looks whether the program is gone, and where it isn't, sleeps for 10 ms: with
-//! one client, that is most of what is measured.
+//! Before a connection's next request it checks whether the previous program has ended, and sleeps for 10 ms if not:
+//! with one client, that is most of the latency.
 
 use crate::function::Function;
 use crate::peers::lighttpd::build_hello;
@@ -29,14 +29,14 @@ pub fn start(function: Function) -> Result<Peer, PeerError> {
     Peer::start(command, folder, addresses, "/hello.cgi")
 }
 
-/// All that it doesn't say is as Apache has it by default; the modules are those without which it doesn't answer.
+/// The configuration has only the modules that Apache needs to answer. Everything else is Apache's default.
 fn configure(folder: &Path, address: SocketAddr) -> String {
     let folder = folder.display();
     // It refuses to serve as root; the names are Debian's.
     let user = if rustix::process::geteuid().is_root() { "User nobody\nGroup nogroup\n" } else { "" };
-    // A connection lasts a whole turn, as it does with the host: a process with more of them than threads would close
-    // some, so that there is one with threads for all clients. And a program's Content-Length is believed, or answers
-    // would come in chunks, which none of the others' do.
+    // A connection lasts a whole interval, as with the host. A process with more connections than threads would close
+    // some, so one process has threads for all clients. And Apache takes a program's Content-Length, or it would send
+    // answers in chunks, unlike all other targets.
     format!(
         r#"ServerName localhost
 Listen {address}
@@ -65,5 +65,5 @@ DocumentRoot "{folder}"
     )
 }
 
-/// Where Debian has them.
+/// Debian's folder of Apache modules.
 const MODULES: &str = "/usr/lib/apache2/modules";

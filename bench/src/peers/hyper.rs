@@ -1,4 +1,5 @@
-//! Bare hyper, the ceiling of everything that is built on it: our own `bare-hyper`, which answers without any function.
+//! Bare hyper, the upper bound of every server that is built on it: our own `bare-hyper`, which answers without any
+//! function.
 
 use crate::function::Function;
 use crate::peers::{Peer, PeerError};

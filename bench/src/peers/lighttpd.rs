@@ -1,4 +1,4 @@
-//! lighttpd, which starts a CGI program for each request, under bubblewrap if it's told to.
+//! lighttpd, which starts a CGI program for each request, optionally under bubblewrap.
 
 use crate::compile::{Product, compile};
 use crate::function::Function;
@@ -12,10 +12,10 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Who confines the CGI program.
+/// The jail of the CGI program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CgiJail {
-    /// Nobody.
+    /// No jail.
     Off,
     /// bubblewrap, as in `c/cgi-bwrap.c`.
     Bwrap,
@@ -36,7 +36,7 @@ pub fn start(function: Function, jail: CgiJail) -> Result<Peer, PeerError> {
     };
     let configuration = folder.path().join("lighttpd.conf");
     fs::write(&configuration, configure(folder.path(), jailer.as_deref())).map_err(PeerError::Prepare)?;
-    // It listens from here on: whoever connects before the server is ready waits for it.
+    // The socket listens from here on: a client that connects before the server is ready waits.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(PeerError::Prepare)?;
     let address = listener.local_addr().map_err(PeerError::Prepare)?;
     let mut command = Command::new(program);
@@ -51,7 +51,7 @@ pub fn start(function: Function, jail: CgiJail) -> Result<Peer, PeerError> {
 /// See [`PeerError`].
 pub(crate) fn build_hello(function: Function, folder: &Path) -> Result<PathBuf, PeerError> {
     let cc = Program::Cc.find()?;
-    // A string of Rust's is one of C's, as long as it is plain text with line ends.
+    // Rust's Debug format of plain text with line ends is also a C string literal.
     let end = OsString::from(format!("GREETING_END={:?}", function.greeting_end()));
     Ok(compile(&cc, "cgi-hello.c", Product::StaticProgram, folder.join("hello.cgi"), &[end])?)
 }
@@ -65,13 +65,12 @@ fn build_jailer(folder: &Path) -> Result<PathBuf, PeerError> {
     Ok(compile(&cc, "cgi-bwrap.c", Product::StaticProgram, folder.join("cgi-bwrap"), &[definition])?)
 }
 
-/// All that it doesn't say is as lighttpd has it by default: one process, whose log is its stderr, which CGI programs
-/// have, too.
+/// Everything that isn't set is lighttpd's default: one process that logs to stderr, which CGI programs inherit.
 fn configure(folder: &Path, jailer: Option<&Path>) -> String {
     let folder = folder.display();
     // An empty handler starts the program itself.
     let jailer = jailer.unwrap_or(Path::new("")).display();
-    // A connection lasts a whole turn, as it does with the host: the limit is the highest that lighttpd takes.
+    // A connection lasts a whole interval, as with the host: this is the highest limit that lighttpd takes.
     format!(
         r#"server.modules = ("mod_cgi")
 server.bind = "/dev/stdin"

@@ -1,4 +1,4 @@
-//! The peers, servers that are none of ours or have no functions: what they have in common, and a file for each.
+//! The peers, the servers that the host is compared to: their common parts, and a file for each.
 
 pub mod hyper;
 
@@ -21,19 +21,19 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A peer that runs, with a folder of its own; ended when it is dropped.
+/// A running peer with a folder of its own; ended when it is dropped.
 #[derive(Debug)]
 pub struct Peer {
     server: Server,
-    /// One for each of its functions, which are all the same.
+    /// An address for each of its functions, which are all equal.
     addresses: Vec<SocketAddr>,
     path: &'static str,
 }
 
-/// Why there is no peer.
+/// A peer can't be started.
 #[derive(Debug, thiserror::Error)]
 pub enum PeerError {
-    /// Something isn't installed.
+    /// A program isn't installed.
     #[error(transparent)]
     Missing(#[from] MissingProgram),
     /// Its folder, its files or its socket can't be made.
@@ -94,7 +94,7 @@ impl Peer {
         &self.server
     }
 
-    /// The n-th of its functions as a contender, which answers as `function` does.
+    /// A target that calls the n-th of its functions, which answers as `function` does.
     pub fn page(&self, name: &str, function: Function, at: usize) -> Page {
         Page {
             name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! `wasmtime serve`: WebAssembly in one process, with an instance of its own for each request.
+//! `wasmtime serve`: WebAssembly in one process, with a new instance for each request.
 
 use crate::function::Function;
 use crate::peers::{Peer, PeerError};
@@ -16,7 +16,7 @@ pub fn start(function: Function) -> Result<Peer, PeerError> {
     let folder = server::folder().map_err(PeerError::Prepare)?;
     let addresses = server::free_addresses(1).map_err(PeerError::Prepare)?;
     let mut command = Command::new(program);
-    // What Rust's standard library is linked to, whether it is used or not: environment, standard streams, exit.
+    // Rust's standard library always imports these: environment, standard streams, exit.
     command.args(["serve", "-S", "cli", "--addr", &addresses[0].to_string()]);
     command.args(["--env", &format!("GREETING_END={}", function.greeting_end())]);
     command.arg(component).stdin(Stdio::null());

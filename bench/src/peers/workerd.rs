@@ -8,10 +8,10 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
-/// The worker as the repository has it.
+/// The worker's source in the repository.
 const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/js/hello.js");
 
-/// Starts it with so many workers, each on an address of its own, that greet as `function` does.
+/// Starts it with `workers` workers, each on an address of its own, that greet as `function` does.
 ///
 /// # Errors
 ///

@@ -1,38 +1,38 @@
-//! The plot of `make bench`: bars, in panels that each have a scale of their own, from zero.
+//! The plot of `make bench`: bars in panels. Each panel has a scale of its own, from zero.
 
 use crate::plots::{Anchor, Svg};
 
 /// Bars that are compared to one another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Panel {
-    /// What the bars' lengths are.
+    /// The quantity that the bars show.
     pub title: String,
-    /// In the order in which they stand.
+    /// The bars from top to bottom.
     pub bars: Vec<Bar>,
 }
 
-/// One of them.
+/// A bar.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bar {
-    /// What stands before it.
+    /// The label before it.
     pub label: String,
     /// Its length.
     pub value: f64,
-    /// What stands behind it.
+    /// The text after it.
     pub text: String,
-    /// Whether it is one of ours.
+    /// Whether it shows the host.
     pub is_ours: bool,
 }
 
 const WIDTH: f64 = 860.0;
 const LABELS_WIDTH: f64 = 240.0;
-/// Behind the longest bar.
+/// The space after the longest bar.
 const TEXT_WIDTH: f64 = 90.0;
 const BAR_HEIGHT: f64 = 18.0;
 const LINE_HEIGHT: f64 = 26.0;
 const TITLE_HEIGHT: f64 = 34.0;
 const GAP: f64 = 18.0;
-/// From the top of a line to where its text stands.
+/// From the top of a line to the baseline of its text.
 const BASELINE: f64 = 14.0;
 
 /// The panels, one below the other.
@@ -56,7 +56,7 @@ fn draw(svg: &mut Svg, bar: &Bar, longest: f64, y: f64) {
     let length = bar.value / longest.max(f64::MIN_POSITIVE) * (WIDTH - LABELS_WIDTH - TEXT_WIDTH);
     let (text, fill) = if bar.is_ours { ("strong", "series0") } else { ("", "series2") };
     svg.text(LABELS_WIDTH - 10.0, y + BASELINE, Anchor::End, text, &bar.label);
-    // What is too short to be seen is still something.
+    // A minimum width, so that every bar is visible.
     svg.bar(LABELS_WIDTH, y, length.max(1.0), BAR_HEIGHT, fill);
     svg.text(LABELS_WIDTH + length + 8.0, y + BASELINE, Anchor::Start, text, &bar.text);
 }

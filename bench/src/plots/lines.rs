@@ -1,28 +1,28 @@
-//! The plot of `make bench-curves`: small line charts. What grows by factors stands at equal distances along the bottom;
-//! the height is to scale, from zero.
+//! The plot of `make bench-curves`: small line charts. The steps, which grow by factors, have equal distances on the x
+//! axis; the y axis is linear, from zero.
 
 use crate::plots::{Anchor, Svg};
 
 /// Lines over the same steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
-    /// What the height is, and what the steps are.
+    /// The quantities on the axes.
     pub title: String,
     /// The labels of the steps.
     pub steps: Vec<String>,
-    /// Up to three lines: a name, and a value for each step; nothing where none was measured.
+    /// Up to three lines: a name, and a value for each step; `None` where none was measured.
     pub series: Vec<(String, Vec<Option<f64>>)>,
 }
 
 const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 290.0;
-/// The field of the lines within a chart.
+/// The area of the lines within a chart.
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = WIDTH - 24.0;
 const TOP: f64 = 62.0;
 const BOTTOM: f64 = HEIGHT - 48.0;
 
-/// The charts, two beside each other.
+/// The charts, two per row.
 pub fn plot(charts: &[Chart]) -> String {
     let mut svg = Svg::new();
     for (at, chart) in charts.iter().enumerate() {
@@ -58,12 +58,12 @@ fn draw(svg: &mut Svg, chart: &Chart, (x, y): (f64, f64)) {
     }
 }
 
-/// Where a step stands, with half a step to either side.
+/// The x position of a step, with half a step on either side.
 fn across(step: usize, steps: usize) -> f64 {
     LEFT + (step as f64 + 0.5) / steps as f64 * (RIGHT - LEFT)
 }
 
-/// The next number up that is four times a round one, for the marks.
+/// Rounds up to four times a round number, for the marks of the axis.
 fn round_up(value: f64) -> f64 {
     let power = 10f64.powf(value.max(4.0).log10().floor());
     let rounded = [1.0, 1.2, 1.6, 2.0, 2.4, 3.2, 4.0, 6.0, 8.0, 10.0].map(|digit| digit * power);
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_has_no_point() {
+    fn a_missing_measurement_has_no_point() {
         let series =
             vec![("a".to_owned(), vec![Some(1.0), None]), ("b".to_owned(), vec![Some(2.0), Some(3.0)])];
         let steps = vec!["1".to_owned(), "10".to_owned()];

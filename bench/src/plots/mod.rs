@@ -1,16 +1,16 @@
-//! Plots, as SVG: what they have in common, which is that they read on light and on dark backgrounds.
+//! Plots as SVG that are readable on light and on dark backgrounds.
 
 pub mod bars;
 pub mod lines;
 
 use std::fmt::Write;
 
-/// A plot that grows.
+/// A plot under construction.
 pub(crate) struct Svg {
     body: String,
 }
 
-/// Where a text is held.
+/// The anchor of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Anchor {
     Start,
@@ -18,8 +18,8 @@ pub(crate) enum Anchor {
     End,
 }
 
-/// No background of its own: that of the page shows. The colours are those that stand out from white and from black;
-/// a viewer that knows which it is gets stronger ones for the text.
+/// The background is transparent. The colours are visible on white and on black; a viewer that reports its colour
+/// scheme gets stronger text colours.
 const STYLE: &str = "
   text { font: 13px system-ui, sans-serif; fill: #6e7781 }
   .title { font-weight: 600; font-size: 15px }

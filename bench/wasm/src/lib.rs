@@ -1,5 +1,5 @@
 //! The component that the host's functions are compared to: it greets by the header X-Name, as they do. The environment
-//! variable GREETING_END is what the function that it is compared to says after the name.
+//! variable GREETING_END is the text after the name in the greeting of the compared function.
 
 use wasi::exports::http::incoming_handler::Guest;
 use wasi::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
@@ -19,7 +19,7 @@ impl Guest for Hello {
         let body = response.body().expect("the body is taken once");
         ResponseOutparam::set(answer, Ok(response));
         let stream = body.write().expect("the stream is taken once");
-        // Whoever went away misses its greeting: nothing to tell.
+        // A failed write means that the client has disconnected; that is no error.
         stream.blocking_write_and_flush(greeting.as_bytes()).ok();
         drop(stream);
         OutgoingBody::finish(body, None).ok();

@@ -1,5 +1,5 @@
 // curl --json '{"a": 1}' localhost:3000/echo ; curl 'localhost:3000/echo?b=2'
-//! Sends back what it was sent: bytes and content type, or, where there is no body, the request in words.
+//! Returns the request's body and content type or, if there is no body, the request as text.
 
 use fezz::prelude::*;
 

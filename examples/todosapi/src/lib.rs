@@ -1,14 +1,14 @@
 // curl localhost:3000/api/todos ; curl --json '{"title": "learn Rust"}' localhost:3000/api/todos
 //! A to-do list: one function, several routes, dispatched on method and path.
 //!
-//! Each request has a process of its own, so that nothing survives in memory: the list is always the same three, and a
-//! new todo is answered as it would be stored, with the next id. A real one would keep them in a database.
+//! Each request has a process of its own, so nothing stays in memory: the list always has the same three items, and the
+//! answer to a new item shows it as it would be stored, with the next id. A real function would use a database.
 
 use fezz::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// Longer ones break the layout of every page that lists them.
+/// Longer titles would break the layout of lists.
 const TITLE_CHARACTERS_MAX: usize = 200;
 
 const SEED: [Todo; 3] = [
@@ -24,7 +24,7 @@ struct Todo {
     done: bool,
 }
 
-/// What a client sends. The title may be missing here, so that its absence is answered like any other wrong value.
+/// A client's request. The title is optional here, so that a missing title gets the same kind of answer as a wrong one.
 #[derive(Deserialize)]
 struct NewTodo {
     title: Option<String>,
@@ -32,7 +32,7 @@ struct NewTodo {
     done: bool,
 }
 
-/// What a client is told of a value that it has to mend.
+/// The error for a value that the client must fix.
 #[derive(Serialize)]
 struct Invalid {
     field: &'static str,
@@ -56,8 +56,8 @@ fn todos(request: Request) -> Response {
     }
 }
 
-/// The path as a route has it: under `/rpc/todos@latest` the host passes on what was requested, prefix included, and
-/// sets no parameters.
+/// The path as in a route: under `/rpc/todos@latest` the host passes the requested path with this prefix, and sets no
+/// parameters.
 fn own_path(path: &str) -> &str {
     match path.strip_prefix("/rpc/") {
         Some(below) => below.find('/').map_or("/", |slash| &below[slash..]),

@@ -1,24 +1,24 @@
-//! The table of `make bench`: all that was measured of an entrant, in one line.
+//! The table of `make bench`: all results of a target in one line.
 
-use crate::contender::Slice;
-use crate::entrants::Entrant;
 use crate::memory::Footprint;
 use crate::statistics::{all_latencies, median, median_seconds, quantile, round_throughput, spread_percent};
 use crate::table::Table;
+use crate::target::Slice;
+use crate::target_specs::TargetSpec;
 use std::time::Duration;
 
-/// One entrant's line.
+/// The results of one target.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
-    /// Who.
-    pub entrant: Entrant,
-    /// What it takes at rest.
+pub struct TargetResult {
+    /// The target.
+    pub spec: TargetSpec,
+    /// Its memory when it is idle.
     pub footprint: Footprint,
     /// One for each number of clients.
     pub figures: Vec<Figures>,
 }
 
-/// What one entrant did with one number of clients.
+/// The figures of one target with one number of clients.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Figures {
     /// Clients at a time.
@@ -47,26 +47,24 @@ impl Figures {
 }
 
 /// The lines as a table.
-pub fn table(standings: &[Standing]) -> Table {
+pub fn table(results: &[TargetResult]) -> Table {
     let mut headings: Vec<String> =
-        ["contender", "process per request", "sandbox", "MB idle", "MB per function"]
-            .map(str::to_owned)
-            .into();
-    for figures in standings.first().into_iter().flat_map(|standing| &standing.figures) {
+        ["target", "process per request", "sandbox", "MB idle", "MB per function"].map(str::to_owned).into();
+    for figures in results.first().into_iter().flat_map(|result| &result.figures) {
         let clients = figures.concurrency;
         headings.extend([format!("c{clients} req/s"), "p50 ms".to_owned(), "p99 ms".to_owned()]);
     }
     headings.push("spread".to_owned());
-    Table { headings, words: 3, lines: standings.iter().map(line).collect() }
+    Table { headings, words: 3, lines: results.iter().map(line).collect() }
 }
 
-fn line(standing: &Standing) -> Vec<String> {
-    let Standing { entrant, footprint, figures } = standing;
+fn line(result: &TargetResult) -> Vec<String> {
+    let TargetResult { spec, footprint, figures } = result;
     let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
     let mut cells = vec![
-        entrant.name.to_owned(),
-        yes(entrant.process_per_request),
-        yes(entrant.sandbox),
+        spec.name.to_owned(),
+        yes(spec.process_per_request),
+        yes(spec.sandbox),
         megabytes(footprint.bytes),
         megabytes(footprint.further_bytes),
     ];
@@ -75,7 +73,7 @@ fn line(standing: &Standing) -> Vec<String> {
         cells.push(milliseconds(figures.p50));
         cells.push(milliseconds(figures.p99));
     }
-    // One for the line: beyond some 20 % in any of its figures, the machine was busy with something else.
+    // The worst one of the line: over some 20 %, the machine was busy with other work.
     let spread = figures.iter().map(|figures| figures.spread_percent).fold(0.0, f64::max);
     cells.push(format!("{spread:.0} %"));
     cells
@@ -100,15 +98,15 @@ pub(crate) fn milliseconds(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entrants::ENTRANTS;
+    use crate::target_specs::TARGETS;
 
     #[test]
     fn a_line_has_a_cell_for_each_heading() {
         let second = Duration::from_secs(1);
         let slices = vec![Slice::new(vec![second / 100; 100], second); 3];
         let figures = [1, 16].map(|clients| Figures::new(clients, &slices)).into();
-        let standing = Standing { entrant: ENTRANTS[0], footprint: Footprint::default(), figures };
-        let table = table(&[standing]);
+        let result = TargetResult { spec: TARGETS[0], footprint: Footprint::default(), figures };
+        let table = table(&[result]);
         assert_eq!(table.lines[0].len(), table.headings.len());
         assert_eq!(table.lines[0][5..8], ["100", "10.0", "10.0"]);
         assert_eq!(table.lines[0].last().map(String::as_str), Some("0 %"));

@@ -1,4 +1,4 @@
-//! Where a run is kept: `bench/results/`, for the repository.
+//! The files of a run in `bench/results/`, which the repository keeps.
 
 use std::fs;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/results");
 
-/// A result can't be kept.
+/// A result file can't be written.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to write `{}`", path.display())]
 pub struct ResultsError {
@@ -14,7 +14,7 @@ pub struct ResultsError {
     source: io::Error,
 }
 
-/// Writes a file, in place of that of the run before.
+/// Writes a file, in place of that of the previous run.
 ///
 /// # Errors
 ///

@@ -1,7 +1,6 @@
-//! All that `make bench` measures: a row each.
+//! The targets of `make bench`, one table row each.
 
 use crate::build::Build;
-use crate::contender::Contender;
 use crate::function::Function;
 use crate::host::{Host, HostError};
 use crate::http::Page;
@@ -12,20 +11,21 @@ use crate::prefork::{Prefork, PreforkError};
 use crate::program::{MissingProgram, Program};
 use crate::server::Server;
 use crate::setup::{Execution, Setup};
+use crate::target::Target;
 
-/// One row.
+/// A target and how to start it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entrant {
-    /// Its name in the table.
+pub struct TargetSpec {
+    /// The name in the table.
     pub name: &'static str,
-    /// Its name on the command line.
+    /// The name on the command line.
     pub flag: &'static str,
     /// Whether each request has a process that no other request sees.
     pub process_per_request: bool,
-    /// Whether what answers can do no more than answer: read no files of the system, call nobody, see nobody.
+    /// Whether the code that answers is confined: no files of the system, no network, no other processes.
     pub sandbox: bool,
     kind: Kind,
-    /// What it takes beside what is built with it, for the versions in the results.
+    /// The programs that it needs, for the versions in the results.
     programs: &'static [Program],
 }
 
@@ -42,25 +42,25 @@ enum Kind {
 
 /// The executor `fork`.
 pub const FORK: &str = "fezz fork";
-/// The executor `spawn`, with processes started ahead of need.
-pub const SPAWN_AHEAD: &str = "fezz spawn ahead";
-/// The executor `spawn`, without.
+/// The executor `spawn` with prewarmed runners.
+pub const SPAWN_PREWARMED: &str = "fezz spawn prewarmed";
+/// The executor `spawn` without them.
 pub const SPAWN: &str = "fezz spawn";
-/// The ceiling of `fork`.
+/// The upper bound of `fork`.
 pub const PREFORK: &str = "prefork loop (no HTTP, no jail)";
-/// CGI as one would have it without a host.
+/// CGI without a jail.
 pub const CGI: &str = "lighttpd cgi";
-/// ... and with a jail.
+/// CGI with a jail.
 pub const CGI_BWRAP: &str = "lighttpd cgi + bwrap";
 
-/// All of them: ours, what has a process per request, what has not.
-pub const ENTRANTS: [Entrant; 10] = [
-    entrant(FORK, "fezz-fork", true, true, Kind::Host(Execution::FORK), &[]),
-    entrant(SPAWN_AHEAD, "fezz-spawn-ahead", true, true, Kind::Host(Execution::SPAWN_AHEAD), &[]),
-    entrant(SPAWN, "fezz-spawn", true, true, Kind::Host(Execution::SPAWN), &[]),
-    entrant(PREFORK, "prefork-loop", true, false, Kind::Prefork, &[Program::Cc]),
-    entrant(CGI, "lighttpd-cgi", true, false, Kind::Lighttpd(CgiJail::Off), &[Program::Lighttpd]),
-    entrant(
+/// All targets: ours first, then those with a process per request, then the others.
+pub const TARGETS: [TargetSpec; 10] = [
+    spec(FORK, "fezz-fork", true, true, Kind::Host(Execution::FORK), &[]),
+    spec(SPAWN_PREWARMED, "fezz-spawn-ahead", true, true, Kind::Host(Execution::SPAWN_PREWARMED), &[]),
+    spec(SPAWN, "fezz-spawn", true, true, Kind::Host(Execution::SPAWN), &[]),
+    spec(PREFORK, "prefork-loop", true, false, Kind::Prefork, &[Program::Cc]),
+    spec(CGI, "lighttpd-cgi", true, false, Kind::Lighttpd(CgiJail::Off), &[Program::Lighttpd]),
+    spec(
         CGI_BWRAP,
         "lighttpd-cgi-bwrap",
         true,
@@ -68,50 +68,50 @@ pub const ENTRANTS: [Entrant; 10] = [
         Kind::Lighttpd(CgiJail::Bwrap),
         &[Program::Lighttpd, Program::Bwrap],
     ),
-    entrant("apache cgid", "apache-cgid", true, false, Kind::Apache, &[Program::Apache]),
-    entrant("wasmtime serve", "wasmtime-serve", false, true, Kind::Wasmtime, &[Program::Wasmtime]),
-    entrant("workerd", "workerd", false, true, Kind::Workerd, &[Program::Workerd]),
-    entrant("bare hyper", "bare-hyper", false, false, Kind::Hyper, &[]),
+    spec("apache cgid", "apache-cgid", true, false, Kind::Apache, &[Program::Apache]),
+    spec("wasmtime serve", "wasmtime-serve", false, true, Kind::Wasmtime, &[Program::Wasmtime]),
+    spec("workerd", "workerd", false, true, Kind::Workerd, &[Program::Workerd]),
+    spec("bare hyper", "bare-hyper", false, false, Kind::Hyper, &[]),
 ];
 
-const fn entrant(
+const fn spec(
     name: &'static str,
     flag: &'static str,
     process_per_request: bool,
     sandbox: bool,
     kind: Kind,
     programs: &'static [Program],
-) -> Entrant {
-    Entrant { name, flag, process_per_request, sandbox, kind, programs }
+) -> TargetSpec {
+    TargetSpec { name, flag, process_per_request, sandbox, kind, programs }
 }
 
-/// An entrant that runs; ended when it is dropped.
+/// A running target; ended when it is dropped.
 #[derive(Debug)]
 pub enum Running {
-    /// One of ours, and the page that is measured.
+    /// The host, and the measured page.
     Host(Host, Page),
-    /// A peer, and the page that is measured.
+    /// A peer, and the measured page.
     Peer(Peer, Page),
-    /// The bare loop.
+    /// The prefork loop.
     Prefork(Prefork),
 }
 
-/// Why it doesn't run.
+/// A target can't be started.
 #[derive(Debug, thiserror::Error)]
-pub enum EntrantError {
-    /// Ours.
+pub enum StartError {
+    /// The host.
     #[error(transparent)]
     Host(#[from] HostError),
     /// A peer.
     #[error(transparent)]
     Peer(#[from] PeerError),
-    /// The bare loop.
+    /// The prefork loop.
     #[error(transparent)]
     Prefork(#[from] PreforkError),
 }
 
-impl EntrantError {
-    /// What isn't installed, if that's all.
+impl StartError {
+    /// The missing program, if that is the cause.
     pub fn missing(&self) -> Option<&MissingProgram> {
         match self {
             Self::Peer(PeerError::Missing(missing)) | Self::Prefork(PreforkError::Missing(missing)) => {
@@ -122,23 +122,23 @@ impl EntrantError {
     }
 }
 
-impl Entrant {
-    /// The versions of what it takes.
+impl TargetSpec {
+    /// The versions of the programs that it needs.
     pub fn versions(&self) -> impl Iterator<Item = String> {
         self.programs.iter().filter_map(|program| program.version())
     }
 
-    /// Whether it holds a function in memory between requests, so that a further one costs something.
+    /// Whether it keeps functions in memory between requests, so that each further function adds memory.
     pub fn holds_functions(&self) -> bool {
         matches!(self.kind, Kind::Host(_) | Kind::Workerd)
     }
 
-    /// Starts it with `function`, and so many further ones of its kind.
+    /// Starts it with `function` and `further` copies of it.
     ///
     /// # Errors
     ///
-    /// See [`EntrantError`].
-    pub fn start(&self, build: &Build, function: Function, further: usize) -> Result<Running, EntrantError> {
+    /// See [`StartError`].
+    pub fn start(&self, build: &Build, function: Function, further: usize) -> Result<Running, StartError> {
         let peer = match self.kind {
             Kind::Host(execution) => {
                 let functions = [function];
@@ -171,15 +171,15 @@ impl Running {
         }
     }
 
-    /// What is measured.
-    pub fn contender(&self) -> &dyn Contender {
+    /// The measured target.
+    pub fn target(&self) -> &dyn Target {
         match self {
             Self::Host(_, page) | Self::Peer(_, page) => page,
             Self::Prefork(prefork) => prefork,
         }
     }
 
-    /// The n-th of its further functions, where it has any.
+    /// The n-th copy of its function, if it has copies.
     pub fn further(&self, function: Function, at: usize) -> Option<Page> {
         match self {
             Self::Host(host, _) => Some(host.copy(function, at)),

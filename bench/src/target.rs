@@ -1,4 +1,4 @@
-//! A way to have a function answer, as often as it can.
+//! A target of a measurement: something that answers requests.
 
 use crate::bare::BareError;
 use crate::http::HttpError;
@@ -6,68 +6,68 @@ use crate::prefork::PreforkError;
 use std::io;
 use std::time::Duration;
 
-/// What a contender is asked to do.
+/// One measuring interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Turn {
-    /// How long.
+pub struct Interval {
+    /// Its length.
     pub duration: Duration,
-    /// Clients at a time. Each sends a request when its last one is answered.
+    /// Clients at a time. Each sends its next request when the previous one is answered.
     pub concurrency: usize,
-    /// What a client waits between an answer and its next request.
+    /// The pause of a client between an answer and its next request.
     pub pause: Duration,
 }
 
-/// What a contender did in one turn.
+/// The requests of one target in one interval.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slice {
-    /// How long each request took, from its sending to its whole answer; sorted.
+    /// The time from sending each request to its whole answer; sorted.
     pub latencies: Vec<Duration>,
     /// From the first request's start to the last one's end.
     pub elapsed: Duration,
 }
 
-impl Turn {
+impl Interval {
     /// One request of one client.
     pub const ONE: Self = Self { duration: Duration::ZERO, concurrency: 1, pause: Duration::ZERO };
 }
 
 impl Slice {
-    /// What was measured, in any order.
+    /// From latencies in any order.
     pub(crate) fn new(mut latencies: Vec<Duration>, elapsed: Duration) -> Self {
         latencies.sort_unstable();
         Self { latencies, elapsed }
     }
 }
 
-/// Why a run ends without a table: a figure of something that failed would be worth nothing.
+/// A failed request ends the whole run: its figures would mean nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum ContenderError {
-    /// The plain spawn.
+pub enum MeasureError {
+    /// Of the bare spawn.
     #[error(transparent)]
     Bare(#[from] BareError),
-    /// A server: the host or a peer.
+    /// Of a server: the host or a peer.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// The loop without a server.
+    /// Of the prefork loop.
     #[error(transparent)]
     Prefork(#[from] PreforkError),
-    /// The kernel doesn't tell when an answer is there.
+    /// Waiting for answers by epoll(7) failed.
     #[error("failed to wait for answers")]
     Poll(#[source] io::Error),
-    /// A request was lost.
+    /// A request got no answer.
     #[error("no answer within {} s", .0.as_secs())]
     Silent(Duration),
 }
 
 /// What is measured.
-pub trait Contender {
+pub trait Target {
     /// Its name in the table.
     fn name(&self) -> &str;
 
-    /// Answers requests for the turn, one of each client at least, and then those that are under way.
+    /// Sends requests during the interval, at least one of each client, and waits for the last answers.
     ///
     /// # Errors
     ///
     /// The first request that failed.
-    fn turn(&self, turn: Turn) -> Result<Slice, ContenderError>;
+    fn measure(&self, interval: Interval) -> Result<Slice, MeasureError>;
 }

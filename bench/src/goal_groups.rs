@@ -1,0 +1,50 @@
+//! Measurements that only the goals need: other functions, and clients that pause.
+
+use crate::function::Function;
+use crate::goals::{Measured, extra};
+use crate::host::Host;
+use crate::memory::at_rest;
+use crate::peers_run::{PeersRun, PeersRunError};
+use crate::setup::{Execution, Setup};
+use std::time::Duration;
+
+/// The executor `fork` with a 10 KiB echo and with 1000 functions, compared to the Rust hello, since the echo is in
+/// Rust.
+///
+/// # Errors
+///
+/// See [`PeersRunError`].
+pub(crate) fn fork(run: &PeersRun, measured: &mut Measured) -> Result<(), PeersRunError> {
+    const CONCURRENCY: usize = 16;
+    const ECHO_BYTES: usize = 10 * 1024;
+    const REGISTERED: usize = 1000;
+    let functions = [Function::Hello, Function::Echo];
+    let few = Host::start(&run.build, Setup::strict(Execution::FORK, &functions))?;
+    let setup = Setup { copies: REGISTERED - 1, ..Setup::strict(Execution::FORK, &functions[..1]) };
+    let many = Host::start(&run.build, setup)?;
+    measured.bytes_with_1000 = at_rest(many.server()).bytes;
+
+    let hello = few.page(extra::HELLO, Function::Hello);
+    let echo = few.echo(extra::ECHO, ECHO_BYTES);
+    let of_1000 = many.page(extra::OF_1000, Function::Hello);
+    run.group(CONCURRENCY, Duration::ZERO, &[&hello, &echo, &of_1000], measured)?;
+    Ok(())
+}
+
+/// The executor `spawn` with a client that pauses after each answer, so that the host has time to prewarm a runner.
+/// Without pauses, one client waits for the start of processes in either case.
+///
+/// # Errors
+///
+/// See [`PeersRunError`].
+pub(crate) fn pauses(run: &PeersRun, measured: &mut Measured) -> Result<(), PeersRunError> {
+    /// Several times the start of a process, and short enough for some dozens of requests per interval.
+    const PAUSE: Duration = Duration::from_millis(20);
+    let functions = [run.function];
+    let start = |execution| Host::start(&run.build, Setup::strict(execution, &functions));
+    let (prewarmed, without) = (start(Execution::SPAWN_PREWARMED)?, start(Execution::SPAWN)?);
+    let prewarmed_page = prewarmed.page(extra::PREWARMED_PACED, run.function);
+    let without_page = without.page(extra::SPAWN_PACED, run.function);
+    run.group(1, PAUSE, &[&prewarmed_page, &without_page], measured)?;
+    Ok(())
+}

@@ -1,9 +1,9 @@
-//! The host's child processes: the runners that it starts, and the strays that functions leave behind.
+//! The host's child processes: the runners that it starts, and the orphans that functions leave behind.
 //!
 //! A runner's own group is killed with it. What has left the group (setsid(2)) is found by its parent: when the parent
 //! dies, the kernel hands it to the nearest ancestor that is a subreaper (prctl(2), `PR_SET_CHILD_SUBREAPER`), which is
 //! this host; and what a runner makes with `CLONE_PARENT` (clone(2)) is the host's child from the beginning. So
-//! whatever is a child of the host and no runner is a stray. A PID namespace does all of this better; this is for
+//! whatever is a child of the host and no runner is a orphan. A PID namespace does all of this better; this is for
 //! modules that run without one.
 
 use rustix::io::Errno;
@@ -24,12 +24,12 @@ pub struct Children {
     runners: Mutex<HashMap<Pid, usize>>,
     /// Held shared while a runner is started and not yet known; whoever holds it alone knows them all.
     starting: RwLock<()>,
-    strays: Option<Strays>,
+    orphans: Option<Orphans>,
 }
 
 /// The right to kill whatever is this process's child and no runner.
 #[derive(Debug)]
-struct Strays {
+struct Orphans {
     /// The kernel keeps a list of children for each thread: those that it started, and for the first thread, the
     /// adopted.
     lists: Mutex<HashMap<Pid, File>>,
@@ -39,7 +39,7 @@ struct Strays {
     turn: tokio::sync::Mutex<()>,
 }
 
-/// Why strays would stay.
+/// Why orphans would stay.
 #[derive(Debug, thiserror::Error)]
 pub enum AdoptError {
     /// prctl(2) refused.
@@ -52,7 +52,7 @@ pub enum AdoptError {
 
 impl Children {
     /// Makes this process the parent of what its processes leave behind, which is then killed. For a program of which
-    /// this host is all: children that others start would be taken for strays.
+    /// this host is all: children that others start would be taken for orphans.
     ///
     /// # Errors
     ///
@@ -61,12 +61,12 @@ impl Children {
         let own = rustix::process::getpid();
         rustix::process::set_child_subreaper(Some(own)).map_err(AdoptError::Subreaper)?;
         let list = open_list(own).map_err(AdoptError::List)?;
-        let strays = Strays {
+        let orphans = Orphans {
             lists: Mutex::new([(own, list)].into()),
             looked: Mutex::new(Instant::now()),
             turn: tokio::sync::Mutex::default(),
         };
-        Ok(Self { strays: Some(strays), ..Self::default() })
+        Ok(Self { orphans: Some(orphans), ..Self::default() })
     }
 
     /// Starts a runner; it is to be forgotten when it has been reaped.
@@ -75,8 +75,8 @@ impl Children {
     ///
     /// What the spawn says.
     pub fn start(&self, command: &mut Command) -> io::Result<Child> {
-        if let Some(strays) = &self.strays {
-            strays.know_this_thread()?;
+        if let Some(orphans) = &self.orphans {
+            orphans.open_lists()?;
         }
         let _starting = self.starting.read().unwrap_or_else(PoisonError::into_inner);
         let child = command.spawn()?;
@@ -93,24 +93,24 @@ impl Children {
         }
     }
 
-    /// Reaps the strays there are, and kills those that don't end by themselves within a moment, as a wrapper's helpers
+    /// Reaps the orphans there are, and kills those that don't end by themselves within a moment, as a wrapper's helpers
     /// do. Returns how many were killed. Those that appear meanwhile are the next sweep's: whoever makes new ones all
     /// the time makes nobody else wait.
-    pub async fn sweep(&self) -> usize {
+    pub async fn end_orphans(&self) -> usize {
         const ROUNDS_MAX: u32 = 100;
         const PAUSE: Duration = Duration::from_millis(1);
-        let Some(strays) = &self.strays else { return 0 };
+        let Some(orphans) = &self.orphans else { return 0 };
         let mut killed = HashSet::new();
-        let mut seen = if self.is_time_for_all(strays) { self.strangers(strays) } else { strays.adopted() };
+        let mut seen = if self.is_time_for_all(orphans) { self.unknown_children(orphans) } else { orphans.adopted() };
         for _ in 0..ROUNDS_MAX {
             if seen.is_empty() {
                 break;
             }
             tokio::time::sleep(PAUSE).await;
-            let _turn = strays.turn.lock().await;
+            let _turn = orphans.turn.lock().await;
             // A runner that is just being started is a stranger, too; then the next round knows more.
             let Ok(_nobody_starts) = self.starting.try_write() else { continue };
-            let alive: Vec<Pid> = self.strangers(strays).into_iter().filter(|pid| !reap(*pid)).collect();
+            let alive: Vec<Pid> = self.unknown_children(orphans).into_iter().filter(|pid| !reap(*pid)).collect();
             for pid in alive.iter().filter(|pid| seen.contains(pid)) {
                 if kill_process(*pid, Signal::KILL).is_ok() {
                     killed.insert(*pid);
@@ -121,32 +121,32 @@ impl Children {
         killed.len()
     }
 
-    /// Sweeps, again and again, for ever: strays are met though no request ends, or none can begin because they have
+    /// Sweeps, again and again, for ever: orphans are met though no request ends, or none can begin because they have
     /// used up the processes that the system allows. Tells of each sweep how many it killed.
-    pub async fn keep_sweeping(&self, tell: impl Fn(usize)) -> std::convert::Infallible {
+    pub async fn keep_ending_orphans(&self, tell: impl Fn(usize)) -> std::convert::Infallible {
         const EVERY: Duration = Duration::from_millis(100);
         loop {
             tokio::time::sleep(EVERY).await;
-            tell(self.sweep().await);
+            tell(self.end_orphans().await);
         }
     }
 
-    /// Kills every runner with its group, and the strays. Those who wait for them reap them.
+    /// Kills every runner with its group, and the orphans. Those who wait for them reap them.
     pub async fn kill_all(&self) {
         let runners: Vec<Pid> = lock(&self.runners).keys().copied().collect();
         for runner in runners {
             // Fails only where it is gone.
             kill_process_group(runner, Signal::KILL).ok();
         }
-        self.sweep().await;
+        self.end_orphans().await;
     }
 
     /// The adopted are one thread's children, among which there is no runner: to look for them costs little. The lists
     /// of all threads hold every runner, and the kernel locks out forks while it prints them: they are looked at when
     /// no runner is left, as after the last of many requests, and now and then in between.
-    fn is_time_for_all(&self, strays: &Strays) -> bool {
+    fn is_time_for_all(&self, orphans: &Orphans) -> bool {
         const EVERY: Duration = Duration::from_millis(100);
-        let mut looked = lock(&strays.looked);
+        let mut looked = lock(&orphans.looked);
         let is_time = looked.elapsed() > EVERY || lock(&self.runners).is_empty();
         if is_time {
             *looked = Instant::now();
@@ -154,16 +154,16 @@ impl Children {
         is_time
     }
 
-    fn strangers(&self, strays: &Strays) -> Vec<Pid> {
-        let children = strays.children();
+    fn unknown_children(&self, orphans: &Orphans) -> Vec<Pid> {
+        let children = orphans.children();
         let runners = lock(&self.runners);
         children.into_iter().filter(|pid| !runners.contains_key(pid)).collect()
     }
 }
 
-impl Strays {
+impl Orphans {
     /// Opens the lists of all threads, once a thread turns up whose list isn't open.
-    fn know_this_thread(&self) -> io::Result<()> {
+    fn open_lists(&self) -> io::Result<()> {
         let mut lists = lock(&self.lists);
         if lists.contains_key(&rustix::thread::gettid()) {
             return Ok(());

@@ -7,12 +7,12 @@ use crate::leftover::linger;
 use crate::memory::{Account, Accounts, Full, Use};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
-use crate::sending::Sending;
-use crate::settings::Entrance;
+use crate::write_tracker::WriteTracker;
+use crate::settings::Listener;
 use crate::socket::{self, client_gone};
 use crate::stream::Streams;
 use crate::version::{Version, first_bytes};
-use crate::walk;
+use crate::pipeline;
 use crate::watched::{Heads, Http2Heads, Watched, Writes};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -45,7 +45,7 @@ const OVERDUE: &str = "a response wasn't taken in time, or its memory was needed
 #[derive(Debug)]
 pub struct Origin {
     /// The address of this host's that it was made to.
-    pub entrance: Entrance,
+    pub listener: Listener,
     /// The other side's address.
     pub peer: IpAddr,
     /// What the connection holds.
@@ -53,16 +53,16 @@ pub struct Origin {
     /// What the other side's address holds.
     pub address: Arc<Account>,
     /// What the connection still owes.
-    pub sending: Arc<Sending>,
+    pub tracker: Arc<WriteTracker>,
 }
 
 impl Origin {
     /// Of a connection that was accepted.
-    pub fn new(host: &Host, entrance: Entrance, peer: IpAddr, address: Arc<Account>) -> Self {
+    pub fn new(host: &Host, listener: Listener, peer: IpAddr, address: Arc<Account>) -> Self {
         let connection = Arc::default();
         let accounts = accounts(host, &connection, &address);
-        let sending = Sending::new(&host.response_memory, accounts, host.settings.limits.data_rate);
-        Self { entrance, peer, connection, address, sending }
+        let tracker = WriteTracker::new(&host.response_memory, accounts, host.settings.limits.data_rate);
+        Self { listener, peer, connection, address, tracker }
     }
 }
 
@@ -93,24 +93,24 @@ pub async fn connection(
     let begun = Instant::now();
     let origin = Arc::new(origin);
     let served = Served::new(&host, version, &origin, head_limits);
-    let ending = served.run(&host, builder, stream, &socket, &origin).await;
-    tracing::debug!(peer = %origin.peer, ?ending, "a connection ended");
-    match ending {
-        Ending::ByHyper | Ending::ByClient => linger(&host, socket).await,
-        Ending::HeadRefused(refusal) => {
+    let end = served.run(&host, builder, stream, &socket, &origin).await;
+    tracing::debug!(peer = %origin.peer, ?end, "a connection ended");
+    match end {
+        ConnectionEnd::ByHyper | ConnectionEnd::ByClient => linger(&host, socket).await,
+        ConnectionEnd::HeadRefused(refusal) => {
             answer_head(&host, &mut socket, refusal, begun.elapsed()).await;
             linger(&host, socket).await;
         }
         // Who let it come to that is owed no more.
-        Ending::Deserved(_) => socket::reset(socket),
+        ConnectionEnd::Reset(_) => socket::reset(socket),
         // The kernel sends what it has.
-        Ending::HostEnds => {}
+        ConnectionEnd::HostEnds => {}
     }
 }
 
 /// How a connection came to its end. Mostly it is the client's doing, and each of its requests has its own line.
 #[derive(Debug)]
-enum Ending {
+enum ConnectionEnd {
     /// All was said, or hyper can't go on.
     ByHyper,
     /// The client closed its side.
@@ -118,7 +118,7 @@ enum Ending {
     /// An HTTP/1 head that isn't whole, which hyper has no answer to.
     HeadRefused(Refusal),
     /// The client took or sent too little.
-    Deserved(#[expect(dead_code, reason = "for the log")] &'static str),
+    Reset(#[expect(dead_code, reason = "for the log")] &'static str),
     /// The host ends.
     HostEnds,
 }
@@ -153,12 +153,12 @@ impl Served {
         stream: TcpStream,
         socket: &TcpStream,
         origin: &Arc<Origin>,
-    ) -> Ending {
+    ) -> ConnectionEnd {
         let limits = &host.settings.limits;
-        let sending = &origin.sending;
+        let tracker = &origin.tracker;
         let service = service_fn(|request| {
-            let begun = walk::begin(host, origin, request);
-            let answer = walk::answer(Arc::clone(host), Arc::clone(origin), begun);
+            let begun = pipeline::begin(host, origin, request);
+            let answer = pipeline::answer(Arc::clone(host), Arc::clone(origin), begun);
             async move { Ok::<_, Infallible>(answer.await) }
         });
         let mut builder = builder.clone();
@@ -167,24 +167,24 @@ impl Served {
             .timer(HeadTimer { clock: Arc::clone(&self.clock), arriving: Arc::clone(&self.arriving) });
         let mut served =
             std::pin::pin!(builder.serve_connection(TokioIo::new(self.watched(stream)), service));
-        let mut farewell = std::pin::pin!(async {
+        let mut goodbye = std::pin::pin!(async {
             tokio::select! {
                 () = host.draining() => {}
                 // HTTP/1's idle connections have the clock.
-                () = sending.idle(limits.keep_alive), if self.version == Version::Http2 => {}
+                () = tracker.idle(limits.keep_alive), if self.version == Version::Http2 => {}
             }
         });
         let mut is_leaving = false;
         loop {
             tokio::select! {
-                served = sending.follow(served.as_mut(), &self.writes) => break self.ending(served.err(), host, sending),
-                () = client_gone(socket) => break Ending::ByClient,
+                served = tracker.follow(served.as_mut(), &self.writes) => break self.end(served.err(), host, tracker),
+                () = client_gone(socket) => break ConnectionEnd::ByClient,
                 () = self.arriving.evicted() => break self.refused_head(NO_MEMORY),
-                () = self.arriving.late(limits.head_timeout), if self.version == Version::Http2 => break Ending::Deserved("a head came too slowly"),
-                () = sending.overdue() => break Ending::Deserved(OVERDUE),
-                () = async { host.draining().await; sending.settled().await } => break Ending::HostEnds,
+                () = self.arriving.late(limits.head_timeout), if self.version == Version::Http2 => break ConnectionEnd::Reset("a head came too slowly"),
+                () = tracker.overdue() => break ConnectionEnd::Reset(OVERDUE),
+                () = async { host.draining().await; tracker.settled().await } => break ConnectionEnd::HostEnds,
                 // What has begun is finished, and HTTP/2 clients are told to begin nothing more.
-                () = farewell.as_mut(), if !is_leaving => {
+                () = goodbye.as_mut(), if !is_leaving => {
                     is_leaving = true;
                     served.as_mut().graceful_shutdown();
                 }
@@ -203,31 +203,31 @@ impl Served {
     }
 
     /// What hyper's end means.
-    fn ending(&self, error: Option<Box<dyn Error + Send + Sync>>, host: &Host, sending: &Sending) -> Ending {
+    fn end(&self, error: Option<Box<dyn Error + Send + Sync>>, host: &Host, tracker: &WriteTracker) -> ConnectionEnd {
         // hyper may hear of it first, by an error of the response's body.
-        if sending.is_overdue() {
-            return Ending::Deserved(OVERDUE);
+        if tracker.is_overdue() {
+            return ConnectionEnd::Reset(OVERDUE);
         }
-        let Some(error) = error else { return Ending::ByHyper };
+        let Some(error) = error else { return ConnectionEnd::ByHyper };
         if self.arriving.is_evicted() {
             return self.refused_head(NO_MEMORY);
         }
         if self.writes.has_failed() {
-            return Ending::Deserved("nothing was taken for too long");
+            return ConnectionEnd::Reset("nothing was taken for too long");
         }
         if self.version == Version::Http1 && is_timeout(&*error) && self.clock.has_begun() {
             let ms_max = host.settings.limits.head_timeout.as_millis();
             return self.refused_head(Refusal::HeadTimeout { ms_max });
         }
-        Ending::ByHyper
+        ConnectionEnd::ByHyper
     }
 
     /// HTTP/1 clients are told, if nothing stands before it. An idle one loses its connection as by its time.
-    fn refused_head(&self, refusal: Refusal) -> Ending {
+    fn refused_head(&self, refusal: Refusal) -> ConnectionEnd {
         match self.version {
-            Version::Http1 if !self.clock.has_begun() => Ending::ByHyper,
-            Version::Http1 if !self.writes.is_blocked() => Ending::HeadRefused(refusal),
-            _ => Ending::Deserved("a head was refused"),
+            Version::Http1 if !self.clock.has_begun() => ConnectionEnd::ByHyper,
+            Version::Http1 if !self.writes.is_blocked() => ConnectionEnd::HeadRefused(refusal),
+            _ => ConnectionEnd::Reset("a head was refused"),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! (RFC 9112, section 9.6); a proxy that is still writing then reports a broken connection instead.
 
 use crate::host::Host;
-use crate::sending;
+use crate::write_tracker::TrackedRequest;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
@@ -64,7 +64,7 @@ impl Upload {
 
     /// Reads the rest, beside the answer that is being sent, so that the connection can serve on. `request` keeps the
     /// connection busy until then. Where there is too much, hyper ends the connection behind the answer.
-    pub fn discard(mut self, request: sending::Request, host: Arc<Host>) {
+    pub fn discard(mut self, request: TrackedRequest, host: Arc<Host>) {
         tokio::spawn(async move {
             let _request = request;
             let rest = async {

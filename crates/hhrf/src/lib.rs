@@ -41,18 +41,18 @@ pub mod head_clock;
 pub mod header_blocks;
 pub mod leftover;
 pub mod response_body;
-pub mod sending;
+pub mod write_tracker;
 pub mod socket;
 pub mod stream;
 mod unwritten;
 pub mod version;
 pub mod watched;
 
-pub mod exchange;
+pub mod access_log;
 pub mod framing;
 pub mod identity;
-pub mod own;
-pub mod walk;
+pub mod builtin;
+pub mod pipeline;
 
 pub mod route;
 

@@ -183,7 +183,7 @@ impl Metrics {
         }
         memory.iter().for_each(|(r#use, usage)| self.look_at_memory(*r#use, usage));
         self.functions.set(count(catalogue.functions().count()));
-        self.refused.set(count(catalogue.refusals().len()));
+        self.refused.set(count(catalogue.rejected().len()));
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a string takes every write");
         text

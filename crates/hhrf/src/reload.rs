@@ -40,8 +40,8 @@ fn swap_in(host: &Host, catalogue: Catalogue, known: &Catalogue) {
 }
 /// Logs what is served and, of what isn't, all that isn't wrong with `known` too.
 pub fn report(catalogue: &Catalogue, known: &Catalogue) {
-    let known: Vec<String> = known.refusals().iter().map(ToString::to_string).collect();
-    for refusal in catalogue.refusals() {
+    let known: Vec<String> = known.rejected().iter().map(ToString::to_string).collect();
+    for refusal in catalogue.rejected() {
         let sentence = refusal.to_string();
         if !known.contains(&sentence) {
             tracing::error!("not served: {}", crate::log::harmless(sentence.as_bytes()));
@@ -50,7 +50,7 @@ pub fn report(catalogue: &Catalogue, known: &Catalogue) {
     let names: Vec<String> = catalogue.functions().map(|function| function.name()).collect();
     tracing::info!(
         functions = names.len(),
-        refused = catalogue.refusals().len(),
+        refused = catalogue.rejected().len(),
         "serving {}",
         shorten(&names)
     );

@@ -2,7 +2,7 @@
 
 use crate::leftover::Upload;
 use crate::memory::Holding;
-use crate::sending::{OnlyHead, Unsent};
+use crate::write_tracker::{OnlyHead, Unsent};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::pin::Pin;

@@ -3,7 +3,7 @@
 use crate::arriving::HeadLimits;
 use crate::connection::{Origin, connection};
 use crate::host::Host;
-use crate::settings::{Entrance, HostLimits, Settings};
+use crate::settings::{Listener, HostLimits, Settings};
 use crate::share::{Connected, RefusalLog};
 use crate::socket;
 use crate::stream::Streams;
@@ -23,24 +23,24 @@ const STREAMS_MAX: u32 = 128;
 /// Serves one address until `stop`, then lets the connections finish what they have begun, and returns when they have.
 pub async fn serve(
     host: Arc<Host>,
-    listener: TcpListener,
-    entrance: Entrance,
+    socket: TcpListener,
+    listener: Listener,
     stop: impl Future<Output = ()>,
 ) {
     let connections_max = host.settings.limits.connections;
     let connections = Arc::new(Semaphore::new(connections_max));
     let head_limits = head_limits(&host.settings.limits);
     let builder = Arc::new(builder(&host.settings.limits, head_limits));
-    let of_address_max = of_address_max(&host.settings, entrance);
+    let of_address_max = of_address_max(&host.settings, listener);
     let mut refusals = RefusalLog::default();
     let mut stop = std::pin::pin!(stop);
     loop {
-        let place = Arc::clone(&connections).acquire_owned();
+        let permit = Arc::clone(&connections).acquire_owned();
         let accepted = tokio::select! {
-            accepted = async { (place.await, listener.accept().await) } => accepted,
+            accepted = async { (permit.await, socket.accept().await) } => accepted,
             () = &mut stop => break,
         };
-        let (place, accepted) = accepted;
+        let (permit, accepted) = accepted;
         let (stream, peer) = match accepted {
             Ok((stream, peer)) => (stream, peer.ip()),
             Err(error) => {
@@ -59,13 +59,13 @@ pub async fn serve(
         };
         let (host, builder) = (Arc::clone(&host), Arc::clone(&builder));
         tokio::spawn(async move {
-            let _place = place;
-            let origin = Origin::new(&host, entrance, peer, Arc::clone(connected.address()));
+            let _permit = permit;
+            let origin = Origin::new(&host, listener, peer, Arc::clone(connected.address()));
             connection(host, &builder, head_limits, stream, origin).await;
             drop(connected);
         });
     }
-    drop(listener);
+    drop(socket);
     // Each holds a permit to its end, and learns from the host that it shall come to it.
     let all = u32::try_from(connections_max).unwrap_or(u32::MAX);
     connections.acquire_many(all).await.map(drop).unwrap_or_default();
@@ -73,8 +73,8 @@ pub async fn serve(
 
 /// How many connections one address may have: half, but for proxies, which carry many clients' requests, and for operators,
 /// whose address has places of its own.
-fn of_address_max(settings: &Settings, entrance: Entrance) -> usize {
-    if settings.trust_proxy || entrance == Entrance::Admin {
+fn of_address_max(settings: &Settings, listener: Listener) -> usize {
+    if settings.trust_proxy || listener == Listener::Admin {
         usize::MAX
     } else {
         settings.limits.connections.div_ceil(2)

@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::jail::{Jail, JailError};
 use crate::reload;
 use crate::serve::serve;
-use crate::settings::{Entrance, Settings};
+use crate::settings::{Listener, Settings};
 use crate::source::store::StoreError;
 use crate::source::{Folder, ModuleStore, Source, SourceError};
 use std::future::Future;
@@ -76,7 +76,7 @@ pub enum Stopped {
 }
 
 /// For the last process's end and the last response's way out, once the longest deadline is past.
-const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
 impl HhrfServer {
     /// Begins with the settings. Without more, the host serves `functions/` below their root, listens where they say, and
@@ -123,12 +123,12 @@ impl HhrfServer {
         let Self { host, main, admin, source } = self;
         let (stop, stopped) = watch::channel(false);
         let mut servers = JoinSet::new();
-        let admin = admin.map(|admin| (admin, Entrance::Admin));
-        for (listener, entrance) in [(main, Entrance::Main)].into_iter().chain(admin) {
+        let admin = admin.map(|admin| (admin, Listener::Admin));
+        for (socket, listener) in [(main, Listener::Main)].into_iter().chain(admin) {
             let mut stopped = stopped.clone();
             let stop =
                 async move { stopped.wait_for(|stopped| *stopped).await.map(drop).unwrap_or_default() };
-            servers.spawn(serve(Arc::clone(&host), listener, entrance, stop));
+            servers.spawn(serve(Arc::clone(&host), socket, listener, stop));
         }
         let mut background = background(&host);
         let reloads = background.spawn(reload::follow(Arc::clone(&host), source));
@@ -144,7 +144,7 @@ impl HhrfServer {
             tracing::info!(in_flight = host.metrics.in_flight.get(), "shutting down: finishing what runs");
             stop.send_replace(true);
             let longest = host.catalogue.load().functions().map(|function| function.release.timeout).max();
-            let patience = longest.unwrap_or_default() + host.settings.limits.body_timeout + LAST_WORDS_MAX;
+            let patience = longest.unwrap_or_default() + host.settings.limits.body_timeout + SHUTDOWN_GRACE;
             if timeout(patience, finish(&host, &mut servers)).await.is_err() {
                 tracing::warn!("shutting down: clients that took too long were cut off");
             }
@@ -242,8 +242,8 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, BuildError> {
 /// What goes on beside requests.
 fn background(host: &Arc<Host>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    let (sweeping, ticking) = (Arc::clone(host), Arc::clone(host));
-    tasks.spawn(async move { match sweeping.executors.keep_sweeping().await {} });
+    let (ending_orphans, ticking) = (Arc::clone(host), Arc::clone(host));
+    tasks.spawn(async move { match ending_orphans.executors.keep_ending_orphans().await {} });
     tasks.spawn(async move { match ticking.executors.keep_ticking().await {} });
     let rate = host.settings.limits.data_rate;
     for memory in [&host.request_memory, &host.response_memory] {
@@ -264,7 +264,7 @@ async fn finish(host: &Host, servers: &mut JoinSet<()>) {
 async fn cut_off(host: &Host) {
     host.executors.retire();
     host.executors.kill_all().await;
-    if timeout(LAST_WORDS_MAX, no_process(host)).await.is_err() {
+    if timeout(SHUTDOWN_GRACE, no_process(host)).await.is_err() {
         tracing::error!(processes = host.processes.taken(), "processes are left that can't be ended");
     }
 }

@@ -23,24 +23,24 @@ pub struct Catalogue {
     functions: BTreeMap<String, Arc<Function>>,
     latest: HashMap<String, Arc<Function>>,
     router: Router,
-    refusals: Vec<Refusal>,
+    rejected: Vec<RejectedRelease>,
 }
 
 /// A release that isn't served as it stands.
 #[derive(Debug, thiserror::Error)]
 #[error("`{origin}`: {cause}{}", if *keeps_previous { "; its previous release is served on" } else { "" })]
-pub struct Refusal {
+pub struct RejectedRelease {
     /// Where it comes from.
     pub origin: String,
     /// What is wrong.
-    pub cause: RefusalCause,
+    pub cause: RejectionCause,
     /// Whether what was served before under this name goes on.
     pub keeps_previous: bool,
 }
 
 /// What is wrong with a release.
 #[derive(Debug, thiserror::Error)]
-pub enum RefusalCause {
+pub enum RejectionCause {
     /// With itself, as its source says.
     #[error("{0}")]
     Source(#[source] SourceError),
@@ -66,7 +66,7 @@ impl Catalogue {
                     origins.insert(name.clone(), origin);
                     catalogue.functions.insert(name, function);
                 }
-                Err(cause) => catalogue.refuse(origin, name, RefusalCause::Source(cause), before),
+                Err(cause) => catalogue.reject(origin, name, RejectionCause::Source(cause), before),
             }
         }
         catalogue.route(&origins, previous);
@@ -94,12 +94,12 @@ impl Catalogue {
     }
 
     /// Every release that isn't served as it stands.
-    pub fn refusals(&self) -> &[Refusal] {
-        &self.refusals
+    pub fn rejected(&self) -> &[RejectedRelease] {
+        &self.rejected
     }
 
-    fn refuse(&mut self, origin: String, name: String, cause: RefusalCause, before: Option<&Arc<Function>>) {
-        self.refusals.push(Refusal { origin, cause, keeps_previous: before.is_some() });
+    fn reject(&mut self, origin: String, name: String, cause: RejectionCause, before: Option<&Arc<Function>>) {
+        self.rejected.push(RejectedRelease { origin, cause, keeps_previous: before.is_some() });
         match before {
             Some(before) => self.functions.insert(name, Arc::clone(before)),
             None => self.functions.remove(&name),
@@ -127,7 +127,7 @@ impl Catalogue {
                     // means that it is the previous release itself which lost.
                     let before = previous.functions.get(&name);
                     let before = before.filter(|before| !Arc::ptr_eq(before, &self.functions[&name]));
-                    self.refuse(origin, name, conflict.into(), before);
+                    self.reject(origin, name, conflict.into(), before);
                 }
             }
         }

@@ -16,7 +16,7 @@ pub enum Purpose {
         timeout: Duration,
     },
     /// A request that is yet to come, if it does, and ends within `timeout` from now.
-    Ahead {
+    Prewarm {
         /// How long it waits, and its request may take.
         timeout: Duration,
     },
@@ -53,7 +53,7 @@ pub fn command(
         .env_clear();
     match purpose {
         Purpose::Request { timeout } => add_timeout(&mut command, timeout),
-        Purpose::Ahead { timeout } => add_timeout(command.arg("--ahead"), timeout),
+        Purpose::Prewarm { timeout } => add_timeout(command.arg("--ahead"), timeout),
         Purpose::Zygote { children } => {
             command.args(["--zygote", &children.to_string()]).envs(ZYGOTE_LOADER);
         }

@@ -75,9 +75,9 @@ impl Executors {
     }
 
     /// Ends what processes leave behind, beside and between requests, for ever.
-    pub async fn keep_sweeping(&self) -> Infallible {
+    pub async fn keep_ending_orphans(&self) -> Infallible {
         let children = &self.starter.children;
-        children.keep_sweeping(|processes| self.starter.tell_of_strays(processes, None, None)).await
+        children.keep_ending_orphans(|processes| self.starter.log_orphans(processes, None, None)).await
     }
 
     /// Looks after all pools, for ever.
@@ -104,7 +104,7 @@ impl Executors {
 
     /// Has the pools end whose functions `catalogue` doesn't serve any more.
     pub fn retain(&self, catalogue: &Catalogue) {
-        self.pools.gone_from(catalogue).into_iter().for_each(Pool::retire);
+        self.pools.not_served_by(catalogue).into_iter().for_each(Pool::retire);
     }
 
     /// Has all end that waits: no more requests come.

@@ -34,7 +34,7 @@ impl Pools {
     }
 
     /// Those of functions that `catalogue` doesn't serve any more, or not as they were.
-    pub(super) fn gone_from(&self, catalogue: &Catalogue) -> Vec<Arc<dyn Pool>> {
+    pub(super) fn not_served_by(&self, catalogue: &Catalogue) -> Vec<Arc<dyn Pool>> {
         let is_served = |function: &Arc<Function>| {
             catalogue.by_name(&function.name()).is_some_and(|served| Arc::ptr_eq(served, function))
         };

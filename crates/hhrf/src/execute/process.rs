@@ -30,7 +30,7 @@ pub struct Ended {
     /// How it ended.
     pub status: ExitStatus,
     /// Processes that it had left behind and that had to be killed.
-    pub strays: usize,
+    pub orphans: usize,
 }
 
 /// The host's ends of a process's standard streams.
@@ -133,18 +133,18 @@ impl Process {
 async fn reap(mut child: Child, pid: Pid, children: &Children) -> io::Result<Ended> {
     const PAUSE_MAX: Duration = Duration::from_millis(100);
     let mut pause = Duration::from_millis(1);
-    let mut strays = 0;
+    let mut orphans = 0;
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break Ok(status),
             Ok(None) => {}
             Err(error) => break Err(error),
         }
-        strays += children.sweep().await;
+        orphans += children.end_orphans().await;
         sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     };
     children.forget(pid);
-    strays += children.sweep().await;
-    Ok(Ended { status: status?, strays })
+    orphans += children.end_orphans().await;
+    Ok(Ended { status: status?, orphans })
 }

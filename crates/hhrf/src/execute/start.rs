@@ -32,7 +32,7 @@ impl Starter {
     pub fn command(&self, function: &Function, purpose: Purpose) -> io::Result<(Command, Option<Cgroup>)> {
         let limits = &function.release.limits;
         let (requests, waiting) = match purpose {
-            Purpose::Request { .. } | Purpose::Ahead { .. } => (1, 0),
+            Purpose::Request { .. } | Purpose::Prewarm { .. } => (1, 0),
             Purpose::Zygote { children } => (limits.concurrency.into(), children),
         };
         let cgroup = self.jail.cgroup(limits, requests, waiting).map_err(|error| {
@@ -44,7 +44,7 @@ impl Starter {
 
     /// Tells of processes that a request, or nobody knows which, has left behind. Not of what a strict jail consists
     /// of, whose own end takes a moment once its supervisor is killed; nothing else can be left of it.
-    pub fn tell_of_strays(&self, processes: usize, function: Option<&Function>, request_id: Option<&str>) {
+    pub fn log_orphans(&self, processes: usize, function: Option<&Function>, request_id: Option<&str>) {
         if processes > 0 && self.jail.mode() != JailMode::Strict {
             tracing::warn!(
                 function = function.map(Function::name),

@@ -25,7 +25,7 @@ struct Lines {
     request_id: Option<String>,
     line: Vec<u8>,
     /// The last line, where there is no request to look under for it.
-    last_words: Option<String>,
+    last_line: Option<String>,
     bytes_left: usize,
     dropped_bytes: u64,
 }
@@ -71,7 +71,7 @@ impl StderrLog {
             function,
             request_id,
             line: Vec::new(),
-            last_words: None,
+            last_line: None,
             bytes_left: bytes_max,
             dropped_bytes: 0,
         };
@@ -107,7 +107,7 @@ impl StderrLog {
     /// Takes the rest, and says how much of all wasn't logged. Returns the last line of one that is no request's.
     pub fn finish(mut self) -> Option<String> {
         self.take_rest();
-        let Lines { function, request_id, dropped_bytes, last_words, .. } = self.lines;
+        let Lines { function, request_id, dropped_bytes, last_line, .. } = self.lines;
         if dropped_bytes > 0 {
             tracing::warn!(
                 function = function.name(),
@@ -116,7 +116,7 @@ impl StderrLog {
                 "the function wrote more to stderr than is logged for one request"
             );
         }
-        last_words
+        last_line
     }
 }
 
@@ -156,7 +156,7 @@ impl Lines {
             "stderr"
         );
         if self.request_id.is_none() {
-            self.last_words = Some(harmless(line));
+            self.last_line = Some(harmless(line));
         }
         self.line.clear();
     }

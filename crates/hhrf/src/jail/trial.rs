@@ -30,18 +30,18 @@ pub enum TrialError {
     #[error("failed to talk to the runner that tries the jail")]
     Io(#[source] io::Error),
     /// The runner says why not.
-    #[error("modules can't be confined here (--jail {jail}): {words}{}", advice(.jail, .runner))]
+    #[error("modules can't be confined here (--jail {jail}): {output}{}", advice(.jail, .runner))]
     Refused {
         /// What was asked for.
         jail: &'static str,
         /// The runner or its wrapper.
         runner: PathBuf,
-        /// Its own words, or its exit status.
-        words: String,
+        /// Its own output, or its exit status.
+        output: String,
     },
     /// Something else ended, of which a runner says nothing.
     #[error(
-        "modules can't be confined here (--jail {jail}): `{}` ended ({status}) before fezz-runner answered: {words}{}",
+        "modules can't be confined here (--jail {jail}): `{}` ended ({status}) before fezz-runner answered: {output}{}",
         runner.display(), advice(.jail, .runner)
     )]
     Wrapper {
@@ -52,7 +52,7 @@ pub enum TrialError {
         /// How it ended.
         status: ExitStatus,
         /// What it said.
-        words: String,
+        output: String,
     },
     /// It ended well, and is no runner.
     #[error(
@@ -102,7 +102,7 @@ pub enum TrialError {
         runner: PathBuf,
     },
     /// It neither answers nor ends.
-    #[error("the runner didn't answer within {} s, when it was to try the jail: does a wrapper wait for something?", PATIENCE.as_secs())]
+    #[error("the runner didn't answer within {} s, when it was to try the jail: does a wrapper wait for something?", TRIAL_TIMEOUT.as_secs())]
     Silent,
     /// What it made isn't there.
     #[error(
@@ -115,7 +115,7 @@ pub enum TrialError {
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A jail takes milliseconds; this is for a machine that is busy with something else.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A variable of the trial, as manifests have them: a wrapper has to pass it on.
 const VARIABLE: &str = "TRIAL";
@@ -155,7 +155,7 @@ impl Trial<'_> {
             // A program that doesn't read it is known by its answer.
             stdin.write_all(token.as_bytes()).ok();
         }
-        let ended = self.end_of(runner, PATIENCE)?;
+        let ended = self.end_of(runner, TRIAL_TIMEOUT)?;
         if !ended.status.success() {
             return Err(self.failed(ended));
         }
@@ -195,25 +195,25 @@ impl Trial<'_> {
 
     /// Whose failure it is: the runner's exit codes are its own.
     pub(super) fn failed(&self, ended: Ended) -> TrialError {
-        let Ended { status, words, .. } = ended;
+        let Ended { status, output, .. } = ended;
         let (jail, runner) = (self.jail.as_str(), self.runner.to_owned());
         if status.code().and_then(ExitCode::from_status).is_some() {
-            let words = if words.is_empty() { status.to_string() } else { words };
-            return TrialError::Refused { jail, runner, words };
+            let output = if output.is_empty() { status.to_string() } else { output };
+            return TrialError::Refused { jail, runner, output };
         }
-        let words = if words.is_empty() { "it said nothing on stderr".to_owned() } else { words };
-        TrialError::Wrapper { jail, runner, status, words }
+        let output = if output.is_empty() { "it said nothing on stderr".to_owned() } else { output };
+        TrialError::Wrapper { jail, runner, status, output }
     }
 
-    /// Waits for the end of a process; when `patience` is over, ends it with all that it started.
-    pub(super) fn end_of(&self, mut runner: Child, patience: Duration) -> Result<Ended, TrialError> {
+    /// Waits for the end of a process; when `time_max` is over, ends it with all that it started.
+    pub(super) fn end_of(&self, mut runner: Child, time_max: Duration) -> Result<Ended, TrialError> {
         const PAUSE: Duration = Duration::from_millis(1);
         let pid = Pid::from_child(&runner);
         let begun = Instant::now();
         let status = loop {
             match runner.try_wait().map_err(TrialError::Io)? {
                 Some(status) => break Ok(status),
-                None if begun.elapsed() > patience => {
+                None if begun.elapsed() > time_max => {
                     // Fails only where it is gone.
                     kill_process_group(pid, Signal::KILL).ok();
                     runner.wait().map_err(TrialError::Io)?;
@@ -226,7 +226,7 @@ impl Trial<'_> {
         Ok(Ended {
             status: status?,
             answer: what_is_in(runner.stdout)?,
-            words: what_is_in(runner.stderr)?.trim_end().to_owned(),
+            output: what_is_in(runner.stderr)?.trim_end().to_owned(),
         })
     }
 }
@@ -238,7 +238,7 @@ pub(super) struct Ended {
     /// What it wrote to stdout.
     pub(super) answer: String,
     /// What it wrote to stderr.
-    pub(super) words: String,
+    pub(super) output: String,
 }
 
 /// What a pipe holds: a process that was left behind may keep it open.

@@ -104,7 +104,7 @@ pub enum Rpc {
 
 /// By which address a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entrance {
+pub enum Listener {
     /// `--listen`.
     Main,
     /// `--admin`.

@@ -56,9 +56,9 @@ pub enum FolderSourceError {
 }
 
 /// A deployment is several changes: the folder is read when there were none for this long ...
-const QUIET: Duration = Duration::from_millis(100);
+const DEBOUNCE: Duration = Duration::from_millis(100);
 /// ... or when they went on for this long.
-const PATIENCE: Duration = Duration::from_secs(2);
+const DEBOUNCE_MAX: Duration = Duration::from_secs(2);
 
 impl Folder {
     /// `<root>/functions`, whose modules are kept in `store`. Where it can't be watched, that is logged: a reload has to be
@@ -103,10 +103,10 @@ impl Source for Folder {
             if self.changes.recv().await.is_none() {
                 return std::future::pending().await;
             }
-            let patience = Instant::now() + PATIENCE;
+            let end = Instant::now() + DEBOUNCE_MAX;
             loop {
-                let quiet = Instant::now() + QUIET;
-                match timeout_at(quiet.min(patience), self.changes.recv()).await {
+                let pause_end = Instant::now() + DEBOUNCE;
+                match timeout_at(pause_end.min(end), self.changes.recv()).await {
                     Ok(Some(())) => {}
                     Ok(None) | Err(_) => return,
                 }

@@ -99,11 +99,11 @@ pub(super) enum Wait {
 const EXIT_GRACE: Duration = Duration::from_millis(500);
 
 /// A child that was killed is reaped at once, but for much memory, or a machine that hangs.
-const KEPT_AFTER: Duration = Duration::from_secs(10);
+const STUCK_AFTER: Duration = Duration::from_secs(10);
 
 /// What no zygote says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Incredible;
+pub(super) struct InvalidReport;
 
 impl ChildTable {
     pub(super) fn is_empty(&self) -> bool {
@@ -180,12 +180,12 @@ impl ChildTable {
     /// # Errors
     ///
     /// There is no such child, or it has ended already: no zygote says that.
-    pub(super) fn end(&mut self, child: u64, end: ChildEnd) -> Result<Option<Held>, Incredible> {
-        let mut entry = self.children.remove(&child).ok_or(Incredible)?;
+    pub(super) fn end(&mut self, child: u64, end: ChildEnd) -> Result<Option<Held>, InvalidReport> {
+        let mut entry = self.children.remove(&child).ok_or(InvalidReport)?;
         match entry.stage {
             Stage::Ended(_) => {
                 self.children.insert(child, entry);
-                Err(Incredible)
+                Err(InvalidReport)
             }
             Stage::Living => {
                 if end.is_abnormal(false) {
@@ -212,11 +212,11 @@ impl ChildTable {
     }
 
     /// Whether a child was killed, or should have gone, for so long ago that its zygote can't be one any more.
-    pub(super) fn is_one_kept(&self) -> bool {
+    pub(super) fn is_one_stuck(&self) -> bool {
         let now = Instant::now();
-        let is_kept = |since: &Instant| now.duration_since(*since) > KEPT_AFTER;
+        let is_stuck = |since: &Instant| now.duration_since(*since) > STUCK_AFTER;
         let mut stages = self.children.values().map(|entry| &entry.stage);
-        stages.any(|stage| matches!(stage, Stage::Leaving { since, .. } if is_kept(since)))
+        stages.any(|stage| matches!(stage, Stage::Leaving { since, .. } if is_stuck(since)))
     }
 
     /// The children that should have gone by themselves, each of which is told once.

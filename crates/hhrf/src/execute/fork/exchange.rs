@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 /// killed.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    bond: Bond,
+    lease: ChildLease,
     response: ResponseReader,
     memory_limit_bytes: u64,
     deadline: Instant,
@@ -25,7 +25,7 @@ pub(super) struct Exchange {
 
 /// What ties a request to its child. Dropped, it has the child killed.
 #[derive(Debug)]
-struct Bond {
+struct ChildLease {
     handle: Handle,
     /// Until they part.
     held: Option<Held>,
@@ -66,7 +66,7 @@ impl Exchange {
             Ok((writer, channel, stderr)) => {
                 let limits = &request.function.release.limits;
                 let exchange = Self {
-                    bond: Bond { handle, held: Some(Held { stderr, permits: request.permits }) },
+                    lease: ChildLease { handle, held: Some(Held { stderr, permits: request.permits }) },
                     response: ResponseReader::new(
                         channel,
                         limits.response_body_bytes,
@@ -84,17 +84,17 @@ impl Exchange {
     pub(super) async fn answer(mut self, rest: Rest) -> Outcome {
         match self.arrive(rest).await {
             Some(Ok(Arrived::Whole)) => {
-                self.bond.part(Leave::Answered);
+                self.lease.release(Leave::Answered);
                 // A child looks for the host's end only before it has its request.
                 Ok(self.response.into_message().0)
             }
-            Some(Ok(Arrived::Closed)) => match timeout_at(self.deadline, self.bond.handle.end()).await {
+            Some(Ok(Arrived::Closed)) => match timeout_at(self.deadline, self.lease.handle.end()).await {
                 Ok(end) => Err(self.without_answer(end)),
                 Err(_) => Err(self.overdue()),
             },
             Some(Err(failure)) => {
                 let is_invalid = matches!(failure, Failure::InvalidResponse(_));
-                self.bond.part(if is_invalid { Leave::Invalid } else { Leave::GivenUp });
+                self.lease.release(if is_invalid { Leave::Invalid } else { Leave::GivenUp });
                 Err(failure)
             }
             None => Err(self.overdue()),
@@ -113,7 +113,7 @@ impl Exchange {
             never = &mut sending => match never {},
         }
         // Held until they part, which is below.
-        let stderr = &mut self.bond.held.as_mut()?.stderr;
+        let stderr = &mut self.lease.held.as_mut()?.stderr;
         tokio::select! {
             biased;
             answered = self.response.arrive() => Some(answered),
@@ -124,18 +124,18 @@ impl Exchange {
     }
 
     fn overdue(&mut self) -> Failure {
-        self.bond.part(Leave::GivenUp);
+        self.lease.release(Leave::GivenUp);
         Failure::DeadlineExceeded
     }
 
     /// What it means that the child ended before its response was complete.
     fn without_answer(&mut self, end: Option<ChildEnd>) -> Failure {
         // In the log, a function's last words stand before what the host says of it.
-        if let Some(held) = &mut self.bond.held {
+        if let Some(held) = &mut self.lease.held {
             held.stderr.take_rest();
         }
         // It is gone, and judged.
-        self.bond.part(Leave::GivenUp);
+        self.lease.release(Leave::GivenUp);
         let limit_bytes = self.memory_limit_bytes;
         match (end, self.response.received_bytes()) {
             (None, _) => Failure::ZygoteEnded,
@@ -150,16 +150,16 @@ impl Exchange {
     }
 }
 
-impl Bond {
-    fn part(&mut self, leave: Leave) {
+impl ChildLease {
+    fn release(&mut self, leave: Leave) {
         if let Some(held) = self.held.take() {
             self.handle.leave(leave, held);
         }
     }
 }
 
-impl Drop for Bond {
+impl Drop for ChildLease {
     fn drop(&mut self) {
-        self.part(Leave::GivenUp);
+        self.release(Leave::GivenUp);
     }
 }

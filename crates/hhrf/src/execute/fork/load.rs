@@ -13,10 +13,10 @@ pub enum LoadFailure {
     #[error("failed to start the zygote")]
     NotStarted(#[source] Arc<io::Error>),
     /// It left before its module was loaded.
-    #[error("the function can't be loaded: {}", words.as_deref().unwrap_or("it says nothing"))]
+    #[error("the function can't be loaded: {}", last_line.as_deref().unwrap_or("it says nothing"))]
     Left {
         /// What it said last.
-        words: Option<String>,
+        last_line: Option<String>,
         /// What its end means.
         #[source]
         cause: Arc<Failure>,
@@ -28,7 +28,7 @@ pub enum LoadFailure {
     #[error("the module wasn't loaded by the request's deadline")]
     TooLate,
     /// It ended again and again.
-    #[error("the zygote ends again and again: its words stand in the function's log")]
+    #[error("the zygote ends again and again: its last_line stand in the function's log")]
     Unstable,
     /// Its processes crashed so often that it is left alone for a while.
     #[error("the function is paused, because its processes crash again and again")]
@@ -42,11 +42,11 @@ impl LoadFailure {
     /// What the end of a zygote before its first word means.
     pub(super) fn of_end(
         ended: io::Result<ExitStatus>,
-        words: Option<String>,
+        last_line: Option<String>,
         memory_limit_bytes: u64,
     ) -> Self {
         match ended {
-            Ok(status) => Self::Left { words, cause: Arc::new(Failure::of_exit(status, memory_limit_bytes)) },
+            Ok(status) => Self::Left { last_line, cause: Arc::new(Failure::of_exit(status, memory_limit_bytes)) },
             Err(error) => Self::NotStarted(Arc::new(error)),
         }
     }

@@ -58,11 +58,11 @@ struct State {
 #[derive(Debug)]
 enum Phase {
     /// The function isn't called.
-    Asleep,
-    Starting,
-    Up(Arc<Zygote>),
+    Unloaded,
+    Loading,
+    Loaded(Arc<Zygote>),
     /// It can't be loaded; that is retried then.
-    Broken {
+    Failed {
         failure: LoadFailure,
         until: Instant,
     },
@@ -86,7 +86,7 @@ impl ZygotePool {
     ) -> Self {
         let children = children_max(function.release.limits.concurrency, spare_max);
         let state = State {
-            phase: Phase::Asleep,
+            phase: Phase::Unloaded,
             idle: VecDeque::new(),
             demand: Demand::new(spare_max),
             back_off: BackOff::default(),
@@ -127,11 +127,11 @@ impl ZygotePool {
             return Err(Failure::NotLoaded(LoadFailure::Paused { until }));
         }
         match &state.phase {
-            Phase::Up(zygote) if zygote.is_of_use() => {
+            Phase::Loaded(zygote) if zygote.is_of_use() => {
                 let zygote = Arc::clone(zygote);
                 if !zygote.wear().may_serve() {
                     // Until it may again, or its successor does.
-                    self.look_after(&mut state);
+                    self.replace_if_worn(&mut state);
                     return Ok(None);
                 }
                 while let Some(Idle { child, .. }) = state.idle.pop_front() {
@@ -145,12 +145,12 @@ impl ZygotePool {
                 child.handle.assign();
                 Ok(Some(child))
             }
-            Phase::Broken { failure, until } if Instant::now() < *until => {
+            Phase::Failed { failure, until } if Instant::now() < *until => {
                 Err(Failure::NotLoaded(failure.clone()))
             }
-            Phase::Starting => Ok(None),
-            Phase::Asleep | Phase::Up(_) | Phase::Broken { .. } => {
-                state.phase = Phase::Starting;
+            Phase::Loading => Ok(None),
+            Phase::Unloaded | Phase::Loaded(_) | Phase::Failed { .. } => {
+                state.phase = Phase::Loading;
                 self.load(&mut state);
                 Ok(None)
             }
@@ -170,7 +170,7 @@ impl ZygotePool {
     /// Orders as many children as should wait; and a new zygote, when it is time.
     pub(super) fn refill(self: &Arc<Self>) {
         let mut state = self.lock();
-        let Phase::Up(zygote) = &state.phase else { return };
+        let Phase::Loaded(zygote) = &state.phase else { return };
         let zygote = Arc::clone(zygote);
         let wanted = if state.is_retired { 0 } else { state.demand.wanted(Instant::now()) };
         while state.idle.len() < wanted && zygote.condition() < Condition::WornOut {
@@ -179,12 +179,12 @@ impl ZygotePool {
             let Ok(child) = zygote.order() else { break };
             state.idle.push_back(Idle { child, _permit: permit });
         }
-        self.look_after(&mut state);
+        self.replace_if_worn(&mut state);
     }
 
     /// A child has answered by what is no response, as turned out later.
     pub(super) fn blame(&self) {
-        if let Phase::Up(zygote) = &self.lock().phase {
+        if let Phase::Loaded(zygote) = &self.lock().phase {
             zygote.blame();
         }
     }
@@ -199,28 +199,28 @@ impl ZygotePool {
         }
         let idle_max = if state.is_retired { Duration::ZERO } else { ZYGOTE_IDLE_MAX };
         if state.demand.idle_for(now) > idle_max {
-            self.sleep(&mut state);
-            if state.is_retired && matches!(state.phase, Phase::Broken { .. }) {
+            self.unload(&mut state);
+            if state.is_retired && matches!(state.phase, Phase::Failed { .. }) {
                 // It will not be retried.
-                state.phase = Phase::Asleep;
+                state.phase = Phase::Unloaded;
             }
         }
         let is_needed = state.demand.idle_for(now).is_zero() || state.streak.paused_until(now).is_some();
-        !matches!(state.phase, Phase::Asleep) || state.zygotes > 0 || is_needed
+        !matches!(state.phase, Phase::Unloaded) || state.zygotes > 0 || is_needed
     }
 
     /// Gives up the zygote and what waits.
     pub(super) fn give_up_zygote(&self) {
-        self.sleep(&mut self.lock());
+        self.unload(&mut self.lock());
     }
 
-    fn sleep(&self, state: &mut State) {
+    fn unload(&self, state: &mut State) {
         state.idle.clear();
-        if let Phase::Up(zygote) = &state.phase {
+        if let Phase::Loaded(zygote) = &state.phase {
             let zygote = Arc::clone(zygote);
             zygote.retire();
-            state.phase = Phase::Asleep;
-            self.remember(state, &zygote);
+            state.phase = Phase::Unloaded;
+            self.count_wear(state, &zygote);
         }
     }
 

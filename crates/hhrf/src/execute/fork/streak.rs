@@ -82,7 +82,7 @@ impl Streak {
 
 impl Judgement {
     /// Tells the log and the metrics of it.
-    pub(super) fn tell(self, function: &str, counters: &WearCounters) {
+    pub(super) fn report(self, function: &str, counters: &WearCounters) {
         let (Self::WornOut(wear) | Self::Pause { wear, .. }) = self else { return };
         counters.zygote_worn_out(function);
         tracing::warn!(

@@ -25,7 +25,7 @@ pub(super) struct Supervisor {
 
 /// Why a zygote ended.
 #[derive(Debug)]
-pub(super) enum Ending {
+pub(super) enum ZygoteEnd {
     /// It wasn't needed any more.
     Retired,
     /// It ended by itself.
@@ -38,7 +38,7 @@ pub(super) enum Ending {
 struct Ended {
     status: io::Result<ExitStatus>,
     /// What it said last.
-    words: Option<String>,
+    last_line: Option<String>,
 }
 
 /// A zygote answers in microseconds; on a machine that hangs for so long as a whole, it isn't the zygote's fault, and
@@ -54,9 +54,9 @@ const SEND_AGAIN: Duration = Duration::from_millis(1);
 /// A zygote ends at once when it is told to; this is for a wrapper that tidies up behind it.
 const GRACE: Duration = Duration::from_millis(500);
 
-impl Ending {
+impl ZygoteEnd {
     /// Tells the log of it.
-    pub(super) fn tell(self, function: &str) {
+    pub(super) fn log(self, function: &str) {
         match self {
             Self::Retired => tracing::debug!(function, "a zygote has ended"),
             Self::Died(Ok(status)) => {
@@ -97,8 +97,8 @@ impl Supervisor {
             Some(Report::Ready(separation)) => Ok((supervisor, separation)),
             _ => {
                 let limit_bytes = function.release.limits.memory_bytes;
-                let Ended { status, words } = supervisor.end(Some(GRACE)).await;
-                Err(LoadFailure::of_end(status, words, limit_bytes))
+                let Ended { status, last_line } = supervisor.end(Some(GRACE)).await;
+                Err(LoadFailure::of_end(status, last_line, limit_bytes))
             }
         }
     }
@@ -116,18 +116,18 @@ impl Supervisor {
     }
 
     /// Keeps it, until it ends or isn't needed any more. It is gone when this returns, and all of its children.
-    pub(super) async fn keep(mut self) -> Ending {
+    pub(super) async fn supervise(mut self) -> ZygoteEnd {
         let Self { zygote, process, stderr } = &mut self;
-        let ending = tokio::select! {
-            ending = watch(zygote, process) => ending,
+        let end = tokio::select! {
+            end = watch(zygote, process) => end,
             never = stderr.follow() => match never {},
         };
-        match ending {
-            Ending::Retired => {
+        match end {
+            ZygoteEnd::Retired => {
                 self.end(Some(GRACE)).await;
-                ending
+                end
             }
-            Ending::Died(_) => {
+            ZygoteEnd::Died(_) => {
                 // What it has reported up to its end still counts; no more can be.
                 self.zygote.hang_up();
                 while let Ok(Some(reports)) = timeout(Duration::ZERO, self.zygote.reports()).await {
@@ -135,11 +135,11 @@ impl Supervisor {
                         break;
                     }
                 }
-                Ending::Died(self.end(Some(GRACE)).await.status)
+                ZygoteEnd::Died(self.end(Some(GRACE)).await.status)
             }
-            Ending::Hung => {
+            ZygoteEnd::Hung => {
                 self.end(None).await;
-                ending
+                end
             }
         }
     }
@@ -147,18 +147,18 @@ impl Supervisor {
     async fn end(self, grace: Option<Duration>) -> Ended {
         self.zygote.hang_up();
         let ended = self.process.end(grace).await;
-        let words = self.stderr.finish();
+        let last_line = self.stderr.finish();
         self.zygote.mark_dead();
-        Ended { status: ended.map(|ended| ended.status), words }
+        Ended { status: ended.map(|ended| ended.status), last_line }
     }
 }
 
-async fn watch(zygote: &Zygote, process: &Process) -> Ending {
+async fn watch(zygote: &Zygote, process: &Process) -> ZygoteEnd {
     let mut asked: Option<Instant> = None;
     loop {
         let pause = match zygote.look() {
-            Next::End => return Ending::Retired,
-            Next::Lost => return Ending::Hung,
+            Next::End => return ZygoteEnd::Retired,
+            Next::Lost => return ZygoteEnd::Hung,
             Next::Rest => None,
             Next::Send => Some(SEND_AGAIN),
             Next::Watch => Some(LOOK_EVERY),
@@ -167,7 +167,7 @@ async fn watch(zygote: &Zygote, process: &Process) -> Ending {
             // Was it this host that hung? Then the answer has long been there.
             let answer = timeout(Duration::ZERO, zygote.reports()).await.ok().flatten();
             if answer.is_none_or(|reports| zygote.handle_all(reports).is_err()) {
-                return Ending::Hung;
+                return ZygoteEnd::Hung;
             }
             asked = None;
         }
@@ -186,12 +186,12 @@ async fn watch(zygote: &Zygote, process: &Process) -> Ending {
                 Some(reports) => {
                     asked = None;
                     if zygote.handle_all(reports).is_err() {
-                        return Ending::Hung;
+                        return ZygoteEnd::Hung;
                     }
                 }
-                None => return Ending::Died(Err(io::ErrorKind::UnexpectedEof.into())),
+                None => return ZygoteEnd::Died(Err(io::ErrorKind::UnexpectedEof.into())),
             },
-            () = process.exited() => return Ending::Died(Err(io::ErrorKind::UnexpectedEof.into())),
+            () = process.exited() => return ZygoteEnd::Died(Err(io::ErrorKind::UnexpectedEof.into())),
             is_silent = silence => if is_silent && asked.is_none() {
                 zygote.probe();
                 asked = Some(Instant::now());

@@ -1,7 +1,7 @@
 //! A zygote as the host sees it: orders go out, reports come in, and each child's end is known by its parent's word.
 
 use super::child::{Child, Handle, Held, Leave};
-use super::child_table::{ChildEnd, ChildTable, Incredible, Wait};
+use super::child_table::{ChildEnd, ChildTable, InvalidReport, Wait};
 use super::wear::{Condition, Wear};
 use crate::cgroups::Cgroup;
 use crate::execute::stderr_log;
@@ -155,7 +155,7 @@ impl Zygote {
     pub(super) fn blame(&self) {
         let mut state = self.lock();
         state.children.blame();
-        self.tell_of_wear(&state);
+        self.notify_wear(&state);
     }
 
     /// Whether it forks.
@@ -180,7 +180,7 @@ impl Zygote {
         let wait = {
             let mut state = self.lock();
             let wait = state.children.wait(child);
-            self.tell_of_wear(&state);
+            self.notify_wear(&state);
             wait
         };
         match wait {
@@ -197,7 +197,7 @@ impl Zygote {
         if is_to_be_killed {
             self.send(&mut state, (Order::Kill { child }, None));
         }
-        self.tell_of_wear(&state);
+        self.notify_wear(&state);
         drop(state);
         if let Some(held) = held {
             held.release();
@@ -232,7 +232,7 @@ impl Zygote {
             }
             state.blocked_since = None;
         }
-        if state.children.is_one_kept() {
+        if state.children.is_one_stuck() {
             return Next::Lost;
         }
         match (state.children.is_empty(), state.is_retired) {
@@ -265,7 +265,7 @@ impl Zygote {
     /// # Errors
     ///
     /// One of them was asked for by nobody.
-    pub(super) fn handle_all(&self, reports: Vec<Report>) -> Result<(), Incredible> {
+    pub(super) fn handle_all(&self, reports: Vec<Report>) -> Result<(), InvalidReport> {
         reports.into_iter().try_for_each(|report| self.handle_report(report))
     }
 
@@ -274,18 +274,18 @@ impl Zygote {
     /// # Errors
     ///
     /// Nobody asked for it: what reports is no zygote any more.
-    fn handle_report(&self, report: Report) -> Result<(), Incredible> {
+    fn handle_report(&self, report: Report) -> Result<(), InvalidReport> {
         let (child, end) = match report {
-            Report::Ready(_) => return Err(Incredible),
+            Report::Ready(_) => return Err(InvalidReport),
             Report::Alive => {
-                return if std::mem::take(&mut self.lock().is_asked) { Ok(()) } else { Err(Incredible) };
+                return if std::mem::take(&mut self.lock().is_asked) { Ok(()) } else { Err(InvalidReport) };
             }
             Report::Ended { child, status } => (child, self.end_by(ExitStatus::from_raw(status))),
             Report::NotForked { child, error } => (child, ChildEnd::NotForked(error)),
         };
         let mut state = self.lock();
         let held = state.children.end(child, end)?;
-        self.tell_of_wear(&state);
+        self.notify_wear(&state);
         drop(state);
         if let Some(held) = held {
             held.release();
@@ -320,7 +320,7 @@ impl Zygote {
         if killed > before { ChildEnd::OutOfMemory } else { ChildEnd::Exited(status) }
     }
 
-    fn tell_of_wear(&self, state: &State) {
+    fn notify_wear(&self, state: &State) {
         if state.children.wear().condition() >= Condition::Suspect {
             self.wear.notify_one();
         }

@@ -94,7 +94,7 @@ impl Prewarmed {
         }
         while let Some(permit) = self.lacks() {
             let timeout = WAIT_MAX + self.function.release.timeout;
-            match Started::start(&self.starter, &self.function, Purpose::Ahead { timeout }) {
+            match Started::start(&self.starter, &self.function, Purpose::Prewarm { timeout }) {
                 Ok(started) => {
                     let waiting = Waiting { started, since: Instant::now(), permit };
                     self.lock().waiting.push_back(waiting);

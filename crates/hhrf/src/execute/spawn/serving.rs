@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 /// How a request's process came to be done with.
-enum Ending {
+enum ProcessEnd {
     /// Its response is complete, or can't become one.
     Answered(Result<(), Failure>),
     /// It ended first.
@@ -41,7 +41,7 @@ struct Opened {
 
 /// Whose process it is, for the log.
 #[derive(Clone, Copy)]
-struct Who<'a> {
+struct LogTags<'a> {
     function: &'a Function,
     request_id: &'a str,
 }
@@ -66,43 +66,43 @@ pub(super) async fn serve(
     };
     let Opened { process, cgroup, message, channel, mut stderr } = opened;
     let AdmittedRequest { function, identity, body, deadline, permits, response_memory, .. } = request;
-    let who = Who { function: &function, request_id: &identity.request_id };
+    let tags = LogTags { function: &function, request_id: &identity.request_id };
     let body_bytes_max = function.release.limits.response_body_bytes;
     let mut response = ResponseReader::new(channel, body_bytes_max, response_memory);
-    let ending = tokio::select! {
+    let end = tokio::select! {
         biased;
-        answered = whole(&mut response) => Ending::Answered(answered),
-        () = process.exited() => Ending::Exited,
-        () = sleep_until(deadline) => Ending::DeadlineExceeded,
-        () = reply.closed() => Ending::ClientGone,
+        answered = whole(&mut response) => ProcessEnd::Answered(answered),
+        () = process.exited() => ProcessEnd::Exited,
+        () = sleep_until(deadline) => ProcessEnd::DeadlineExceeded,
+        () = reply.closed() => ProcessEnd::ClientGone,
         never = message.finish() => match never {},
         never = stderr.follow() => match never {},
     };
     // Whatever came of it, the body has done its work.
     drop(body);
     // The client has its answer first, and doesn't wait for what is left to do.
-    let is_answered = match ending {
-        Ending::Answered(answered) => {
+    let is_answered = match end {
+        ProcessEnd::Answered(answered) => {
             let grace = answered.is_ok().then_some(EXIT_GRACE);
             let (outcome, _channel) = match answered.map(|()| response.into_message()) {
                 Ok((message, channel)) => (Ok(message), Some(channel)),
                 Err(failure) => (Err(failure), None),
             };
             answer(reply, outcome);
-            clean_up(starter, process, grace, who).await.ok();
+            clean_up(starter, process, grace, tags).await.ok();
             true
         }
-        Ending::DeadlineExceeded => {
+        ProcessEnd::DeadlineExceeded => {
             answer(reply, Err(Failure::DeadlineExceeded));
-            clean_up(starter, process, None, who).await.ok();
+            clean_up(starter, process, None, tags).await.ok();
             false
         }
-        Ending::ClientGone => {
-            clean_up(starter, process, None, who).await.ok();
+        ProcessEnd::ClientGone => {
+            clean_up(starter, process, None, tags).await.ok();
             false
         }
-        Ending::Exited => {
-            let status = clean_up(starter, process, None, who).await;
+        ProcessEnd::Exited => {
+            let status = clean_up(starter, process, None, tags).await;
             // In the log, a function's last words stand before what the host says of it.
             stderr.take_rest();
             let outcome = after_exit(response, status, cgroup.as_ref(), function.release.limits.memory_bytes);
@@ -126,8 +126,8 @@ async fn begin(starter: &Starter, request: &AdmittedRequest, waiting: Option<Sta
     match open(starter, streams, request) {
         Ok((message, channel, stderr)) => Ok(Opened { process, cgroup, message, channel, stderr }),
         Err(error) => {
-            let who = Who { function: &request.function, request_id: &request.identity.request_id };
-            clean_up(starter, process, None, who).await.ok();
+            let tags = LogTags { function: &request.function, request_id: &request.identity.request_id };
+            clean_up(starter, process, None, tags).await.ok();
             Err(error)
         }
     }
@@ -152,10 +152,10 @@ async fn clean_up(
     starter: &Starter,
     process: Process,
     grace: Option<Duration>,
-    who: Who<'_>,
+    tags: LogTags<'_>,
 ) -> io::Result<ExitStatus> {
     let ended = process.end(grace).await?;
-    starter.tell_of_strays(ended.strays, Some(who.function), Some(who.request_id));
+    starter.log_orphans(ended.orphans, Some(tags.function), Some(tags.request_id));
     Ok(ended.status)
 }
 

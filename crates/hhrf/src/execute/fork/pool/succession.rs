@@ -4,7 +4,7 @@
 use super::{Phase, State, ZygotePool};
 use crate::execute::back_off::BackOff;
 use crate::execute::fork::load::LoadFailure;
-use crate::execute::fork::supervisor::{Ending, Supervisor};
+use crate::execute::fork::supervisor::{ZygoteEnd, Supervisor};
 use crate::execute::fork::wear::Condition;
 use crate::execute::fork::zygote::Zygote;
 use std::convert::Infallible;
@@ -27,14 +27,14 @@ impl ZygotePool {
     /// notice nothing.
     async fn start(self: Arc<Self>) {
         let begun = Instant::now();
-        let started = self.start_keeper().await;
+        let started = self.start_supervisor().await;
         let mut state = self.lock();
         state.is_loading = false;
         match started {
             Ok(supervisor) => {
                 state.renew_after = Some(Instant::now() + begun.elapsed() * RENEW_AFTER_LOADS);
                 self.take_over(&mut state, &supervisor.zygote);
-                tokio::spawn(Arc::clone(&self).keep(supervisor));
+                tokio::spawn(Arc::clone(&self).supervise(supervisor));
             }
             Err(failure) => {
                 let retry = state.back_off.failed();
@@ -45,8 +45,8 @@ impl ZygotePool {
                 );
                 let until = retry.at;
                 match state.phase {
-                    Phase::Starting => state.phase = Phase::Broken { failure, until },
-                    Phase::Asleep | Phase::Up(_) | Phase::Broken { .. } => state.retry_after = Some(until),
+                    Phase::Loading => state.phase = Phase::Failed { failure, until },
+                    Phase::Unloaded | Phase::Loaded(_) | Phase::Failed { .. } => state.retry_after = Some(until),
                 }
             }
         }
@@ -56,18 +56,18 @@ impl ZygotePool {
 
     fn take_over(&self, state: &mut State, zygote: &Arc<Zygote>) {
         match &state.phase {
-            Phase::Up(old) => {
+            Phase::Loaded(old) => {
                 let old = Arc::clone(old);
-                state.phase = Phase::Up(Arc::clone(zygote));
+                state.phase = Phase::Loaded(Arc::clone(zygote));
                 self.end_service(state, &old);
             }
-            Phase::Starting => state.phase = Phase::Up(Arc::clone(zygote)),
+            Phase::Loading => state.phase = Phase::Loaded(Arc::clone(zygote)),
             // Meanwhile the old one has ended by itself, or the function isn't called any more.
-            Phase::Asleep | Phase::Broken { .. } => zygote.retire(),
+            Phase::Unloaded | Phase::Failed { .. } => zygote.retire(),
         }
     }
 
-    async fn start_keeper(&self) -> Result<Supervisor, LoadFailure> {
+    async fn start_supervisor(&self) -> Result<Supervisor, LoadFailure> {
         self.lock().zygotes += 1;
         match Supervisor::start(&self.starter, &self.function, self.children).await {
             Ok((supervisor, separation)) => {
@@ -82,43 +82,43 @@ impl ZygotePool {
         }
     }
 
-    async fn keep(self: Arc<Self>, supervisor: Supervisor) {
+    async fn supervise(self: Arc<Self>, supervisor: Supervisor) {
         let zygote = Arc::clone(&supervisor.zygote);
-        let ending = tokio::select! {
-            ending = supervisor.keep() => ending,
-            never = self.attend(&zygote) => match never {},
+        let end = tokio::select! {
+            end = supervisor.supervise() => end,
+            never = self.replace_when_worn(&zygote) => match never {},
         };
         let mut state = self.lock();
         state.zygotes -= 1;
-        if let Ending::Retired = ending {
+        if let ZygoteEnd::Retired = end {
             state.back_off = BackOff::default();
         }
-        if let Phase::Up(current) = &state.phase
+        if let Phase::Loaded(current) = &state.phase
             && Arc::ptr_eq(current, &zygote)
         {
             state.idle.clear();
-            self.remember(&mut state, &zygote);
-            let again = match ending {
-                Ending::Retired => None,
-                Ending::Died(_) | Ending::Hung => state.back_off.ended(zygote.lived()).map(|retry| retry.at),
+            self.count_wear(&mut state, &zygote);
+            let again = match end {
+                ZygoteEnd::Retired => None,
+                ZygoteEnd::Died(_) | ZygoteEnd::Hung => state.back_off.ended(zygote.lived()).map(|retry| retry.at),
             };
             state.phase = match again {
-                None => Phase::Asleep,
-                Some(until) => Phase::Broken { failure: LoadFailure::Unstable, until },
+                None => Phase::Unloaded,
+                Some(until) => Phase::Failed { failure: LoadFailure::Unstable, until },
             };
         }
         drop(state);
-        ending.tell(&self.function.name());
+        end.log(&self.function.name());
         self.news.send_replace(());
     }
 
     /// Sees to it that a zygote is out of service, and those who wait for it know, as soon as it is worn out.
-    async fn attend(self: &Arc<Self>, zygote: &Arc<Zygote>) -> Infallible {
+    async fn replace_when_worn(self: &Arc<Self>, zygote: &Arc<Zygote>) -> Infallible {
         loop {
             zygote.worn().await;
             let mut state = self.lock();
-            if matches!(&state.phase, Phase::Up(current) if Arc::ptr_eq(current, zygote)) {
-                self.look_after(&mut state);
+            if matches!(&state.phase, Phase::Loaded(current) if Arc::ptr_eq(current, zygote)) {
+                self.replace_if_worn(&mut state);
             }
             drop(state);
             self.news.send_replace(());
@@ -126,8 +126,8 @@ impl ZygotePool {
     }
 
     /// Has the zygote's successor loaded when it is time, and the zygote itself put out of service.
-    pub(super) fn look_after(self: &Arc<Self>, state: &mut State) {
-        let Phase::Up(zygote) = &state.phase else { return };
+    pub(super) fn replace_if_worn(self: &Arc<Self>, state: &mut State) {
+        let Phase::Loaded(zygote) = &state.phase else { return };
         let is_past = |after: Option<Instant>| after.is_none_or(|after| Instant::now() >= after);
         match zygote.condition() {
             Condition::Good => {}
@@ -139,7 +139,7 @@ impl ZygotePool {
             }
             Condition::WornOut => {
                 let zygote = Arc::clone(zygote);
-                state.phase = Phase::Starting;
+                state.phase = Phase::Loading;
                 self.end_service(state, &zygote);
                 self.load(state);
             }
@@ -150,14 +150,14 @@ impl ZygotePool {
     fn end_service(&self, state: &mut State, zygote: &Zygote) {
         zygote.retire();
         state.idle.clear();
-        state.streak.end(&zygote.wear()).tell(&self.function.name(), &self.counters);
+        state.streak.end(&zygote.wear()).report(&self.function.name(), &self.counters);
         // Those who wait for it have to look again.
         self.news.send_replace(());
     }
 
     /// A zygote is gone before its successor was there. Its crashes count all the same: an attacker may have brought that
     /// about, by taking all memory for instance.
-    pub(super) fn remember(&self, state: &mut State, zygote: &Zygote) {
+    pub(super) fn count_wear(&self, state: &mut State, zygote: &Zygote) {
         if zygote.condition() >= Condition::Suspect {
             self.end_service(state, zygote);
         }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The requests and responses of one connection.
 #[derive(Debug)]
-pub struct Sending {
+pub struct WriteTracker {
     state: Mutex<State>,
     rate: DataRate,
     /// Ends the connection, where a response can't be ended without it.
@@ -31,17 +31,17 @@ struct State {
 
 /// A request under way on the connection, until it is dropped.
 #[derive(Debug)]
-pub struct Request(Arc<Sending>);
+pub struct TrackedRequest(Arc<WriteTracker>);
 
 /// A response whose bytes aren't all written, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Unsent(Arc<Sending>);
+pub(crate) struct Unsent(Arc<WriteTracker>);
 
 /// A response whose head is all of it, until hyper has that.
 #[derive(Debug)]
 pub(crate) struct OnlyHead {
     bytes: usize,
-    sending: Arc<Sending>,
+    tracker: Arc<WriteTracker>,
 }
 
 /// A client that hasn't taken a response by then holds memory that others need; unless the demanded rate gives it longer.
@@ -50,7 +50,7 @@ const RESPONSE_SEND_MAX: Duration = Duration::from_secs(120);
 /// How late may be noticed that a connection is idle.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-impl Sending {
+impl WriteTracker {
     /// Of a connection that has just begun. What isn't a request's own is charged to `accounts`; its client takes responses
     /// at `rate` at least.
     pub fn new(memory: &Arc<Memory>, accounts: Accounts, rate: DataRate) -> Arc<Self> {
@@ -60,9 +60,9 @@ impl Sending {
     }
 
     /// A request has begun.
-    pub fn begin(self: &Arc<Self>) -> Request {
+    pub fn begin(self: &Arc<Self>) -> TrackedRequest {
         self.lock().requests += 1;
-        Request(Arc::clone(self))
+        TrackedRequest(Arc::clone(self))
     }
 
     /// Makes a body of the bytes, which keeps their memory charged until the last of them has been written. A client that
@@ -77,7 +77,7 @@ impl Sending {
 
     /// Makes a body of no bytes for a response whose head takes `bytes`.
     pub(crate) fn owe_head(self: &Arc<Self>, bytes: usize) -> ResponseBody {
-        ResponseBody::empty(OnlyHead { bytes, sending: Arc::clone(self) })
+        ResponseBody::empty(OnlyHead { bytes, tracker: Arc::clone(self) })
     }
 
     /// Has hyper serve the connection, and sees after each of its turns what was written.
@@ -138,7 +138,7 @@ impl State {
     }
 }
 
-impl Drop for Request {
+impl Drop for TrackedRequest {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.requests -= 1;
@@ -157,7 +157,7 @@ impl Drop for Unsent {
 impl Drop for OnlyHead {
     /// hyper has dropped the body, and so has the head.
     fn drop(&mut self) {
-        let Sending { state, stop, .. } = &*self.sending;
+        let WriteTracker { state, stop, .. } = &*self.tracker;
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.heads.add(self.bytes, stop).is_err() {
             // Who doesn't read, and has all that it may have, gets no more.

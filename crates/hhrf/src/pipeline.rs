@@ -3,19 +3,19 @@
 
 use crate::admit::{ReceivedRequest, admit, receive};
 use crate::connection::Origin;
-use crate::exchange::Exchange;
+use crate::access_log::RequestRecord;
 use crate::execute::{Failure, RawResponse};
 use crate::framing;
 use crate::host::Host;
 use crate::leftover::Upload;
 use crate::memory::{Account, Accounts, Holding, response_bytes};
-use crate::own;
+use crate::builtin;
 use crate::problem::Problem;
 use crate::respond::respond;
 use crate::response_body::ResponseBody;
 use crate::route::{check_target, route};
-use crate::sending;
-use crate::settings::{Entrance, Rpc};
+use crate::write_tracker::TrackedRequest;
+use crate::settings::{Listener, Rpc};
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
@@ -34,21 +34,21 @@ pub struct Begun {
     /// Whether it sends its body only when it is told to.
     asks_before_it_sends: bool,
     answer: Answer,
-    under_way: sending::Request,
+    under_way: TrackedRequest,
 }
 
 /// What is to become of it.
 enum Answer {
     /// The host answers itself.
-    Own(Response<Bytes>),
+    Builtin(Response<Bytes>),
     /// A function does, unless it was refused.
-    Function(Exchange, Box<Result<ReceivedRequest, Problem>>),
+    Function(RequestRecord, Box<Result<ReceivedRequest, Problem>>),
 }
 
 /// Takes a request's head: routes it, holds it to its limits and charges it. While nothing else can happen on its
 /// connection, so that no more than one head of each is held beside those that are charged.
 pub fn begin(host: &Arc<Host>, origin: &Origin, request: Request<Incoming>) -> Begun {
-    let under_way = origin.sending.begin();
+    let under_way = origin.tracker.begin();
     let (head, body) = request.into_parts();
     let client = Client::of(host, origin, &head);
     Begun {
@@ -65,27 +65,27 @@ pub fn begin(host: &Arc<Host>, origin: &Origin, request: Request<Incoming>) -> B
 fn begin_answer(host: &Arc<Host>, origin: &Origin, client: &Client, head: Parts) -> Answer {
     let sense = framing::check(&head.headers).and_then(|()| check_target(&head));
     if sense.is_ok()
-        && let Some(response) = own::answer(host, origin.entrance, &head)
+        && let Some(response) = builtin::answer(host, origin.listener, &head)
     {
-        return Answer::Own(response);
+        return Answer::Builtin(response);
     }
-    let mut exchange = Exchange::begin(host, &head);
+    let mut record = RequestRecord::begin(host, &head);
     let received = sense.and_then(|()| {
-        let routed = route(&host.catalogue.load(), head, has_rpc(host, origin.entrance))?;
-        exchange.lead_to(&routed.function);
+        let routed = route(&host.catalogue.load(), head, has_rpc(host, origin.listener))?;
+        record.set_function(&routed.function);
         receive(host, routed, client.accounts())
     });
-    Answer::Function(exchange, Box::new(received.map_err(Problem::from)))
+    Answer::Function(record, Box::new(received.map_err(Problem::from)))
 }
 
 /// Answers a request, whatever comes of it, and sees to what the answer didn't wait for.
 pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Response<ResponseBody> {
     let Begun { client, mut upload, is_head, is_http_1, asks_before_it_sends, answer, under_way } = begun;
     let (mut response, holding) = match answer {
-        Answer::Own(response) => (response, None),
+        Answer::Builtin(response) => (response, None),
         // Each of these futures would have room for what it calls twice over: a request that waits for its body is small.
-        Answer::Function(exchange, received) => {
-            Box::pin(run(&host, &client, *received, &mut upload, exchange)).await
+        Answer::Function(record, received) => {
+            Box::pin(run(&host, &client, *received, &mut upload, record)).await
         }
     };
     if is_head {
@@ -123,27 +123,27 @@ async fn run(
     client: &Client,
     received: Result<ReceivedRequest, Problem>,
     upload: &mut Upload,
-    exchange: Exchange,
+    record: RequestRecord,
 ) -> (Response<Bytes>, Option<Holding>) {
     let result = match received {
-        Ok(received) => walk(host, client, received, upload, &exchange).await,
+        Ok(received) => run_stages(host, client, received, upload, &record).await,
         Err(problem) => Err(problem),
     };
     match result {
-        Ok((response, holding)) => (exchange.finish(Ok(response)), Some(holding)),
-        Err(problem) => (exchange.finish(Err(problem)), None),
+        Ok((response, holding)) => (record.finish(Ok(response)), Some(holding)),
+        Err(problem) => (record.finish(Err(problem)), None),
     }
 }
 
-async fn walk(
+async fn run_stages(
     host: &Host,
     client: &Client,
     received: ReceivedRequest,
     upload: &mut Upload,
-    exchange: &Exchange,
+    record: &RequestRecord,
 ) -> Result<(Response<Bytes>, Holding), Problem> {
     let function = Arc::clone(&received.function);
-    let admitted = admit(host, received, upload, exchange.identity.clone(), client.ip).await?;
+    let admitted = admit(host, received, upload, record.identity.clone(), client.ip).await?;
     let RawResponse { bytes, mut holding } = Box::pin(host.executors.execute(admitted)).await?;
     let response = respond(&bytes, function.release.limits.response_body_bytes);
     if let Err(Failure::InvalidResponse(_)) = &response {
@@ -169,19 +169,19 @@ fn send(
     let (head, body) = response.into_parts();
     let bytes = response_bytes(&head.headers) + body.len();
     if body.is_empty() {
-        return Response::from_parts(head, origin.sending.owe_head(bytes));
+        return Response::from_parts(head, origin.tracker.owe_head(bytes));
     }
     let body = match holding.map_or_else(|| host.response_memory.hold(accounts, bytes), Ok) {
-        Ok(holding) => origin.sending.owe(body, holding),
-        Err(_) => origin.sending.owe_head(bytes - body.len()),
+        Ok(holding) => origin.tracker.owe(body, holding),
+        Err(_) => origin.tracker.owe_head(bytes - body.len()),
     };
     Response::from_parts(head, body)
 }
 
-fn has_rpc(host: &Host, entrance: Entrance) -> bool {
+fn has_rpc(host: &Host, listener: Listener) -> bool {
     match host.settings.rpc {
         Rpc::On => true,
-        Rpc::Admin => entrance == Entrance::Admin,
+        Rpc::Admin => listener == Listener::Admin,
         Rpc::Off => false,
     }
 }

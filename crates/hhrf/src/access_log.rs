@@ -14,7 +14,7 @@ use std::time::Instant;
 
 /// A request under way. Dropped before its end, it was given up by the client, and says so.
 #[derive(Debug)]
-pub struct Exchange {
+pub struct RequestRecord {
     host: Arc<Host>,
     /// What the request is called.
     pub identity: Identity,
@@ -29,7 +29,7 @@ pub struct Exchange {
 /// What the log and the metrics show where there was nobody left to answer; nginx's number for it.
 const CLIENT_GONE: (u16, &str) = (499, "client_gone");
 
-impl Exchange {
+impl RequestRecord {
     /// Begins with a request's head.
     pub fn begin(host: &Arc<Host>, head: &Parts) -> Self {
         host.metrics.in_flight.inc();
@@ -45,7 +45,7 @@ impl Exchange {
     }
 
     /// Goes on to its function.
-    pub fn lead_to(&mut self, function: &Function) {
+    pub fn set_function(&mut self, function: &Function) {
         self.recording = Some(self.host.metrics.series.begin(function.name()));
     }
 
@@ -96,7 +96,7 @@ impl Exchange {
     }
 }
 
-impl Drop for Exchange {
+impl Drop for RequestRecord {
     fn drop(&mut self) {
         self.host.metrics.in_flight.dec();
         if !self.is_over {

@@ -1,4 +1,4 @@
-//! What the host answers itself: how it is.
+//! The builtin endpoints: the host itself answers `/_health`, `/_ready` and `/_metrics`.
 
 use crate::host::Host;
 use crate::metrics;
@@ -8,7 +8,7 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
-/// The answer, if the path is one of the host's own at this listener.
+/// The answer, if the path is a builtin endpoint of this listener.
 pub fn answer(host: &Host, listener: Listener, head: &Parts) -> Option<Response<Bytes>> {
     let shows_metrics = listener == Listener::Admin || host.settings.admin.is_none();
     let (status, content_type, body) = match head.uri.path() {

@@ -1,4 +1,4 @@
-//! One connection: from its first bytes to its last, whichever side ends it.
+//! One connection: from its first bytes to its end by either side.
 
 use crate::arriving::{Arriving, HeadLimits};
 use crate::head_clock::{HeadClock, HeadTimer};
@@ -30,21 +30,21 @@ use tokio_io_timeout::TimeoutStream;
 /// From the accept to the first bytes that tell the version.
 const FIRST_BYTES_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// A client that takes nothing for so long gets nothing more.
+/// A connection whose client reads nothing for so long is ended.
 const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 
-/// For an answer that the kernel takes at once.
+/// Time to write an answer, which the kernel takes at once.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// What the memory for a head's request would say.
+/// Used when there is no memory for a head.
 const NO_MEMORY: Refusal = Refusal::NoMemory(Full { r#use: Use::Requests });
 
-const OVERDUE: &str = "a response wasn't taken in time, or its memory was needed";
+const OVERDUE: &str = "the client read a response too slowly, or its memory was needed";
 
 /// Where requests come from.
 #[derive(Debug)]
 pub struct Origin {
-    /// The address of this host's that it was made to.
+    /// The listener that accepted the connection.
     pub listener: Listener,
     /// The other side's address.
     pub peer: IpAddr,
@@ -52,12 +52,12 @@ pub struct Origin {
     pub connection: Arc<Account>,
     /// What the other side's address holds.
     pub address: Arc<Account>,
-    /// What the connection still owes.
+    /// The connection's requests in flight and unsent responses.
     pub tracker: Arc<WriteTracker>,
 }
 
 impl Origin {
-    /// Of a connection that was accepted.
+    /// For a connection that was accepted.
     pub fn new(host: &Host, listener: Listener, peer: IpAddr, address: Arc<Account>) -> Self {
         let connection = Arc::default();
         let accounts = accounts(host, &connection, &address);
@@ -66,7 +66,7 @@ impl Origin {
     }
 }
 
-/// Who holds what is no request's own.
+/// The accounts for memory that belongs to no request.
 fn accounts(host: &Host, connection: &Arc<Account>, address: &Arc<Account>) -> Accounts {
     let connection = (!host.settings.trust_proxy).then(|| Arc::clone(connection));
     Accounts { connection, address: Arc::clone(address), function: None }
@@ -80,7 +80,7 @@ pub async fn connection(
     stream: TcpStream,
     origin: Origin,
 ) {
-    // A client that never says anything would hold its place for ever while the version is awaited.
+    // Without the timeout, a client that sends nothing would hold its permit for ever.
     let version = tokio::select! {
         version = timeout(FIRST_BYTES_WAIT_MAX, first_bytes(&stream)) => version,
         () = host.draining() => return,
@@ -94,30 +94,30 @@ pub async fn connection(
     let origin = Arc::new(origin);
     let served = Served::new(&host, version, &origin, head_limits);
     let end = served.run(&host, builder, stream, &socket, &origin).await;
-    tracing::debug!(peer = %origin.peer, ?end, "a connection ended");
+    tracing::debug!(peer = %origin.peer, ?end, "connection ended");
     match end {
         ConnectionEnd::ByHyper | ConnectionEnd::ByClient => linger(&host, socket).await,
         ConnectionEnd::HeadRefused(refusal) => {
             answer_head(&host, &mut socket, refusal, begun.elapsed()).await;
             linger(&host, socket).await;
         }
-        // Who let it come to that is owed no more.
+        // Such a client gets no orderly end.
         ConnectionEnd::Reset(_) => socket::reset(socket),
-        // The kernel sends what it has.
+        // The kernel still sends what it holds.
         ConnectionEnd::HostEnds => {}
     }
 }
 
-/// How a connection came to its end. Mostly it is the client's doing, and each of its requests has its own line.
+/// How a connection ended. Logged at debug level only, since each request has its own line.
 #[derive(Debug)]
 enum ConnectionEnd {
-    /// All was said, or hyper can't go on.
+    /// hyper has served everything, or failed.
     ByHyper,
     /// The client closed its side.
     ByClient,
-    /// An HTTP/1 head that isn't whole, which hyper has no answer to.
+    /// An incomplete HTTP/1 head, which hyper doesn't answer.
     HeadRefused(Refusal),
-    /// The client took or sent too little.
+    /// The client read or sent too little: the connection is reset.
     Reset(#[expect(dead_code, reason = "for the log")] &'static str),
     /// The host ends.
     HostEnds,
@@ -167,10 +167,10 @@ impl Served {
             .timer(HeadTimer { clock: Arc::clone(&self.clock), arriving: Arc::clone(&self.arriving) });
         let mut served =
             std::pin::pin!(builder.serve_connection(TokioIo::new(self.watched(stream)), service));
-        let mut goodbye = std::pin::pin!(async {
+        let mut graceful_end = std::pin::pin!(async {
             tokio::select! {
                 () = host.draining() => {}
-                // HTTP/1's idle connections have the clock.
+                // On HTTP/1 the head clock ends idle connections.
                 () = tracker.idle(limits.keep_alive), if self.version == Version::Http2 => {}
             }
         });
@@ -183,8 +183,8 @@ impl Served {
                 () = self.arriving.late(limits.head_timeout), if self.version == Version::Http2 => break ConnectionEnd::Reset("a head came too slowly"),
                 () = tracker.overdue() => break ConnectionEnd::Reset(OVERDUE),
                 () = async { host.draining().await; tracker.settled().await } => break ConnectionEnd::HostEnds,
-                // What has begun is finished, and HTTP/2 clients are told to begin nothing more.
-                () = goodbye.as_mut(), if !is_leaving => {
+                // Requests in flight are finished, and HTTP/2 clients are told to send no more (GOAWAY).
+                () = graceful_end.as_mut(), if !is_leaving => {
                     is_leaving = true;
                     served.as_mut().graceful_shutdown();
                 }
@@ -202,9 +202,9 @@ impl Served {
         Watched::new(Box::pin(stream), heads, Arc::clone(&self.writes))
     }
 
-    /// What hyper's end means.
+    /// How the connection ended, once hyper is done with it.
     fn end(&self, error: Option<Box<dyn Error + Send + Sync>>, host: &Host, tracker: &WriteTracker) -> ConnectionEnd {
-        // hyper may hear of it first, by an error of the response's body.
+        // hyper may end first, by the error of the response's body.
         if tracker.is_overdue() {
             return ConnectionEnd::Reset(OVERDUE);
         }
@@ -213,7 +213,7 @@ impl Served {
             return self.refused_head(NO_MEMORY);
         }
         if self.writes.has_failed() {
-            return ConnectionEnd::Reset("nothing was taken for too long");
+            return ConnectionEnd::Reset("the client read nothing for too long");
         }
         if self.version == Version::Http1 && is_timeout(&*error) && self.clock.has_begun() {
             let ms_max = host.settings.limits.head_timeout.as_millis();
@@ -222,7 +222,8 @@ impl Served {
         ConnectionEnd::ByHyper
     }
 
-    /// HTTP/1 clients are told, if nothing stands before it. An idle one loses its connection as by its time.
+    /// An HTTP/1 client gets an answer, unless other bytes to it are blocked. An idle connection is closed as at its
+    /// timeout.
     fn refused_head(&self, refusal: Refusal) -> ConnectionEnd {
         match self.version {
             Version::Http1 if !self.clock.has_begun() => ConnectionEnd::ByHyper,
@@ -236,12 +237,12 @@ fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout)
 }
 
-/// hyper has no answer to that, and nothing else is on its way.
+/// Answers an incomplete head, which hyper doesn't; nothing else is being sent.
 async fn answer_head(host: &Host, socket: &mut TcpStream, refusal: Refusal, duration: Duration) {
     let answer = Problem::Refused(refusal);
     let kind = answer.kind();
     host.metrics.series.record_without_function(kind.status.as_u16(), kind.word, duration);
-    // The kernel takes all of it at once, since nothing else is to be sent, or the client is gone.
+    // The kernel takes all of it at once, since nothing else is being sent; or the client is gone.
     let sent = timeout(ANSWER_WAIT_MAX, socket.write_all(&answer.into_http_1())).await;
     sent.map(Result::unwrap_or_default).unwrap_or_default();
 }

@@ -1,4 +1,4 @@
-//! The walk of one request: `route -> receive -> admit -> execute -> respond`, each stage taking what the one before
+//! The pipeline of one request: `route -> receive -> admit -> execute -> respond`. Each stage takes what the one before
 //! returns.
 
 use crate::admit::{ReceivedRequest, admit, receive};
@@ -24,29 +24,29 @@ use hyper::body::Incoming;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// A request whose head is there.
+/// A request whose head has arrived.
 pub struct Begun {
     client: Client,
     upload: Upload,
     is_head: bool,
-    /// Where the rest of a body that no answer waits for is in the way of the next request.
+    /// On HTTP/1 the unread rest of a body blocks the next request.
     is_http_1: bool,
-    /// Whether it sends its body only when it is told to.
+    /// Whether the client waits for `100 Continue` before it sends the body.
     asks_before_it_sends: bool,
     answer: Answer,
     under_way: TrackedRequest,
 }
 
-/// What is to become of it.
+/// Who answers it.
 enum Answer {
     /// The host answers itself.
     Builtin(Response<Bytes>),
-    /// A function does, unless it was refused.
+    /// A function answers, unless the request was refused.
     Function(RequestRecord, Box<Result<ReceivedRequest, Problem>>),
 }
 
-/// Takes a request's head: routes it, holds it to its limits and charges it. While nothing else can happen on its
-/// connection, so that no more than one head of each is held beside those that are charged.
+/// Takes a request's head: routes it, checks its limits and charges its memory. Runs before the connection does
+/// anything else, so that each connection holds at most one uncharged head.
 pub fn begin(host: &Arc<Host>, origin: &Origin, request: Request<Incoming>) -> Begun {
     let under_way = origin.tracker.begin();
     let (head, body) = request.into_parts();
@@ -78,12 +78,12 @@ fn begin_answer(host: &Arc<Host>, origin: &Origin, client: &Client, head: Parts)
     Answer::Function(record, Box::new(received.map_err(Problem::from)))
 }
 
-/// Answers a request, whatever comes of it, and sees to what the answer didn't wait for.
+/// Answers a request in every case, and discards the part of its body that the answer didn't wait for.
 pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Response<ResponseBody> {
     let Begun { client, mut upload, is_head, is_http_1, asks_before_it_sends, answer, under_way } = begun;
     let (mut response, holding) = match answer {
         Answer::Builtin(response) => (response, None),
-        // Each of these futures would have room for what it calls twice over: a request that waits for its body is small.
+        // Boxed: inline, the future would be about twice as large, also while the request only waits for its body.
         Answer::Function(record, received) => {
             Box::pin(run(&host, &client, *received, &mut upload, record)).await
         }
@@ -92,14 +92,14 @@ pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Respo
         leave_out_body(&mut response);
     }
     if is_http_1 && !upload.is_over() && asks_before_it_sends {
-        // The client may send its body or not: what comes next isn't known.
+        // The client may or may not send its body, so the next bytes can't be interpreted.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let is_last = response.headers().contains_key(CONNECTION);
     let response = send(&host, &origin, response, holding, client.accounts());
     match (upload.is_over(), is_http_1) {
         (true, _) => {}
-        // Behind its response, the stream is reset, without an error.
+        // After the response, hyper resets the stream without an error.
         (false, false) => response.body().discard_beside(upload),
         (false, true) if !is_last => upload.discard(under_way, host),
         (false, true) => {}
@@ -107,17 +107,18 @@ pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Respo
     response
 }
 
-/// All of GET's response but the body (RFC 9110, section 9.3.2). hyper leaves it out of HTTP/1's, and not of HTTP/2's.
+/// Makes the response to HEAD from GET's (RFC 9110, section 9.3.2). hyper leaves the body out on HTTP/1, but not on
+/// HTTP/2.
 fn leave_out_body(response: &mut Response<Bytes>) {
     let length = response.body().len();
-    // Where a function has left it out by itself, its length isn't known.
+    // If the function left the body out itself, its length isn't known.
     if length > 0 {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
         *response.body_mut() = Bytes::new();
     }
 }
 
-/// The response, with its memory where it is a function's.
+/// The response; a function's response comes with its memory.
 async fn run(
     host: &Host,
     client: &Client,
@@ -150,15 +151,15 @@ async fn run_stages(
         host.executors.reject(&function);
     }
     let response = response?;
-    // A body keeps up to twice its length alive.
+    // A body may be a slice that keeps up to twice its length alive.
     let body_bytes = bytes.len().min(2 * response.body().len());
     let held = holding.resize(response_bytes(response.headers()) + body_bytes);
     held.map_err(Failure::ResponseDropped)?;
     Ok((response, holding))
 }
 
-/// Has the connection send a response, whose memory stays charged until its last byte is written. Where it holds none yet,
-/// as one of the host's own, and there is none left, its body is left out: its status and headers say enough.
+/// Has the connection send a response. Its memory stays charged until its last byte is written. A response of the host
+/// itself is charged here; if there is no memory for it, its body is left out.
 fn send(
     host: &Host,
     origin: &Origin,
@@ -186,7 +187,7 @@ fn has_rpc(host: &Host, listener: Listener) -> bool {
     }
 }
 
-/// Who sent a request.
+/// The client that sent a request.
 struct Client {
     ip: Option<IpAddr>,
     connection: Option<Arc<Account>>,
@@ -194,9 +195,9 @@ struct Client {
 }
 
 impl Client {
-    /// The peer, or whom a trusted proxy says that it speaks for.
+    /// The peer, or the client that a trusted proxy names.
     fn of(host: &Host, origin: &Origin, head: &Parts) -> Self {
-        /// Set by Envoy where it stands at the edge, never passed through from outside.
+        /// Envoy at the edge sets it, and never passes on a client's own.
         const ENVOY_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-address");
         if !host.settings.trust_proxy {
             let connection = Some(Arc::clone(&origin.connection));

@@ -1,4 +1,4 @@
-//! A host from its start to its end: built, served, drained.
+//! A host from start to end: it is built, serves, and drains.
 
 use crate::catalogue::{Catalogue, Execution};
 use crate::children::Children;
@@ -22,8 +22,8 @@ use tokio::time::{sleep, timeout};
 
 /// A host that listens, and serves once it is run.
 ///
-/// It handles no signals, sets up no log and changes nothing of its process: that is its program's. Several can run in one
-/// process.
+/// It handles no signals, sets up no log and changes no other state of its process: the program does that. Several
+/// hosts can run in one process.
 #[derive(Debug)]
 pub struct HhrfServer {
     host: Arc<Host>,
@@ -44,7 +44,7 @@ pub struct Builder {
     admin: Option<TcpListener>,
 }
 
-/// Why there is no host.
+/// Why a host can't be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The source has no first snapshot.
@@ -66,21 +66,21 @@ pub enum BuildError {
     },
 }
 
-/// How a host came to its end.
+/// How a host ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopped {
-    /// What had begun was finished, or met its deadline.
+    /// Requests in flight were finished, or met their deadline.
     Drained,
-    /// It was told to stop now, and cut off what had begun.
+    /// It was told to stop at once, and requests in flight were cut off.
     Forced,
 }
 
-/// For the last process's end and the last response's way out, once the longest deadline is past.
+/// Time for the last processes to end and the last responses to be sent, after the longest deadline.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
 impl HhrfServer {
-    /// Begins with the settings. Without more, the host serves `functions/` below their root, listens where they say, and
-    /// proves their jail.
+    /// Begins with the settings. By default the host serves `functions/` below their root, listens on their addresses,
+    /// and proves their jail.
     pub fn builder(settings: Settings) -> Builder {
         Builder {
             settings,
@@ -108,13 +108,13 @@ impl HhrfServer {
         self.admin.as_ref().and_then(|admin| admin.local_addr().ok())
     }
 
-    /// Serves until `shutdown` resolves, then drains: not ready at once; after the wait of the settings no new connection;
-    /// then what runs is finished or meets its deadline.
+    /// Serves until `shutdown` resolves, then drains: it is not ready at once; after `drain_wait` it accepts no
+    /// connection; then requests in flight are finished or meet their deadline.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         self.run_until(shutdown, std::future::pending()).await;
     }
 
-    /// The same; when `now` resolves while it drains, what runs is cut off.
+    /// The same; if `now` resolves while the host drains, requests in flight are cut off.
     pub async fn run_until(
         self,
         shutdown: impl Future<Output = ()>,
@@ -141,12 +141,12 @@ impl HhrfServer {
             sleep(host.settings.limits.drain_wait).await;
             host.drain();
             reloads.abort();
-            tracing::info!(in_flight = host.metrics.in_flight.get(), "shutting down: finishing what runs");
+            tracing::info!(in_flight = host.metrics.in_flight.get(), "shutting down: waiting for requests in flight");
             stop.send_replace(true);
             let longest = host.catalogue.load().functions().map(|function| function.release.timeout).max();
             let patience = longest.unwrap_or_default() + host.settings.limits.body_timeout + SHUTDOWN_GRACE;
             if timeout(patience, finish(&host, &mut servers)).await.is_err() {
-                tracing::warn!("shutting down: clients that took too long were cut off");
+                tracing::warn!("shutting down: timed out, remaining requests are cut off");
             }
         };
         let stopped = tokio::select! {
@@ -181,20 +181,21 @@ impl Builder {
         self
     }
 
-    /// Starts processes as `children`. By default what a function leaves behind outside of its process group is only ended
-    /// by its jail; [`Children::adopt`] ends it without one, for a program of which this host is all.
+    /// Starts processes as `children`. By default only the jail ends orphans: processes that have left a function's
+    /// process group. With [`Children::adopt`] the host ends them itself; use it only in a program that does nothing
+    /// but run this host.
     pub fn children(mut self, children: Arc<Children>) -> Self {
         self.children = children;
         self
     }
 
-    /// Confines modules by a jail that was proven already.
+    /// Uses a jail that was proven already.
     pub fn jail(mut self, jail: Jail) -> Self {
         self.jail = Some(jail);
         self
     }
 
-    /// Has the functions of an execution answered by `executor`, instead of the one that is built in.
+    /// Has the functions of an execution answered by `executor`, instead of the builtin one.
     pub fn executor(mut self, execution: Execution, executor: impl Executor + 'static) -> Self {
         self.executors.push((execution, Arc::new(executor)));
         self
@@ -239,7 +240,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, BuildError> {
     TcpListener::bind(address).await.map_err(|source| BuildError::Listen { address, source })
 }
 
-/// What goes on beside requests.
+/// The host's periodic tasks.
 fn background(host: &Arc<Host>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     let (ending_orphans, ticking) = (Arc::clone(host), Arc::clone(host));
@@ -265,7 +266,7 @@ async fn cut_off(host: &Host) {
     host.executors.retire();
     host.executors.kill_all().await;
     if timeout(SHUTDOWN_GRACE, no_process(host)).await.is_err() {
-        tracing::error!(processes = host.processes.taken(), "processes are left that can't be ended");
+        tracing::error!(processes = host.processes.taken(), "failed to end all processes");
     }
 }
 

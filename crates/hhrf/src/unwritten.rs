@@ -76,7 +76,7 @@ impl UnwrittenHeads {
     }
 
     /// hyper has written what it could.
-    pub(crate) fn end_turn(&mut self, writes: &Writes) {
+    pub(crate) fn update(&mut self, writes: &Writes) {
         (self.is_behind, self.written_bytes) = (writes.is_blocked(), writes.written_bytes());
         let is_written = |head: &Head| !self.is_behind || head.written_at <= self.written_bytes;
         let mut is_any = false;

@@ -100,7 +100,7 @@ pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Respo
     match (upload.is_over(), is_http_1) {
         (true, _) => {}
         // After the response, hyper resets the stream without an error.
-        (false, false) => response.body().discard_beside(upload),
+        (false, false) => response.body().discard_upload(upload),
         (false, true) if !is_last => upload.discard(under_way, host),
         (false, true) => {}
     }

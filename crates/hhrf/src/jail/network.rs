@@ -1,5 +1,5 @@
-//! A network without anything in it, which all jails of a host share: to make one for each request would cost as much
-//! as all else in the jail.
+//! An empty network namespace, which all jails of a host share: making one for each request would cost as much as the
+//! rest of the jail.
 
 use super::trial::{TRIAL_TIMEOUT, Trial, TrialError};
 use fezz_wire::NETWORK_MADE;
@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-/// Has the runner make it, and takes hold of it. Returns its namespaces, in the order in which they are to be entered.
+/// Has the runner make it, and opens its namespaces. Returns them in the order in which they must be joined.
 ///
 /// # Errors
 ///
@@ -20,9 +20,9 @@ use std::time::Duration;
 pub(super) fn make_empty(trial: &Trial<'_>, is_root: bool) -> Result<Vec<OwnedFd>, TrialError> {
     let mut holder = trial.start(Command::new(trial.runner).arg("--hold-network").env_clear())?;
     let opened = open_namespaces(trial, &mut holder, is_root);
-    // Its end doesn't end the namespaces, which live as long as a descriptor of them.
+    // The namespaces outlive the holder, as long as they have a descriptor.
     drop(holder.stdin.take());
-    // One that said nothing within its time isn't waited for again.
+    // A holder that was silent until its timeout gets no more time.
     let time_max = if matches!(opened, Err(TrialError::Silent)) { Duration::ZERO } else { TRIAL_TIMEOUT };
     let ended = trial.end_of(holder, time_max)?;
     match opened {
@@ -39,7 +39,7 @@ fn open_namespaces(trial: &Trial<'_>, holder: &mut Child, is_root: bool) -> Resu
     names.iter().map(|name| open(holder.id(), name)).collect()
 }
 
-/// Waits until the holder says that it has made them.
+/// Waits until the holder reports that it has made them.
 fn wait_for_ready(trial: &Trial<'_>, holder: &mut Child) -> Result<(), TrialError> {
     let Some(mut stdout) = holder.stdout.take() else { return Err(TrialError::Silent) };
     let time_max = Timespec { tv_sec: TRIAL_TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };

@@ -1,4 +1,4 @@
-//! The life of a zygote: started, watched, replaced when it does nothing any more, ended.
+//! Starts, watches and ends a zygote.
 
 use super::load::LoadFailure;
 use super::zygote::{Next, Zygote};
@@ -30,39 +30,39 @@ pub(super) enum ZygoteEnd {
     Retired,
     /// It ended by itself.
     Died(io::Result<ExitStatus>),
-    /// It gave no heartbeat, or did what no zygote does.
+    /// It gave no heartbeat, or sent an invalid report.
     Hung,
 }
 
 /// A zygote that is gone.
-struct Ended {
+struct EndedZygote {
     status: io::Result<ExitStatus>,
     /// What it said last.
     last_line: Option<String>,
 }
 
-/// A zygote answers in microseconds; on a machine that hangs for so long as a whole, it isn't the zygote's fault, and
-/// costs no more than its requests under way.
+/// A zygote answers in microseconds. If the whole machine hangs for so long, the zygote is killed in error, which costs
+/// only its requests in flight.
 const HUNG_AFTER: Duration = Duration::from_secs(5);
 
-/// How often it is asked for a heartbeat, and children are looked after.
+/// How often it is asked for a heartbeat, and its children are checked.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// A zygote's socket is full while it forks; it takes some orders in this time.
+/// When to retry after its socket was full: it reads some orders in this time.
 const SEND_AGAIN: Duration = Duration::from_millis(1);
 
-/// A zygote ends at once when it is told to; this is for a wrapper that tidies up behind it.
+/// A zygote ends at once when it is told to; this is for a wrapper that cleans up.
 const GRACE: Duration = Duration::from_millis(500);
 
 impl ZygoteEnd {
-    /// Tells the log of it.
+    /// Logs it.
     pub(super) fn log(self, function: &str) {
         match self {
-            Self::Retired => tracing::debug!(function, "a zygote has ended"),
+            Self::Retired => tracing::debug!(function, "zygote retired"),
             Self::Died(Ok(status)) => {
                 tracing::warn!(function, %status, "a zygote ended by itself; the next request starts another")
             }
-            Self::Died(Err(error)) => tracing::warn!(function, %error, "a zygote is lost"),
+            Self::Died(Err(error)) => tracing::warn!(function, %error, "failed to get a zygote's exit status"),
             Self::Hung => {
                 tracing::warn!(function, "a zygote gave no heartbeat, or a false one, and was killed")
             }
@@ -75,7 +75,7 @@ impl Supervisor {
     ///
     /// # Errors
     ///
-    /// It isn't loaded, and nothing is left of it.
+    /// It couldn't be loaded; its processes are gone.
     pub(super) async fn start(
         starter: &Starter,
         function: &Arc<Function>,
@@ -97,7 +97,7 @@ impl Supervisor {
             Some(Report::Ready(separation)) => Ok((supervisor, separation)),
             _ => {
                 let limit_bytes = function.release.limits.memory_bytes;
-                let Ended { status, last_line } = supervisor.end(Some(GRACE)).await;
+                let EndedZygote { status, last_line } = supervisor.end(Some(GRACE)).await;
                 Err(LoadFailure::of_end(status, last_line, limit_bytes))
             }
         }
@@ -115,7 +115,7 @@ impl Supervisor {
         Ok(Self { zygote, process, stderr })
     }
 
-    /// Keeps it, until it ends or isn't needed any more. It is gone when this returns, and all of its children.
+    /// Supervises it until it ends or isn't needed any more. When this returns, it and all of its children are gone.
     pub(super) async fn supervise(mut self) -> ZygoteEnd {
         let Self { zygote, process, stderr } = &mut self;
         let end = tokio::select! {
@@ -128,7 +128,7 @@ impl Supervisor {
                 end
             }
             ZygoteEnd::Died(_) => {
-                // What it has reported up to its end still counts; no more can be.
+                // Reports that it sent before its end still count.
                 self.zygote.hang_up();
                 while let Ok(Some(reports)) = timeout(Duration::ZERO, self.zygote.reports()).await {
                     if self.zygote.handle_all(reports).is_err() {
@@ -144,12 +144,12 @@ impl Supervisor {
         }
     }
 
-    async fn end(self, grace: Option<Duration>) -> Ended {
+    async fn end(self, grace: Option<Duration>) -> EndedZygote {
         self.zygote.hang_up();
         let ended = self.process.end(grace).await;
         let last_line = self.stderr.finish();
         self.zygote.mark_dead();
-        Ended { status: ended.map(|ended| ended.status), last_line }
+        EndedZygote { status: ended.map(|ended| ended.status), last_line }
     }
 }
 
@@ -164,14 +164,14 @@ async fn watch(zygote: &Zygote, process: &Process) -> ZygoteEnd {
             Next::Watch => Some(LOOK_EVERY),
         };
         if asked.is_some_and(|since| since.elapsed() > HUNG_AFTER) {
-            // Was it this host that hung? Then the answer has long been there.
+            // If this host itself hung, the answer has been waiting.
             let answer = timeout(Duration::ZERO, zygote.reports()).await.ok().flatten();
             if answer.is_none_or(|reports| zygote.handle_all(reports).is_err()) {
                 return ZygoteEnd::Hung;
             }
             asked = None;
         }
-        // Whether nothing has been heard for so long.
+        // Resolves to whether there was no news for so long.
         let silence = async {
             match pause {
                 Some(pause) => timeout(pause, zygote.news()).await.is_err(),

@@ -20,17 +20,17 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
-/// How a request's process came to be done with.
+/// What ended the wait for the response.
 enum ProcessEnd {
     /// Its response is complete, or can't become one.
     Answered(Result<(), Failure>),
-    /// It ended first.
+    /// The process exited first.
     Exited,
     DeadlineExceeded,
     ClientGone,
 }
 
-/// A request's process, and what it is spoken with.
+/// A request's process and its channels.
 struct Opened {
     process: Process,
     cgroup: Option<Cgroup>,
@@ -39,18 +39,18 @@ struct Opened {
     stderr: StderrLog,
 }
 
-/// Whose process it is, for the log.
+/// The function and request of a process, for the log.
 #[derive(Clone, Copy)]
 struct LogTags<'a> {
     function: &'a Function,
     request_id: &'a str,
 }
 
-/// A process that has answered has nothing left to do but to exit, and a wrapper to tidy up behind it.
+/// Time for a process that has answered to exit, and for a wrapper to clean up.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
 
-/// Serves a request by the runner that is `waiting`, or by a new one, and reaps that. Returns whether the module has
-/// answered. When the receiver of the `reply` is dropped, because the client went away, the process is killed.
+/// Serves a request by the idle runner `waiting`, or by a new one, and reaps it. Returns whether the module has
+/// answered. If the receiver of `reply` is dropped, because the client went away, the process is killed.
 pub(super) async fn serve(
     starter: &Starter,
     request: AdmittedRequest,
@@ -78,9 +78,9 @@ pub(super) async fn serve(
         never = message.finish() => match never {},
         never = stderr.follow() => match never {},
     };
-    // Whatever came of it, the body has done its work.
+    // The body isn't needed any more.
     drop(body);
-    // The client has its answer first, and doesn't wait for what is left to do.
+    // The client gets its answer first, and doesn't wait for the cleanup.
     let is_answered = match end {
         ProcessEnd::Answered(answered) => {
             let grace = answered.is_ok().then_some(EXIT_GRACE);
@@ -103,7 +103,7 @@ pub(super) async fn serve(
         }
         ProcessEnd::Exited => {
             let status = clean_up(starter, process, None, tags).await;
-            // In the log, a function's last words stand before what the host says of it.
+            // First, so that the log has the function's last lines before the host's line about it.
             stderr.take_rest();
             let outcome = after_exit(response, status, cgroup.as_ref(), function.release.limits.memory_bytes);
             let is_answered = outcome.is_ok();
@@ -113,12 +113,12 @@ pub(super) async fn serve(
     };
     stderr.finish();
     drop(cgroup);
-    // The last thing: a request that gets these permits finds the process and all that it started gone.
+    // Last: when another request gets these permits, the process and all that it started are gone.
     drop(permits);
     is_answered
 }
 
-/// Starts the request's process, or takes the one that waited for it, and sends it the request.
+/// Starts the request's process, or takes the idle one, and sends it the request.
 async fn begin(starter: &Starter, request: &AdmittedRequest, waiting: Option<Started>) -> io::Result<Opened> {
     let timeout = request.deadline.saturating_duration_since(Instant::now());
     let start = || Started::start(starter, &request.function, Purpose::Request { timeout });
@@ -147,7 +147,7 @@ fn open(
     ))
 }
 
-/// Ends the process, and what it left behind.
+/// Ends the process and its orphans.
 async fn clean_up(
     starter: &Starter,
     process: Process,
@@ -159,8 +159,8 @@ async fn clean_up(
     Ok(ended.status)
 }
 
-/// Waits for a whole response. At the end of file it goes on waiting: the end of the process decides then, for a pipe can
-/// be closed early, or held open by what is left behind.
+/// Waits for a complete response. At end of file it keeps waiting: the process's exit decides, since a pipe can be
+/// closed early, or held open by an orphan.
 async fn whole(response: &mut ResponseReader) -> Result<(), Failure> {
     match response.arrive().await? {
         Arrived::Whole => Ok(()),
@@ -168,12 +168,12 @@ async fn whole(response: &mut ResponseReader) -> Result<(), Failure> {
     }
 }
 
-/// A client that is gone takes no answer; its end is logged where it was served.
+/// If the client is gone, no task takes the answer; the access log records that.
 fn answer(reply: oneshot::Sender<Outcome>, outcome: Outcome) {
     reply.send(outcome).ok();
 }
 
-/// What it means that the process ended before its response was complete: as far as the host had read.
+/// The outcome when the process exited before the host had read a complete response.
 fn after_exit(
     mut response: ResponseReader,
     status: io::Result<ExitStatus>,

@@ -1,5 +1,4 @@
-//! How the zygotes of a function follow each other: loaded when one is wanted, replaced when one is worn out or old, and
-//! kept until they end.
+//! Loads a function's zygotes, replaces them when they are worn out or old, and supervises them until they end.
 
 use super::{Phase, State, ZygotePool};
 use crate::execute::back_off::BackOff;
@@ -11,20 +10,19 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How much longer than its loading a zygote serves before one that is merely old is renewed: clients that go away make
-/// zygotes old, and may not have the host do much else than to load them.
+/// An old zygote isn't replaced before it has served this many times as long as it took to load. Clients that go away
+/// make zygotes old; they must not be able to keep the host busy with loading.
 const RENEW_AFTER_LOADS: u32 = 20;
 
 impl ZygotePool {
-    /// Loads a zygote, unless that is being done.
+    /// Loads a zygote, unless one is being loaded.
     pub(super) fn load(self: &Arc<Self>, state: &mut State) {
         if !std::mem::replace(&mut state.is_loading, true) {
             tokio::spawn(Arc::clone(self).start());
         }
     }
 
-    /// Starts a zygote: for requests that wait for one, or to take over from another, of which those who are served
-    /// notice nothing.
+    /// Starts a zygote: for requests that wait for one, or to replace another without an interruption.
     async fn start(self: Arc<Self>) {
         let begun = Instant::now();
         let started = self.start_supervisor().await;
@@ -62,7 +60,7 @@ impl ZygotePool {
                 self.end_service(state, &old);
             }
             Phase::Loading => state.phase = Phase::Loaded(Arc::clone(zygote)),
-            // Meanwhile the old one has ended by itself, or the function isn't called any more.
+            // Meanwhile the old one has ended, or the function isn't called any more.
             Phase::Unloaded | Phase::Failed { .. } => zygote.retire(),
         }
     }
@@ -71,7 +69,7 @@ impl ZygotePool {
         self.lock().zygotes += 1;
         match Supervisor::start(&self.starter, &self.function, self.children).await {
             Ok((supervisor, separation)) => {
-                tracing::debug!(function = self.function.name(), ?separation, "a zygote is ready");
+                tracing::debug!(function = self.function.name(), ?separation, "zygote ready");
                 self.lock().separation = Some(separation);
                 Ok(supervisor)
             }
@@ -112,7 +110,7 @@ impl ZygotePool {
         self.news.send_replace(());
     }
 
-    /// Sees to it that a zygote is out of service, and those who wait for it know, as soon as it is worn out.
+    /// Replaces a zygote as soon as it is worn out, and wakes the requests that wait for it.
     async fn replace_when_worn(self: &Arc<Self>, zygote: &Arc<Zygote>) -> Infallible {
         loop {
             zygote.worn().await;
@@ -125,7 +123,7 @@ impl ZygotePool {
         }
     }
 
-    /// Has the zygote's successor loaded when it is time, and the zygote itself put out of service.
+    /// Loads the zygote's successor when it is time, and retires the zygote once it is worn out.
     pub(super) fn replace_if_worn(self: &Arc<Self>, state: &mut State) {
         let Phase::Loaded(zygote) = &state.phase else { return };
         let is_past = |after: Option<Instant>| after.is_none_or(|after| Instant::now() >= after);
@@ -146,17 +144,17 @@ impl ZygotePool {
         }
     }
 
-    /// A zygote is given no more requests, nor are those of its children that wait. It ends behind those that it has.
+    /// A zygote and its idle children get no more requests. It ends after the requests that it has.
     fn end_service(&self, state: &mut State, zygote: &Zygote) {
         zygote.retire();
         state.idle.clear();
         state.streak.end(&zygote.wear()).report(&self.function.name(), &self.counters);
-        // Those who wait for it have to look again.
+        // Requests that wait for it must look again.
         self.news.send_replace(());
     }
 
-    /// A zygote is gone before its successor was there. Its crashes count all the same: an attacker may have brought that
-    /// about, by taking all memory for instance.
+    /// A zygote is gone before its successor was loaded. Its crashes still count: an attacker may have ended it, for
+    /// example by using up all memory.
     pub(super) fn count_wear(&self, state: &mut State, zygote: &Zygote) {
         if zygote.condition() >= Condition::Suspect {
             self.end_service(state, zygote);

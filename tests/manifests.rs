@@ -257,7 +257,7 @@ fn what_is_served_is_served_on_while_everybody_can_write_to_the_functions() {
     std::fs::set_permissions(&functions, PermissionsExt::from_mode(0o777)).unwrap();
     host.signal(rustix::process::Signal::HUP);
     host.logged("the mend", |line| {
-        let is_reload = line["message"].as_str().is_some_and(|text| text.starts_with("not reloaded"));
+        let is_reload = line["message"].as_str().is_some_and(|text| text.starts_with("reload failed"));
         is_reload && line["error"].as_str().is_some_and(|error| error.contains("chmod o-w"))
     });
     host.site.install("new@v1", AUTHOR, json!({}));

@@ -110,7 +110,8 @@ fn a_range_that_is_asked_for_is_had_with_a_warning_where_run_cannot_be_written()
     }
     let text = said_with_run("mount -o remount,ro /run", "--uid-base 1000000000");
     assert!(
-        text.contains("WARN no lock in /run/fezz") && text.contains("choose another by --listen"),
+        text.contains("WARN failed to lock the uids in /run/fezz")
+            && text.contains("choose another by --listen"),
         "{text}"
     );
 }

@@ -66,11 +66,10 @@ pub struct RequestBody {
 /// Envoy's own deadline for the request, in milliseconds.
 const ENVOY_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
-/// How long before Envoy's deadline the host's is, so that the client gets the host's 504, which says by its
-/// `fezz-error` what happened, and not Envoy's; and so that Envoy doesn't count its own timeout against the host.
-/// Envoy's time runs already while the request travels and waits for a thread. Measured with 20 clients at a time on
-/// two processors: answers reached the client 3 to 25 ms after the host's deadline, 108 ms with three busy threads for
-/// each processor.
+/// How long before Envoy's deadline the host's is, so that the client gets the host's 504, whose `fezz-error` has the
+/// kind of problem, and not Envoy's; and so that Envoy doesn't count its own timeout against the host. Envoy's time
+/// runs already while the request travels and waits for a thread. Measured with 20 clients at a time on two processors:
+/// answers reached the client 3 to 25 ms after the host's deadline, 108 ms with three busy threads for each processor.
 const ENVOY_MARGIN_MAX: Duration = Duration::from_millis(150);
 
 /// The margin takes at most a third of a short timeout.

@@ -56,7 +56,7 @@ pub enum CgroupError {
     Divide {
         /// The cgroup.
         folder: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }

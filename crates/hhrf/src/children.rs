@@ -101,7 +101,8 @@ impl Children {
         const PAUSE: Duration = Duration::from_millis(1);
         let Some(orphans) = &self.orphans else { return 0 };
         let mut killed = HashSet::new();
-        let mut seen = if self.is_time_for_all(orphans) { self.unknown_children(orphans) } else { orphans.adopted() };
+        let mut seen =
+            if self.is_time_for_all(orphans) { self.unknown_children(orphans) } else { orphans.adopted() };
         for _ in 0..ROUNDS_MAX {
             if seen.is_empty() {
                 break;
@@ -110,7 +111,8 @@ impl Children {
             let _turn = orphans.turn.lock().await;
             // A runner that is just being started isn't listed yet: try again in the next round.
             let Ok(_no_start) = self.starting.try_write() else { continue };
-            let alive: Vec<Pid> = self.unknown_children(orphans).into_iter().filter(|pid| !reap(*pid)).collect();
+            let alive: Vec<Pid> =
+                self.unknown_children(orphans).into_iter().filter(|pid| !reap(*pid)).collect();
             for pid in alive.iter().filter(|pid| seen.contains(pid)) {
                 if kill_process(*pid, Signal::KILL).is_ok() {
                     killed.insert(*pid);

@@ -5,15 +5,15 @@ use crate::head_clock::{HeadClock, HeadTimer};
 use crate::host::Host;
 use crate::leftover::linger;
 use crate::memory::{Account, Accounts, Full, Use};
+use crate::pipeline;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
-use crate::write_tracker::WriteTracker;
 use crate::settings::Listener;
 use crate::socket::{self, client_gone};
 use crate::stream::Streams;
 use crate::version::{Version, first_bytes};
-use crate::pipeline;
 use crate::watched::{Heads, Http2Heads, Watched, Writes};
+use crate::write_tracker::WriteTracker;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
@@ -203,7 +203,12 @@ impl Served {
     }
 
     /// How the connection ended, once hyper is done with it.
-    fn end(&self, error: Option<Box<dyn Error + Send + Sync>>, host: &Host, tracker: &WriteTracker) -> ConnectionEnd {
+    fn end(
+        &self,
+        error: Option<Box<dyn Error + Send + Sync>>,
+        host: &Host,
+        tracker: &WriteTracker,
+    ) -> ConnectionEnd {
         // hyper may end first, by the error of the response's body.
         if tracker.is_overdue() {
             return ConnectionEnd::Reset(OVERDUE);

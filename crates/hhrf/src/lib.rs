@@ -41,17 +41,17 @@ pub mod head_clock;
 pub mod header_blocks;
 pub mod leftover;
 pub mod response_body;
-pub mod write_tracker;
 pub mod socket;
 pub mod stream;
 mod unwritten;
 pub mod version;
 pub mod watched;
+pub mod write_tracker;
 
 pub mod access_log;
+pub mod builtin;
 pub mod framing;
 pub mod identity;
-pub mod builtin;
 pub mod pipeline;
 
 pub mod route;

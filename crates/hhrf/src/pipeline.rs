@@ -1,21 +1,21 @@
 //! The pipeline of one request: `route -> receive -> admit -> execute -> respond`. Each stage takes what the one before
 //! returns.
 
-use crate::admit::{ReceivedRequest, admit, receive};
-use crate::connection::Origin;
 use crate::access_log::RequestRecord;
+use crate::admit::{ReceivedRequest, admit, receive};
+use crate::builtin;
+use crate::connection::Origin;
 use crate::execute::{Failure, RawResponse};
 use crate::framing;
 use crate::host::Host;
 use crate::leftover::Upload;
 use crate::memory::{Account, Accounts, Holding, response_bytes};
-use crate::builtin;
 use crate::problem::Problem;
 use crate::respond::respond;
 use crate::response_body::ResponseBody;
 use crate::route::{check_target, route};
-use crate::write_tracker::TrackedRequest;
 use crate::settings::{Listener, Rpc};
+use crate::write_tracker::TrackedRequest;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
 use http::request::Parts;

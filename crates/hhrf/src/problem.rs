@@ -223,7 +223,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
-    /// The kinds that say that no function has seen the request, so that a proxy may send it to another host.
+    /// The kinds for which no function has seen the request, so that a proxy may send it to another host.
     const NEVER_RAN: [&str; 5] = ["runner_failed", "jail_failed", "module_failed", "overloaded", "draining"];
 
     #[test]

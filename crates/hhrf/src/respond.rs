@@ -41,7 +41,7 @@ pub fn respond(message: &Bytes, body_bytes_max: u64) -> Result<Response<Bytes>, 
     }
     let headers = headers(&decoded.headers).map_err(Failure::InvalidResponse)?;
     let status = StatusCode::from_u16(decoded.status).expect("the wire takes 200 to 599");
-    // These have no body, whatever the function says (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
+    // These have no body, whatever the function returns (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
     let has_body = !matches!(status.as_u16(), 204 | 205 | 304);
     let body = match decoded.body {
         body if !has_body || body.is_empty() => Bytes::new(),

@@ -29,8 +29,8 @@ pub const RPC: &str = "/rpc/";
 ///
 /// # Errors
 ///
-/// [`Refusal::NotFound`], [`Refusal::MethodNotAllowed`], and [`Refusal::BadRequest`] for a parameter that is not
-/// UTF-8 behind its percent-encoding.
+/// [`Refusal::NotFound`], [`Refusal::MethodNotAllowed`], and [`Refusal::BadRequest`] for a parameter that is not UTF-8
+/// once percent-decoded.
 pub fn route(catalogue: &Catalogue, mut head: Parts, with_rpc: bool) -> Result<RoutedRequest, Refusal> {
     if let Some(target) = head.uri.path().strip_prefix(RPC) {
         let name = target.split('/').next().unwrap_or_default();

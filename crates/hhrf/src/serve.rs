@@ -3,7 +3,7 @@
 use crate::arriving::HeadLimits;
 use crate::connection::{Origin, connection};
 use crate::host::Host;
-use crate::settings::{Listener, HostLimits, Settings};
+use crate::settings::{HostLimits, Listener, Settings};
 use crate::share::{Connected, RefusalLog};
 use crate::socket;
 use crate::stream::Streams;
@@ -21,12 +21,7 @@ use tokio::time::sleep;
 const STREAMS_MAX: u32 = 128;
 
 /// Serves one listener until `stop`, then lets the connections finish their requests, and returns when all have ended.
-pub async fn serve(
-    host: Arc<Host>,
-    socket: TcpListener,
-    listener: Listener,
-    stop: impl Future<Output = ()>,
-) {
+pub async fn serve(host: Arc<Host>, socket: TcpListener, listener: Listener, stop: impl Future<Output = ()>) {
     let connections_max = host.settings.limits.connections;
     let connections = Arc::new(Semaphore::new(connections_max));
     let head_limits = head_limits(&host.settings.limits);

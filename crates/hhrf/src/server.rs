@@ -61,7 +61,7 @@ pub enum BuildError {
     Listen {
         /// Which one.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -141,7 +141,10 @@ impl HhrfServer {
             sleep(host.settings.limits.drain_wait).await;
             host.drain();
             reloads.abort();
-            tracing::info!(in_flight = host.metrics.in_flight.get(), "shutting down: waiting for requests in flight");
+            tracing::info!(
+                in_flight = host.metrics.in_flight.get(),
+                "shutting down: waiting for requests in flight"
+            );
             stop.send_replace(true);
             let longest = host.catalogue.load().functions().map(|function| function.release.timeout).max();
             let patience = longest.unwrap_or_default() + host.settings.limits.body_timeout + SHUTDOWN_GRACE;

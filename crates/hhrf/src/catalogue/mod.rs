@@ -100,7 +100,13 @@ impl Catalogue {
         &self.rejected
     }
 
-    fn reject(&mut self, origin: String, name: String, cause: RejectionCause, before: Option<&Arc<Function>>) {
+    fn reject(
+        &mut self,
+        origin: String,
+        name: String,
+        cause: RejectionCause,
+        before: Option<&Arc<Function>>,
+    ) {
         self.rejected.push(RejectedRelease { origin, cause, keeps_previous: before.is_some() });
         match before {
             Some(before) => self.functions.insert(name, Arc::clone(before)),

@@ -38,7 +38,7 @@ pub enum ReleaseError {
     /// The module can't be copied.
     #[error("failed to copy the module ({0}): is the disk full, or the folder of --modules gone?")]
     NotKept(#[source] io::Error),
-    /// What the module says about itself, or a route of the manifest.
+    /// The module's metadata, or a route of the manifest, is invalid.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
 }

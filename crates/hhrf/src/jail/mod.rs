@@ -136,7 +136,7 @@ impl Jail {
         self.cgroups.as_ref().map(|all| all.make(limits, requests, waiting)).transpose()
     }
 
-    /// Adds the runner's arguments that say how a function is confined.
+    /// Adds the runner's arguments that confine a function.
     pub fn confine(&self, command: &mut Command, function: &Function) {
         let uid = self.uids.as_ref().map(|uids| uids.of(&function.name()));
         self.confine_to(command, &function.release.limits, &function.release.connect, uid);

@@ -24,7 +24,7 @@ pub enum TrialError {
     NotStarted {
         /// As the settings name it.
         runner: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The host can't read from it or wait for it.
@@ -79,7 +79,7 @@ pub enum TrialError {
     OtherVersion {
         /// The runner or its wrapper.
         runner: PathBuf,
-        /// What the runner says.
+        /// What the runner reports.
         theirs: String,
     },
     /// A wrapper changes arguments.
@@ -93,7 +93,7 @@ pub enum TrialError {
         runner: PathBuf,
         /// What was asked for.
         jail: &'static str,
-        /// What the runner says.
+        /// What the runner reports.
         theirs: String,
     },
     /// A wrapper doesn't pass stdin on.

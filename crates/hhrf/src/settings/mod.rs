@@ -1,7 +1,7 @@
 //! The host's settings: a flag goes over an environment variable, that over the file, that over the default.
 //!
-//! [`Layer`] is one of these, `execution` reads one of its values, `runner` finds the runner, [`SettingsError`] says what
-//! is wrong.
+//! [`Layer`] is one of these, `execution` reads one of its values, `runner` finds the runner, [`SettingsError`] is what
+//! can be wrong.
 
 mod error;
 mod execution;
@@ -45,7 +45,7 @@ pub struct Settings {
     pub uid_base: Option<u32>,
     /// The cgroup that is divided between requests; `own` stands for the host's.
     pub cgroup: Option<PathBuf>,
-    /// How functions are executed that don't say it themselves.
+    /// How functions are executed whose manifest doesn't say.
     pub execution: Execution,
     /// The form of the log.
     pub log_format: LogFormat,

@@ -48,7 +48,7 @@ pub enum FolderSourceError {
     Unreadable {
         /// Where it should be.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// Other users could remove functions or replace them with older ones.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// A child that waits for its request.
 #[derive(Debug)]
 pub(super) struct Child {
-    /// Closed behind the next, in this order.
+    /// Dropped first: the fields are dropped in this order.
     pub(super) handle: Handle,
     /// The host's end of the socket for request and response.
     pub(super) socket: OwnedFd,

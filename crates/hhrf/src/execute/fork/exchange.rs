@@ -140,7 +140,7 @@ impl Exchange {
             (None, _) => Failure::ZygoteEnded,
             (Some(ChildEnd::NotForked(error)), _) => Failure::NotForked(io::Error::from_raw_os_error(error)),
             (Some(ChildEnd::OutOfMemory), _) => Failure::OutOfMemory { limit_bytes },
-            // Exit status 0 says that the runner wrote all that the module gave it.
+            // With exit status 0, the runner has written all that the module gave it.
             (Some(ChildEnd::Exited(status)), bytes @ 1..) if status.success() => {
                 Failure::InvalidResponse(InvalidResponse::Incomplete { bytes })
             }

@@ -28,7 +28,7 @@ pub enum LoadFailure {
     #[error("the module wasn't loaded by the request's deadline")]
     TooLate,
     /// It keeps ending.
-    #[error("the zygote ends again and again: its last_line stand in the function's log")]
+    #[error("the zygote keeps ending: see the function's lines in the log")]
     Unstable,
     /// Its processes crashed so often that the function is paused.
     #[error("the function is paused, because its processes keep crashing")]
@@ -46,7 +46,9 @@ impl LoadFailure {
         memory_limit_bytes: u64,
     ) -> Self {
         match ended {
-            Ok(status) => Self::Left { last_line, cause: Arc::new(Failure::of_exit(status, memory_limit_bytes)) },
+            Ok(status) => {
+                Self::Left { last_line, cause: Arc::new(Failure::of_exit(status, memory_limit_bytes)) }
+            }
             Err(error) => Self::NotStarted(Arc::new(error)),
         }
     }

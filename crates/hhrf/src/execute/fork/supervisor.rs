@@ -62,7 +62,9 @@ impl ZygoteEnd {
             Self::Died(Ok(status)) => {
                 tracing::warn!(function, %status, "a zygote ended by itself; the next request starts another")
             }
-            Self::Died(Err(error)) => tracing::warn!(function, %error, "failed to get a zygote's exit status"),
+            Self::Died(Err(error)) => {
+                tracing::warn!(function, %error, "failed to get a zygote's exit status")
+            }
             Self::Hung => {
                 tracing::warn!(function, "a zygote gave no heartbeat, or a false one, and was killed")
             }

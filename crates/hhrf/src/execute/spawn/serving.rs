@@ -189,7 +189,7 @@ fn after_exit(
         false => Failure::of_exit(status, limit_bytes),
     };
     match response.received_bytes() {
-        // Exit status 0 says that the runner wrote all that the module gave it.
+        // With exit status 0, the runner has written all that the module gave it.
         bytes @ 1.. if status.success() => {
             Err(Failure::InvalidResponse(InvalidResponse::Incomplete { bytes }))
         }

@@ -3,7 +3,7 @@
 use super::{Phase, State, ZygotePool};
 use crate::execute::back_off::BackOff;
 use crate::execute::fork::load::LoadFailure;
-use crate::execute::fork::supervisor::{ZygoteEnd, Supervisor};
+use crate::execute::fork::supervisor::{Supervisor, ZygoteEnd};
 use crate::execute::fork::wear::Condition;
 use crate::execute::fork::zygote::Zygote;
 use std::convert::Infallible;
@@ -44,7 +44,9 @@ impl ZygotePool {
                 let until = retry.at;
                 match state.phase {
                     Phase::Loading => state.phase = Phase::Failed { failure, until },
-                    Phase::Unloaded | Phase::Loaded(_) | Phase::Failed { .. } => state.retry_after = Some(until),
+                    Phase::Unloaded | Phase::Loaded(_) | Phase::Failed { .. } => {
+                        state.retry_after = Some(until)
+                    }
                 }
             }
         }
@@ -98,7 +100,9 @@ impl ZygotePool {
             self.count_wear(&mut state, &zygote);
             let again = match end {
                 ZygoteEnd::Retired => None,
-                ZygoteEnd::Died(_) | ZygoteEnd::Hung => state.back_off.ended(zygote.lived()).map(|retry| retry.at),
+                ZygoteEnd::Died(_) | ZygoteEnd::Hung => {
+                    state.back_off.ended(zygote.lived()).map(|retry| retry.at)
+                }
             };
             state.phase = match again {
                 None => Phase::Unloaded,

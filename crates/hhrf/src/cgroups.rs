@@ -119,7 +119,7 @@ impl Cgroups {
     ///
     /// An error of the file system: the requests can't be limited and must not begin.
     pub fn make(self: &Arc<Self>, limits: &Limits, requests: u64, waiting: u64) -> io::Result<Cgroup> {
-        self.tidy();
+        self.remove_left();
         let folder = loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let folder = self.folder.join(format!("{PREFIX}{}-{number}", std::process::id()));
@@ -147,7 +147,7 @@ impl Cgroups {
     }
 
     /// Removes cgroups that couldn't be removed before.
-    fn tidy(&self) {
+    fn remove_left(&self) {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         left.retain(|folder| !remove(folder));
     }

@@ -1,10 +1,10 @@
 //! The host's child processes: the runners that it starts, and orphans that functions leave behind.
 //!
-//! A runner's own group is killed with it. What has left the group (setsid(2)) is found by its parent: when the parent
-//! dies, the kernel hands it to the nearest ancestor that is a subreaper (prctl(2), `PR_SET_CHILD_SUBREAPER`), which is
-//! this host; and what a runner makes with `CLONE_PARENT` (clone(2)) is the host's child from the beginning. So
-//! whatever is a child of the host and no runner is a orphan. A PID namespace does this better; this file is for
-//! modules that run without one.
+//! A runner's own process group is killed with it. A process that has left the group (setsid(2)) is found by its
+//! parent: when that dies, the kernel gives the process to the nearest ancestor that is a subreaper (prctl(2),
+//! `PR_SET_CHILD_SUBREAPER`), which is this host. A process that a runner makes with `CLONE_PARENT` (clone(2)) is the
+//! host's child from the start. So every child of the host that is no runner is an orphan. A PID namespace does this
+//! better; this file is for modules that run without one.
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
@@ -34,9 +34,9 @@ struct Orphans {
     /// adopted.
     lists: Mutex<HashMap<Pid, File>>,
     /// When all lists were last read.
-    looked: Mutex<Instant>,
+    last_read: Mutex<Instant>,
     /// Only one task at a time reaps, so that no process id of a list is reused meanwhile.
-    turn: tokio::sync::Mutex<()>,
+    reaping: tokio::sync::Mutex<()>,
 }
 
 /// Why orphans can't be adopted.
@@ -63,8 +63,8 @@ impl Children {
         let list = open_list(own).map_err(AdoptError::List)?;
         let orphans = Orphans {
             lists: Mutex::new([(own, list)].into()),
-            looked: Mutex::new(Instant::now()),
-            turn: tokio::sync::Mutex::default(),
+            last_read: Mutex::new(Instant::now()),
+            reaping: tokio::sync::Mutex::default(),
         };
         Ok(Self { orphans: Some(orphans), ..Self::default() })
     }
@@ -108,7 +108,7 @@ impl Children {
                 break;
             }
             tokio::time::sleep(PAUSE).await;
-            let _turn = orphans.turn.lock().await;
+            let _reaping = orphans.reaping.lock().await;
             // A runner that is just being started isn't listed yet: try again in the next round.
             let Ok(_no_start) = self.starting.try_write() else { continue };
             let alive: Vec<Pid> =
@@ -148,10 +148,10 @@ impl Children {
     /// otherwise at most every 100 ms.
     fn is_time_for_all(&self, orphans: &Orphans) -> bool {
         const EVERY: Duration = Duration::from_millis(100);
-        let mut looked = lock(&orphans.looked);
-        let is_time = looked.elapsed() > EVERY || lock(&self.runners).is_empty();
+        let mut last_read = lock(&orphans.last_read);
+        let is_time = last_read.elapsed() > EVERY || lock(&self.runners).is_empty();
         if is_time {
-            *looked = Instant::now();
+            *last_read = Instant::now();
         }
         is_time
     }

@@ -195,8 +195,8 @@ impl Trial<'_> {
     }
 
     /// Decides between the runner and the wrapper by the exit code: the runner has its own.
-    pub(super) fn failed(&self, ended: Ended) -> TrialError {
-        let Ended { status, output, .. } = ended;
+    pub(super) fn failed(&self, ended: RunnerEnd) -> TrialError {
+        let RunnerEnd { status, output, .. } = ended;
         let (jail, runner) = (self.jail.as_str(), self.runner.to_owned());
         if status.code().and_then(ExitCode::from_status).is_some() {
             let output = if output.is_empty() { status.to_string() } else { output };
@@ -207,7 +207,7 @@ impl Trial<'_> {
     }
 
     /// Waits for the end of a process; when `time_max` is over, ends it with all that it started.
-    pub(super) fn end_of(&self, mut runner: Child, time_max: Duration) -> Result<Ended, TrialError> {
+    pub(super) fn end_of(&self, mut runner: Child, time_max: Duration) -> Result<RunnerEnd, TrialError> {
         const PAUSE: Duration = Duration::from_millis(1);
         let pid = Pid::from_child(&runner);
         let begun = Instant::now();
@@ -224,7 +224,7 @@ impl Trial<'_> {
             }
         };
         self.children.forget(pid);
-        Ok(Ended {
+        Ok(RunnerEnd {
             status: status?,
             answer: read_available(runner.stdout)?,
             output: read_available(runner.stderr)?.trim_end().to_owned(),
@@ -234,7 +234,7 @@ impl Trial<'_> {
 
 /// How a process ended.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct RunnerEnd {
     pub(super) status: ExitStatus,
     /// What it wrote to stdout.
     pub(super) answer: String,

@@ -16,7 +16,7 @@ pub use cost::{request_bytes, response_bytes};
 pub use holding::{Full, Holding};
 pub use rate::DataRate;
 
-use state::State;
+use state::MemoryState;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,7 +43,7 @@ impl fmt::Display for Use {
 /// A budget in bytes, for one use.
 #[derive(Debug)]
 pub struct Memory {
-    state: Mutex<State>,
+    state: Mutex<MemoryState>,
 }
 
 /// How much of a memory is taken.
@@ -73,7 +73,7 @@ pub const MEMORY_BYTES_MIN: usize = 1024 * 1024;
 impl Memory {
     /// A budget of `bytes_max`, all of it free.
     pub fn new(r#use: Use, bytes_max: usize) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::new(r#use, bytes_max)) })
+        Arc::new(Self { state: Mutex::new(MemoryState::new(r#use, bytes_max)) })
     }
 
     /// Charges `bytes` to `accounts` until the holding is dropped.
@@ -119,7 +119,7 @@ impl Memory {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, MemoryState> {
         // Nothing that is done under the lock can panic halfway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

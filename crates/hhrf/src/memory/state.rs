@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The state of a memory.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct MemoryState {
     r#use: Use,
     bytes_max: usize,
     small_bytes: usize,
@@ -72,7 +72,7 @@ enum Limit {
 /// An eviction frees at least this part of the budget if it can, so that in a flood not every request has to search.
 const EVICTED_PART: usize = 64;
 
-impl State {
+impl MemoryState {
     pub(super) fn new(r#use: Use, bytes_max: usize) -> Self {
         let holdings = HashMap::new();
         Self {

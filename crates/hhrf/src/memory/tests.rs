@@ -1,6 +1,6 @@
 //! Tests of the budget, the accounts and evictions.
 
-use super::state::State;
+use super::state::MemoryState;
 use super::*;
 use tokio_util::sync::CancellationToken;
 
@@ -60,7 +60,7 @@ fn what_a_holding_is_charged_follows_its_size() {
 
 /// A full memory: a connection with 8 parts of 64 KiB, one with 4 and one with 4, all of which wait for their clients.
 struct FullMemory {
-    state: State,
+    state: MemoryState,
     numbers: Vec<u64>,
     stops: Vec<CancellationToken>,
     begun: Instant,
@@ -70,7 +70,7 @@ impl FullMemory {
     fn new() -> Self {
         let begun = Instant::now();
         let mut full =
-            Self { state: State::new(Use::Requests, 1024 * KIB), numbers: vec![], stops: vec![], begun };
+            Self { state: MemoryState::new(Use::Requests, 1024 * KIB), numbers: vec![], stops: vec![], begun };
         for parts in [8, 4, 4] {
             let accounts = accounts();
             for _ in 0..parts {
@@ -156,7 +156,7 @@ fn a_newcomer_that_would_hold_more_displaces_only_what_stalls_for_seconds() {
 #[test]
 fn the_address_that_holds_most_is_evicted_before_the_connection_that_does() {
     let begun = Instant::now();
-    let mut state = State::new(Use::Requests, 1024 * KIB);
+    let mut state = MemoryState::new(Use::Requests, 1024 * KIB);
     let many = accounts();
     let mut hold = |accounts, bytes| {
         let (number, stop) = (state.open(accounts), CancellationToken::new());

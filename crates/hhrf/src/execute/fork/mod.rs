@@ -87,7 +87,7 @@ impl Pool for ZygotePool {
     }
 
     fn tick(self: Arc<Self>) -> bool {
-        self.tidy()
+        self.maintain()
     }
 
     fn retire(self: Arc<Self>) {

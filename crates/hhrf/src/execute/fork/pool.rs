@@ -189,7 +189,7 @@ impl ZygotePool {
     }
 
     /// Ends what isn't needed any more. Returns whether the pool is still needed.
-    pub(super) fn tidy(&self) -> bool {
+    pub(super) fn maintain(&self) -> bool {
         let now = Instant::now();
         let mut state = self.lock();
         let wanted = state.demand.wanted(now);
@@ -226,7 +226,7 @@ impl ZygotePool {
     /// The function isn't served any more, except for requests in flight.
     pub(super) fn end_with_function(&self) {
         self.lock().is_retired = true;
-        self.tidy();
+        self.maintain();
     }
 
     pub(super) fn count(&self) -> Stats {

@@ -69,8 +69,12 @@ struct FullMemory {
 impl FullMemory {
     fn new() -> Self {
         let begun = Instant::now();
-        let mut full =
-            Self { state: MemoryState::new(Use::Requests, 1024 * KIB), numbers: vec![], stops: vec![], begun };
+        let mut full = Self {
+            state: MemoryState::new(Use::Requests, 1024 * KIB),
+            numbers: vec![],
+            stops: vec![],
+            begun,
+        };
         for parts in [8, 4, 4] {
             let accounts = accounts();
             for _ in 0..parts {

@@ -48,7 +48,7 @@ fn a_broken_manifest_disables_neither_its_function_nor_others() {
         let text = line["message"].as_str().unwrap_or_default();
         text.contains("good@v1")
             && text.contains("is not JSON")
-            && text.contains("previous release is served on")
+            && text.contains("previous release is still served")
     });
     assert_eq!((host.get("/rpc/good/pid").status, host.get("/rpc/other/pid").status), (200, 200));
     // After the fix, the new release answers.
@@ -67,7 +67,7 @@ fn a_broken_module_leaves_the_accepted_one_in_service() {
     std::fs::write(&module, &whole[..whole.len() / 2]).unwrap();
     host.logged("the refusal", |line| {
         let text = line["message"].as_str().unwrap_or_default();
-        text.contains("no whole ELF file") && text.contains("previous release is served on")
+        text.contains("no whole ELF file") && text.contains("previous release is still served")
     });
     assert_eq!(host.get("/rpc/f/pid").status, 200);
     std::fs::remove_file(&module).unwrap();

@@ -177,7 +177,7 @@ fn a_misspelt_variable_is_reported_with_the_nearest_name() {
     for sentence in [
         "the variable `HHRF_LISTN` is unknown and has no effect: did you mean `HHRF_LISTEN`?",
         "the variable `HHRF_RUNNER` is unknown and has no effect: did you mean `FEZZ_RUNNER`?",
-        "the variable `HHRF_ZZZ` is unknown and has no effect: `hhrf --help` names those there are",
+        "the variable `HHRF_ZZZ` is unknown and has no effect: `hhrf --help` lists the known ones",
     ] {
         host.logged(sentence, |line| line["level"] == "WARN" && line["message"] == sentence);
     }

@@ -259,7 +259,7 @@ fn functions_are_still_served_while_their_folder_is_world_writable() {
     std::fs::set_permissions(&functions, PermissionsExt::from_mode(0o777)).unwrap();
     host.signal(rustix::process::Signal::HUP);
     host.logged("the fix", |line| {
-        let is_reload = line["message"].as_str().is_some_and(|text| text.starts_with("not reloaded"));
+        let is_reload = line["message"].as_str().is_some_and(|text| text.starts_with("reload failed"));
         is_reload && line["error"].as_str().is_some_and(|error| error.contains("chmod o-w"))
     });
     host.site.install("new@v1", AUTHOR, json!({}));

@@ -67,7 +67,7 @@ fn arguments_and_streams_that_a_wrapper_does_not_pass_on_are_named() {
 fn a_runner_of_another_version_is_refused() {
     let script = "#!/bin/sh\nread -r token\necho \"fezz-runner 0.0.1 inner $token\"\n";
     let said = refusal_of(script, &[]);
-    assert!(said.contains("is version 0.0.1") && said.contains("install both of one release"), "{said}");
+    assert!(said.contains("is version 0.0.1") && said.contains("install the same version of both"), "{said}");
 }
 
 #[test]

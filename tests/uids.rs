@@ -110,7 +110,8 @@ fn a_requested_uid_range_is_used_with_a_warning_where_run_is_not_writable() {
     }
     let text = said_with_run("mount -o remount,ro /run", "--uid-base 1000000000");
     assert!(
-        text.contains("WARN no lock in /run/fezz") && text.contains("choose another by --listen"),
+        text.contains("WARN failed to lock the uids in /run/fezz")
+            && text.contains("choose another by --listen"),
         "{text}"
     );
 }

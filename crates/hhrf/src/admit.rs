@@ -1,4 +1,4 @@
-//! Second stage: the body is read, a place is taken. From here on the deadline runs.
+//! Second stage: reads the body, then takes the permits. The deadline runs from here on.
 
 use crate::catalogue::Function;
 use crate::host::Host;
@@ -32,7 +32,7 @@ pub struct ReceivedRequest {
     arrival: Instant,
 }
 
-/// A request that may run: whole, and with a place of its own.
+/// A request that may run: it is complete and has its permits.
 #[derive(Debug)]
 pub struct AdmittedRequest {
     /// The function.
@@ -43,7 +43,7 @@ pub struct AdmittedRequest {
     pub head: Parts,
     /// The body.
     pub body: RequestBody,
-    /// What the request is called.
+    /// The request's id and trace.
     pub identity: Identity,
     /// The client's address.
     pub client_ip: Option<IpAddr>,
@@ -51,7 +51,7 @@ pub struct AdmittedRequest {
     pub deadline: Instant,
     /// Room for a small response.
     pub response_memory: Holding,
-    /// The permits, of the function and of the host; given back when the process is gone.
+    /// The permits, of the function and of the host; released when the process is gone.
     pub permits: [Permit; 2],
 }
 
@@ -66,17 +66,16 @@ pub struct RequestBody {
 /// Envoy's own deadline for the request, in milliseconds.
 const ENVOY_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
-/// How long before Envoy's deadline the host's is, so that the client gets the host's 504, which says by its `fezz-error`
-/// what happened, and not Envoy's; and so that Envoy doesn't count its own timeout against the host. Envoy's time runs
-/// already while the request is on its way here and waits for a thread. Measured with 20 clients at a time on two
-/// processors: answers were with the client 3 to 25 ms behind the host's deadline, 108 ms with three busy threads for
-/// each processor.
+/// How long before Envoy's deadline the host's is, so that the client gets the host's 504, whose `fezz-error` has the
+/// kind of problem, and not Envoy's; and so that Envoy doesn't count its own timeout against the host. Envoy's time
+/// runs already while the request travels and waits for a thread. Measured with 20 clients at a time on two processors:
+/// answers reached the client 3 to 25 ms after the host's deadline, 108 ms with three busy threads for each processor.
 const ENVOY_MARGIN_MAX: Duration = Duration::from_millis(150);
 
-/// Of a short timeout, the function keeps two thirds.
+/// The margin takes at most a third of a short timeout.
 const ENVOY_MARGIN_PART: u32 = 3;
 
-/// Takes a request's head within its limits, and charges it to `accounts`.
+/// Checks a request's head against its limits, and charges it to `accounts`.
 ///
 /// # Errors
 ///
@@ -88,7 +87,7 @@ pub fn receive(host: &Host, routed: RoutedRequest, accounts: Accounts) -> Result
         return Err(Refusal::Draining);
     }
     check_headers(&head.headers, &host.settings.limits)?;
-    // Before the body, which would be read for nothing.
+    // Checked before the body is read in vain.
     if function.home.limiter.is_full() {
         return Err(Refusal::Overloaded { what: "the function's queue" });
     }
@@ -97,12 +96,12 @@ pub fn receive(host: &Host, routed: RoutedRequest, accounts: Accounts) -> Result
     Ok(ReceivedRequest { function, params, head, accounts, head_bytes, holding, arrival })
 }
 
-/// Reads the body within its limits, reserves memory for the response, then takes a place at the function and one at the
-/// host. In that order, so that no wait for a client or for memory holds a place.
+/// Reads the body within its limits, reserves memory for the response, then takes a permit of the function and one of
+/// the host. In that order, so that no request holds a permit while it waits for a client or for memory.
 ///
 /// # Errors
 ///
-/// See [`Refusal`]; whatever was taken is given back.
+/// See [`Refusal`]; permits and memory taken so far are released.
 pub async fn admit(
     host: &Host,
     received: ReceivedRequest,
@@ -117,9 +116,9 @@ pub async fn admit(
     if let Some(envoy) = envoy_timeout(&head.headers) {
         deadline = deadline.min(arrival + envoy);
     }
-    // From here on the request is in the function's hands.
+    // From here on the request counts for the function, too.
     body.holding.charge_also(&function.home.account)?;
-    // Before the function runs, which must not happen in vain.
+    // Reserved before the function runs, so that it doesn't run in vain.
     let accounts = Accounts { function: Some(Arc::clone(&function.home.account)), ..accounts };
     let reserved = timeout_at(deadline, host.response_memory.hold_soon(accounts, SMALL_BYTES)).await;
     let response_memory = reserved.map_err(|_| Refusal::QueuedTooLong)??;
@@ -152,7 +151,7 @@ fn check_headers(headers: &HeaderMap, limits: &HostLimits) -> Result<(), Refusal
     Ok(())
 }
 
-/// Reads the body while it fits and comes in time.
+/// Reads the body, within its limits of size and time.
 async fn read_body(
     host: &Host,
     function: &Function,
@@ -187,7 +186,7 @@ async fn read_body(
     Ok(RequestBody { bytes, holding })
 }
 
-/// Puts the body together. Its memory, beside `head_bytes`, is charged before a piece is kept.
+/// Collects the body. Its memory, on top of `head_bytes`, is charged before a piece is kept.
 async fn collect(
     upload: &mut Upload,
     bytes_max: u64,
@@ -197,7 +196,7 @@ async fn collect(
     let announced = upload.bytes_announced().and_then(|bytes| usize::try_from(bytes).ok());
     let mut collected = Collected::new(announced);
     while let Some(frame) = upload.frame().await {
-        // Trailers have no place in a message to a function.
+        // A message to a function has no trailers.
         let Ok(piece) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else { continue };
         if (collected.bytes.len() + piece.len()) as u64 > bytes_max {
             return Err(Refusal::BodyTooLarge { bytes_max });
@@ -209,7 +208,7 @@ async fn collect(
     Ok(collected.bytes.into())
 }
 
-/// A body as it grows. It is put together anew, since a piece of a few bytes may hold on to a large buffer.
+/// A body as it grows. The pieces are copied, since a piece of a few bytes may keep a large buffer alive.
 struct Collected {
     bytes: Vec<u8>,
     announced: usize,
@@ -220,7 +219,7 @@ impl Collected {
         Self { bytes: Vec::new(), announced: announced.unwrap_or(usize::MAX) }
     }
 
-    /// How much it takes once `piece` is added: twice of what has come, but no more than was announced.
+    /// The capacity once `piece` is added: twice what has arrived, but no more than the announced length.
     fn capacity_with(&self, piece: &Bytes) -> usize {
         let len = self.bytes.len() + piece.len();
         match self.bytes.capacity() {
@@ -237,11 +236,11 @@ impl Collected {
     }
 }
 
-/// The time that the request may take here, so that its answer reaches Envoy before Envoy's own timeout.
+/// The time that the request may take in the host, so that its answer reaches Envoy before Envoy's own timeout.
 fn envoy_timeout(headers: &HeaderMap) -> Option<Duration> {
     let ms = headers.get(ENVOY_TIMEOUT)?.to_str().ok()?.parse().ok()?;
     let timeout = Duration::from_millis(ms);
-    // 0 is how Envoy says that there is none.
+    // Envoy sends 0 when there is no timeout.
     (ms > 0).then(|| timeout - ENVOY_MARGIN_MAX.min(timeout / ENVOY_MARGIN_PART))
 }
 

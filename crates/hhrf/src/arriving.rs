@@ -1,6 +1,6 @@
-//! The head that arrives on a connection and isn't whole: what hyper holds of it is charged before the request is there.
-//! What fits into the buffer that each connection has is not: so a head that comes in some parts, as any may, costs nothing
-//! here, and isn't refused when the memory is full for a moment.
+//! Incomplete heads: the memory that hyper holds for a head is charged before its request begins. What fits into the
+//! connection's own buffer isn't charged, so a normal head in several packets costs nothing and isn't refused while the
+//! memory is full.
 
 use crate::memory::{Accounts, Full, Holding, Memory};
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// The heads of one connection.
+/// The incomplete heads of one connection.
 #[derive(Debug)]
 pub struct Arriving {
     memory: Arc<Memory>,
     accounts: Accounts,
-    /// What hyper makes of them at most.
+    /// The most that hyper takes of a head.
     limits: HeadLimits,
-    /// Ends the connection: there is no memory for its head, or it is needed.
+    /// Ends the connection when there is no memory for its head, or others need it.
     stop: CancellationToken,
-    /// When the head that arrives by HTTP/2 began.
+    /// When the incomplete HTTP/2 head began.
     begun: watch::Sender<Option<Instant>>,
 }
 
@@ -30,7 +30,7 @@ pub struct HeadLimits {
     pub http_2_bytes: usize,
 }
 
-/// One head, until it is whole.
+/// One head, until it is complete.
 #[derive(Debug)]
 pub struct Head {
     of: Arc<Arriving>,
@@ -52,7 +52,7 @@ const HTTP_2_HEADER_BYTES: usize = 224;
 const HTTP_2_COUNTED_MIN: usize = 33;
 
 impl Arriving {
-    /// Of a connection that has just begun.
+    /// For a new connection.
     pub fn new(memory: &Arc<Memory>, accounts: Accounts, limits: HeadLimits) -> Arc<Self> {
         let (memory, stop) = (Arc::clone(memory), CancellationToken::new());
         Arc::new(Self { memory, accounts, limits, stop, begun: watch::Sender::new(None) })
@@ -63,17 +63,17 @@ impl Arriving {
         Head { of: Arc::clone(self), came_bytes: 0, holding: None }
     }
 
-    /// Waits until the connection has to end, since there is no memory for its head.
+    /// Waits until the connection must end because there is no memory for its head.
     pub async fn evicted(&self) {
         self.stop.cancelled().await;
     }
 
-    /// Whether it has to.
+    /// Whether it must end for that reason.
     pub fn is_evicted(&self) -> bool {
         self.stop.is_cancelled()
     }
 
-    /// Says when the HTTP/2 head began that arrives, or that none does.
+    /// Sets when the incomplete HTTP/2 head began; `None` if there is none.
     pub fn set_begun(&self, begun: Option<Instant>) {
         self.begun.send_replace(begun);
     }
@@ -91,7 +91,7 @@ impl Arriving {
             };
             tokio::select! {
                 () = end => return,
-                // The sender is this one's own.
+                // `self` owns the sender, so this can't fail.
                 _ = begun.changed() => {}
             }
         }
@@ -99,25 +99,25 @@ impl Arriving {
 }
 
 impl Head {
-    /// So many bytes of an HTTP/1 head have come, for which hyper has a buffer that has held so many.
+    /// `bytes` of an HTTP/1 head have arrived; hyper's buffer has held up to `buffer_bytes`.
     pub fn http_1_came(&mut self, bytes: usize, buffer_bytes: usize) {
         if buffer_bytes <= BUFFER_BYTES {
             return;
         }
-        // It doubles as it grows.
+        // The buffer doubles as it grows.
         let takes = buffer_bytes.min(self.of.limits.http_1_bytes).saturating_mul(2);
-        // The connection ends by `evicted`, and hyper waits for more until then.
+        // On failure, `evicted` ends the connection; hyper waits for more bytes until then.
         self.charge(bytes, takes).unwrap_or_default();
     }
 
-    /// So many bytes of an HTTP/2 head have come that h2 has decoded, or is about to, and so many of a frame that isn't
-    /// whole.
+    /// `decoded_bytes` of an HTTP/2 head have arrived that h2 has decoded or is about to, and `raw_bytes` of an
+    /// incomplete frame.
     ///
     /// # Errors
     ///
-    /// [`Full`]: the connection has to end, and h2 may not decode them.
+    /// [`Full`]: the connection must end, and h2 must not decode the bytes.
     pub fn http_2_came(&mut self, decoded_bytes: usize, raw_bytes: usize) -> Result<(), Full> {
-        // A frame that isn't whole lies in the buffer, whatever its kind.
+        // An incomplete frame of any kind stays in the connection's buffer.
         if decoded_bytes == 0 {
             return Ok(());
         }
@@ -126,7 +126,7 @@ impl Head {
         self.charge(decoded_bytes + raw_bytes, BUFFER_BYTES + decoded + 2 * raw_bytes)
     }
 
-    /// Has it charged with `takes`, if more of it has come than before.
+    /// Charges `takes` bytes in all, if more of the head has arrived than before.
     fn charge(&mut self, came_bytes: usize, takes: usize) -> Result<(), Full> {
         let more = came_bytes - self.came_bytes;
         if more == 0 && self.holding.is_some() {

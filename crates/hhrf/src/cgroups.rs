@@ -1,5 +1,5 @@
-//! A cgroup for each request, where the host was given one to divide (cgroups(7), version 2): the kernel then counts
-//! all memory that a request uses, whatever kind it is of, and all of its processes.
+//! A cgroup (version 2, cgroups(7)) for each request, if the host was given one to divide: the kernel then counts all
+//! memory that a request uses, of any kind, and all of its processes.
 
 use crate::catalogue::Limits;
 use rustix::io::Errno;
@@ -16,29 +16,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Cgroups {
     folder: PathBuf,
     next: AtomicU64,
-    /// Those of ended requests that couldn't be removed yet.
+    /// Cgroups of ended requests that couldn't be removed yet.
     left: Mutex<Vec<PathBuf>>,
 }
 
-/// One request's part of it; removed when it is dropped, with whatever runs in it.
+/// One request's cgroup. Dropping it kills the processes in it and removes it.
 #[derive(Debug)]
 pub struct Cgroup {
     folder: PathBuf,
     all: Arc<Cgroups>,
 }
 
-/// Why there is none.
+/// Why the cgroup can't be divided.
 #[derive(Debug, thiserror::Error)]
 pub enum CgroupError {
-    /// The host's own can't be found.
+    /// The host's own cgroup can't be found.
     #[error(
         "failed to find this process's own cgroup: is cgroup v2 mounted? name one by --cgroup FOLDER, or leave it out"
     )]
     NotFound,
-    /// It can't limit what has to be limited.
+    /// It lacks a controller that the host needs.
     #[error(
-        "the cgroup `{}` lacks the controller `{controller}`: have it delegated (Delegate=yes in systemd), and see that cgroup \
-         v1 doesn't hold the controller",
+        "the cgroup `{}` lacks the controller `{controller}`: delegate it (Delegate=yes in systemd), and make \
+         sure that cgroup v1 doesn't hold the controller",
         folder.display()
     )]
     NoController {
@@ -49,33 +49,33 @@ pub enum CgroupError {
     },
     /// It can't be divided.
     #[error(
-        "failed to divide the cgroup `{}`: start the host in it (Delegate=yes in systemd), let its user write the folder, \
-         cgroup.procs and cgroup.subtree_control, and nobody else's process be in it",
+        "failed to divide the cgroup `{}`: start the host in it (Delegate=yes in systemd), give its user write access to the \
+         folder, cgroup.procs and cgroup.subtree_control, and move all other processes out of it",
         folder.display()
     )]
     Divide {
         /// The cgroup.
         folder: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// What a request is limited by; without one of them there is no point in a cgroup.
+/// The controllers that limit a request; a cgroup without either is useless.
 const NEEDED: [&str; 2] = ["memory", "pids"];
 
-/// Shares processor time fairly between requests, where it is there.
-const WELCOME: &str = "cpu";
+/// Optional: shares processor time fairly between requests.
+const OPTIONAL: &str = "cpu";
 
-/// Where the host itself goes, since a cgroup that is divided may hold no process (cgroups(7), "no internal
+/// The host moves itself here, since a cgroup that is divided may hold no process (cgroups(7), "no internal
 /// processes").
 const HOST: &str = "hhrf";
 
-/// How the cgroups of requests begin.
+/// The prefix of the names of requests' cgroups.
 const PREFIX: &str = "request-";
 
-/// Beside what the manifest allows: the supervisor, page tables, kernel memory behind pipes and threads' stacks, and
-/// the pages of libraries that this request is the first to read.
+/// Added to the manifest's limit: the supervisor, page tables, kernel memory behind pipes and threads' stacks, and the
+/// pages of libraries that this request is the first to read.
 const MEMORY_BESIDE_BYTES: u64 = 32 << 20;
 
 /// The supervisor and the jail's first process.
@@ -103,7 +103,7 @@ impl Cgroups {
         let host = folder.join(HOST);
         make(&host).map_err(failed)?;
         fs::write(host.join("cgroup.procs"), "0").map_err(failed)?;
-        for controller in NEEDED.into_iter().chain(is_available(WELCOME).then_some(WELCOME)) {
+        for controller in NEEDED.into_iter().chain(is_available(OPTIONAL).then_some(OPTIONAL)) {
             fs::write(folder.join("cgroup.subtree_control"), format!("+{controller}")).map_err(failed)?;
         }
         let left = fs::read_dir(&folder).map_err(failed)?.flatten();
@@ -112,19 +112,19 @@ impl Cgroups {
         Ok(Arc::new(Self { folder, next: AtomicU64::default(), left: Mutex::new(left) }))
     }
 
-    /// Makes the cgroup of so many requests at a time: of one, or of those that are forked from one process, beside which
-    /// so many others wait.
+    /// Makes a cgroup for `requests` at a time, one or those that are forked from one zygote, and for `waiting` idle
+    /// processes.
     ///
     /// # Errors
     ///
-    /// What the system says: the requests can't be limited, and must not begin.
+    /// An error of the file system: the requests can't be limited and must not begin.
     pub fn make(self: &Arc<Self>, limits: &Limits, requests: u64, waiting: u64) -> io::Result<Cgroup> {
-        self.tidy();
+        self.remove_left();
         let folder = loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let folder = self.folder.join(format!("{PREFIX}{}-{number}", std::process::id()));
             match fs::create_dir(&folder) {
-                // Left by a host before this one, which had the same process id, and not yet empty.
+                // Left by an earlier host with the same process id, and not yet empty.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 made => break made.map(|()| folder)?,
             }
@@ -136,7 +136,7 @@ impl Cgroups {
         let processes = threads.saturating_add(waiting).saturating_add(PROCESSES_BESIDE);
         cgroup.set("memory.max", &memory_bytes.to_string())?;
         cgroup.set("pids.max", &processes.to_string())?;
-        // One process without the others would be half a request; of many requests, one is enough.
+        // A request's processes are killed together; of many requests, killing one process is enough.
         cgroup.set("memory.oom.group", if requests == 1 { "1" } else { "0" })?;
         match cgroup.set("memory.swap.max", "0") {
             // A kernel without swap.
@@ -146,25 +146,25 @@ impl Cgroups {
         Ok(cgroup)
     }
 
-    /// Removes what couldn't be removed before.
-    fn tidy(&self) {
+    /// Removes cgroups that couldn't be removed before.
+    fn remove_left(&self) {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         left.retain(|folder| !remove(folder));
     }
 }
 
 impl Cgroup {
-    /// Where it is: a process joins it by writing to its `cgroup.procs`.
+    /// Its folder: a process joins by writing to `cgroup.procs` there.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Whether the kernel killed a process of it for its memory.
+    /// Whether the kernel killed one of its processes for exceeding the memory limit.
     pub fn ran_out_of_memory(&self) -> bool {
         self.killed_for_memory() > 0
     }
 
-    /// How many processes of it the kernel has killed for its memory.
+    /// How many of its processes the kernel killed for exceeding the memory limit.
     pub fn killed_for_memory(&self) -> u64 {
         let events = fs::read_to_string(self.folder.join("memory.events")).unwrap_or_default();
         let killed = events.lines().find_map(|line| line.strip_prefix("oom_kill "));
@@ -172,7 +172,7 @@ impl Cgroup {
     }
 
     fn set(&self, file: &str, value: &str) -> io::Result<()> {
-        // Not created: a file that isn't there is a limit that isn't.
+        // Without creating the file: if it is missing, the limit isn't supported.
         use std::io::Write;
         fs::OpenOptions::new().write(true).open(self.folder.join(file))?.write_all(value.as_bytes())
     }
@@ -186,17 +186,17 @@ impl Drop for Cgroup {
     }
 }
 
-/// Whether it is a request's of a host that is gone. Another one may divide the same cgroup, such as that of
-/// `hhrf check-jail`.
+/// Whether it is a request's cgroup of a host that is gone. Another host may divide the same cgroup, for example `hhrf
+/// check-jail`.
 fn is_left(name: &OsStr) -> bool {
     let id = || name.to_str()?.strip_prefix(PREFIX)?.split('-').next()?.parse().ok();
     let is_gone = |pid| test_kill_process(pid) == Err(Errno::SRCH) || pid == rustix::process::getpid();
     id().and_then(Pid::from_raw).is_some_and(is_gone)
 }
 
-/// Kills what runs in a cgroup, and removes it: not yet, while what was killed is on its way out.
+/// Kills the processes in a cgroup and removes it. Returns false while killed processes haven't ended yet.
 fn remove(folder: &Path) -> bool {
-    // Before Linux 5.14 there is no such file; then what was killed otherwise has to do.
+    // Linux before 5.14 has no such file; there, the executor's own kills must suffice.
     fs::OpenOptions::new()
         .write(true)
         .open(folder.join("cgroup.kill"))
@@ -226,12 +226,12 @@ fn own() -> Option<PathBuf> {
 fn own_of(mounts: &str, groups: &str) -> Option<PathBuf> {
     let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
     mounts.lines().find_map(|line| {
-        // The file system's type stands behind a lone dash, its root and its place before (proc(5)).
-        let (before, behind) = line.split_once(" - ")?;
+        // The file system's type follows a lone dash; root and mount point precede it (proc(5)).
+        let (before, after) = line.split_once(" - ")?;
         let mut fields = before.split(' ').skip(3);
-        let (root, place) = (fields.next()?, fields.next()?);
+        let (root, mount_point) = (fields.next()?, fields.next()?);
         let below = Path::new(path).strip_prefix(root).ok()?;
-        behind.starts_with("cgroup2 ").then(|| Path::new(place).join(below))
+        after.starts_with("cgroup2 ").then(|| Path::new(mount_point).join(below))
     })
 }
 
@@ -239,7 +239,7 @@ fn own_of(mounts: &str, groups: &str) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    /// What a delegated cgroup looks like, as far as files are concerned.
+    /// A folder with the files of a delegated cgroup.
     fn delegated(controllers: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("cgroup.controllers"), controllers).unwrap();
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn ones_own_is_found_below_where_version_2_is_mounted() {
+    fn the_hosts_own_cgroup_is_found_below_the_mount_of_version_2() {
         let v1 = "30 25 0:26 / /sys/fs/cgroup/memory rw,nosuid - cgroup cgroup rw,memory\n";
         let v2 = "31 25 0:27 / /sys/fs/cgroup/unified rw,nosuid shared:5 - cgroup2 cgroup2 rw,nsdelegate\n";
         let groups = "4:memory:/\n0::/system.slice/hhrf.service\n";
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cgroup_that_cannot_limit_is_refused_with_the_mend() {
+    fn a_cgroup_that_cannot_limit_is_refused_with_the_fix() {
         let folder = delegated("cpu memory\n");
         let error = Cgroups::divide(folder.path()).unwrap_err().to_string();
         assert!(error.contains("lacks the controller `pids`") && error.contains("Delegate=yes"), "{error}");

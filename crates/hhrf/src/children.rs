@@ -1,10 +1,10 @@
-//! The host's child processes: the runners that it starts, and the strays that functions leave behind.
+//! The host's child processes: the runners that it starts, and orphans that functions leave behind.
 //!
-//! A runner's own group is killed with it. What has left the group (setsid(2)) is found by its parent: when the parent
-//! dies, the kernel hands it to the nearest ancestor that is a subreaper (prctl(2), `PR_SET_CHILD_SUBREAPER`), which is
-//! this host; and what a runner makes with `CLONE_PARENT` (clone(2)) is the host's child from the beginning. So
-//! whatever is a child of the host and no runner is a stray. A PID namespace does all of this better; this is for
-//! modules that run without one.
+//! A runner's own process group is killed with it. A process that has left the group (setsid(2)) is found by its
+//! parent: when that dies, the kernel gives the process to the nearest ancestor that is a subreaper (prctl(2),
+//! `PR_SET_CHILD_SUBREAPER`), which is this host. A process that a runner makes with `CLONE_PARENT` (clone(2)) is the
+//! host's child from the start. So every child of the host that is no runner is an orphan. A PID namespace does this
+//! better; this file is for modules that run without one.
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
@@ -19,27 +19,27 @@ use std::time::{Duration, Instant};
 /// The processes of one host.
 #[derive(Debug, Default)]
 pub struct Children {
-    /// How often each process id stands for a runner: an id is given away again as soon as its process is reaped,
-    /// which is a moment before it is forgotten here.
+    /// How many runners each process id stands for. The kernel may reuse an id as soon as its process is reaped, a
+    /// moment before it is removed here.
     runners: Mutex<HashMap<Pid, usize>>,
-    /// Held shared while a runner is started and not yet known; whoever holds it alone knows them all.
+    /// Read-locked while a runner is started and not yet listed. A writer sees all runners listed.
     starting: RwLock<()>,
-    strays: Option<Strays>,
+    orphans: Option<Orphans>,
 }
 
-/// The right to kill whatever is this process's child and no runner.
+/// Finds orphans: children of this process that are no runners.
 #[derive(Debug)]
-struct Strays {
+struct Orphans {
     /// The kernel keeps a list of children for each thread: those that it started, and for the first thread, the
     /// adopted.
     lists: Mutex<HashMap<Pid, File>>,
-    /// When all lists were last looked at.
-    looked: Mutex<Instant>,
-    /// One sweep at a time reaps, so that no process id of a list is given away while it is looked at.
-    turn: tokio::sync::Mutex<()>,
+    /// When all lists were last read.
+    last_read: Mutex<Instant>,
+    /// Only one task at a time reaps, so that no process id of a list is reused meanwhile.
+    reaping: tokio::sync::Mutex<()>,
 }
 
-/// Why strays would stay.
+/// Why orphans can't be adopted.
 #[derive(Debug, thiserror::Error)]
 pub enum AdoptError {
     /// prctl(2) refused.
@@ -51,8 +51,8 @@ pub enum AdoptError {
 }
 
 impl Children {
-    /// Makes this process the parent of what its processes leave behind, which is then killed. For a program of which
-    /// this host is all: children that others start would be taken for strays.
+    /// Makes this process the subreaper of its descendants; orphans are then killed. Only for a program that does
+    /// nothing but run this host: other children would be taken for orphans.
     ///
     /// # Errors
     ///
@@ -61,22 +61,22 @@ impl Children {
         let own = rustix::process::getpid();
         rustix::process::set_child_subreaper(Some(own)).map_err(AdoptError::Subreaper)?;
         let list = open_list(own).map_err(AdoptError::List)?;
-        let strays = Strays {
+        let orphans = Orphans {
             lists: Mutex::new([(own, list)].into()),
-            looked: Mutex::new(Instant::now()),
-            turn: tokio::sync::Mutex::default(),
+            last_read: Mutex::new(Instant::now()),
+            reaping: tokio::sync::Mutex::default(),
         };
-        Ok(Self { strays: Some(strays), ..Self::default() })
+        Ok(Self { orphans: Some(orphans), ..Self::default() })
     }
 
-    /// Starts a runner; it is to be forgotten when it has been reaped.
+    /// Starts a runner. Call [`Self::forget`] once it has been reaped.
     ///
     /// # Errors
     ///
-    /// What the spawn says.
+    /// Those of spawning a process.
     pub fn start(&self, command: &mut Command) -> io::Result<Child> {
-        if let Some(strays) = &self.strays {
-            strays.know_this_thread()?;
+        if let Some(orphans) = &self.orphans {
+            orphans.open_lists()?;
         }
         let _starting = self.starting.read().unwrap_or_else(PoisonError::into_inner);
         let child = command.spawn()?;
@@ -93,24 +93,26 @@ impl Children {
         }
     }
 
-    /// Reaps the strays there are, and kills those that don't end by themselves within a moment, as a wrapper's helpers
-    /// do. Returns how many were killed. Those that appear meanwhile are the next sweep's: whoever makes new ones all
-    /// the time makes nobody else wait.
-    pub async fn sweep(&self) -> usize {
+    /// Reaps the present orphans, and kills those that don't end by themselves within a moment, as a wrapper's helpers
+    /// do. Returns how many were killed. Orphans that appear meanwhile are left to the next call, so that a process
+    /// that makes new ones all the time can't delay this one.
+    pub async fn end_orphans(&self) -> usize {
         const ROUNDS_MAX: u32 = 100;
         const PAUSE: Duration = Duration::from_millis(1);
-        let Some(strays) = &self.strays else { return 0 };
+        let Some(orphans) = &self.orphans else { return 0 };
         let mut killed = HashSet::new();
-        let mut seen = if self.is_time_for_all(strays) { self.strangers(strays) } else { strays.adopted() };
+        let mut seen =
+            if self.is_time_for_all(orphans) { self.unknown_children(orphans) } else { orphans.adopted() };
         for _ in 0..ROUNDS_MAX {
             if seen.is_empty() {
                 break;
             }
             tokio::time::sleep(PAUSE).await;
-            let _turn = strays.turn.lock().await;
-            // A runner that is just being started is a stranger, too; then the next round knows more.
-            let Ok(_nobody_starts) = self.starting.try_write() else { continue };
-            let alive: Vec<Pid> = self.strangers(strays).into_iter().filter(|pid| !reap(*pid)).collect();
+            let _reaping = orphans.reaping.lock().await;
+            // A runner that is just being started isn't listed yet: try again in the next round.
+            let Ok(_no_start) = self.starting.try_write() else { continue };
+            let alive: Vec<Pid> =
+                self.unknown_children(orphans).into_iter().filter(|pid| !reap(*pid)).collect();
             for pid in alive.iter().filter(|pid| seen.contains(pid)) {
                 if kill_process(*pid, Signal::KILL).is_ok() {
                     killed.insert(*pid);
@@ -121,49 +123,49 @@ impl Children {
         killed.len()
     }
 
-    /// Sweeps, again and again, for ever: strays are met though no request ends, or none can begin because they have
-    /// used up the processes that the system allows. Tells of each sweep how many it killed.
-    pub async fn keep_sweeping(&self, tell: impl Fn(usize)) -> std::convert::Infallible {
+    /// Ends orphans periodically, for ever: also while no request ends, or none can begin because orphans have used up
+    /// the processes that the system allows. Calls `report` with the number killed each time.
+    pub async fn keep_ending_orphans(&self, report: impl Fn(usize)) -> std::convert::Infallible {
         const EVERY: Duration = Duration::from_millis(100);
         loop {
             tokio::time::sleep(EVERY).await;
-            tell(self.sweep().await);
+            report(self.end_orphans().await);
         }
     }
 
-    /// Kills every runner with its group, and the strays. Those who wait for them reap them.
+    /// Kills every runner with its group, and the orphans. The tasks that wait for the runners reap them.
     pub async fn kill_all(&self) {
         let runners: Vec<Pid> = lock(&self.runners).keys().copied().collect();
         for runner in runners {
             // Fails only where it is gone.
             kill_process_group(runner, Signal::KILL).ok();
         }
-        self.sweep().await;
+        self.end_orphans().await;
     }
 
-    /// The adopted are one thread's children, among which there is no runner: to look for them costs little. The lists
-    /// of all threads hold every runner, and the kernel locks out forks while it prints them: they are looked at when
-    /// no runner is left, as after the last of many requests, and now and then in between.
-    fn is_time_for_all(&self, strays: &Strays) -> bool {
+    /// Adopted orphans are all in the first thread's list, which is cheap to read. The lists of all threads hold every
+    /// runner, too, and the kernel blocks forks while it prints them. So they are read only when no runner is left, and
+    /// otherwise at most every 100 ms.
+    fn is_time_for_all(&self, orphans: &Orphans) -> bool {
         const EVERY: Duration = Duration::from_millis(100);
-        let mut looked = lock(&strays.looked);
-        let is_time = looked.elapsed() > EVERY || lock(&self.runners).is_empty();
+        let mut last_read = lock(&orphans.last_read);
+        let is_time = last_read.elapsed() > EVERY || lock(&self.runners).is_empty();
         if is_time {
-            *looked = Instant::now();
+            *last_read = Instant::now();
         }
         is_time
     }
 
-    fn strangers(&self, strays: &Strays) -> Vec<Pid> {
-        let children = strays.children();
+    fn unknown_children(&self, orphans: &Orphans) -> Vec<Pid> {
+        let children = orphans.children();
         let runners = lock(&self.runners);
         children.into_iter().filter(|pid| !runners.contains_key(pid)).collect()
     }
 }
 
-impl Strays {
-    /// Opens the lists of all threads, once a thread turns up whose list isn't open.
-    fn know_this_thread(&self) -> io::Result<()> {
+impl Orphans {
+    /// Opens the lists of all threads, unless the calling thread's list is open already.
+    fn open_lists(&self) -> io::Result<()> {
         let mut lists = lock(&self.lists);
         if lists.contains_key(&rustix::thread::gettid()) {
             return Ok(());
@@ -179,17 +181,17 @@ impl Strays {
         Ok(())
     }
 
-    /// What the kernel gave to the first thread.
+    /// Orphans that the kernel gave to the first thread.
     fn adopted(&self) -> Vec<Pid> {
         let lists = lock(&self.lists);
         let first = lists.get(&rustix::process::getpid());
         first.and_then(|list| children_in(list).ok()).unwrap_or_default()
     }
 
-    /// What any thread started or was given.
+    /// Children that any thread started or was given.
     fn children(&self) -> Vec<Pid> {
         let mut children = Vec::new();
-        // An error says that the thread has ended, and what it had started is the first thread's.
+        // An error means that the thread has ended; its children then belong to the first thread.
         lock(&self.lists).retain(|_, list| children_in(list).map(|some| children.extend(some)).is_ok());
         children
     }

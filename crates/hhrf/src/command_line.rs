@@ -1,4 +1,4 @@
-//! The command line of `hhrf`, which is its manual too.
+//! The command line of `hhrf`; its help is the manual.
 
 use crate::catalogue::Execution;
 use crate::check_jail::Selection;
@@ -9,11 +9,11 @@ use std::path::PathBuf;
 
 /// HHRF, the Fezz host: answers HTTP requests by functions, native modules that each run in a process of their own.
 ///
-/// It serves what lies in ROOT/functions/ID@VERSION/: a fezz.json and the module that it names. SIGHUP, or a
-/// change there, swaps the new set in. SIGTERM drains: not ready at once, then no new connection, then what runs is
-/// finished or meets its deadline, then exit 0. A second SIGTERM, a second or more after the first, ends at once.
+/// It serves what lies in ROOT/functions/ID@VERSION/: a fezz.json and the module that it names. SIGHUP, or a change
+/// there, swaps the new set in. SIGTERM drains: not ready at once, then no new connection, then requests in flight are
+/// finished or meet their deadline, then exit 0. A second SIGTERM, a second or more after the first, ends at once.
 ///
-/// GET /_health, /_ready and /_metrics tell operators how it is.
+/// GET /_health, /_ready and /_metrics show operators its state.
 #[derive(Debug, Parser)]
 #[command(name = "hhrf", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub struct CommandLine {

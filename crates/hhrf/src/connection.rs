@@ -1,19 +1,19 @@
-//! One connection: from its first bytes to its last, whichever side ends it.
+//! One connection: from its first bytes to its end by either side.
 
 use crate::arriving::{Arriving, HeadLimits};
 use crate::head_clock::{HeadClock, HeadTimer};
 use crate::host::Host;
 use crate::leftover::linger;
 use crate::memory::{Account, Accounts, Full, Use};
+use crate::pipeline;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
-use crate::sending::Sending;
-use crate::settings::Entrance;
+use crate::settings::Listener;
 use crate::socket::{self, client_gone};
 use crate::stream::Streams;
 use crate::version::{Version, first_bytes};
-use crate::walk;
 use crate::watched::{Heads, Http2Heads, Watched, Writes};
+use crate::write_tracker::WriteTracker;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
@@ -30,43 +30,43 @@ use tokio_io_timeout::TimeoutStream;
 /// From the accept to the first bytes that tell the version.
 const FIRST_BYTES_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// A client that takes nothing for so long gets nothing more.
+/// A connection whose client reads nothing for so long is ended.
 const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 
-/// For an answer that the kernel takes at once.
+/// Time to write an answer, which the kernel takes at once.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// What the memory for a head's request would say.
+/// Used when there is no memory for a head.
 const NO_MEMORY: Refusal = Refusal::NoMemory(Full { r#use: Use::Requests });
 
-const OVERDUE: &str = "a response wasn't taken in time, or its memory was needed";
+const OVERDUE: &str = "the client read a response too slowly, or its memory was needed";
 
 /// Where requests come from.
 #[derive(Debug)]
 pub struct Origin {
-    /// The address of this host's that it was made to.
-    pub entrance: Entrance,
+    /// The listener that accepted the connection.
+    pub listener: Listener,
     /// The other side's address.
     pub peer: IpAddr,
     /// What the connection holds.
     pub connection: Arc<Account>,
     /// What the other side's address holds.
     pub address: Arc<Account>,
-    /// What the connection still owes.
-    pub sending: Arc<Sending>,
+    /// The connection's requests in flight and unsent responses.
+    pub tracker: Arc<WriteTracker>,
 }
 
 impl Origin {
-    /// Of a connection that was accepted.
-    pub fn new(host: &Host, entrance: Entrance, peer: IpAddr, address: Arc<Account>) -> Self {
+    /// For a connection that was accepted.
+    pub fn new(host: &Host, listener: Listener, peer: IpAddr, address: Arc<Account>) -> Self {
         let connection = Arc::default();
         let accounts = accounts(host, &connection, &address);
-        let sending = Sending::new(&host.response_memory, accounts, host.settings.limits.data_rate);
-        Self { entrance, peer, connection, address, sending }
+        let tracker = WriteTracker::new(&host.response_memory, accounts, host.settings.limits.data_rate);
+        Self { listener, peer, connection, address, tracker }
     }
 }
 
-/// Who holds what is no request's own.
+/// The accounts for memory that belongs to no request.
 fn accounts(host: &Host, connection: &Arc<Account>, address: &Arc<Account>) -> Accounts {
     let connection = (!host.settings.trust_proxy).then(|| Arc::clone(connection));
     Accounts { connection, address: Arc::clone(address), function: None }
@@ -80,7 +80,7 @@ pub async fn connection(
     stream: TcpStream,
     origin: Origin,
 ) {
-    // A client that never says anything would hold its place for ever while the version is awaited.
+    // Without the timeout, a client that sends nothing would hold its permit for ever.
     let version = tokio::select! {
         version = timeout(FIRST_BYTES_WAIT_MAX, first_bytes(&stream)) => version,
         () = host.draining() => return,
@@ -93,32 +93,32 @@ pub async fn connection(
     let begun = Instant::now();
     let origin = Arc::new(origin);
     let served = Served::new(&host, version, &origin, head_limits);
-    let ending = served.run(&host, builder, stream, &socket, &origin).await;
-    tracing::debug!(peer = %origin.peer, ?ending, "a connection ended");
-    match ending {
-        Ending::ByHyper | Ending::ByClient => linger(&host, socket).await,
-        Ending::HeadRefused(refusal) => {
+    let end = served.run(&host, builder, stream, &socket, &origin).await;
+    tracing::debug!(peer = %origin.peer, ?end, "connection ended");
+    match end {
+        ConnectionEnd::ByHyper | ConnectionEnd::ByClient => linger(&host, socket).await,
+        ConnectionEnd::HeadRefused(refusal) => {
             answer_head(&host, &mut socket, refusal, begun.elapsed()).await;
             linger(&host, socket).await;
         }
-        // Who let it come to that is owed no more.
-        Ending::Deserved(_) => socket::reset(socket),
-        // The kernel sends what it has.
-        Ending::HostEnds => {}
+        // Such a client gets no orderly end.
+        ConnectionEnd::Reset(_) => socket::reset(socket),
+        // The kernel still sends what it holds.
+        ConnectionEnd::HostEnds => {}
     }
 }
 
-/// How a connection came to its end. Mostly it is the client's doing, and each of its requests has its own line.
+/// How a connection ended. Logged at debug level only, since each request has its own line.
 #[derive(Debug)]
-enum Ending {
-    /// All was said, or hyper can't go on.
+enum ConnectionEnd {
+    /// hyper has served everything, or failed.
     ByHyper,
     /// The client closed its side.
     ByClient,
-    /// An HTTP/1 head that isn't whole, which hyper has no answer to.
+    /// An incomplete HTTP/1 head, which hyper doesn't answer.
     HeadRefused(Refusal),
-    /// The client took or sent too little.
-    Deserved(#[expect(dead_code, reason = "for the log")] &'static str),
+    /// The client read or sent too little: the connection is reset.
+    Reset(#[expect(dead_code, reason = "for the log")] &'static str),
     /// The host ends.
     HostEnds,
 }
@@ -153,12 +153,12 @@ impl Served {
         stream: TcpStream,
         socket: &TcpStream,
         origin: &Arc<Origin>,
-    ) -> Ending {
+    ) -> ConnectionEnd {
         let limits = &host.settings.limits;
-        let sending = &origin.sending;
+        let tracker = &origin.tracker;
         let service = service_fn(|request| {
-            let begun = walk::begin(host, origin, request);
-            let answer = walk::answer(Arc::clone(host), Arc::clone(origin), begun);
+            let begun = pipeline::begin(host, origin, request);
+            let answer = pipeline::answer(Arc::clone(host), Arc::clone(origin), begun);
             async move { Ok::<_, Infallible>(answer.await) }
         });
         let mut builder = builder.clone();
@@ -167,24 +167,24 @@ impl Served {
             .timer(HeadTimer { clock: Arc::clone(&self.clock), arriving: Arc::clone(&self.arriving) });
         let mut served =
             std::pin::pin!(builder.serve_connection(TokioIo::new(self.watched(stream)), service));
-        let mut farewell = std::pin::pin!(async {
+        let mut graceful_end = std::pin::pin!(async {
             tokio::select! {
                 () = host.draining() => {}
-                // HTTP/1's idle connections have the clock.
-                () = sending.idle(limits.keep_alive), if self.version == Version::Http2 => {}
+                // On HTTP/1 the head clock ends idle connections.
+                () = tracker.idle(limits.keep_alive), if self.version == Version::Http2 => {}
             }
         });
         let mut is_leaving = false;
         loop {
             tokio::select! {
-                served = sending.follow(served.as_mut(), &self.writes) => break self.ending(served.err(), host, sending),
-                () = client_gone(socket) => break Ending::ByClient,
+                served = tracker.follow(served.as_mut(), &self.writes) => break self.end(served.err(), host, tracker),
+                () = client_gone(socket) => break ConnectionEnd::ByClient,
                 () = self.arriving.evicted() => break self.refused_head(NO_MEMORY),
-                () = self.arriving.late(limits.head_timeout), if self.version == Version::Http2 => break Ending::Deserved("a head came too slowly"),
-                () = sending.overdue() => break Ending::Deserved(OVERDUE),
-                () = async { host.draining().await; sending.settled().await } => break Ending::HostEnds,
-                // What has begun is finished, and HTTP/2 clients are told to begin nothing more.
-                () = farewell.as_mut(), if !is_leaving => {
+                () = self.arriving.late(limits.head_timeout), if self.version == Version::Http2 => break ConnectionEnd::Reset("a head came too slowly"),
+                () = tracker.overdue() => break ConnectionEnd::Reset(OVERDUE),
+                () = async { host.draining().await; tracker.settled().await } => break ConnectionEnd::HostEnds,
+                // Requests in flight are finished, and HTTP/2 clients are told to send no more (GOAWAY).
+                () = graceful_end.as_mut(), if !is_leaving => {
                     is_leaving = true;
                     served.as_mut().graceful_shutdown();
                 }
@@ -202,32 +202,38 @@ impl Served {
         Watched::new(Box::pin(stream), heads, Arc::clone(&self.writes))
     }
 
-    /// What hyper's end means.
-    fn ending(&self, error: Option<Box<dyn Error + Send + Sync>>, host: &Host, sending: &Sending) -> Ending {
-        // hyper may hear of it first, by an error of the response's body.
-        if sending.is_overdue() {
-            return Ending::Deserved(OVERDUE);
+    /// How the connection ended, once hyper is done with it.
+    fn end(
+        &self,
+        error: Option<Box<dyn Error + Send + Sync>>,
+        host: &Host,
+        tracker: &WriteTracker,
+    ) -> ConnectionEnd {
+        // hyper may end first, by the error of the response's body.
+        if tracker.is_overdue() {
+            return ConnectionEnd::Reset(OVERDUE);
         }
-        let Some(error) = error else { return Ending::ByHyper };
+        let Some(error) = error else { return ConnectionEnd::ByHyper };
         if self.arriving.is_evicted() {
             return self.refused_head(NO_MEMORY);
         }
         if self.writes.has_failed() {
-            return Ending::Deserved("nothing was taken for too long");
+            return ConnectionEnd::Reset("the client read nothing for too long");
         }
         if self.version == Version::Http1 && is_timeout(&*error) && self.clock.has_begun() {
             let ms_max = host.settings.limits.head_timeout.as_millis();
             return self.refused_head(Refusal::HeadTimeout { ms_max });
         }
-        Ending::ByHyper
+        ConnectionEnd::ByHyper
     }
 
-    /// HTTP/1 clients are told, if nothing stands before it. An idle one loses its connection as by its time.
-    fn refused_head(&self, refusal: Refusal) -> Ending {
+    /// An HTTP/1 client gets an answer, unless other bytes to it are blocked. An idle connection is closed as at its
+    /// timeout.
+    fn refused_head(&self, refusal: Refusal) -> ConnectionEnd {
         match self.version {
-            Version::Http1 if !self.clock.has_begun() => Ending::ByHyper,
-            Version::Http1 if !self.writes.is_blocked() => Ending::HeadRefused(refusal),
-            _ => Ending::Deserved("a head was refused"),
+            Version::Http1 if !self.clock.has_begun() => ConnectionEnd::ByHyper,
+            Version::Http1 if !self.writes.is_blocked() => ConnectionEnd::HeadRefused(refusal),
+            _ => ConnectionEnd::Reset("a head was refused"),
         }
     }
 }
@@ -236,12 +242,12 @@ fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout)
 }
 
-/// hyper has no answer to that, and nothing else is on its way.
+/// Answers an incomplete head, which hyper doesn't; nothing else is being sent.
 async fn answer_head(host: &Host, socket: &mut TcpStream, refusal: Refusal, duration: Duration) {
     let answer = Problem::Refused(refusal);
     let kind = answer.kind();
     host.metrics.series.record_without_function(kind.status.as_u16(), kind.word, duration);
-    // The kernel takes all of it at once, since nothing else is to be sent, or the client is gone.
+    // The kernel takes all of it at once, since nothing else is being sent; or the client is gone.
     let sent = timeout(ANSWER_WAIT_MAX, socket.write_all(&answer.into_http_1())).await;
     sent.map(Result::unwrap_or_default).unwrap_or_default();
 }

@@ -1,15 +1,15 @@
 //! Where an HTTP/1.1 request's body ends (RFC 9112, section 6): by its length, or by `chunked`, once.
 //!
-//! hyper has refused before what it can't frame: lengths that are none or that differ, a coding behind `chunked`, and
-//! any coding with HTTP/1.0. It takes `chunked` for a length's better, drops the length, and ends the connection behind
-//! the answer. What it lets through are codings before the last `chunked`, of which it undoes none. HTTP/2 has no
-//! transfer codings: there, hyper has the stream reset.
+//! hyper has already refused what it can't frame: invalid or differing lengths, a coding after `chunked`, and any
+//! coding with HTTP/1.0. If there are both a length and `chunked`, it drops the length and closes the connection after
+//! the answer. It accepts codings before the last `chunked` without decoding them; this file refuses those. HTTP/2 has
+//! no transfer codings: there, hyper resets the stream.
 
 use crate::refusal::Refusal;
 use http::HeaderMap;
 use http::header::TRANSFER_ENCODING;
 
-/// Refuses codings that another party on the way might have undone differently, and those that the host doesn't know.
+/// Refuses codings that a proxy might decode differently, and those that the host doesn't know.
 ///
 /// # Errors
 ///
@@ -22,7 +22,7 @@ pub fn check(headers: &HeaderMap) -> Result<(), Refusal> {
     match &codings[..] {
         [] => Ok(()),
         [coding] if is_chunked(coding) => Ok(()),
-        // An empty element is no coding, and nothing that a sender has a reason for.
+        // An empty element is no coding, and no sender has a reason to send one.
         codings if codings.iter().all(|coding| coding.is_empty() || is_chunked(coding)) => {
             Err(Refusal::BadFraming)
         }

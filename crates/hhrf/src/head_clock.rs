@@ -1,9 +1,9 @@
-//! How long an HTTP/1 connection waits for a request: so long for its first byte, and so long from there to the end of
-//! its head. hyper's buffer is charged meanwhile, if it has grown.
+//! The timeouts of an HTTP/1 connection that waits for a request: one until the first byte, another from there to the
+//! end of the head. hyper's buffer is charged meanwhile, if it has grown.
 //!
-//! hyper has one time for both, from the end of the last response on (`header_read_timeout`), and asks a timer of ours
-//! for it. It begins when hyper begins to wait for a head and is dropped when the head is whole. So the timer gives the
-//! time for an idle connection, and shortens it at the first byte, of which it is told by the stream that hyper reads.
+//! hyper has one timeout for both, which begins at the end of the last response (`header_read_timeout`), and takes it
+//! from this timer. The timer is created when hyper begins to wait for a head and dropped when the head is complete. So
+//! it begins with the timeout of an idle connection, and the stream that hyper reads shortens it at the first byte.
 
 use crate::arriving::{Arriving, Head};
 use hyper::rt::{Sleep, Timer};
@@ -21,42 +21,42 @@ pub struct HeadClock {
 
 #[derive(Debug)]
 struct Heads {
-    /// When the connection's first byte came, until hyper waits for the first head.
+    /// When the connection's first byte arrived; taken when hyper waits for the first head.
     first: Option<Instant>,
-    /// When bytes came first since hyper waits for the present head. Where a part of it came together with the request
-    /// before, that is its next byte; until then the connection counts as idle: what of a read is a body's is for hyper
-    /// to say, which doesn't.
+    /// When the first byte arrived since hyper has waited for the current head. If the head's beginning came in the
+    /// same read as the request before, it is the next byte; until then the connection counts as idle, since only hyper
+    /// knows which bytes of a read belong to a body.
     begun: Option<Instant>,
     /// Whether hyper waits for a head.
     is_awaited: bool,
-    /// What has come of the present head at the most: what came since hyper waits for it, and by the read before.
+    /// An upper bound of what has arrived of the current head: all since hyper has waited for it, and the read before.
     bytes: usize,
-    /// The most that hyper has had in its buffer, which never shrinks.
+    /// The most that hyper has had in its buffer; the buffer never shrinks.
     buffer_bytes: usize,
 }
 
-/// A head that isn't whole.
+/// An incomplete head.
 struct Present {
-    /// When it has to be; nothing while the connection is idle.
+    /// When it must be complete; `None` while the connection is idle.
     end: Option<Instant>,
     bytes: usize,
     buffer_bytes: usize,
 }
 
 impl HeadClock {
-    /// For a connection whose first byte has just come.
+    /// For a connection whose first byte has just arrived.
     pub fn new(head_timeout: Duration) -> Arc<Self> {
         let heads =
             Heads { first: Some(Instant::now()), begun: None, is_awaited: false, bytes: 0, buffer_bytes: 0 };
         Arc::new(Self { head_timeout, heads: Mutex::new(heads) })
     }
 
-    /// Whether a head has begun and isn't whole.
+    /// Whether a head has begun and is incomplete.
     pub fn has_begun(&self) -> bool {
         self.lock().begun.is_some()
     }
 
-    /// hyper has read so many bytes.
+    /// hyper has read `bytes`.
     pub fn bytes_came(&self, bytes: usize) {
         let mut heads = self.lock();
         heads.begun.get_or_insert_with(Instant::now);
@@ -86,12 +86,12 @@ impl HeadClock {
     }
 }
 
-/// The timer of one connection, which hyper asks for nothing but the time of its heads.
+/// The timer of one connection. hyper uses it for the timeout of heads only.
 #[derive(Debug)]
 pub struct HeadTimer {
-    /// What passes.
+    /// What the stream has observed.
     pub clock: Arc<HeadClock>,
-    /// To whom its heads are charged.
+    /// Charges the heads' memory.
     pub arriving: Arc<Arriving>,
 }
 
@@ -123,7 +123,7 @@ impl Sleep for HeadSleep {}
 impl Future for HeadSleep {
     type Output = ();
 
-    /// hyper asks each time that it has read what there was, and the head isn't whole.
+    /// hyper polls this after each read that leaves the head incomplete.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let Present { end, bytes, buffer_bytes } = self.clock.present();
         if let Some(end) = end

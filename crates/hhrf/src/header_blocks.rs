@@ -1,28 +1,28 @@
-//! Which of a client's HTTP/2 frames are a request's head, and whether it is whole. Each frame's header is looked at, and
-//! no payload.
+//! Finds the heads of requests among a client's HTTP/2 frames, and whether they are complete. It reads the frames'
+//! headers and skips the payloads.
 
 /// Follows the frames of one connection (RFC 9113, section 4.1).
 #[derive(Debug)]
 pub struct HeaderBlocks {
-    /// What comes before the next frame's header: the rest of the preface, or of a payload.
+    /// Bytes before the next frame's header: the rest of the preface, or of a payload.
     rest: usize,
-    /// What has come of a frame's header.
+    /// The part of a frame's header that has arrived.
     header: [u8; FRAME_HEADER_BYTES],
     header_bytes: usize,
-    /// The frame whose payload comes.
+    /// The frame whose payload is arriving.
     frame: Frame,
     open: Option<OpenBlock>,
     opened: u64,
 }
 
-/// A head that has begun and isn't whole.
+/// A head that has begun and is incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenBlock {
     /// Which of the connection's it is.
     pub number: u64,
-    /// Payloads of frames that are whole, but for the head's last: h2 has decoded them.
+    /// Payload bytes of complete frames: h2 has decoded them.
     pub decoded_bytes: usize,
-    /// What has come of the payload that isn't whole.
+    /// What has arrived of an incomplete payload.
     pub raw_bytes: usize,
 }
 
@@ -38,13 +38,13 @@ const PREFACE_BYTES: usize = 24;
 const FRAME_HEADER_BYTES: usize = 9;
 
 const HEADERS: u8 = 1;
-/// No client may send one. h2 decodes it before it says so.
+/// No client may send one, but h2 decodes it before it refuses it.
 const PUSH_PROMISE: u8 = 5;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
 
 impl Default for HeaderBlocks {
-    /// Of a connection whose preface is still to come.
+    /// For a connection whose preface hasn't arrived.
     fn default() -> Self {
         Self {
             rest: PREFACE_BYTES,
@@ -66,7 +66,7 @@ impl HeaderBlocks {
         }
     }
 
-    /// The head that isn't whole, if there is one.
+    /// The incomplete head, if there is one.
     pub fn open(&self) -> Option<OpenBlock> {
         self.open
     }
@@ -109,7 +109,7 @@ impl HeaderBlocks {
         }
     }
 
-    /// If nothing is to come of it.
+    /// Ends the frame, if its payload is complete.
     fn end_frame(&mut self) {
         match (&mut self.open, self.frame) {
             _ if self.rest > 0 => {}
@@ -136,7 +136,7 @@ mod tests {
         Some(OpenBlock { number, decoded_bytes, raw_bytes })
     }
 
-    /// What is open behind frames that come as they are, byte by byte, and in two parts wherever they can be split.
+    /// Checks which head is open after `frames`: fed at once, byte by byte, and in two parts split at every point.
     fn check(frames: &[Vec<u8>], expected: Option<OpenBlock>) {
         let bytes = [PREFACE, &frames.concat()].concat();
         let after = |parts: &mut dyn Iterator<Item = &[u8]>| {

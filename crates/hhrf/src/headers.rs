@@ -1,4 +1,4 @@
-//! Headers that belong to one connection, and therefore to nobody behind it (RFC 9110, section 7.6.1).
+//! Hop-by-hop headers: they belong to one connection and are not passed on (RFC 9110, section 7.6.1).
 
 use http::header::{self, HeaderMap, HeaderName};
 
@@ -6,7 +6,7 @@ const HOP_BY_HOP: [HeaderName; 12] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
-    // Between a client and the next proxy on its way (RFC 9110, sections 11.7.1 to 11.7.3), which a function isn't.
+    // Between a client and the next proxy on its way (RFC 9110, sections 11.7.1 to 11.7.3), and a function is no proxy.
     header::PROXY_AUTHENTICATE,
     HeaderName::from_static("proxy-authentication-info"),
     header::PROXY_AUTHORIZATION,
@@ -16,12 +16,12 @@ const HOP_BY_HOP: [HeaderName; 12] = [
     header::TRAILER,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
-    // Not hop-by-hop by the letter, but answered by the host itself (RFC 9110, section 10.1.1).
+    // Not formally hop-by-hop, but the host answers it itself (RFC 9110, section 10.1.1).
     header::EXPECT,
 ];
 
-/// What `Connection` may not name, though the RFC leaves that to senders: a client could hide from a function what the
-/// proxy in front says of it, or who it is.
+/// Headers that `Connection` may not name, though the RFC allows it: a client could hide its own identity, or what the
+/// proxy in front says about it, from a function.
 const END_TO_END: [HeaderName; 5] =
     [header::HOST, header::AUTHORIZATION, header::COOKIE, header::CONTENT_TYPE, header::CONTENT_LENGTH];
 const END_TO_END_PREFIXES: [&str; 2] = ["x-envoy-", "x-forwarded-"];
@@ -29,10 +29,10 @@ const END_TO_END_PREFIXES: [&str; 2] = ["x-envoy-", "x-forwarded-"];
 /// More names than any client sends; the rest is left as it is.
 const NAMED_MAX: usize = 32;
 
-/// Tells whether a header stops here.
+/// Decides which headers are not passed on.
 #[derive(Debug)]
 pub struct HopByHop {
-    /// What `Connection` names beside the well-known ones.
+    /// Headers that `Connection` names, besides the well-known ones.
     named: Vec<HeaderName>,
 }
 
@@ -49,7 +49,7 @@ impl HopByHop {
         Self::of(headers.get_all(header::CONNECTION).iter().map(http::HeaderValue::as_bytes))
     }
 
-    /// Whether `name` goes no further.
+    /// Whether `name` is not passed on.
     pub fn holds(&self, name: &HeaderName) -> bool {
         HOP_BY_HOP.contains(name) || self.named.contains(name)
     }

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, watch};
 pub struct Host {
     /// The settings, which don't change while it runs.
     pub settings: Settings,
-    /// What is served; a request keeps to the catalogue with which it began.
+    /// What is served. A request keeps the catalogue with which it began.
     pub catalogue: ArcSwap<Catalogue>,
     /// The permits for processes of all functions together.
     pub processes: Arc<Limiter>,
@@ -26,11 +26,11 @@ pub struct Host {
     pub executors: Executors,
     /// What is counted.
     pub metrics: Metrics,
-    /// For requests, from their head to the end of their process.
+    /// Memory of requests, from their head to the end of their process.
     pub request_memory: Arc<Memory>,
-    /// For responses, until their last byte is on its way.
+    /// Memory of responses, until their last byte is written.
     pub response_memory: Arc<Memory>,
-    /// What the addresses of clients hold of both.
+    /// The accounts of clients' addresses in both.
     pub addresses: Addresses,
     state: watch::Sender<State>,
     reload: Notify,
@@ -43,7 +43,7 @@ impl Host {
         let metrics = Metrics::new();
         metrics.series.serve(&catalogue);
         Self {
-            // A request with a permit of its function waits here without a limit: the functions' permits bound that.
+            // No limit for this queue: only requests with a permit of their function wait here.
             processes: Limiter::new(limits.processes, u32::MAX),
             request_memory: Memory::new(Use::Requests, limits.body_memory_bytes),
             response_memory: Memory::new(Use::Responses, limits.response_memory_bytes),
@@ -71,22 +71,22 @@ impl Host {
         [(Use::Requests, self.request_memory.usage()), (Use::Responses, self.response_memory.usage())]
     }
 
-    /// Which memory is so full that the next requests may be refused.
+    /// The memory that is so full that the next requests may be refused.
     pub fn short_memory(&self) -> Option<Use> {
         self.memory().into_iter().find(|(_, usage)| usage.is_short()).map(|(r#use, _)| r#use)
     }
 
-    /// Has the catalogue read again soon, though nothing may have changed.
+    /// Asks for a reload, even if nothing has changed.
     pub fn ask_for_reload(&self) {
         self.reload.notify_one();
     }
 
-    /// Waits until the catalogue should be read again.
+    /// Waits until a reload is asked for.
     pub async fn asked_for_reload(&self) {
         self.reload.notified().await;
     }
 
-    /// Whether the host is about to end: it isn't ready any more, though it may still serve.
+    /// Whether the host is shutting down: it isn't ready any more, but may still serve.
     pub fn is_leaving(&self) -> bool {
         *self.state.borrow() >= State::Leaving
     }
@@ -103,18 +103,18 @@ impl Host {
         state.wait_for(|state| *state >= State::Draining).await.map(drop).unwrap_or_default();
     }
 
-    /// From now on the host isn't ready.
+    /// Begins the shutdown: from now on the host isn't ready.
     pub fn leave(&self) {
         self.state.send_modify(|state| *state = State::Leaving.max(*state));
     }
 
-    /// From now on no request is taken.
+    /// From now on no request is accepted.
     pub fn drain(&self) {
         self.state.send_replace(State::Draining);
     }
 }
 
-/// Each behind the one before.
+/// The host passes through these in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     Serving,

@@ -1,16 +1,16 @@
-//! What a request is called: in its response, in every log line, and to the function.
+//! A request's id and trace: in its response, in its log lines, and for the function.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Names the request for people: taken from the client or made.
+/// The request's id: the client's, or a new one.
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Names the request for tracing systems: <https://www.w3.org/TR/trace-context/#traceparent-header>.
+/// The request's trace context: <https://www.w3.org/TR/trace-context/#traceparent-header>.
 pub static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// A longer id than any system makes is an attempt to fill logs.
+/// No system makes longer ids; a longer one may be an attempt to fill the log.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
-/// A request's names.
+/// A request's id and trace.
 #[derive(Debug, Clone)]
 pub struct Identity {
     /// 1 to 128 visible ASCII characters.
@@ -20,7 +20,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Takes the names that came with the request, where they are well-formed, and makes the others.
+    /// Takes the request's own headers where they are well-formed, and makes new ones otherwise.
     pub fn of(headers: &HeaderMap) -> Self {
         let text = |name: &HeaderName| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let request_id = text(&REQUEST_ID).filter(|id| is_request_id(id));
@@ -64,7 +64,7 @@ fn make_request_id() -> String {
 }
 
 fn make_traceparent() -> String {
-    // Zero is the one value that is no id; flags 00: whether to sample is for the tracing system to say.
+    // Zero is no valid id. Flags 00: the tracing system decides whether to sample.
     format!("00-{:032x}-{:016x}-00", rand::random::<u128>().max(1), rand::random::<u64>().max(1))
 }
 

@@ -1,9 +1,9 @@
-//! What a client still sends though it has its answer. It is read and thrown away, within bounds: the kernel answers
-//! bytes that come for a closed socket, or that a closing socket leaves unread, by a reset, which overtakes the answer
-//! (RFC 9112, section 9.6); a proxy that is still writing then reports a broken connection instead.
+//! Reads and discards what a client still sends after its answer, within limits. Otherwise the kernel would answer
+//! those bytes with a reset, which can overtake the answer (RFC 9112, section 9.6), and a proxy that is still writing
+//! would report a broken connection.
 
 use crate::host::Host;
-use crate::sending;
+use crate::write_tracker::TrackedRequest;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
@@ -15,16 +15,16 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Time for a client that goes on sending: what nginx gives it, too (`lingering_time`).
+/// Time for a client that goes on sending; nginx has the same (`lingering_time`).
 const TIME_MAX: Duration = Duration::from_secs(30);
 
-/// A client that sends nothing for so long has read its answer, or never will.
+/// A client that sends nothing for so long has read its answer, or won't read it.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 
-/// A host that ends waits no longer than this, neither for a body nor for a client's end.
-const LAST_MOMENT: Duration = Duration::from_millis(500);
+/// A host that drains waits no longer than this for a body or for the client to close.
+const DRAIN_WAIT_MAX: Duration = Duration::from_millis(500);
 
-/// Six bodies of the default limit. To send more behind an answer costs a client the answer.
+/// Six bodies of the default limit. A client that sends more after its answer may lose the answer.
 const BYTES_MAX: usize = 64 << 20;
 
 /// A request's body, which knows whether all of it was read.
@@ -35,22 +35,22 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Of a request that has just begun.
+    /// For a new request.
     pub fn new(incoming: Incoming) -> Self {
         Self { is_over: incoming.is_end_stream(), incoming }
     }
 
-    /// What it says that it has at least.
+    /// The least that the body has, as announced.
     pub fn bytes_min(&self) -> u64 {
         self.incoming.size_hint().lower()
     }
 
-    /// What it says that it has, if it says that.
+    /// The announced length, if there is one.
     pub fn bytes_announced(&self) -> Option<u64> {
         self.incoming.size_hint().exact()
     }
 
-    /// The next frame; nothing at its end.
+    /// The next frame; `None` at the end.
     pub async fn frame(&mut self) -> Option<Result<Frame<Bytes>, hyper::Error>> {
         let frame = self.incoming.frame().await;
         self.is_over = !matches!(frame, Some(Ok(_)));
@@ -62,9 +62,9 @@ impl Upload {
         self.is_over
     }
 
-    /// Reads the rest, beside the answer that is being sent, so that the connection can serve on. `request` keeps the
-    /// connection busy until then. Where there is too much, hyper ends the connection behind the answer.
-    pub fn discard(mut self, request: sending::Request, host: Arc<Host>) {
+    /// Discards the rest while the answer is being sent, so that the connection can serve the next request. `request`
+    /// keeps the connection busy until then. If there is too much, hyper ends the connection after the answer.
+    pub fn discard(mut self, request: TrackedRequest, host: Arc<Host>) {
         tokio::spawn(async move {
             let _request = request;
             let rest = async {
@@ -79,7 +79,7 @@ impl Upload {
         });
     }
 
-    /// Reads the rest until `gone` is cancelled, or its end. Where there is too much, it cancels `stop`.
+    /// Discards the rest until its end, or until `gone` is cancelled. If there is too much, it cancels `stop`.
     pub fn discard_until(mut self, gone: CancellationToken, stop: CancellationToken) {
         tokio::spawn(async move {
             let rest = async {
@@ -101,14 +101,14 @@ impl Upload {
 
 /// Ends this side of a connection, and waits for the client to end its own.
 pub async fn linger(host: &Host, mut socket: TcpStream) {
-    // Already done, or the client is gone.
+    // Fails if that is done already, or the client is gone.
     socket.shutdown().await.unwrap_or_default();
     let rest = async {
         let mut bytes = 0;
         while bytes <= BYTES_MAX
             && let Ok(Ok(())) = timeout(SILENCE_MAX, socket.readable()).await
         {
-            match throw_away(&socket) {
+            match discard_some(&socket) {
                 Ok(0) => return,
                 Ok(read) => bytes += read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -122,7 +122,7 @@ pub async fn linger(host: &Host, mut socket: TcpStream) {
 async fn in_time(host: &Host, rest: impl Future<Output = ()>) {
     let host_ends = async {
         host.draining().await;
-        sleep(LAST_MOMENT).await;
+        sleep(DRAIN_WAIT_MAX).await;
     };
     tokio::select! {
         () = rest => {}
@@ -131,8 +131,8 @@ async fn in_time(host: &Host, rest: impl Future<Output = ()>) {
     }
 }
 
-/// Its buffer lives for one call, so that a connection that waits has none.
-fn throw_away(socket: &TcpStream) -> io::Result<usize> {
+/// The buffer lives for one call, so that an idle connection has none.
+fn discard_some(socket: &TcpStream) -> io::Result<usize> {
     let mut buffer = [0; 16 * 1024];
     socket.try_read(&mut buffer)
 }

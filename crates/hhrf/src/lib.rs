@@ -1,28 +1,28 @@
 //! HHRF, the Fezz host: HTTP requests in, answered by functions that run as native modules, one process per request.
 //!
-//! Before it listens: [`settings`], with a look at misspelt [`variables`], and the [`catalogue`] of functions, built from what a
-//! [`source`] yields, and exchanged later by [`reload`].
+//! Before it listens: [`settings`], with a check for misspelt [`variables`], and the [`catalogue`] of functions, built
+//! from what a [`source`] yields and replaced later by [`reload`].
 //!
-//! Then, in the order that a request meets them:
+//! Then, in the order of a request's way:
 //!
-//! 1. [`serve`]: an address. [`connection`](mod@connection): HTTP/1.1 or HTTP/2; [`head_clock`] says how long it waits
-//!    for a request; [`sending`] is what it owes its client, a [`response_body`] each, on a [`stream`] of its own in
-//!    HTTP/2; [`leftover`] is what its client still sends after the answer.
-//! 2. [`walk`]: the stages, one after the other. [`framing`] refuses a body whose end is uncertain, [`own`] is what the
-//!    host answers itself; [`exchange`] is the one line that each request leaves in the log, under its [`identity`].
+//! 1. [`serve`]: a listener. [`connection`](mod@connection): HTTP/1.1 or HTTP/2; [`head_clock`] has its timeouts for
+//!    heads; [`write_tracker`] tracks its requests and unsent responses, each a [`response_body`], on its own
+//!    [`stream`] in HTTP/2; [`leftover`] discards what the client still sends after the answer.
+//! 2. [`pipeline`]: the stages, one after the other. [`framing`] refuses a body whose end is uncertain, [`builtin`] has
+//!    the endpoints that the host answers itself; [`access_log`] writes one line for each request, with its
+//!    [`identity`].
 //! 3. [`route`](mod@route): which function.
 //! 4. [`admit`](mod@admit): the body, out of the host's [`memory`], and a permit of the function's [`limiter`]; or a
 //!    [`refusal`].
-//! 5. [`execute`]: a process; or a failure. [`children`] keeps count of them, and ends what they leave
-//!    behind; [`jail`](mod@jail) has them confine themselves, each in one
-//!    of the [`cgroups`] where there are some.
+//! 5. [`execute`]: a process; or a failure. [`children`] lists the processes and ends their orphans; [`jail`](mod@jail)
+//!    confines them, each in one of the [`cgroups`] if there are any.
 //! 6. [`respond`](mod@respond): its bytes as an HTTP response, [`headers`] checked; or a [`problem`].
 //!
-//! [`host`] is what all requests share, [`metrics`] what is counted, each function's in [`series`], [`log`] where it is told, and [`server`]
-//! brings it up and down.
+//! [`host`] is what all requests share. [`metrics`] has the counters, [`series`] those of each function. [`log`] is the
+//! log, and [`server`] starts and stops the host.
 //!
-//! Beside all that: [`check_jail`](mod@check_jail) tries what its runner's jail holds. [`command_line`] is where a
-//! program of this begins.
+//! [`check_jail`](mod@check_jail) tests the runner's jail by attempts to escape. [`command_line`] is the program's
+//! command line.
 #![forbid(unsafe_code)]
 
 pub mod settings;
@@ -41,18 +41,18 @@ pub mod head_clock;
 pub mod header_blocks;
 pub mod leftover;
 pub mod response_body;
-pub mod sending;
 pub mod socket;
 pub mod stream;
 mod unwritten;
 pub mod version;
 pub mod watched;
+pub mod write_tracker;
 
-pub mod exchange;
+pub mod access_log;
+pub mod builtin;
 pub mod framing;
 pub mod identity;
-pub mod own;
-pub mod walk;
+pub mod pipeline;
 
 pub mod route;
 

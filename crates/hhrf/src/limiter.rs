@@ -1,4 +1,4 @@
-//! A concurrency limiter: so many processes at a time, so many requests that wait for a permit.
+//! A concurrency limiter: bounds the processes at a time, and the requests that wait for a permit.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ pub struct Limiter {
 struct Sizes {
     concurrency: usize,
     queue_max: usize,
-    /// Permits that are taken beyond `concurrency`, because that was lowered since: as many are not given to the next.
+    /// Permits taken beyond `concurrency`, after it was lowered: as many are withdrawn when they are released.
     surplus: usize,
 }
 
@@ -45,7 +45,7 @@ impl Limiter {
         Arc::new(Self { permits: Arc::new(Semaphore::new(concurrency)), waiting: AtomicUsize::new(0), sizes })
     }
 
-    /// From now on it has these sizes. What has a permit keeps it, and what waits goes on waiting.
+    /// Changes the sizes. Requests with a permit keep it, and those that wait keep waiting.
     pub fn resize(&self, concurrency: u32, queue_max: u32) {
         let concurrency = concurrency as usize;
         let mut sizes = self.lock();
@@ -78,7 +78,7 @@ impl Limiter {
         }
     }
 
-    /// Whether the next request would be refused: to be asked before its body is read.
+    /// Whether the next request would be refused: to be checked before its body is read.
     pub fn is_full(&self) -> bool {
         self.permits.available_permits() == 0 && self.waiting() >= self.lock().queue_max
     }
@@ -117,12 +117,12 @@ impl Drop for Permit {
             sizes.surplus -= 1;
             permit.forget();
         }
-        // Else it is released under the lock, so that no resize counts it twice.
+        // Otherwise it is released under the lock, so that no resize counts it twice.
         self.permit = None;
     }
 }
 
-/// A slot in the queue, left when it is dropped: a client that goes away frees it.
+/// A slot in the queue. Dropping it, also when the client goes away, frees it.
 struct Waiter<'a>(&'a Limiter);
 
 impl Drop for Waiter<'_> {

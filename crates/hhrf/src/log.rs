@@ -1,4 +1,4 @@
-//! The log: one line, or one JSON object, an event, on stderr; or in memory.
+//! The log: each event is one line or one JSON object, on stderr or in memory.
 
 use crate::settings::LogFormat;
 use serde_json::Value;
@@ -6,11 +6,12 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
-/// Lines that wait to be written: at some KiB each, as much memory as a busy host can spare for a reader that stopped.
+/// Lines that wait to be written: at some KiB each, as much memory as a busy host can spare when the log's reader has
+/// stopped.
 const LINES_WAITING_MAX: usize = 4096;
 
-/// Starts logging for the whole process. What is logged is written by a thread of its own: when stderr is slower than
-/// the host, events are dropped rather than requests delayed. Dropping the guard writes what is left.
+/// Starts logging for the whole process. A separate thread writes the log: if stderr is slower than the host, events
+/// are dropped and no request is delayed. Dropping the guard writes the remaining lines.
 pub fn start(format: LogFormat) -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
@@ -25,8 +26,8 @@ pub fn start(format: LogFormat) -> WorkerGuard {
     guard
 }
 
-/// Logs for the whole process into memory, for whoever embeds a host and asks what it said. For little: nothing is
-/// thrown away but by [`CollectedLog::clear`].
+/// Logs for the whole process into memory, for programs that embed a host and read its log. It grows until
+/// [`CollectedLog::clear`].
 pub fn collect() -> CollectedLog {
     let log = CollectedLog::default();
     let writer = log.clone();
@@ -34,12 +35,12 @@ pub fn collect() -> CollectedLog {
     log
 }
 
-/// What a host has logged, an object an event.
+/// The events that a host has logged, a JSON object each.
 #[derive(Debug, Clone, Default)]
 pub struct CollectedLog(Arc<Mutex<Vec<Value>>>);
 
 impl CollectedLog {
-    /// Forgets what was logged.
+    /// Drops all events.
     pub fn clear(&self) {
         self.events().clear();
     }
@@ -49,12 +50,12 @@ impl CollectedLog {
         self.texts("error").join("; ")
     }
 
-    /// The same, with what the functions, and their runner, wrote to stderr.
+    /// The same, and what functions and runners wrote to stderr.
     pub fn words(&self) -> String {
         [self.texts("error"), self.texts("line")].concat().join("; ")
     }
 
-    /// How much functions wrote to stderr, as far as it was logged.
+    /// How many bytes of functions' stderr were logged.
     pub fn stderr_bytes(&self) -> usize {
         self.texts("line").iter().map(String::len).sum()
     }
@@ -93,10 +94,12 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     line
 }
 
-/// What of a text from outside is shown: a path, a reason, a name. Longer ones are attempts to fill the log.
+/// The most of a text from outside that is shown: a path, a reason, a name. Longer ones may be attempts to fill the
+/// log.
 const SHOWN_BYTES_MAX: usize = 4 * 1024;
 
-/// Text from outside, safe to show: whatever a terminal or an editor would act upon is escaped, and a long one is cut.
+/// Text from outside, made safe to show: characters that a terminal or an editor would act upon are escaped, and long
+/// texts are cut.
 pub fn harmless(bytes: &[u8]) -> String {
     let shown = &bytes[..bytes.len().min(SHOWN_BYTES_MAX)];
     let text = String::from_utf8_lossy(shown);
@@ -104,7 +107,7 @@ pub fn harmless(bytes: &[u8]) -> String {
     for char in text.chars() {
         match char {
             '\t' => safe.push(char),
-            _ if char.is_control() || turns_text_around(char) => safe.extend(char.escape_default()),
+            _ if char.is_control() || is_format_control(char) => safe.extend(char.escape_default()),
             _ => safe.push(char),
         }
     }
@@ -115,7 +118,7 @@ pub fn harmless(bytes: &[u8]) -> String {
 }
 
 /// Line and paragraph separators, and what changes the direction of the text around it (Unicode, annex 9).
-fn turns_text_around(char: char) -> bool {
+fn is_format_control(char: char) -> bool {
     matches!(char, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -124,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_escaped_and_the_rest_left() {
+    fn control_characters_are_escaped_and_other_text_is_left() {
         assert_eq!(harmless("plain \t caf\u{e9}".as_bytes()), "plain \t caf\u{e9}");
         assert_eq!(harmless(b"\x1b[31m\r\n"), "\\u{1b}[31m\\r\\n");
         assert_eq!(harmless("a\u{202e}b\u{2028}".as_bytes()), "a\\u{202e}b\\u{2028}");

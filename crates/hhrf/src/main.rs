@@ -21,14 +21,14 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            // Not by the log, which may not be there yet.
+            // Not to the log, which may not be started yet.
             eprintln!("hhrf: {}", log::chain(&*error));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Whether all went as it should.
+/// Returns whether it succeeded.
 fn run(CommandLine { settings, command }: CommandLine) -> Result<bool, Box<dyn Error>> {
     match command {
         None => Ok(start::start(settings)? == Stopped::Drained),

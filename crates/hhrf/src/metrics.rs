@@ -1,4 +1,4 @@
-//! What is counted, in the OpenMetrics text format (which Prometheus reads).
+//! The metrics, in the OpenMetrics text format (which Prometheus reads).
 
 use crate::catalogue::Catalogue;
 use crate::execute::Executors;
@@ -17,9 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// What is counted of requests that have ended, by function.
+    /// Counters of ended requests, by function.
     pub series: Arc<Series>,
-    /// Requests between their head and their end.
+    /// Requests in flight.
     pub in_flight: Gauge,
     /// Catalogues swapped in since the start.
     pub reloads: Counter,
@@ -27,25 +27,25 @@ pub struct Metrics {
     queued: Family<FunctionLabels, Gauge>,
     spare: Family<FunctionLabels, Gauge>,
     zygotes: Family<FunctionLabels, Gauge>,
-    /// What the executor counts of functions that crash.
+    /// Counters of functions that crash.
     pub wear: WearCounters,
     functions: Gauge,
     refused: Gauge,
-    /// Connections that were over their address's share.
+    /// Connections above their address's limit.
     pub connections_refused: Counter,
     memory: Family<MemoryLabels, Gauge>,
     memory_max: Family<MemoryLabels, Gauge>,
     ended_for_memory: Family<EndedLabels, Counter>,
-    /// Held while what belongs to the catalogue is looked up and printed.
+    /// Held while the gauges of functions are set and printed.
     printing: Mutex<()>,
 }
 
-/// Counters of functions whose processes crash again and again; cheap to clone.
+/// Counters of functions whose processes keep crashing; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct WearCounters {
     zygotes: Family<FunctionLabels, Counter>,
     pauses: Family<FunctionLabels, Counter>,
-    /// The functions that either of them names.
+    /// The functions that have either counter.
     named: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -55,7 +55,7 @@ impl WearCounters {
         self.count(&self.zygotes, function);
     }
 
-    /// A function is refused for a while.
+    /// A function was paused.
     pub fn function_paused(&self, function: &str) {
         self.count(&self.pauses, function);
     }
@@ -135,7 +135,7 @@ impl Metrics {
         registry.register("reloads", "Catalogues swapped in", metrics.reloads.clone());
         registry.register("processes", "Processes that run or are being ended", metrics.processes.clone());
         registry.register("queued", "Requests that wait for a process", metrics.queued.clone());
-        registry.register("spare_processes", "Processes that wait ahead of requests", metrics.spare.clone());
+        registry.register("spare_processes", "Idle processes that wait for requests", metrics.spare.clone());
         registry.register("zygotes", "Processes that others are forked from", metrics.zygotes.clone());
         registry.register(
             "zygotes_worn_out",
@@ -144,7 +144,7 @@ impl Metrics {
         );
         registry.register(
             "function_pauses",
-            "Times that a function was refused for a while, because it wore out zygotes in a row",
+            "Times that a function was paused, because it wore out zygotes in a row",
             metrics.wear.pauses.clone(),
         );
         registry.register("functions", "Functions served", metrics.functions.clone());
@@ -152,20 +152,20 @@ impl Metrics {
         registry.register("memory_max_bytes", "Memory that may be taken", metrics.memory_max.clone());
         registry.register(
             "ended_for_memory",
-            "Requests and responses ended since their clients were slow, or for others that needed the memory",
+            "Requests and responses ended because their clients were slow, or because others needed the memory",
             metrics.ended_for_memory.clone(),
         );
         registry.register(
             "connections_refused",
-            "Connections closed at once, because their address had half of all",
+            "Connections closed at once, because their address already had half of all",
             metrics.connections_refused.clone(),
         );
-        registry.register("functions_refused", "Folders not served as they stand", metrics.refused.clone());
+        registry.register("functions_refused", "Releases that are not served", metrics.refused.clone());
         metrics
     }
 
-    /// All of it as text. What belongs to the catalogue is looked up now, and with the executors; `memory` is how much of
-    /// each is taken.
+    /// All metrics as text. The gauges of functions are read now, from the catalogue and the executors; `memory` is the
+    /// usage of each memory.
     pub fn text(&self, catalogue: &Catalogue, executors: &Executors, memory: &[(Use, Usage)]) -> String {
         let _printing = self.printing.lock().unwrap_or_else(PoisonError::into_inner);
         self.processes.clear();
@@ -177,19 +177,19 @@ impl Metrics {
             let labels = FunctionLabels { function: function.name() };
             self.processes.get_or_create(&labels).set(count(function.home.limiter.taken()));
             self.queued.get_or_create(&labels).set(count(function.home.limiter.waiting()));
-            let ahead = executors.stats(function);
-            self.spare.get_or_create(&labels).set(count(ahead.idle));
-            self.zygotes.get_or_create(&labels).set(count(ahead.zygotes));
+            let stats = executors.stats(function);
+            self.spare.get_or_create(&labels).set(count(stats.idle));
+            self.zygotes.get_or_create(&labels).set(count(stats.zygotes));
         }
-        memory.iter().for_each(|(r#use, usage)| self.look_at_memory(*r#use, usage));
+        memory.iter().for_each(|(r#use, usage)| self.set_memory(*r#use, usage));
         self.functions.set(count(catalogue.functions().count()));
-        self.refused.set(count(catalogue.refusals().len()));
+        self.refused.set(count(catalogue.rejected().len()));
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a string takes every write");
         text
     }
 
-    fn look_at_memory(&self, r#use: Use, usage: &Usage) {
+    fn set_memory(&self, r#use: Use, usage: &Usage) {
         let (all, small) = match r#use {
             Use::Requests => ("requests", "small requests"),
             Use::Responses => ("responses", "small responses"),
@@ -202,7 +202,7 @@ impl Metrics {
         set(&self.memory_max, all, usage.bytes_max);
         for (reason, total) in [("evicted", usage.evictions), ("slow", usage.slow)] {
             let counter = self.ended_for_memory.get_or_create(&EndedLabels { r#use: all, reason });
-            // One printing at a time, and nothing else counts here.
+            // Safe: only one printing at a time changes it.
             counter.inc_by(total - counter.get());
         }
     }

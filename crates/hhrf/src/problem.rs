@@ -1,4 +1,4 @@
-//! What the client is told when there is no response: the one place where causes become statuses.
+//! The response when a function gives none: the only place where causes become statuses.
 
 use crate::execute::Failure;
 use crate::execute::fork::load::LoadFailure;
@@ -10,16 +10,16 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use std::time::Instant;
 
-/// Says on every problem which kind it is; a function can't set it.
+/// Has the kind of every problem; a function can't set it.
 pub const FEZZ_ERROR: HeaderName = HeaderName::from_static("fezz-error");
 
-/// When to try again where only load is in the way, in seconds.
+/// When to retry if load is the only reason, in seconds.
 const RETRY_AFTER_S: &str = "1";
 
-/// Why the client gets no response of a function.
+/// Why the client gets no response from a function.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
-    /// The host said no.
+    /// The host refused the request.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The function broke, or never ran.
@@ -27,7 +27,7 @@ pub enum Problem {
     Failed(#[from] Failure),
 }
 
-/// What the client is told: nothing of the function's own text, which is for the log.
+/// What the client gets: never the function's own text, which is for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
     /// The HTTP status.
@@ -49,7 +49,7 @@ const MODULE_FAILED: Kind =
 fn not_loaded(failure: &LoadFailure) -> Kind {
     match failure {
         LoadFailure::NotStarted(_) => RUNNER_FAILED,
-        // A pause, too: the module is at fault, not the load, and no capacity would help.
+        // Also for a pause: the module is at fault, not the load, and more capacity wouldn't help.
         LoadFailure::TooSlow(_)
         | LoadFailure::TooLate
         | LoadFailure::Unstable
@@ -79,14 +79,14 @@ impl Problem {
     pub fn into_response(self, request_id: &str) -> Response<Bytes> {
         let kind = self.kind();
         let detail = match &self {
-            // A refusal tells of the client's own request.
+            // A refusal tells only of the client's own request.
             Self::Refused(refusal) => Some(refusal.to_string()),
             Self::Failed(Failure::ResponseDropped(full)) => Some(format!("the function has run, but {full}")),
             Self::Failed(Failure::DeadlineExceeded) => {
-                Some("the function didn't answer in its time".to_owned())
+                Some("the function didn't answer before its deadline".to_owned())
             }
             Self::Failed(Failure::NotLoaded(LoadFailure::Paused { .. })) => {
-                Some("the function is paused, because its processes crash again and again".to_owned())
+                Some("the function is paused, because its processes keep crashing".to_owned())
             }
             Self::Failed(_) => None,
         };
@@ -94,7 +94,7 @@ impl Problem {
             r#type: format!("urn:fezz:problem:{}", kind.word),
             title: kind.title,
             status: kind.status.as_u16(),
-            detail: detail.as_deref().unwrap_or("the reason stands in the host's log, under the request id"),
+            detail: detail.as_deref().unwrap_or("the host's log has the reason, under the request id"),
             request_id,
         };
         let json = serde_json::to_vec(&body).expect("text and numbers are always JSON");
@@ -124,7 +124,7 @@ impl Problem {
         response
     }
 
-    /// The same as the bytes of HTTP/1.1, where there is no request that hyper could answer.
+    /// The same as bytes of HTTP/1.1, for when hyper has no request to answer.
     pub fn into_http_1(self) -> Vec<u8> {
         let identity = Identity::of(&HeaderMap::new());
         let mut response = self.into_response(&identity.request_id);
@@ -141,12 +141,12 @@ impl Problem {
     }
 }
 
-/// Rounded up, and a second at least: who comes too early is refused again.
+/// Rounded up, and at least a second: a client that retries too early is refused again.
 fn seconds_until(until: Instant) -> u64 {
     until.saturating_duration_since(Instant::now()).as_secs() + 1
 }
 
-/// What the host said no to.
+/// The kind of each refusal.
 fn of_refusal(refusal: &Refusal) -> Kind {
     use StatusCode as S;
     match refusal {
@@ -174,7 +174,7 @@ fn of_refusal(refusal: &Refusal) -> Kind {
     }
 }
 
-/// What broke.
+/// The kind of each failure.
 fn of_failure(failure: &Failure) -> Kind {
     use StatusCode as S;
     match failure {
@@ -182,7 +182,7 @@ fn of_failure(failure: &Failure) -> Kind {
         | Failure::RunnerGaveUp(_)
         | Failure::RunnerNotExecuted { .. }
         | Failure::NotForked(_) => RUNNER_FAILED,
-        // The task may have ended at any point, also after the function ran.
+        // The task may have failed at any point, even after the function ran.
         Failure::Host => kind(S::INTERNAL_SERVER_ERROR, "host_failed", "The host failed"),
         Failure::NotConfined => JAIL_FAILED,
         Failure::Module(_) => MODULE_FAILED,
@@ -223,7 +223,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
-    /// The kinds that say that no function has seen the request, so that a proxy may send it to another host.
+    /// The kinds for which no function has seen the request, so that a proxy may send it to another host.
     const NEVER_RAN: [&str; 5] = ["runner_failed", "jail_failed", "module_failed", "overloaded", "draining"];
 
     #[test]

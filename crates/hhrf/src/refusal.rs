@@ -1,10 +1,10 @@
-//! Why the host says no: before a function runs, or, once, to its answer.
+//! Why the host refuses a request.
 
 use crate::memory::Full;
 use std::collections::BTreeSet;
 
-/// A request that gets no function's answer though none failed. Its text is for the client too: it tells nothing but
-/// the client's own request and the limits that it met.
+/// A request that the host doesn't give to a function. Its text is for the client, too: it tells only of the client's
+/// own request and the limits that it met.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No function, no route.
@@ -22,11 +22,11 @@ pub enum Refusal {
         /// What is wrong.
         detail: String,
     },
-    /// The body's end can be found in more than one way.
-    #[error("the transfer coding `chunked` doesn't stand alone")]
+    /// Two parties could find the body's end in different places.
+    #[error("the transfer coding must be `chunked`, and only once")]
     BadFraming,
-    /// The body is encoded for the way in an unknown manner.
-    #[error("this host knows no transfer coding but `chunked`")]
+    /// The body has an unknown transfer coding.
+    #[error("`chunked` is the only transfer coding that this host supports")]
     UnknownCoding,
     /// The request's head takes too long.
     #[error("the request's head took over {ms_max} ms")]
@@ -49,8 +49,8 @@ pub enum Refusal {
         /// The host's limit.
         ms_max: u128,
     },
-    /// The body comes too slowly.
-    #[error("the body came by less than {bytes_per_second} bytes per second")]
+    /// The body arrives too slowly.
+    #[error("the body arrived at less than {bytes_per_second} bytes per second")]
     BodyTooSlow {
         /// The host's limit.
         bytes_per_second: u64,
@@ -71,7 +71,7 @@ pub enum Refusal {
         /// The host's limit.
         headers_max: usize,
     },
-    /// No place is free and the queue is full.
+    /// No permit is free and the queue is full.
     #[error("{what} is full, try again later")]
     Overloaded {
         /// What is full.
@@ -80,11 +80,11 @@ pub enum Refusal {
     /// There is no memory for the request, or for its response. The function didn't run.
     #[error("{0}, try again later")]
     NoMemory(Full),
-    /// The host is about to end.
+    /// The host is draining.
     #[error("this host is shutting down, try another")]
     Draining,
     /// The deadline passed in the queue.
-    #[error("the request waited to its deadline")]
+    #[error("the request waited in the queue until its deadline")]
     QueuedTooLong,
 }
 
@@ -95,8 +95,8 @@ impl From<Full> for Refusal {
 }
 
 impl Refusal {
-    /// Whether the connection, if it is HTTP/1's, ends with it: where the next request would begin isn't known, or
-    /// would have to be waited for too long.
+    /// Whether an HTTP/1 connection ends with it: the host doesn't know where the next request begins, or it would take
+    /// too long to get there.
     pub fn ends_connection(&self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! The catalogue follows its source: a new one is built when that changes, or when it is asked for.
+//! Builds a new catalogue when the source changes, or when an operator asks for it.
 
 use crate::catalogue::Catalogue;
 use crate::host::Host;
@@ -17,13 +17,13 @@ pub async fn follow(host: Arc<Host>, mut source: Box<dyn Source>) {
             Err(error) => {
                 tracing::error!(
                     error = crate::log::chain(&*error),
-                    "not reloaded, the functions stay as they were read"
+                    "reload failed; the previous functions are still served"
                 );
                 continue;
             }
         };
         let previous = host.catalogue.load_full();
-        // An operator who asks wants to hear everything that is wrong, again.
+        // If an operator asks, every problem is logged, known ones too.
         let known = if is_asked_for { Arc::default() } else { Arc::clone(&previous) };
         swap_in(&host, Catalogue::build(snapshot, &previous), &known);
     }
@@ -34,14 +34,15 @@ fn swap_in(host: &Host, catalogue: Catalogue, known: &Catalogue) {
     let catalogue = Arc::new(catalogue);
     host.metrics.series.serve(&catalogue);
     host.catalogue.store(Arc::clone(&catalogue));
-    // Behind that: a request in between would bring the old release's pool back.
+    // After the swap: before it, a request could bring the old release's pool back.
     host.executors.retain(&catalogue);
     host.metrics.reloads.inc();
 }
-/// Logs what is served and, of what isn't, all that isn't wrong with `known` too.
+
+/// Logs the functions served, and the rejected releases that `known` doesn't have with the same reason.
 pub fn report(catalogue: &Catalogue, known: &Catalogue) {
-    let known: Vec<String> = known.refusals().iter().map(ToString::to_string).collect();
-    for refusal in catalogue.refusals() {
+    let known: Vec<String> = known.rejected().iter().map(ToString::to_string).collect();
+    for refusal in catalogue.rejected() {
         let sentence = refusal.to_string();
         if !known.contains(&sentence) {
             tracing::error!("not served: {}", crate::log::harmless(sentence.as_bytes()));
@@ -50,7 +51,7 @@ pub fn report(catalogue: &Catalogue, known: &Catalogue) {
     let names: Vec<String> = catalogue.functions().map(|function| function.name()).collect();
     tracing::info!(
         functions = names.len(),
-        refused = catalogue.refusals().len(),
+        refused = catalogue.rejected().len(),
         "serving {}",
         shorten(&names)
     );

@@ -1,4 +1,4 @@
-//! Last stage: a function's bytes become an HTTP response, if they may.
+//! Last stage: makes an HTTP response of a function's bytes, if they are valid.
 
 use crate::execute::Failure;
 use crate::execute::failure::InvalidResponse;
@@ -10,10 +10,10 @@ use fezz_wire::{ErrorKind, FezzWireResponse};
 use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-/// What a response's headers may be, names and values together: what clients and proxies take at all.
+/// The most bytes of a response's headers, names and values together: about what clients and proxies accept.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 
-/// What is kept of an error's message.
+/// The most of an error's message that is kept.
 const MESSAGE_CHARS_MAX: usize = 8 * 1024;
 
 /// Decodes a message and checks all that HTTP asks of it.
@@ -25,7 +25,7 @@ pub fn respond(message: &Bytes, body_bytes_max: u64) -> Result<Response<Bytes>, 
     let decoded =
         FezzWireResponse::decode(message).map_err(|error| Failure::InvalidResponse(error.into()))?;
     if let Some(error) = decoded.error {
-        // Escaped and cut where it is logged; here so that not all of it lives until then.
+        // The log escapes and cuts it, too; cut here to keep less memory until then.
         let text: String = error.message.chars().take(MESSAGE_CHARS_MAX).collect();
         return Err(match error.kind {
             ErrorKind::Panicked => Failure::Panicked(text),
@@ -41,11 +41,11 @@ pub fn respond(message: &Bytes, body_bytes_max: u64) -> Result<Response<Bytes>, 
     }
     let headers = headers(&decoded.headers).map_err(Failure::InvalidResponse)?;
     let status = StatusCode::from_u16(decoded.status).expect("the wire takes 200 to 599");
-    // These have no body, whatever the function says (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
+    // These have no body, whatever the function returns (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
     let has_body = !matches!(status.as_u16(), 204 | 205 | 304);
     let body = match decoded.body {
         body if !has_body || body.is_empty() => Bytes::new(),
-        // A slice keeps the whole message alive, of which the body may be the smallest part.
+        // A slice would keep the whole message alive, of which the body may be a small part.
         body if body.len() < message.len() / 2 => Bytes::copy_from_slice(body),
         body => message.slice_ref(body),
     };
@@ -55,7 +55,7 @@ pub fn respond(message: &Bytes, body_bytes_max: u64) -> Result<Response<Bytes>, 
     Ok(response)
 }
 
-/// The headers that pass: well-formed, and neither the connection's nor the host's.
+/// The headers that are passed on: well-formed, not hop-by-hop, and not set by the host.
 fn headers(raw: &[(&str, &[u8])]) -> Result<HeaderMap, InvalidResponse> {
     let bytes = raw.iter().map(|(name, value)| name.len() + value.len()).sum();
     if bytes > HEADER_BYTES_MAX {

@@ -1,8 +1,8 @@
-//! The body of a response: handed over piece by piece, so that the host knows what its client takes, and when.
+//! The body of a response: handed to hyper in pieces, so that the host knows how fast its client reads.
 
 use crate::leftover::Upload;
 use crate::memory::Holding;
-use crate::sending::{OnlyHead, Unsent};
+use crate::write_tracker::{OnlyHead, Unsent};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::pin::Pin;
@@ -22,16 +22,16 @@ pub struct ResponseBody {
 
 #[derive(Debug)]
 enum Kind {
-    /// Some bytes.
+    /// A body with bytes, to be written.
     Owed(Arc<Owed>),
     /// None.
     Empty { _head: OnlyHead },
 }
 
-/// The response was given up: its client takes too little, or its memory was needed.
+/// The response was aborted: its client reads too slowly, or others needed its memory.
 #[derive(Debug, thiserror::Error)]
-#[error("the response was given up")]
-pub struct GivenUp;
+#[error("the response was aborted")]
+pub struct Aborted;
 
 /// What lasts until body and pieces are dropped.
 #[derive(Debug)]
@@ -42,20 +42,20 @@ struct Owed {
     _unsent: Unsent,
 }
 
-/// The piece that was handed over, and the next.
+/// The state of the current piece, and the size of the next.
 #[derive(Debug)]
 struct Transfer {
-    /// When the present piece was handed over; `None` once it is written.
+    /// When the current piece was handed over; `None` once it is written.
     begun: Option<Instant>,
-    /// What the next piece may have.
+    /// The most bytes of the next piece.
     bytes_max: usize,
-    /// Wakes who waits for the present piece.
+    /// Wakes the task that waits for the current piece.
     waker: Option<Waker>,
-    /// Tells who reads the rest of the request that the response is gone.
+    /// Stops the task that discards the rest of the request.
     _gone: Option<DropGuard>,
 }
 
-/// What has been handed over.
+/// A piece that was handed to hyper.
 struct Piece {
     bytes: Bytes,
     owed: Arc<Owed>,
@@ -64,15 +64,15 @@ struct Piece {
 /// The largest frame of HTTP/2 that a peer takes by default (RFC 9113, section 4.2).
 const PIECE_BYTES_MAX: usize = 16 * 1024;
 
-/// What a client takes in a second at the least, by default.
+/// What a client must read in a second, by default.
 const PIECE_BYTES_MIN: usize = 1024;
 
-/// A client counts as having taken a piece when it is handed over, and as stalled half a second later. So a slow one is
-/// handed smaller pieces, each of which it takes in about this time.
+/// A client counts as having read a piece when it is handed over, and as stalled half a second later. So a slow client
+/// gets smaller pieces, each of which it reads in about this time.
 const PIECE_TIME: Duration = Duration::from_millis(100);
 
 impl ResponseBody {
-    /// A body of `bytes`; `stop` ends what sends it.
+    /// A body of `bytes`; `stop` ends its stream or connection.
     pub(crate) fn owed(bytes: Bytes, holding: Holding, stop: CancellationToken, unsent: Unsent) -> Self {
         let transfer = Transfer { begun: None, bytes_max: PIECE_BYTES_MAX, waker: None, _gone: None };
         let owed = Owed { holding, stop, transfer: Mutex::new(transfer), _unsent: unsent };
@@ -84,9 +84,9 @@ impl ResponseBody {
         Self { is_large: false, rest: Bytes::new(), kind: Kind::Empty { _head: head } }
     }
 
-    /// Reads what the client still sends of its HTTP/2 request while the response is on its way: h2 would keep it,
-    /// uncounted, until the response is gone.
-    pub(crate) fn discard_beside(&self, upload: Upload) {
+    /// Discards the rest of an HTTP/2 request while the response is being sent: h2 would keep it, uncharged, until
+    /// then.
+    pub(crate) fn discard_upload(&self, upload: Upload) {
         let Kind::Owed(owed) = &self.kind else { return };
         let gone = CancellationToken::new();
         upload.discard_until(gone.clone(), owed.stop.clone());
@@ -96,16 +96,16 @@ impl ResponseBody {
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = GivenUp;
+    type Error = Aborted;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         let body = self.get_mut();
         let Kind::Owed(owed) = &body.kind else { return Poll::Ready(None) };
         if owed.stop.is_cancelled() {
-            return Poll::Ready(Some(Err(GivenUp)));
+            return Poll::Ready(Some(Err(Aborted)));
         }
         let mut transfer = owed.transfer();
         if transfer.begun.is_some() {
@@ -119,14 +119,14 @@ impl Body for ResponseBody {
         let piece = body.rest.split_to(body.rest.len().min(transfer.bytes_max));
         drop(transfer);
         owed.holding.moved(piece.len());
-        // A slice of a large body would keep all of it, when the response is given up and the piece still waits for a
-        // client that doesn't read.
+        // A slice would keep all of a large body alive when the response is aborted and the piece still waits for its
+        // client.
         let bytes = if body.is_large { Bytes::copy_from_slice(&piece) } else { piece };
         let piece = Piece { bytes, owed: Arc::clone(owed) };
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(piece)))))
     }
 
-    /// Not before the last piece is written: until then its stream can be stopped.
+    /// Not before the last piece is written: until then the stream can be stopped.
     fn is_end_stream(&self) -> bool {
         matches!(self.kind, Kind::Empty { .. })
     }
@@ -144,7 +144,7 @@ impl Owed {
 }
 
 impl Transfer {
-    /// The present piece is written. Returns whom to wake.
+    /// The current piece is written. Returns the waker of the task that waits for that.
     fn end_piece(&mut self) -> Option<Waker> {
         let took = self.begun.take().map_or(Duration::ZERO, |begun| begun.elapsed());
         let bytes = if took > PIECE_TIME { self.bytes_max / 2 } else { self.bytes_max * 2 };

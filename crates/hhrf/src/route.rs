@@ -25,12 +25,12 @@ pub struct RoutedRequest {
 /// The path below which functions are called by name.
 pub const RPC: &str = "/rpc/";
 
-/// Finds the function: by name below [`RPC`], where that answers, else by its routes.
+/// Finds the function: by name below [`RPC`], where that is enabled, else by its routes.
 ///
 /// # Errors
 ///
-/// [`Refusal::NotFound`], [`Refusal::MethodNotAllowed`], and [`Refusal::BadRequest`] for a parameter that is not
-/// UTF-8 behind its percent-encoding.
+/// [`Refusal::NotFound`], [`Refusal::MethodNotAllowed`], and [`Refusal::BadRequest`] for a parameter that is not UTF-8
+/// once percent-decoded.
 pub fn route(catalogue: &Catalogue, mut head: Parts, with_rpc: bool) -> Result<RoutedRequest, Refusal> {
     if let Some(target) = head.uri.path().strip_prefix(RPC) {
         let name = target.split('/').next().unwrap_or_default();
@@ -51,8 +51,8 @@ pub fn route(catalogue: &Catalogue, mut head: Parts, with_rpc: bool) -> Result<R
     }
 }
 
-/// Refuses what could mean one host to a proxy and another to a function (RFC 9112, section 3.2), names before a host
-/// (RFC 9110, section 4.2.4), and tunnels.
+/// Refuses requests that could mean one host to a proxy and another to a function (RFC 9112, section 3.2), user names
+/// before a host (RFC 9110, section 4.2.4), and tunnels.
 ///
 /// # Errors
 ///
@@ -60,7 +60,7 @@ pub fn route(catalogue: &Catalogue, mut head: Parts, with_rpc: bool) -> Result<R
 pub fn check_target(head: &Parts) -> Result<(), Refusal> {
     let bad = |detail: &str| Err(Refusal::BadRequest { detail: detail.to_owned() });
     if head.method == Method::CONNECT {
-        return bad("this is no proxy: CONNECT leads nowhere");
+        return bad("CONNECT is not supported: this host is no proxy");
     }
     let mut hosts = head.headers.get_all(HOST).iter();
     let (host, second) = (hosts.next(), hosts.next());
@@ -74,7 +74,7 @@ pub fn check_target(head: &Parts) -> Result<(), Refusal> {
         None => None,
     };
     if [named, host].into_iter().flatten().any(|authority| authority.contains('@')) {
-        return bad("there is a name before the host: leave out all up to the `@`");
+        return bad("there is a user name before the host: remove it, up to the `@`");
     }
     match (named, host) {
         (None, None) if head.version == Version::HTTP_11 => bad("the Host header is missing"),

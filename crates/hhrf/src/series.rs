@@ -1,5 +1,5 @@
-//! The time series of functions: kept as long as a function of that name is served or a request of it runs, so that
-//! their number follows what is deployed and not all that ever was.
+//! The time series of functions. A function's series are kept while it is served or has a request, so that their number
+//! follows what is deployed now.
 
 use crate::catalogue::Catalogue;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What is counted of requests that have ended, by function.
+/// Counters of ended requests, by function.
 #[derive(Debug)]
 pub struct Series {
     /// Ended requests.
@@ -39,7 +39,7 @@ pub struct FunctionLabels {
 struct Functions {
     /// The names that the newest catalogue serves.
     served: HashSet<String>,
-    /// What has been called, and isn't forgotten yet.
+    /// The functions that have series.
     called: HashMap<String, Called>,
 }
 
@@ -49,8 +49,8 @@ struct Called {
     outcomes: HashSet<(u16, &'static str)>,
 }
 
-/// A request of a function: while there is one, the function's series stay. So what it records at its end can't bring
-/// back series that are gone for good.
+/// A request of a function. It keeps the function's series alive, so that recording its end can't bring back series
+/// that were dropped.
 #[derive(Debug)]
 pub struct Recording {
     series: Arc<Series>,
@@ -58,7 +58,7 @@ pub struct Recording {
 }
 
 impl Series {
-    /// None yet.
+    /// Without any series.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             requests: Family::default(),
@@ -79,8 +79,8 @@ impl Series {
         self.count("", status, kind, duration);
     }
 
-    /// Takes note of what is served from now on, and drops what isn't and has no request. To be called before a request can
-    /// meet that catalogue: a request of a name that isn't noted drops the name's series when it ends.
+    /// Sets the functions that are served from now on, and drops the series of others that have no request. Must be
+    /// called before requests see that catalogue: a request of an unknown name drops the name's series when it ends.
     pub fn serve(&self, catalogue: &Catalogue) {
         let mut functions = self.lock();
         functions.served = catalogue.functions().map(|function| function.name()).collect();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_ends_behind_its_function_leaves_nothing() {
+    fn a_request_that_ends_after_its_function_was_removed_leaves_no_series() {
         let series = Series::new();
         let (early, late) = (series.begin("f@v1".to_owned()), series.begin("f@v1".to_owned()));
         early.record(200, "", Duration::ZERO);
@@ -172,7 +172,7 @@ mod tests {
         assert!(count(&series) > 0, "its last request runs");
         drop(late);
         assert_eq!(count(&series), 0);
-        // One that met the catalogue before, and is only now seen here.
+        // A request that took the function from the old catalogue and begins only now.
         let later = series.begin("f@v1".to_owned());
         later.record(200, "", Duration::ZERO);
         drop(later);

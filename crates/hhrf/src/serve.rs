@@ -1,9 +1,9 @@
-//! An address: connections are accepted, bounded in number and in what they may send, and brought to an end.
+//! One listener: accepts connections, limits their number and the size of their heads, and waits for their end.
 
 use crate::arriving::HeadLimits;
 use crate::connection::{Origin, connection};
 use crate::host::Host;
-use crate::settings::{Entrance, HostLimits, Settings};
+use crate::settings::{HostLimits, Listener, Settings};
 use crate::share::{Connected, RefusalLog};
 use crate::socket;
 use crate::stream::Streams;
@@ -20,33 +20,28 @@ use tokio::time::sleep;
 /// refused; RFC 9113, section 6.5.2, advises against fewer than 100. A proxy that has more requests opens more connections.
 const STREAMS_MAX: u32 = 128;
 
-/// Serves one address until `stop`, then lets the connections finish what they have begun, and returns when they have.
-pub async fn serve(
-    host: Arc<Host>,
-    listener: TcpListener,
-    entrance: Entrance,
-    stop: impl Future<Output = ()>,
-) {
+/// Serves one listener until `stop`, then lets the connections finish their requests, and returns when all have ended.
+pub async fn serve(host: Arc<Host>, socket: TcpListener, listener: Listener, stop: impl Future<Output = ()>) {
     let connections_max = host.settings.limits.connections;
     let connections = Arc::new(Semaphore::new(connections_max));
     let head_limits = head_limits(&host.settings.limits);
     let builder = Arc::new(builder(&host.settings.limits, head_limits));
-    let of_address_max = of_address_max(&host.settings, entrance);
+    let of_address_max = of_address_max(&host.settings, listener);
     let mut refusals = RefusalLog::default();
     let mut stop = std::pin::pin!(stop);
     loop {
-        let place = Arc::clone(&connections).acquire_owned();
+        let permit = Arc::clone(&connections).acquire_owned();
         let accepted = tokio::select! {
-            accepted = async { (place.await, listener.accept().await) } => accepted,
+            accepted = async { (permit.await, socket.accept().await) } => accepted,
             () = &mut stop => break,
         };
-        let (place, accepted) = accepted;
+        let (permit, accepted) = accepted;
         let (stream, peer) = match accepted {
             Ok((stream, peer)) => (stream, peer.ip()),
             Err(error) => {
                 // Out of descriptors, or a connection that ended before it was accepted: the next may succeed.
                 const PAUSE: Duration = Duration::from_millis(100);
-                tracing::warn!(%error, "failed to accept a connection");
+                tracing::warn!(%error, "failed to accept a connection; retry in 0.1 s");
                 sleep(PAUSE).await;
                 continue;
             }
@@ -59,22 +54,22 @@ pub async fn serve(
         };
         let (host, builder) = (Arc::clone(&host), Arc::clone(&builder));
         tokio::spawn(async move {
-            let _place = place;
-            let origin = Origin::new(&host, entrance, peer, Arc::clone(connected.address()));
+            let _permit = permit;
+            let origin = Origin::new(&host, listener, peer, Arc::clone(connected.address()));
             connection(host, &builder, head_limits, stream, origin).await;
             drop(connected);
         });
     }
-    drop(listener);
-    // Each holds a permit to its end, and learns from the host that it shall come to it.
+    drop(socket);
+    // Each connection holds its permit until it ends; the host tells them all to drain.
     let all = u32::try_from(connections_max).unwrap_or(u32::MAX);
     connections.acquire_many(all).await.map(drop).unwrap_or_default();
 }
 
-/// How many connections one address may have: half, but for proxies, which carry many clients' requests, and for operators,
-/// whose address has places of its own.
-fn of_address_max(settings: &Settings, entrance: Entrance) -> usize {
-    if settings.trust_proxy || entrance == Entrance::Admin {
+/// How many connections one address may have: half of all. Unlimited for trusted proxies, which carry many clients'
+/// requests, and on the admin listener, which has permits of its own.
+fn of_address_max(settings: &Settings, listener: Listener) -> usize {
+    if settings.trust_proxy || listener == Listener::Admin {
         usize::MAX
     } else {
         settings.limits.connections.div_ceil(2)
@@ -82,11 +77,11 @@ fn of_address_max(settings: &Settings, entrance: Entrance) -> usize {
 }
 
 fn head_limits(limits: &HostLimits) -> HeadLimits {
-    // h2 decodes heads that aren't whole yet, and nothing else bounds those. RFC 9113, section 6.5.2, adds 32 for each header.
+    // h2 decodes incomplete heads, and nothing else limits those. RFC 9113, section 6.5.2, adds 32 for each header.
     const HEADER_BYTES: usize = 2 * 32;
     HeadLimits {
-        // hyper answers what is over these by a bare 431 and closes; the host's own limit, with a problem to read, stands
-        // well below.
+        // Above these limits hyper answers with a bare 431 and closes. The host's own limit, with a problem document,
+        // is well below.
         http_1_bytes: limits.header_bytes.saturating_mul(2).max(16 * 1024),
         http_2_bytes: limits.header_bytes.saturating_add(limits.headers.saturating_mul(HEADER_BYTES)),
     }
@@ -96,7 +91,7 @@ fn builder(limits: &HostLimits, heads: HeadLimits) -> Builder<Streams> {
     let mut builder = Builder::new(Streams);
     builder
         .http1()
-        // To the first byte; from there on it is the head's timeout, by each connection's own timer.
+        // Until the first byte. From there on, each connection's own timer applies the head's timeout.
         .header_read_timeout(limits.keep_alive)
         .max_headers(limits.headers * 2)
         .max_buf_size(heads.http_1_bytes);
@@ -105,8 +100,8 @@ fn builder(limits: &HostLimits, heads: HeadLimits) -> Builder<Streams> {
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(heads.http_2_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(STREAMS_MAX)
-        // A connection without a client behind it. In the middle of a head none can acknowledge a ping (RFC 9113, section
-        // 6.2), so that the time for that is no shorter than a head's own.
+        // Ends connections whose client is gone. No client can acknowledge a ping in the middle of a head (RFC 9113,
+        // section 6.2), so this timeout is no shorter than the head's.
         .keep_alive_interval(limits.head_timeout / 3)
         .keep_alive_timeout(limits.head_timeout);
     builder

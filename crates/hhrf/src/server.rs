@@ -1,4 +1,4 @@
-//! A host from its start to its end: built, served, drained.
+//! A host from start to end: it is built, serves, and drains.
 
 use crate::catalogue::{Catalogue, Execution};
 use crate::children::Children;
@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::jail::{Jail, JailError};
 use crate::reload;
 use crate::serve::serve;
-use crate::settings::{Entrance, Settings};
+use crate::settings::{Listener, Settings};
 use crate::source::store::StoreError;
 use crate::source::{Folder, ModuleStore, Source, SourceError};
 use std::future::Future;
@@ -22,8 +22,8 @@ use tokio::time::{sleep, timeout};
 
 /// A host that listens, and serves once it is run.
 ///
-/// It handles no signals, sets up no log and changes nothing of its process: that is its program's. Several can run in one
-/// process.
+/// It handles no signals, sets up no log and changes no other state of its process: the program does that. Several
+/// hosts can run in one process.
 #[derive(Debug)]
 pub struct HhrfServer {
     host: Arc<Host>,
@@ -44,7 +44,7 @@ pub struct Builder {
     admin: Option<TcpListener>,
 }
 
-/// Why there is no host.
+/// Why a host can't be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The source has no first snapshot.
@@ -61,26 +61,26 @@ pub enum BuildError {
     Listen {
         /// Which one.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// How a host came to its end.
+/// How a host ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopped {
-    /// What had begun was finished, or met its deadline.
+    /// Requests in flight were finished, or met their deadline.
     Drained,
-    /// It was told to stop now, and cut off what had begun.
+    /// It was told to stop at once, and requests in flight were cut off.
     Forced,
 }
 
-/// For the last process's end and the last response's way out, once the longest deadline is past.
-const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
+/// Time for the last processes to end and the last responses to be sent, after the longest deadline.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
 impl HhrfServer {
-    /// Begins with the settings. Without more, the host serves `functions/` below their root, listens where they say, and
-    /// proves their jail.
+    /// Begins with the settings. By default the host serves `functions/` below their root, listens on their addresses,
+    /// and proves their jail.
     pub fn builder(settings: Settings) -> Builder {
         Builder {
             settings,
@@ -108,13 +108,13 @@ impl HhrfServer {
         self.admin.as_ref().and_then(|admin| admin.local_addr().ok())
     }
 
-    /// Serves until `shutdown` resolves, then drains: not ready at once; after the wait of the settings no new connection;
-    /// then what runs is finished or meets its deadline.
+    /// Serves until `shutdown` resolves, then drains: it is not ready at once; after `drain_wait` it accepts no
+    /// connection; then requests in flight are finished or meet their deadline.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         self.run_until(shutdown, std::future::pending()).await;
     }
 
-    /// The same; when `now` resolves while it drains, what runs is cut off.
+    /// The same; if `now` resolves while the host drains, requests in flight are cut off.
     pub async fn run_until(
         self,
         shutdown: impl Future<Output = ()>,
@@ -123,12 +123,12 @@ impl HhrfServer {
         let Self { host, main, admin, source } = self;
         let (stop, stopped) = watch::channel(false);
         let mut servers = JoinSet::new();
-        let admin = admin.map(|admin| (admin, Entrance::Admin));
-        for (listener, entrance) in [(main, Entrance::Main)].into_iter().chain(admin) {
+        let admin = admin.map(|admin| (admin, Listener::Admin));
+        for (socket, listener) in [(main, Listener::Main)].into_iter().chain(admin) {
             let mut stopped = stopped.clone();
             let stop =
                 async move { stopped.wait_for(|stopped| *stopped).await.map(drop).unwrap_or_default() };
-            servers.spawn(serve(Arc::clone(&host), listener, entrance, stop));
+            servers.spawn(serve(Arc::clone(&host), socket, listener, stop));
         }
         let mut background = background(&host);
         let reloads = background.spawn(reload::follow(Arc::clone(&host), source));
@@ -141,12 +141,15 @@ impl HhrfServer {
             sleep(host.settings.limits.drain_wait).await;
             host.drain();
             reloads.abort();
-            tracing::info!(in_flight = host.metrics.in_flight.get(), "shutting down: finishing what runs");
+            tracing::info!(
+                in_flight = host.metrics.in_flight.get(),
+                "shutting down: waiting for requests in flight"
+            );
             stop.send_replace(true);
             let longest = host.catalogue.load().functions().map(|function| function.release.timeout).max();
-            let patience = longest.unwrap_or_default() + host.settings.limits.body_timeout + LAST_WORDS_MAX;
+            let patience = longest.unwrap_or_default() + host.settings.limits.body_timeout + SHUTDOWN_GRACE;
             if timeout(patience, finish(&host, &mut servers)).await.is_err() {
-                tracing::warn!("shutting down: clients that took too long were cut off");
+                tracing::warn!("shutting down: timed out, remaining requests are cut off");
             }
         };
         let stopped = tokio::select! {
@@ -181,20 +184,21 @@ impl Builder {
         self
     }
 
-    /// Starts processes as `children`. By default what a function leaves behind outside of its process group is only ended
-    /// by its jail; [`Children::adopt`] ends it without one, for a program of which this host is all.
+    /// Starts processes as `children`. By default only the jail ends orphans: processes that have left a function's
+    /// process group. With [`Children::adopt`] the host ends them itself; use it only in a program that does nothing
+    /// but run this host.
     pub fn children(mut self, children: Arc<Children>) -> Self {
         self.children = children;
         self
     }
 
-    /// Confines modules by a jail that was proven already.
+    /// Uses a jail that was proven already.
     pub fn jail(mut self, jail: Jail) -> Self {
         self.jail = Some(jail);
         self
     }
 
-    /// Has the functions of an execution answered by `executor`, instead of the one that is built in.
+    /// Has the functions of an execution answered by `executor`, instead of the builtin one.
     pub fn executor(mut self, execution: Execution, executor: impl Executor + 'static) -> Self {
         self.executors.push((execution, Arc::new(executor)));
         self
@@ -239,11 +243,11 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, BuildError> {
     TcpListener::bind(address).await.map_err(|source| BuildError::Listen { address, source })
 }
 
-/// What goes on beside requests.
+/// The host's periodic tasks.
 fn background(host: &Arc<Host>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    let (sweeping, ticking) = (Arc::clone(host), Arc::clone(host));
-    tasks.spawn(async move { match sweeping.executors.keep_sweeping().await {} });
+    let (ending_orphans, ticking) = (Arc::clone(host), Arc::clone(host));
+    tasks.spawn(async move { match ending_orphans.executors.keep_ending_orphans().await {} });
     tasks.spawn(async move { match ticking.executors.keep_ticking().await {} });
     let rate = host.settings.limits.data_rate;
     for memory in [&host.request_memory, &host.response_memory] {
@@ -264,8 +268,8 @@ async fn finish(host: &Host, servers: &mut JoinSet<()>) {
 async fn cut_off(host: &Host) {
     host.executors.retire();
     host.executors.kill_all().await;
-    if timeout(LAST_WORDS_MAX, no_process(host)).await.is_err() {
-        tracing::error!(processes = host.processes.taken(), "processes are left that can't be ended");
+    if timeout(SHUTDOWN_GRACE, no_process(host)).await.is_err() {
+        tracing::error!(processes = host.processes.taken(), "failed to end all processes");
     }
 }
 

@@ -1,4 +1,4 @@
-//! An address's share of the connections: half, so that no client can take all of them.
+//! The limit of connections for each address: half of all, so that no client can take all of them.
 
 use crate::memory::Account;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub struct Connected(Arc<Account>);
 
 impl Connected {
-    /// One more of an address that has fewer than `max`.
+    /// Counts one more for an address that has fewer than `max`; else `None`.
     pub fn new(address: Arc<Account>, max: usize) -> Option<Self> {
         let before = address.connections().fetch_add(1, Ordering::Relaxed);
         let connected = Self(address);
@@ -30,7 +30,7 @@ impl Drop for Connected {
     }
 }
 
-/// Logs refused connections, now and then.
+/// Logs refused connections, at most once a minute.
 #[derive(Debug, Default)]
 pub struct RefusalLog {
     logged: Option<Instant>,
@@ -50,7 +50,7 @@ impl RefusalLog {
             %peer,
             connections_max,
             refused = self.unlogged,
-            "connection refused: its address has half of all connections; raise --connections, or set --trust-proxy \
+            "connection refused: its address already has half of all connections; raise --connections, or set --trust-proxy \
              behind a proxy"
         );
         *self = Self { logged: Some(Instant::now()), unlogged: 0 };

@@ -1,4 +1,4 @@
-//! A connection's socket beside hyper, which owns the stream and closes it when it thinks fit.
+//! A connection's socket, beside hyper, which owns the stream and may close it at any time.
 
 use socket2::SockRef;
 use std::io;
@@ -6,13 +6,13 @@ use std::os::fd::AsFd;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-/// What the kernel takes for a connection beyond what is on its way (TCP_NOTSENT_LOWAT in tcp(7)); the rest stays in the
-/// host's memory, which is charged. Without it that is up to 4 MiB (`tcp_wmem`): for 100 clients that read nothing of 10 MB
-/// each the kernel held 388 MiB, with 256 KiB 37, with 128 KiB 27. The throughput of those that read is the same with 256
-/// KiB; with 128 a little less, for the host is woken more often.
+/// How many unsent bytes the kernel takes for a connection (TCP_NOTSENT_LOWAT in tcp(7)); the rest stays in the host's
+/// memory, which is charged. Without it that is up to 4 MiB (`tcp_wmem`): for 100 clients that read nothing of 10 MB
+/// each the kernel held 388 MiB, with 256 KiB 37, with 128 KiB 27. The throughput of those that read is the same with
+/// 256 KiB; with 128 a little less, for the host is woken more often.
 const UNSENT_BYTES_MAX: u32 = 256 * 1024;
 
-/// Readies a connection that was accepted; gives a descriptor of its own, which outlives hyper's.
+/// Sets the options of an accepted connection. Returns a second descriptor, which outlives hyper's.
 pub fn prepare(stream: &TcpStream) -> io::Result<TcpStream> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "failed to turn off Nagle's delay");
@@ -23,21 +23,21 @@ pub fn prepare(stream: &TcpStream) -> io::Result<TcpStream> {
     TcpStream::from_std(stream.as_fd().try_clone_to_owned()?.into())
 }
 
-/// Ends a connection and all that the kernel holds for it, unsent bytes among that (SO_LINGER in socket(7)). Else a client
-/// that reads nothing keeps them there for minutes.
+/// Ends a connection and drops what the kernel holds for it, unsent bytes included (SO_LINGER in socket(7)). Otherwise
+/// a client that reads nothing keeps them there for minutes.
 pub fn reset(socket: TcpStream) {
     if let Err(error) = socket.set_zero_linger() {
         tracing::debug!(%error, "failed to reset a connection");
     }
 }
 
-/// Waits until the client has closed its side. hyper sees that only once it reads, and it doesn't read while a further
-/// request, or a stray byte, waits in its buffer; so the kernel is asked, by a descriptor of its own.
+/// Waits until the client has closed its side. hyper sees that only when it reads, and it doesn't read while a further
+/// request, or a stray byte, waits in its buffer. So the host asks the kernel by a second descriptor.
 pub async fn client_gone(socket: &TcpStream) {
     loop {
         match socket.ready(Interest::READABLE).await {
             Ok(ready) if ready.is_read_closed() => return,
-            // Bytes for hyper: wait for the next event, whatever it brings.
+            // Bytes for hyper: wait for the next event.
             Ok(_) => {
                 drop(socket.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into())));
             }

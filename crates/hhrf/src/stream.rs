@@ -1,4 +1,5 @@
-//! The task of one HTTP/2 stream, which can be stopped without its connection: a proxy's carries many clients' requests.
+//! The task of one HTTP/2 stream. It can be stopped without its connection, since a proxy's connection carries many
+//! clients' requests.
 
 use hyper::rt::Executor;
 use std::future::Future;
@@ -22,7 +23,8 @@ where
         let stopped = stop.clone();
         tokio::spawn(STOP.scope(stop, async move {
             tokio::select! {
-                // First: a body that is asked for more resets its stream by an error, which drops what is queued, too.
+                // Polled first: when hyper polls the body again, its error resets the stream and drops what is queued,
+                // too.
                 biased;
                 () = stream => {}
                 () = stopped.cancelled() => {}
@@ -31,7 +33,7 @@ where
     }
 }
 
-/// Stops the stream that the calling task runs; `None` on HTTP/1.1, which has no streams.
+/// The token that stops the stream of the calling task; `None` on HTTP/1.1, which has no streams.
 pub fn stop() -> Option<CancellationToken> {
     STOP.try_with(Clone::clone).ok()
 }

@@ -1,6 +1,6 @@
-//! Heads of responses that have no body, while their client doesn't read. A body knows when its bytes are written; a head
-//! is h2's at once, which takes further requests meanwhile, up to its limit of streams. (hyper's HTTP/1 takes none.) So
-//! those heads are charged until as much has been written as can stand before them.
+//! Memory of responses without a body, while their client doesn't read. A body knows when its bytes are written. A head
+//! goes to h2 at once, which takes further requests meanwhile, up to its limit of streams. (hyper's HTTP/1 takes none.)
+//! So these heads stay charged until as many bytes are written as can be queued before them.
 
 use crate::memory::{Accounts, Full, Holding, Memory};
 use crate::watched::Writes;
@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct UnwrittenHeads {
     memory: Arc<Memory>,
     accounts: Accounts,
-    /// What was written since the connection began, by the end of hyper's last turn.
+    /// Bytes written since the connection began, as of hyper's last poll.
     written_bytes: u64,
-    /// Whether there were bytes then for which the client has to read first.
-    is_behind: bool,
+    /// Whether bytes were waiting then for the client to read.
+    is_blocked: bool,
     heads: VecDeque<Head>,
     /// What they take together.
     heads_bytes: usize,
@@ -27,12 +27,12 @@ pub(crate) struct UnwrittenHeads {
 #[derive(Debug)]
 struct Head {
     bytes: usize,
-    /// It is written when so much is.
+    /// The head is written once this many bytes are.
     written_at: u64,
 }
 
-/// What may be written before a head that was handed over, beside other heads: 16 KiB of each of 128 streams, and what
-/// hyper has put together for one write. Twice that, to be sure.
+/// The most that can be queued before a head, not counting other heads: 16 KiB for each of 128 streams, and hyper's own
+/// write buffer. Doubled, to be sure.
 const BEFORE_HEAD_BYTES: u64 = 4 * 1024 * 1024;
 
 impl UnwrittenHeads {
@@ -41,7 +41,7 @@ impl UnwrittenHeads {
             memory,
             accounts,
             written_bytes: 0,
-            is_behind: false,
+            is_blocked: false,
             heads: VecDeque::new(),
             heads_bytes: 0,
             holding: None,
@@ -52,13 +52,13 @@ impl UnwrittenHeads {
         self.heads.is_empty()
     }
 
-    /// hyper has a head of `bytes`. `stop` is cancelled when its memory is needed for others.
+    /// hyper has taken a head of `bytes`. `stop` is cancelled when others need its memory.
     ///
     /// # Errors
     ///
     /// [`Full`]: it couldn't be charged.
     pub(crate) fn add(&mut self, bytes: usize, stop: &CancellationToken) -> Result<(), Full> {
-        if !self.is_behind {
+        if !self.is_blocked {
             return Ok(());
         }
         let before_bytes = self.heads_bytes as u64 + BEFORE_HEAD_BYTES;
@@ -75,10 +75,10 @@ impl UnwrittenHeads {
         Ok(())
     }
 
-    /// hyper has written what it could.
-    pub(crate) fn end_turn(&mut self, writes: &Writes) {
-        (self.is_behind, self.written_bytes) = (writes.is_blocked(), writes.written_bytes());
-        let is_written = |head: &Head| !self.is_behind || head.written_at <= self.written_bytes;
+    /// To be called after hyper was polled: releases the heads that are written by now.
+    pub(crate) fn update(&mut self, writes: &Writes) {
+        (self.is_blocked, self.written_bytes) = (writes.is_blocked(), writes.written_bytes());
+        let is_written = |head: &Head| !self.is_blocked || head.written_at <= self.written_bytes;
         let mut is_any = false;
         while let Some(head) = self.heads.pop_front_if(|head| is_written(head)) {
             self.heads_bytes -= head.bytes;
@@ -87,7 +87,7 @@ impl UnwrittenHeads {
         match &mut self.holding {
             Some(holding) if is_any && self.heads_bytes > 0 => {
                 holding.moved(1);
-                // Less is always granted, but to one that was evicted, whose connection ends.
+                // Shrinking fails only after an eviction, and then the connection ends.
                 holding.resize(self.heads_bytes).unwrap_or_default();
             }
             Some(_) if self.heads.is_empty() => self.holding = None,

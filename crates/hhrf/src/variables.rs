@@ -1,11 +1,11 @@
-//! Environment variables that look like settings and are none. They are no error, as an unknown key of the file is: a
-//! container, or a service manager, may set variables for more than one program.
+//! Environment variables that look like settings but are unknown. Unlike unknown keys of the file they are no error: a
+//! container or a service manager may set variables for several programs.
 
 use crate::command_line::CommandLine;
 use clap::CommandFactory;
 use fezz_manifest::nearest;
 
-/// How the variables of settings begin, but for the runner's.
+/// The prefix of all settings' variables, except the runner's.
 const PREFIX: &str = "HHRF_";
 
 /// A variable that no setting reads.
@@ -20,12 +20,12 @@ impl std::fmt::Display for Unknown {
         write!(text, "the variable `{}` is unknown and has no effect: ", self.name)?;
         match &self.nearest {
             Some(nearest) => write!(text, "did you mean `{nearest}`?"),
-            None => write!(text, "`hhrf --help` names those there are"),
+            None => write!(text, "`hhrf --help` lists the known ones"),
         }
     }
 }
 
-/// Those of this process's environment, in the order of their names.
+/// The unknown variables of this process's environment, sorted by name.
 pub fn unknown() -> Vec<Unknown> {
     let known = known();
     let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
@@ -42,7 +42,7 @@ fn known() -> Vec<String> {
     variables.map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
-/// Compared by what stands behind the prefix, which all have in common.
+/// Compared without the prefix, which all have in common.
 fn nearest_variable(unknown: &str, known: &[String]) -> Option<String> {
     let own_part = |name: &str| name.split_once('_').map_or(name, |(_, part)| part).to_owned();
     let parts: Vec<String> = known.iter().map(|name| own_part(name)).collect();
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_is_told_by_what_stands_behind_the_prefix() {
+    fn the_nearest_variable_is_found_by_the_part_after_the_prefix() {
         let known = known();
         for (unknown, expected) in [
             ("HHRF_LISTN", Some("HHRF_LISTEN")),

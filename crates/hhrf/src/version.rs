@@ -14,7 +14,7 @@ pub enum Version {
     Http2,
 }
 
-/// Waits until the bytes that tell the version are there, or differ from HTTP/2's (RFC 9113, section 3.4).
+/// Waits until the first bytes are HTTP/2's preface (RFC 9113, section 3.4), or differ from it.
 pub async fn first_bytes(stream: &TcpStream) -> io::Result<Version> {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     const PAUSE_MAX: Duration = Duration::from_millis(500);
@@ -28,7 +28,7 @@ pub async fn first_bytes(stream: &TcpStream) -> io::Result<Version> {
         if peeked == PREFACE.len() {
             return Ok(Version::Http2);
         }
-        // What is peeked stays readable: only time tells whether more comes.
+        // Peeked bytes keep the socket readable, so readiness can't tell whether more has arrived.
         sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }

@@ -1,4 +1,4 @@
-//! The stream that hyper reads and writes: it tells what passes.
+//! The stream that hyper reads and writes: it observes the bytes in both directions.
 
 use crate::arriving::{Arriving, Head};
 use crate::head_clock::HeadClock;
@@ -20,12 +20,12 @@ pub struct Watched<S> {
     writes: Arc<Writes>,
 }
 
-/// Who is told of the bytes that come.
+/// What observes the bytes that arrive.
 #[derive(Debug)]
 pub enum Heads {
-    /// hyper asks the clock when it has read what there was, and the head isn't whole.
+    /// hyper polls the clock after each read that leaves the head incomplete.
     Http1(Arc<HeadClock>),
-    /// hyper has no such clock for these.
+    /// hyper has no such timer for HTTP/2.
     Http2(Http2Heads),
 }
 
@@ -34,11 +34,11 @@ pub enum Heads {
 pub struct Http2Heads {
     arriving: Arc<Arriving>,
     blocks: HeaderBlocks,
-    /// The one that isn't whole, and its number.
+    /// The incomplete head, and its number.
     open: Option<(u64, Head)>,
 }
 
-/// How writing goes.
+/// The state of writing.
 #[derive(Debug, Default)]
 pub struct Writes {
     written_bytes: AtomicU64,
@@ -47,16 +47,16 @@ pub struct Writes {
 }
 
 impl Http2Heads {
-    /// Of a connection that has just begun.
+    /// For a new connection.
     pub fn new(arriving: Arc<Arriving>) -> Self {
         Self { arriving, blocks: HeaderBlocks::default(), open: None }
     }
 
-    /// Takes the next bytes, before hyper does.
+    /// Reads the next bytes, before hyper does.
     fn came(&mut self, bytes: &[u8]) -> Result<(), Full> {
         self.blocks.read(bytes);
         let Some(block) = self.blocks.open() else {
-            // As a rule there was none before either.
+            // Usually there was none before either.
             if self.open.take().is_some() {
                 self.arriving.set_begun(None);
             }
@@ -90,17 +90,17 @@ impl Writes {
         self.written_bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether something that was to be written waits for the client to read.
+    /// Whether a write waits for the client to read.
     pub fn is_blocked(&self) -> bool {
         self.is_blocked.load(Ordering::Relaxed)
     }
 
-    /// Whether the client has taken nothing for too long, or is gone.
+    /// Whether a write has failed: the client has read nothing for too long, or is gone.
     pub fn has_failed(&self) -> bool {
         self.has_failed.load(Ordering::Relaxed)
     }
 
-    fn note(&self, written: &Poll<io::Result<usize>>) {
+    fn record(&self, written: &Poll<io::Result<usize>>) {
         self.is_blocked.store(written.is_pending(), Ordering::Relaxed);
         match written {
             Poll::Pending => {}
@@ -137,7 +137,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.writes.note(&written);
+        self.writes.record(&written);
         written
     }
 
@@ -147,7 +147,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.writes.note(&written);
+        self.writes.record(&written);
         written
     }
 

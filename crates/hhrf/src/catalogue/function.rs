@@ -10,14 +10,14 @@ use std::sync::Arc;
 pub struct Function {
     /// The release.
     pub release: Arc<Release>,
-    /// What it has in common with the releases of its name before and after it.
+    /// What all releases of its name share.
     pub home: Arc<Home>,
 }
 
-/// What belongs to a function, whichever release of it is served.
+/// What outlives the releases of a function.
 #[derive(Debug)]
 pub struct Home {
-    /// How many of its requests run, and how many wait for that.
+    /// Limits how many of its requests run, and how many wait.
     pub limiter: Arc<Limiter>,
     /// What its requests hold of the host's memory.
     pub account: Arc<Account>,
@@ -35,8 +35,8 @@ impl Function {
         Self { release, home }
     }
 
-    /// Gives the home the sizes of this release.
-    pub(super) fn fit_home(&self) {
+    /// Resizes the home's limiter to this release's limits.
+    pub(super) fn resize_home(&self) {
         let limits = &self.release.limits;
         self.home.limiter.resize(limits.concurrency, limits.queue);
     }

@@ -1,4 +1,5 @@
-//! What the host serves: built from a snapshot of a [source](crate::source), checked as a whole and swapped in as a whole.
+//! What the host serves: built from a snapshot of a [source](crate::source), checked as a whole and swapped in as a
+//! whole.
 //!
 //! [`release`] is what a snapshot has of each function, [`function`] is one that is served, [`router`] finds the function
 //! for a path, and this file decides which are served.
@@ -17,41 +18,42 @@ use fezz_manifest::version;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// All functions that are served, and why the others aren't.
+/// All functions that are served, and the rejected releases.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     functions: BTreeMap<String, Arc<Function>>,
     latest: HashMap<String, Arc<Function>>,
     router: Router,
-    refusals: Vec<Refusal>,
+    rejected: Vec<RejectedRelease>,
 }
 
-/// A release that isn't served as it stands.
+/// A release that is not served.
 #[derive(Debug, thiserror::Error)]
-#[error("`{origin}`: {cause}{}", if *keeps_previous { "; its previous release is served on" } else { "" })]
-pub struct Refusal {
-    /// Where it comes from.
+#[error("`{origin}`: {cause}{}", if *keeps_previous { "; its previous release is still served" } else { "" })]
+pub struct RejectedRelease {
+    /// Where it comes from, for example its manifest's path.
     pub origin: String,
     /// What is wrong.
-    pub cause: RefusalCause,
-    /// Whether what was served before under this name goes on.
+    pub cause: RejectionCause,
+    /// Whether the previous release of this name is still served.
     pub keeps_previous: bool,
 }
 
-/// What is wrong with a release.
+/// Why a release is rejected.
 #[derive(Debug, thiserror::Error)]
-pub enum RefusalCause {
-    /// With itself, as its source says.
+pub enum RejectionCause {
+    /// The source can't provide it.
     #[error("{0}")]
     Source(#[source] SourceError),
-    /// With another function.
+    /// Another function has one of its routes.
     #[error(transparent)]
     Conflict(#[from] Conflict),
 }
 
 impl Catalogue {
-    /// Serves what is in `snapshot`. What is as it was in `previous` is taken from there; a new release of a name gets the
-    /// home of the one before, which is resized. What is broken now and was served before is served on.
+    /// Serves what is in `snapshot`. Unchanged functions are taken from `previous`. A new release of a name gets the
+    /// home of the previous one, which is resized. If a release is rejected, the previous one of its name is still
+    /// served.
     pub fn build(snapshot: Snapshot, previous: &Self) -> Self {
         let mut catalogue = Self::default();
         let mut origins = HashMap::new();
@@ -66,12 +68,12 @@ impl Catalogue {
                     origins.insert(name.clone(), origin);
                     catalogue.functions.insert(name, function);
                 }
-                Err(cause) => catalogue.refuse(origin, name, RefusalCause::Source(cause), before),
+                Err(cause) => catalogue.reject(origin, name, RejectionCause::Source(cause), before),
             }
         }
         catalogue.route(&origins, previous);
-        // Not before it is certain which release of each name is served.
-        catalogue.functions.values().for_each(|function| function.fit_home());
+        // Last, when it is certain which release of each name is served.
+        catalogue.functions.values().for_each(|function| function.resize_home());
         catalogue
     }
 
@@ -83,7 +85,7 @@ impl Catalogue {
         self.latest.get(name.strip_suffix("@latest").unwrap_or(name))
     }
 
-    /// Where routes lead.
+    /// Finds functions by their routes.
     pub fn router(&self) -> &Router {
         &self.router
     }
@@ -93,25 +95,31 @@ impl Catalogue {
         self.functions.values()
     }
 
-    /// Every release that isn't served as it stands.
-    pub fn refusals(&self) -> &[Refusal] {
-        &self.refusals
+    /// Every rejected release.
+    pub fn rejected(&self) -> &[RejectedRelease] {
+        &self.rejected
     }
 
-    fn refuse(&mut self, origin: String, name: String, cause: RefusalCause, before: Option<&Arc<Function>>) {
-        self.refusals.push(Refusal { origin, cause, keeps_previous: before.is_some() });
+    fn reject(
+        &mut self,
+        origin: String,
+        name: String,
+        cause: RejectionCause,
+        before: Option<&Arc<Function>>,
+    ) {
+        self.rejected.push(RejectedRelease { origin, cause, keeps_previous: before.is_some() });
         match before {
             Some(before) => self.functions.insert(name, Arc::clone(before)),
             None => self.functions.remove(&name),
         };
     }
 
-    /// Gives the routes to the latest version of each function. One that claims a route of another is refused, and the
-    /// rest is routed again: so that a refused function leaves no trace.
+    /// Gives the routes to the latest version of each function. A function that claims another's route is rejected, and
+    /// the others are routed again, so that a rejected function has no effect on them.
     fn route(&mut self, origins: &HashMap<String, String>, previous: &Self) {
         loop {
             self.latest = latest_versions(self.functions.values());
-            // One that was there before keeps its routes, whatever a new one is called.
+            // Functions served before come first, so that they keep their routes whatever a new one's name is.
             let is_new = |function: &&Arc<Function>| !previous.functions.contains_key(&function.name());
             let mut in_order: Vec<&Arc<Function>> = self.latest.values().collect();
             in_order.sort_by_cached_key(|function| (is_new(function), function.name()));
@@ -123,11 +131,11 @@ impl Catalogue {
                 Err(conflict) => {
                     let name = conflict.refused.clone();
                     let origin = origins.get(&name).cloned().unwrap_or_default();
-                    // Its previous release held its routes beside all others that hold theirs; a second conflict
-                    // means that it is the previous release itself which lost.
+                    // The previous release had no conflict with the functions of its catalogue. A second conflict means
+                    // that the previous release itself lost a route.
                     let before = previous.functions.get(&name);
                     let before = before.filter(|before| !Arc::ptr_eq(before, &self.functions[&name]));
-                    self.refuse(origin, name, conflict.into(), before);
+                    self.reject(origin, name, conflict.into(), before);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! A release: one immutable version of a function, as it was accepted.
+//! A release: one immutable version of a function.
 
 use crate::source::{KeptModule, ModuleStore};
 use fezz_manifest::names::full_name;
@@ -7,20 +7,20 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a request needs to know of the function that it goes to.
+/// What requests need to know of their function.
 #[derive(Debug)]
 pub struct Release {
     /// The id in its manifest.
     pub id: String,
     /// The version in its manifest.
     pub version: String,
-    /// The module, as it was when it was accepted.
+    /// The host's copy of the module.
     pub module: KeptModule,
     /// Its environment variables.
     pub env: Vec<(String, String)>,
-    /// What a request may take.
+    /// The limits of a request.
     pub limits: Limits,
-    /// The TCP ports that it may connect to; none stands for no network.
+    /// The TCP ports that it may connect to; if there are none, it has no network.
     pub connect: Vec<u16>,
     /// How a request is executed; `None` leaves it to the host's settings.
     pub execution: Option<Execution>,
@@ -32,13 +32,13 @@ pub struct Release {
     pub routes: Vec<RoutePattern>,
 }
 
-/// Why a manifest and a module make no release.
+/// Why a manifest and a module can't become a release.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
     /// The module can't be copied.
-    #[error("the module can't be kept ({0}): is the disk full, or the folder of --modules gone?")]
+    #[error("failed to copy the module ({0}): is the disk full, or the folder of --modules gone?")]
     NotKept(#[source] io::Error),
-    /// What the module says about itself, or a route of the manifest.
+    /// The module's metadata, or a route of the manifest, is invalid.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
 }
@@ -78,8 +78,8 @@ impl Release {
         full_name(&self.id, &self.version)
     }
 
-    /// How its requests are executed: as its manifest says, else by `default`; but with a folder to write to, never by
-    /// processes that would share it.
+    /// How its requests are executed: as its manifest says, else by `default`. A function with a scratch folder is
+    /// never forked by default, since its processes would share the folder.
     pub fn execution_or(&self, default: Execution) -> Execution {
         match self.execution {
             Some(execution) => execution,

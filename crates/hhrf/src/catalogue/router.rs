@@ -1,4 +1,4 @@
-//! From host, method and path to a function.
+//! Finds the function for a host, method and path.
 
 use super::function::Function;
 use fezz_manifest::{Domain, RoutePattern};
@@ -7,8 +7,8 @@ use matchit::InsertError;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// The routes of all functions. A route for the very host goes before one for `*.` of it (the longest first), and
-/// that before one for any host; within each, a route for the very method goes before one for any.
+/// The routes of all functions. A route for the exact host wins over one for `*.` of it (the longest first), and that
+/// over one for any host. Within each, a route for the exact method wins over one for any method.
 #[derive(Debug, Default)]
 pub struct Router {
     exact: HashMap<String, Table>,
@@ -17,8 +17,8 @@ pub struct Router {
     any: Table,
 }
 
-/// The routes of one host. A trie for each method: so a path that one pattern has for GET and a wider one for POST
-/// finds each.
+/// The routes of one host. Each method has a trie, so that a narrow pattern for GET and a wider one for POST can both
+/// match one path.
 #[derive(Debug, Default)]
 struct Table {
     methods: HashMap<String, Paths>,
@@ -28,7 +28,7 @@ struct Table {
 #[derive(Debug, Default)]
 struct Paths {
     trie: matchit::Router<Arc<Function>>,
-    /// Who owns which pattern: a conflict names the pattern alone.
+    /// The function that owns each pattern: matchit's conflict names the pattern only.
     owners: HashMap<String, String>,
 }
 
@@ -51,7 +51,7 @@ pub struct Conflict {
 /// Parameters as they stand in the path, still percent-encoded.
 pub type Params = Vec<(String, String)>;
 
-/// What a path leads to.
+/// The result of routing.
 #[derive(Debug)]
 pub enum Found<'a> {
     /// A function.
@@ -63,14 +63,14 @@ pub enum Found<'a> {
         /// Whether its route is for GET, though the request is HEAD.
         is_get: bool,
     },
-    /// The path is there, for other methods.
+    /// There are routes for the path, but for other methods.
     OtherMethods(BTreeSet<String>),
-    /// Nothing.
+    /// There is no route.
     Nothing,
 }
 
 impl Router {
-    /// Routes to all `functions`, in their order.
+    /// Adds the routes of all `functions`, in their order.
     ///
     /// # Errors
     ///

@@ -209,7 +209,7 @@ async fn serve(settings: Settings, children: Arc<Children>, jail: Jail) -> Resul
     let builder = HhrfServer::builder(settings).source(source).children(children).jail(jail);
     let server = builder.build().await?;
     let (host, address) = (Arc::clone(server.host()), server.address());
-    if let Some(refusal) = host.catalogue.load().refusals().first() {
+    if let Some(refusal) = host.catalogue.load().rejected().first() {
         return Err(CheckError::Refused(refusal.to_string()));
     }
     let (stop, stopped) = oneshot::channel();

@@ -1,4 +1,4 @@
-//! Exponential backoff: when to retry what failed.
+//! Exponential backoff: when to retry after a failure.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// The first pause; the second is twice as long.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
-/// A process that has lived for so long didn't end because of the way it began; and to start another costs little.
+/// A process that lived for so long didn't fail at its start, and starting another is cheap in comparison.
 const STABLE_AFTER: Duration = Duration::from_secs(1);
 
 /// Counts failures in a row.
@@ -20,7 +20,7 @@ pub struct BackOff {
     pause_max: Duration,
 }
 
-/// What comes of a failure.
+/// When to retry after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     /// When to retry.
@@ -33,7 +33,7 @@ impl fmt::Display for Retry {
     /// `retry in 0.4 s (attempt 3)`
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pause = self.at.saturating_duration_since(Instant::now());
-        // Some time has passed since: round it up again.
+        // Some time has passed since: round up.
         let tenths = pause.as_millis().div_ceil(100);
         write!(formatter, "retry in {}.{} s (attempt {})", tenths / 10, tenths % 10, self.attempt)
     }
@@ -59,7 +59,7 @@ impl BackOff {
         Retry { at, attempt: self.failures }
     }
 
-    /// A process ended that had lived for so long. Returns when to start another; `None`: at once, for the first of them.
+    /// A process ended after living for `lived`. Returns when to start another; `None` for the first one: at once.
     pub fn ended(&mut self, lived: Duration) -> Option<Retry> {
         if lived >= STABLE_AFTER {
             self.failures = 0;
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_pause_is_longer_up_to_the_longest() {
+    fn each_pause_is_longer_than_the_one_before_up_to_a_maximum() {
         let mut back_off = BackOff::default();
         let pauses: Vec<Duration> =
             (0..40).map(|_| back_off.failed().at.saturating_duration_since(Instant::now())).collect();

@@ -7,36 +7,36 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// What a runner is started for.
+/// The purpose of a runner.
 #[derive(Debug, Clone, Copy)]
 pub enum Purpose {
-    /// A request that is there, and ends within `timeout`.
+    /// One request, which is at hand and ends within `timeout`.
     Request {
         /// From now to its deadline.
         timeout: Duration,
     },
-    /// A request that is yet to come, if it does, and ends within `timeout` from now.
-    Ahead {
-        /// How long it waits, and its request may take.
+    /// One later request: the runner is prewarmed, and ends within `timeout` from now.
+    Prewarm {
+        /// How long it may wait, and its request may take.
         timeout: Duration,
     },
-    /// Processes to be forked, up to `children` at a time.
+    /// To fork processes, up to `children` at a time.
     Zygote {
         /// The most of them.
         children: u64,
     },
 }
 
-/// What the loader and the allocator of a zygote do once, so that no forked process has to (ld.so(8), and the GNU C Library
-/// manual, "Memory Allocation Tunables"): bind every symbol; and ask for huge pages, of which fork(2) copies one entry
-/// where it copies 512 else. The module sees neither variable.
+/// Has the loader and the allocator of a zygote do their work once, so that no forked process has to (ld.so(8), and the
+/// GNU C Library manual, "Memory Allocation Tunables"): bind every symbol; and ask for huge pages, for which fork(2)
+/// copies one entry instead of 512. The module sees neither variable.
 const ZYGOTE_LOADER: [(&str, &str); 2] = [("LD_BIND_NOW", "1"), ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")];
 
-/// Well behind the host's own killing, which can tell a deadline from a crash.
+/// Well after the host's own kill: the host can tell a deadline from a crash.
 const OWN_TIMEOUT_BEYOND_DEADLINE: Duration = Duration::from_secs(2);
 
-/// How a runner of `function` is started: confined by `jail` in `cgroup`, to end itself some time after the deadline,
-/// should this host be gone by then. A zygote hears of that end itself.
+/// The command of a runner of `function`, confined by `jail` in `cgroup`. It ends itself some time after the deadline,
+/// in case this host is gone by then. A zygote notices the host's end by its socket.
 pub fn command(
     runner: &Path,
     jail: &Jail,
@@ -53,7 +53,7 @@ pub fn command(
         .env_clear();
     match purpose {
         Purpose::Request { timeout } => add_timeout(&mut command, timeout),
-        Purpose::Ahead { timeout } => add_timeout(command.arg("--ahead"), timeout),
+        Purpose::Prewarm { timeout } => add_timeout(command.arg("--ahead"), timeout),
         Purpose::Zygote { children } => {
             command.args(["--zygote", &children.to_string()]).envs(ZYGOTE_LOADER);
         }
@@ -63,10 +63,11 @@ pub fn command(
     }
     jail.confine(&mut command, function);
     for (name, value) in &function.release.env {
-        // By name on the command line, which all can read; by value in the environment, which only this user can.
+        // The name goes on the command line, which every user can read; the value into the environment, which only this
+        // user can.
         command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);
     }
-    // The last one, where wrappers look for it.
+    // The last argument, where wrappers expect it.
     command.arg(function.release.module.path());
     command
 }

@@ -1,11 +1,11 @@
-//! How many processes of a function wait for requests: as many as lately ran at the same time, at least two while there
-//! are requests at all, and none some time after the last.
+//! How many idle processes a function keeps: as many as lately ran at the same time, at least two while there are
+//! requests, and none some time after the last.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What one function asks for.
+/// The demand of one function.
 #[derive(Debug)]
 pub struct Demand {
     spare_max: usize,
@@ -22,14 +22,14 @@ pub type IdlePermit = OwnedSemaphorePermit;
 /// Long enough to span the pauses in a steady load, short enough to forget a burst.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Longer than the pauses of a person who works with a page; what waits longer is mostly wasted.
+/// Longer than the pauses of a person who uses a page; processes that wait longer are mostly wasted.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
-/// While there are requests at all: one that waits, and one that is being started meanwhile.
+/// While there are requests: one idle process, and one that is being started.
 const FEW: usize = 2;
 
 impl Demand {
-    /// Of a function that hasn't been called yet.
+    /// For a function that hasn't been called yet.
     pub fn new(spare_max: u32) -> Self {
         let now = Instant::now();
         let spare_max = spare_max as usize;
@@ -39,7 +39,7 @@ impl Demand {
     /// A request begins.
     pub fn begin(&mut self, now: Instant) {
         self.running += 1;
-        self.look(now);
+        self.update(now);
         self.peaks[0] = self.peaks[0].max(self.running);
         self.last_used = now;
     }
@@ -50,9 +50,9 @@ impl Demand {
         self.last_used = now;
     }
 
-    /// How many should wait.
+    /// How many idle processes to keep.
     pub fn wanted(&mut self, now: Instant) -> usize {
-        self.look(now);
+        self.update(now);
         if self.idle_for(now) > IDLE_MAX {
             return 0;
         }
@@ -65,7 +65,7 @@ impl Demand {
         if self.running > 0 { Duration::ZERO } else { now.duration_since(self.last_used) }
     }
 
-    fn look(&mut self, now: Instant) {
+    fn update(&mut self, now: Instant) {
         let since = now.duration_since(self.period_began);
         if since >= PERIOD {
             let before = if since < 2 * PERIOD { self.peaks[0] } else { self.running };
@@ -83,13 +83,13 @@ pub struct IdlePermits {
 }
 
 impl IdlePermits {
-    /// So many.
+    /// `total` permits.
     pub fn new(total: u32) -> Self {
         let total = total as usize;
         Self { free: Arc::new(Semaphore::new(total)), total }
     }
 
-    /// Takes one; `None` where all are taken: then processes are started when requests come.
+    /// Takes one; `None` if all are taken: then processes are started when requests arrive.
     pub fn take(&self) -> Option<IdlePermit> {
         Arc::clone(&self.free).try_acquire_owned().ok()
     }
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_waits_follows_what_ran_at_the_same_time_and_ends_with_it() {
+    fn idle_processes_follow_the_concurrency_and_end_without_requests() {
         let mut demand = Demand::new(8);
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_takes_long_is_no_idleness() {
+    fn a_function_with_a_long_request_is_not_idle() {
         let mut demand = Demand::new(8);
         let start = Instant::now();
         demand.begin(start);

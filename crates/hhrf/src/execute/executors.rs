@@ -28,7 +28,7 @@ pub struct Executors {
 }
 
 impl Executors {
-    /// Those that start runners by `starter`, and count what is worn out.
+    /// Makes the builtin executors, which start runners by `starter` and count worn-out zygotes in `counters`.
     pub fn new(settings: &Settings, starter: Starter, counters: WearCounters) -> Self {
         let limits = &settings.limits;
         let (starter, idle) = (Arc::new(starter), IdlePermits::new(limits.spare_total));
@@ -62,25 +62,25 @@ impl Executors {
         pool.call(request).await
     }
 
-    /// A function's response turned out to be none when it was decoded.
+    /// A function's response turned out to be invalid when it was decoded.
     pub fn reject(&self, function: &Arc<Function>) {
         if let Some(pool) = self.pools.get(function) {
             pool.reject();
         }
     }
 
-    /// What a function's pool has.
+    /// The stats of a function's pool.
     pub fn stats(&self, function: &Arc<Function>) -> Stats {
         self.pools.get(function).map(|pool| pool.stats()).unwrap_or_default()
     }
 
-    /// Ends what processes leave behind, beside and between requests, for ever.
-    pub async fn keep_sweeping(&self) -> Infallible {
+    /// Ends orphans periodically, for ever.
+    pub async fn keep_ending_orphans(&self) -> Infallible {
         let children = &self.starter.children;
-        children.keep_sweeping(|processes| self.starter.tell_of_strays(processes, None, None)).await
+        children.keep_ending_orphans(|processes| self.starter.log_orphans(processes, None, None)).await
     }
 
-    /// Looks after all pools, for ever.
+    /// Calls [`Pool::tick`] of all pools each second, for ever.
     pub async fn keep_ticking(&self) -> Infallible {
         const EVERY: Duration = Duration::from_secs(1);
         loop {
@@ -90,7 +90,7 @@ impl Executors {
         }
     }
 
-    /// Where there are too many zygotes of functions that aren't called, those end first that have waited longest.
+    /// If there are too many zygotes, ends those of functions that aren't called, the longest unused first.
     fn give_up_zygotes(&self) {
         let pools: Vec<_> = self.pools.all().into_iter().map(|pool| (pool.stats(), pool)).collect();
         let zygotes: usize = pools.iter().map(|(stats, _)| stats.zygotes).sum();
@@ -102,22 +102,22 @@ impl Executors {
         }
     }
 
-    /// Has the pools end whose functions `catalogue` doesn't serve any more.
+    /// Retires the pools of functions that `catalogue` doesn't serve any more.
     pub fn retain(&self, catalogue: &Catalogue) {
-        self.pools.gone_from(catalogue).into_iter().for_each(Pool::retire);
+        self.pools.not_served_by(catalogue).into_iter().for_each(Pool::retire);
     }
 
-    /// Has all end that waits: no more requests come.
+    /// Retires all pools: no more requests will come.
     pub fn retire(&self) {
         self.pools.all().into_iter().for_each(Pool::retire);
     }
 
-    /// Whether nothing waits any more.
+    /// Whether there is no idle process and no zygote.
     pub fn is_empty(&self) -> bool {
         self.idle.taken() == 0 && self.pools.all().iter().all(|pool| pool.stats().zygotes == 0)
     }
 
-    /// Kills every process at once; those who wait for them go on as after any other end.
+    /// Kills every process at once; the tasks that wait for them continue as after any other end.
     pub async fn kill_all(&self) {
         self.starter.children.kill_all().await;
     }

@@ -1,4 +1,4 @@
-//! Why a function has no answer. The text is for the log; what the client is told stands in `problem.rs`.
+//! Why a function gave no answer. The text is for the log; `problem.rs` has what the client is told.
 
 use crate::memory::Full;
 use fezz_wire::{ExitCode, WireError};
@@ -6,31 +6,30 @@ use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-/// A request that has a function but no response of it.
+/// Why a request got no response from its function.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The runner, or the wrapper, couldn't be started.
     #[error("failed to start the runner")]
     NotStarted(#[source] std::io::Error),
-    /// The runner left before the module ran.
-    #[error("{0}: its words stand in the function's log")]
+    /// The runner exited before the module ran.
+    #[error("{0}: see the function's lines in the log")]
     RunnerGaveUp(ExitCode),
     /// The process couldn't be confined, so that the module wasn't loaded.
     #[error(
-        "the jail can't be put in force: the runner's or the wrapper's words stand in the function's log; \
-         try `hhrf check-jail`"
+        "failed to set up the jail: see the function's lines in the log for the reason, and try `hhrf check-jail`"
     )]
     NotConfined,
     /// A wrapper couldn't run the runner: it exits as a shell does then.
     #[error(
-        "exited with status {code}, as a wrapper does that can't execute the runner: its words stand in the function's log"
+        "exited with status {code}, as a wrapper does that can't execute the runner: see the function's lines in the log"
     )]
     RunnerNotExecuted {
         /// 126 or 127.
         code: i32,
     },
     /// The module can't be loaded, or its `on_load` failed.
-    #[error("{0}: the runner's words stand in the function's log")]
+    #[error("{0}: see the function's lines in the log")]
     Module(ExitCode),
     /// The function panicked; the text is its message.
     #[error("panicked: {0}")]
@@ -47,25 +46,25 @@ pub enum Failure {
         /// The manifest's `limits.memory_bytes`.
         limit_bytes: u64,
     },
-    /// What it wrote is no response.
+    /// It wrote an invalid response.
     #[error("the response is invalid: {0}")]
     InvalidResponse(InvalidResponse),
-    /// There is no memory for what it answers.
+    /// There is no memory for the response.
     #[error("the response was dropped: {0}")]
     ResponseDropped(Full),
     /// The deadline passed.
     #[error("the deadline passed, the process was killed")]
     DeadlineExceeded,
     /// The zygote ended, and the process with it.
-    #[error("its zygote ended, and the process with it: the reason stands in the log")]
+    #[error("its zygote ended, and the process with it: see the log for the reason")]
     ZygoteEnded,
     /// The zygote can't fork.
     #[error("failed to fork a process: are there too many, for the function or the machine?")]
     NotForked(#[source] std::io::Error),
-    /// There is no zygote.
+    /// No zygote could be loaded.
     #[error(transparent)]
     NotLoaded(super::fork::load::LoadFailure),
-    /// The process is gone and left no status.
+    /// The process is gone without a status.
     #[error("failed to reap the process")]
     NotReaped(#[source] std::io::Error),
     /// The host itself failed: a bug.
@@ -76,17 +75,17 @@ pub enum Failure {
 /// What is wrong with a response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidResponse {
-    /// It breaks the wire's rules.
+    /// It violates the wire format.
     #[error(transparent)]
     Wire(#[from] WireError),
     /// The module returned an empty buffer.
     #[error("the module returned an empty buffer")]
     Empty,
-    /// The runner couldn't write it: the module closed its way.
-    #[error("the runner couldn't write it: the reason stands in the function's log")]
+    /// The runner couldn't write it: the module has closed the pipe or socket.
+    #[error("the runner couldn't write it: see the function's lines in the log")]
     NotWritten,
-    /// It ends in the middle.
-    #[error("the process ended behind {bytes} bytes of an incomplete response")]
+    /// It is incomplete.
+    #[error("the process ended after {bytes} bytes of an incomplete response")]
     Incomplete {
         /// How many bytes came.
         bytes: usize,
@@ -94,10 +93,10 @@ pub enum InvalidResponse {
     /// It is too large.
     #[error(
         "it is {bytes} bytes or more, the limit is {body_bytes_max} for its body (limits.response_body_bytes) and \
-         {beside_bytes_max} beside that"
+         {beside_bytes_max} for the rest"
     )]
     TooLarge {
-        /// What came, or was announced.
+        /// What arrived, or was announced.
         bytes: usize,
         /// The function's limit for the body.
         body_bytes_max: usize,
@@ -118,7 +117,7 @@ pub enum InvalidResponse {
         /// The name, with control characters escaped.
         name: String,
     },
-    /// Too much in headers.
+    /// Its headers are too large.
     #[error("its headers are {bytes} bytes, the limit is {bytes_max}")]
     HeadersTooLarge {
         /// Names and values together.
@@ -129,14 +128,15 @@ pub enum InvalidResponse {
 }
 
 impl Failure {
-    /// What the end of a process without a response means.
+    /// The failure that the end of a process without a response means.
     pub fn of_exit(status: ExitStatus, memory_limit_bytes: u64) -> Self {
-        // sh(1): "not executable" and "not found". A module's exit(3) by them is turned into another by the runner.
+        // sh(1): "not executable" and "not found". If a module calls exit(3) with one of these, the runner changes the
+        // status.
         if let Some(code @ (126 | 127)) = status.code() {
             return Self::RunnerNotExecuted { code };
         }
-        // By it nsjail says that it couldn't make its jail. None of the three can be said by a module: the runner's filter
-        // refuses them (`policy.rs`), in every mode but `off`.
+        // nsjail exits with it when it can't make its jail. A module can't use any of the three: the runner's filter
+        // refuses them (`policy.rs`), in every mode except `off`.
         if status.code() == Some(255) {
             return Self::NotConfined;
         }
@@ -155,8 +155,7 @@ impl Failure {
         }
     }
 
-    /// What the end of a forked process without a response means. Its module is loaded: no exit status says that it
-    /// never ran.
+    /// The same for a forked process. Its module is loaded, so no exit status can mean that it never ran.
     pub fn of_child_exit(status: ExitStatus, memory_limit_bytes: u64) -> Self {
         match Self::of_exit(status, memory_limit_bytes) {
             failure @ (Self::InvalidResponse(_) | Self::OutOfMemory { .. }) => failure,
@@ -166,7 +165,7 @@ impl Failure {
 }
 
 fn describe(status: ExitStatus) -> String {
-    // A shell, and jailers after its example, exit by this and the signal's number where their child was killed by it.
+    // Shells, and jailers like them, exit with this plus the signal's number if their child was killed.
     const KILLED_INSIDE: i32 = 128;
     match (status.signal(), status.code()) {
         (Some(signal), _) => format!("killed by {} before it answered", signal_name(signal)),
@@ -181,7 +180,7 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-/// What a person looks for in the manual (signal(7)), and the number.
+/// The signal's number, its name (signal(7)) and its usual cause.
 fn signal_name(signal: i32) -> String {
     let name = match Signal::from_named_raw(signal) {
         Some(Signal::ILL) => "SIGILL, an illegal instruction",
@@ -189,7 +188,7 @@ fn signal_name(signal: i32) -> String {
         Some(Signal::BUS) => "SIGBUS, a mapped file that was cut short",
         Some(Signal::FPE) => "SIGFPE, an arithmetic error",
         Some(Signal::KILL) => {
-            "SIGKILL, by somebody else than the host: the machine's or a cgroup's memory ran out, or limits.cpu_ms was \
+            "SIGKILL, not sent by the host: the machine's or a cgroup's memory ran out, or limits.cpu_ms was \
              used up and its SIGXCPU ignored"
         }
         Some(Signal::SEGV) => "SIGSEGV, an access to memory that isn't there, or a stack overflow",

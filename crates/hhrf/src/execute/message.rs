@@ -1,4 +1,4 @@
-//! The message to a function, made of an admitted request.
+//! Encodes an admitted request as the message to its function.
 
 use crate::admit::AdmittedRequest;
 use crate::headers::HopByHop;
@@ -9,7 +9,7 @@ use fezz_wire::{FezzWireRequest, Meta};
 use http::HeaderName;
 use tokio::time::Instant;
 
-/// What the proxy in front says of the connection that it has taken.
+/// The scheme of the client's connection, from the proxy in front.
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Encodes all of the message but the body's bytes, which follow it.

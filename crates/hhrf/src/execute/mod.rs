@@ -1,12 +1,12 @@
-//! Third stage: a process answers, or doesn't.
+//! Third stage: a process executes the function.
 //!
-//! [`pool`] is what an executor is: it makes a pool for each function, and the pool answers requests. [`Executors`] lists
-//! them: [`spawn`] starts a runner for each request, [`fork`] forks a process from one that has the module loaded. `pools`
-//! are those of the functions that were called lately.
+//! [`pool`] has the traits: an executor makes a pool for each function, and the pool answers requests. [`Executors`]
+//! lists them: [`spawn`] starts a runner for each request, [`fork`] forks a process from one that has the module
+//! loaded. `pools` has the pools of the functions that were called lately.
 //!
-//! What executors share: [`start`] and [`command`](mod@command) are how a runner is started, [`process`] is its process,
-//! killed and reaped on every way out; [`demand`] is how many wait for requests, [`back_off`] when to retry what failed.
-//! [`message`] is what a request sends, [`request_writer`] sends it; [`response_reader`] takes the response and
+//! What executors share: [`start`] and [`command`](mod@command) start a runner; [`process`] is its process, which is
+//! always killed and reaped; [`demand`] decides how many idle processes to keep, [`back_off`] when to retry.
+//! [`message`] encodes a request and [`request_writer`] sends it; [`response_reader`] reads the response and
 //! [`stderr_log`] the log; [`failure`] is what can go wrong.
 
 mod executors;
@@ -37,7 +37,7 @@ pub use failure::Failure;
 use crate::memory::Holding;
 use bytes::Bytes;
 
-/// A whole message of a function, not yet decoded.
+/// A function's complete message, not yet decoded.
 #[derive(Debug)]
 pub struct RawResponse {
     /// The message.
@@ -46,5 +46,5 @@ pub struct RawResponse {
     pub holding: Holding,
 }
 
-/// What came of a request.
+/// The result of a request.
 pub type Outcome = Result<RawResponse, Failure>;

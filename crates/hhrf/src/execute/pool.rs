@@ -1,4 +1,4 @@
-//! The seam between the host and its executors: how a function gets its responses.
+//! The interface between the host and its executors.
 
 use super::Outcome;
 use crate::admit::AdmittedRequest;
@@ -15,31 +15,31 @@ pub trait Executor: Debug + Send + Sync {
     fn pool(&self, function: &Arc<Function>) -> Arc<dyn Pool>;
 }
 
-/// What answers the requests of one function, by one executor.
+/// Answers the requests of one function, by one executor.
 pub trait Pool: Debug + Send + Sync {
-    /// Answers a request. When the future is dropped, because the client went away, the request's process is killed. In any
-    /// case its permits are released when the process is gone, not before.
+    /// Answers a request. If the future is dropped, because the client went away, the request's process is killed. Its
+    /// permits are always released after the process is gone, not before.
     fn call(self: Arc<Self>, request: AdmittedRequest) -> Call;
 
-    /// Looks after what is kept between requests; is called about once a second. Returns whether there is anything left:
-    /// a pool without anything is dropped, and made again at the next call.
+    /// Maintains idle processes; is called about once a second. Returns whether the pool is still needed: otherwise it
+    /// is dropped, and made again at the next call.
     fn tick(self: Arc<Self>) -> bool;
 
-    /// The function isn't served any more: what waits for its requests ends, and those under way are finished.
+    /// The function isn't served any more: ends its idle processes; requests in flight are finished.
     fn retire(self: Arc<Self>);
 
-    /// A response of [`Self::call`] turned out to be none when it was decoded. It counts as a crash does where processes
-    /// have much in common.
+    /// A response of [`Self::call`] turned out to be invalid when it was decoded. An executor that counts crashes
+    /// counts it as one.
     fn reject(&self) {}
 
-    /// Gives up what waits for requests, because other functions need the room.
+    /// Ends idle processes, because other functions need the room.
     fn make_room(&self) {}
 
-    /// What it has now.
+    /// What the pool has now.
     fn stats(&self) -> Stats;
 }
 
-/// A call under way.
+/// A call in flight.
 pub type Call = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// What a pool has.
@@ -51,6 +51,6 @@ pub struct Stats {
     pub zygotes: usize,
     /// For how long there has been no request; zero while there is one.
     pub unused_for: Duration,
-    /// What keeps the processes of one zygote apart; `None` where there was none.
+    /// What separates the processes of one zygote; `None` if there was no zygote.
     pub separation: Option<Separation>,
 }

@@ -5,17 +5,17 @@ use crate::catalogue::{Catalogue, Function};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Pools by function: by one release of it, that is, for the next one shares nothing with it.
+/// Pools by function. Each release has its own pool, since releases share no process.
 #[derive(Debug, Default)]
 pub(super) struct Pools {
-    /// By the function's address, which no other one has as long as it is held here.
+    /// Keyed by the function's address, which stays unique while the function is held here.
     entries: Mutex<Entries>,
 }
 
 type Entries = HashMap<usize, (Arc<Function>, Arc<dyn Pool>)>;
 
 impl Pools {
-    /// The function's pool, made now if it isn't there.
+    /// The function's pool; made now if there is none.
     pub(super) fn of(&self, function: &Arc<Function>, make: impl FnOnce() -> Arc<dyn Pool>) -> Arc<dyn Pool> {
         let mut entries = self.lock();
         let entry = entries.entry(key(function));
@@ -23,7 +23,7 @@ impl Pools {
         Arc::clone(pool)
     }
 
-    /// The function's pool, if it is there.
+    /// The function's pool, if there is one.
     pub(super) fn get(&self, function: &Arc<Function>) -> Option<Arc<dyn Pool>> {
         self.lock().get(&key(function)).map(|(_, pool)| Arc::clone(pool))
     }
@@ -33,8 +33,8 @@ impl Pools {
         self.lock().values().map(|(_, pool)| Arc::clone(pool)).collect()
     }
 
-    /// Those of functions that `catalogue` doesn't serve any more, or not as they were.
-    pub(super) fn gone_from(&self, catalogue: &Catalogue) -> Vec<Arc<dyn Pool>> {
+    /// The pools of functions that `catalogue` doesn't serve any more, or in another release.
+    pub(super) fn not_served_by(&self, catalogue: &Catalogue) -> Vec<Arc<dyn Pool>> {
         let is_served = |function: &Arc<Function>| {
             catalogue.by_name(&function.name()).is_some_and(|served| Arc::ptr_eq(served, function))
         };
@@ -43,8 +43,8 @@ impl Pools {
         gone.map(|(_, pool)| Arc::clone(pool)).collect()
     }
 
-    /// Calls [`Pool::tick`] of all, and drops those that have nothing left; unless something else holds them too, which may
-    /// be about to start what would never be found again.
+    /// Calls [`Pool::tick`] of all, and drops those that aren't needed; unless a task still holds one, which may be
+    /// about to start a process in it.
     pub(super) fn tick(&self) {
         self.lock().retain(|_, (_, pool)| Arc::clone(pool).tick() || Arc::strong_count(pool) > 1);
     }

@@ -1,4 +1,4 @@
-//! The process of one request: started, watched, and with all that it started killed and reaped.
+//! The process of one request: starts and watches it, then kills and reaps it with all that it started.
 
 use super::stderr_log;
 use super::watch::watch;
@@ -15,7 +15,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{sleep, timeout};
 
-/// A runner, not yet reaped: until then nothing else can have its process id or its group's.
+/// A runner that isn't reaped yet: until then no other process can get its process id or its group's.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -24,23 +24,23 @@ pub struct Process {
     children: Arc<Children>,
 }
 
-/// A process that is gone, and all that it had started.
+/// The end of a process and of all that it started.
 #[derive(Debug)]
-pub struct Ended {
+pub struct EndedProcess {
     /// How it ended.
     pub status: ExitStatus,
-    /// Processes that it had left behind and that had to be killed.
-    pub strays: usize,
+    /// Orphans of it that had to be killed.
+    pub orphans: usize,
 }
 
 /// The host's ends of a process's standard streams.
 #[derive(Debug)]
 pub struct Streams {
-    /// The request's way.
+    /// Carries the request.
     pub stdin: PipeWriter,
-    /// The response's way.
+    /// Carries the response.
     pub stdout: PipeReader,
-    /// The log's way.
+    /// Carries the log.
     pub stderr: PipeReader,
 }
 
@@ -49,7 +49,7 @@ impl Streams {
     ///
     /// # Errors
     ///
-    /// What pipe(2) says.
+    /// Those of pipe(2).
     pub fn of(command: &mut Command) -> io::Result<Self> {
         let (child_stdin, stdin) = io::pipe()?;
         let (stdout, child_stdout) = io::pipe()?;
@@ -59,8 +59,8 @@ impl Streams {
     }
 }
 
-/// How long a process that has to go may take to go by itself: wrappers use it to remove what they made (nsjail its
-/// cgroups). A runner that isn't wrapped dies of the first signal at once.
+/// Time between SIGTERM and SIGKILL: wrappers use it to clean up (nsjail removes its cgroups). A runner without a
+/// wrapper dies of SIGTERM at once.
 const TERM_GRACE: Duration = Duration::from_millis(100);
 
 impl Process {
@@ -68,11 +68,11 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// What the exec or pidfd_open(2) says.
+    /// Those of the exec and of pidfd_open(2).
     pub fn start(children: &Arc<Children>, mut command: Command) -> io::Result<Self> {
         command
-            // A group of its own, to be killed as one. Neither this nor the folder needs code between fork and exec,
-            // so that std can spawn by vfork, whose price doesn't grow with this process.
+            // A process group of its own, to be killed at once. Neither this nor the folder needs code between fork and
+            // exec, so std can use vfork, whose cost doesn't grow with this process.
             .process_group(0)
             .current_dir("/");
         Self::watch(children.start(&mut command)?, children)
@@ -84,7 +84,7 @@ impl Process {
         let open = || watch(pidfd_open(pid, PidfdFlags::NONBLOCK)?, Interest::READABLE);
         match open() {
             Ok(exit) => Ok(Self { child, pid, exit, children }),
-            // Without descriptors to watch it (EMFILE), it can't be let run.
+            // Without a descriptor to watch it (EMFILE), it must not run.
             Err(error) => {
                 kill_process_group(pid, Signal::KILL).ok();
                 tokio::spawn(async move { reap(child, pid, &children).await });
@@ -93,31 +93,31 @@ impl Process {
         }
     }
 
-    /// Waits for the end of the process itself; whatever it started may live on.
+    /// Waits for the end of the process itself; processes that it started may live on.
     pub async fn exited(&self) {
-        // An error would be one of epoll's own; then, as at the exit, the next step is to kill and reap.
+        // An error would come from epoll itself; then, as after the exit, the caller kills and reaps.
         self.exit.readable().await.map(drop).unwrap_or_default();
     }
 
     /// Whether the process itself has ended.
     pub fn has_exited(&self) -> bool {
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        // An error would be one of poll's own: whoever waits for the end will learn more.
+        // An error would come from poll itself: the task that waits for the end will see it.
         poll(&mut [PollFd::new(self.exit.get_ref(), PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
     }
 
-    /// Gives the process a moment to end by itself, if `grace` says so, then asks it, then kills it and its group;
-    /// then reaps it, and whatever it left behind.
+    /// Ends the process: waits up to `grace` for its exit, then sends SIGTERM, then kills its group; reaps it, and ends
+    /// its orphans.
     ///
     /// # Errors
     ///
-    /// What waitpid(2) says, which with a child of our own is a bug.
-    pub async fn end(self, grace: Option<Duration>) -> io::Result<Ended> {
+    /// Those of waitpid(2), which would be a bug.
+    pub async fn end(self, grace: Option<Duration>) -> io::Result<EndedProcess> {
         let by_itself = match grace {
             Some(grace) => timeout(grace, self.exited()).await.is_ok(),
             None => false,
         };
-        // Signals to a process that is gone already fail, and need not arrive.
+        // Signals to a process that is gone fail, which is fine.
         if !by_itself {
             pidfd_send_signal(self.exit.get_ref(), Signal::TERM).ok();
             timeout(TERM_GRACE, self.exited()).await.ok();
@@ -128,23 +128,23 @@ impl Process {
     }
 }
 
-/// Reaps a process that has ended or soon will. Never by a wait that blocks: while it is traced (ptrace(2)) it can't be
-/// reaped, and its tracer may be a process that it has left behind, which the sweep ends.
-async fn reap(mut child: Child, pid: Pid, children: &Children) -> io::Result<Ended> {
+/// Reaps a process that has ended or soon will. Never by a blocking wait: a traced process (ptrace(2)) can't be reaped,
+/// and its tracer may be an orphan of it, which `end_orphans` kills.
+async fn reap(mut child: Child, pid: Pid, children: &Children) -> io::Result<EndedProcess> {
     const PAUSE_MAX: Duration = Duration::from_millis(100);
     let mut pause = Duration::from_millis(1);
-    let mut strays = 0;
+    let mut orphans = 0;
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break Ok(status),
             Ok(None) => {}
             Err(error) => break Err(error),
         }
-        strays += children.sweep().await;
+        orphans += children.end_orphans().await;
         sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     };
     children.forget(pid);
-    strays += children.sweep().await;
-    Ok(Ended { status: status?, strays })
+    orphans += children.end_orphans().await;
+    Ok(EndedProcess { status: status?, orphans })
 }

@@ -1,4 +1,4 @@
-//! Brings a request to its process: what fits into the channel at once, the rest as the process reads.
+//! Writes a request to its process: what fits into the channel at once, the rest as the process reads.
 
 use super::message;
 use super::watch::watch;
@@ -12,20 +12,20 @@ use std::io::{self, IoSlice};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// A request on its way.
+/// A request that is being written.
 #[derive(Debug)]
 pub struct RequestWriter {
     unsent: Option<(AsyncFd<OwnedFd>, Message)>,
 }
 
-/// Its length, where that is sent, the head, and the body's own bytes.
+/// The length (if it is sent), the head, and the body's bytes without a copy.
 #[derive(Debug)]
 struct Message([Bytes; 3]);
 
 impl RequestWriter {
     /// Writes what the pipe takes now, which for nearly every request is all of it: an empty one holds 64 KiB
-    /// (pipe(7)). Such a request needs no registration with the runtime, and no worker is woken only to learn
-    /// that an empty pipe can be written to. The pipe is closed behind the request's last byte.
+    /// (pipe(7)). Such a request needs no registration with the runtime, and no worker is woken only to learn that an
+    /// empty pipe can be written to. The pipe is closed after the last byte.
     ///
     /// # Errors
     ///
@@ -34,30 +34,29 @@ impl RequestWriter {
         let mut message = Message::of(request);
         let unsent = match write(pipe.as_fd(), &mut message) {
             Ok(()) if message.has_remaining() => Some((watch(pipe, Interest::WRITABLE)?, message)),
-            // A process that doesn't read is judged by what it answers and how it ends.
+            // If the process doesn't read, its response or its end decides.
             Ok(()) | Err(_) => None,
         };
         Ok(Self { unsent })
     }
 
-    /// The same for a socket, which stays open for the response: the message's length stands before it
-    /// ([`LENGTH_BYTES`]).
+    /// The same for a socket, which stays open for the response: the message's length precedes it ([`LENGTH_BYTES`]).
     ///
     /// # Errors
     ///
-    /// `EPIPE`: whoever should read it is gone; nobody has read anything. And those of registering a descriptor.
+    /// `EPIPE`: the child is gone, and no process has read anything. And those of registering a descriptor.
     pub fn begin_over(socket: &OwnedFd, request: &AdmittedRequest) -> io::Result<Self> {
         let mut message = Message::with_length(request);
         write(socket.as_fd(), &mut message)?;
         let unsent = match message.has_remaining() {
-            // By a descriptor of its own: the runtime watches the other one for the response.
+            // By a second descriptor: the runtime watches the first one for the response.
             true => Some((watch(socket.try_clone()?, Interest::WRITABLE)?, message)),
             false => None,
         };
         Ok(Self { unsent })
     }
 
-    /// Writes the rest, then waits for ever: what comes of it is for others to see.
+    /// Writes the rest, then waits for ever: the response or the process's end decides.
     pub async fn finish(self) -> Infallible {
         if let Some((channel, mut message)) = self.unsent {
             while message.has_remaining() {

@@ -1,4 +1,4 @@
-//! Takes a response off a pipe or a socket, as far as it goes and no further, and charges its memory as it grows.
+//! Reads a response from a pipe or a socket up to its end, and charges its memory as it grows.
 
 use super::RawResponse;
 use super::failure::{Failure, InvalidResponse};
@@ -12,15 +12,15 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio_util::sync::CancellationToken;
 
-/// A response that arrives.
+/// A response that is arriving.
 #[derive(Debug)]
 pub struct ResponseReader {
     channel: AsyncFd<OwnedFd>,
     message: Message,
 }
 
-/// What a whole response came over. A runner takes its closing for the host's end, and so ends: it is to be kept until the
-/// runner has written its log and ended by itself.
+/// The channel of a complete response. If it is closed, the runner takes the host for gone and ends itself: so it is
+/// kept until the runner has written its log and exited.
 #[derive(Debug)]
 pub struct OpenChannel(#[expect(dead_code, reason = "held for its drop")] AsyncFd<OwnedFd>);
 
@@ -33,20 +33,20 @@ struct Message {
     at_least: usize,
     body_bytes_max: usize,
     holding: Holding,
-    /// Cancelled when the memory is needed for others.
+    /// Cancelled when others need the memory.
     stop: CancellationToken,
 }
 
-/// How far a response has come.
+/// How much of a response was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// To its end.
+    /// All of it.
     Complete,
-    /// As far as one turn goes; there is more.
+    /// As much as one read turn allows; there is more.
     InPart,
-    /// As far as it was written.
+    /// All that was written so far.
     NotYet,
-    /// As far as it ever will: whoever could write has closed the channel.
+    /// All that will ever arrive: every writer has closed the channel.
     Ended,
 }
 
@@ -55,14 +55,15 @@ pub enum Taken {
 pub enum Arrived {
     /// It is complete.
     Whole,
-    /// The channel is closed, and it isn't.
+    /// The channel is closed, and the response is incomplete.
     Closed,
 }
 
-/// What a message holds beside its body: headers up to the limit in `respond.rs`, keys and lengths, an error's text.
+/// The most that a message holds besides its body: headers up to the limit in `respond.rs`, keys and lengths, an
+/// error's text.
 const BESIDE_BODY_BYTES: usize = 256 * 1024;
 
-/// What is taken in one turn, before others have theirs.
+/// The most that is read before other tasks get a turn.
 const TURN_BYTES: usize = 1024 * 1024;
 
 /// Most responses fit; a larger one grows to what it announces, but not faster than it arrives: a function could announce
@@ -70,7 +71,7 @@ const TURN_BYTES: usize = 1024 * 1024;
 const FIRST_BYTES: usize = 8 * 1024;
 const GROWTH: usize = 4;
 
-/// Has the runtime watch what a response will come over.
+/// Has the runtime watch the channel of a response.
 ///
 /// # Errors
 ///
@@ -95,12 +96,11 @@ impl ResponseReader {
         Self { channel, message }
     }
 
-    /// Waits until the response is complete, or can't become so because the channel is closed. May be dropped and called
-    /// again.
+    /// Waits until the response is complete, or the channel is closed. May be dropped and called again.
     ///
     /// # Errors
     ///
-    /// What can't become a response, as soon as that is certain; and where there is no memory for it.
+    /// The response is invalid, as soon as that is certain; or there is no memory for it.
     pub async fn arrive(&mut self) -> Result<Arrived, Failure> {
         loop {
             let ready = tokio::select! {
@@ -110,7 +110,7 @@ impl ResponseReader {
                     return Err(Failure::ResponseDropped(Full { r#use: Use::Responses }));
                 }
             };
-            // An error would be the runtime's own; then there is nothing more to hear of this channel.
+            // An error would come from the runtime itself; then nothing more arrives on this channel.
             let Ok(mut ready) = ready else { return Ok(Arrived::Closed) };
             match self.message.take(ready.get_inner())? {
                 Taken::Complete => return Ok(Arrived::Whole),
@@ -121,7 +121,7 @@ impl ResponseReader {
         }
     }
 
-    /// Takes what an ended process left in the channel.
+    /// Reads what an ended process left in the channel.
     ///
     /// # Errors
     ///
@@ -135,17 +135,17 @@ impl ResponseReader {
         }
     }
 
-    /// How much of a response has come.
+    /// How many bytes have arrived.
     pub fn received_bytes(&self) -> usize {
         self.message.received.len()
     }
 
-    /// The message with its memory, and what it came over.
+    /// The message with its memory, and its channel.
     pub fn into_message(self) -> (RawResponse, OpenChannel) {
         let Message { mut received, holding, .. } = self.message;
-        // It may wait for its client for long, and is charged by its length.
+        // It may wait long for its client, and is charged by its length.
         received.shrink_to_fit();
-        // One that was evicted is told so when it is resized.
+        // If it was evicted, the next resize reports that.
         holding.settle().unwrap_or_default();
         (RawResponse { bytes: received.into(), holding }, OpenChannel(self.channel))
     }

@@ -1,4 +1,4 @@
-//! What it takes to start a runner, whatever for.
+//! Starts runners, for every purpose.
 
 use super::command::{Purpose, command};
 use crate::catalogue::Function;
@@ -10,21 +10,21 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
-/// Starts runners: what all of a host's have in common.
+/// Starts runners: what all runners of a host share.
 #[derive(Debug)]
 pub struct Starter {
     /// The runner, or its wrapper.
     pub runner: PathBuf,
-    /// What one request's function may write into the log.
+    /// The most stderr of one request that is logged.
     pub stderr_bytes_max: usize,
-    /// Those who are started.
+    /// Lists the processes that are started.
     pub children: Arc<Children>,
-    /// What confines them.
+    /// Confines them.
     pub jail: Jail,
 }
 
 impl Starter {
-    /// A runner's command, and the cgroup that it goes into, if there are any.
+    /// A runner's command, and its cgroup, if the host has cgroups.
     ///
     /// # Errors
     ///
@@ -32,25 +32,25 @@ impl Starter {
     pub fn command(&self, function: &Function, purpose: Purpose) -> io::Result<(Command, Option<Cgroup>)> {
         let limits = &function.release.limits;
         let (requests, waiting) = match purpose {
-            Purpose::Request { .. } | Purpose::Ahead { .. } => (1, 0),
+            Purpose::Request { .. } | Purpose::Prewarm { .. } => (1, 0),
             Purpose::Zygote { children } => (limits.concurrency.into(), children),
         };
         let cgroup = self.jail.cgroup(limits, requests, waiting).map_err(|error| {
-            io::Error::new(error.kind(), format!("its cgroup can't be made (--cgroup): {error}"))
+            io::Error::new(error.kind(), format!("failed to make its cgroup (--cgroup): {error}"))
         })?;
         let command = command(&self.runner, &self.jail, cgroup.as_ref(), function, purpose);
         Ok((command, cgroup))
     }
 
-    /// Tells of processes that a request, or nobody knows which, has left behind. Not of what a strict jail consists
-    /// of, whose own end takes a moment once its supervisor is killed; nothing else can be left of it.
-    pub fn tell_of_strays(&self, processes: usize, function: Option<&Function>, request_id: Option<&str>) {
+    /// Logs orphans that were killed, of one request or of an unknown one. Not in a strict jail: it leaves no orphans,
+    /// only its own processes, which take a moment to end after its supervisor.
+    pub fn log_orphans(&self, processes: usize, function: Option<&Function>, request_id: Option<&str>) {
         if processes > 0 && self.jail.mode() != JailMode::Strict {
             tracing::warn!(
                 function = function.map(Function::name),
                 request_id,
                 processes,
-                "processes that functions left behind are killed"
+                "orphan processes of functions were killed"
             );
         }
     }

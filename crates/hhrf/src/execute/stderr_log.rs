@@ -1,4 +1,4 @@
-//! Brings what a function writes on stderr into the log, line by line, tagged and bounded, and never lets it wait.
+//! Logs what a function writes to stderr, line by line, tagged and limited, without ever blocking the function.
 
 use super::watch::watch;
 use crate::catalogue::Function;
@@ -17,15 +17,15 @@ pub struct StderrLog {
     lines: Lines,
 }
 
-/// What has been read of it.
+/// What has been read from it.
 #[derive(Debug)]
 struct Lines {
     function: Arc<Function>,
-    /// The request's, where there is one.
+    /// The request's id, if there is a request.
     request_id: Option<String>,
     line: Vec<u8>,
-    /// The last line, where there is no request to look under for it.
-    last_words: Option<String>,
+    /// The last line, if there is no request: for the error that a zygote's end reports.
+    last_line: Option<String>,
     bytes_left: usize,
     dropped_bytes: u64,
 }
@@ -33,20 +33,20 @@ struct Lines {
 /// A longer line is logged in pieces.
 const LINE_BYTES_MAX: usize = 4 * 1024;
 
-/// What is taken in one turn, before others have theirs: what a pipe holds unless somebody makes it larger (pipe(7)).
+/// The most that is read before other tasks get a turn: a pipe's default capacity (pipe(7)).
 const TURN_BYTES: usize = 64 * 1024;
 
-/// What is taken at the end, when nobody writes any more: the largest buffer that an ordinary user can give a pipe
-/// (/proc/sys/fs/pipe-max-size).
+/// The most that is read at the end, when no process writes any more: the largest capacity that an ordinary user can
+/// give a pipe (/proc/sys/fs/pipe-max-size).
 const REST_BYTES_MAX: usize = 1024 * 1024;
 
-/// Makes a pipe for a log: its two ends. By its name in /proc, which a wrapper may show, a process of the host's own user
-/// could open it again, to take lines out that the host should see; neither Landlock nor the filter of system calls refuses
-/// that of a pipe. So its permissions do. Writing is left, for those who know it as /dev/stderr.
+/// Makes a pipe for a log: its two ends. If a wrapper shows /proc, a process of the host's own user could reopen the
+/// pipe there and read lines that are meant for the host. Neither Landlock nor the seccomp filter prevents that for a
+/// pipe, so its permissions do. Writing stays allowed, for programs that open /dev/stderr.
 ///
 /// # Errors
 ///
-/// What pipe(2) says.
+/// Those of pipe(2).
 pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
     let (reader, writer) = io::pipe()?;
     fchmod(&writer, Mode::WUSR)?;
@@ -58,7 +58,7 @@ impl StderrLog {
     ///
     /// # Errors
     ///
-    /// What ioctl(2) says.
+    /// Those of ioctl(2).
     pub fn new(
         pipe: OwnedFd,
         function: &Arc<Function>,
@@ -71,18 +71,18 @@ impl StderrLog {
             function,
             request_id,
             line: Vec::new(),
-            last_words: None,
+            last_line: None,
             bytes_left: bytes_max,
             dropped_bytes: 0,
         };
         Ok(Self { pipe, lines })
     }
 
-    /// Takes what comes, for ever: so that the function never waits for the log. In turns, so that a function which
-    /// writes faster than this reads is still met by its deadline.
+    /// Reads what arrives, for ever, so that the function never waits for the log. It yields in between, so that the
+    /// deadline also holds for a function that writes faster than this reads.
     pub async fn follow(&mut self) -> std::convert::Infallible {
         let Self { pipe, lines } = self;
-        // An error here or below would be the runtime's own; then what is taken at the end has to do.
+        // An error here or below would come from the runtime itself; then only `take_rest` reads.
         let Ok(watched) = watch(pipe.as_fd(), Interest::READABLE) else {
             return std::future::pending().await;
         };
@@ -96,7 +96,7 @@ impl StderrLog {
         }
     }
 
-    /// Takes what an ended process left in the pipe.
+    /// Reads what an ended process left in the pipe.
     pub fn take_rest(&mut self) {
         self.lines.take_up_to(REST_BYTES_MAX, self.pipe.as_fd());
         if !self.lines.line.is_empty() {
@@ -104,10 +104,10 @@ impl StderrLog {
         }
     }
 
-    /// Takes the rest, and says how much of all wasn't logged. Returns the last line of one that is no request's.
+    /// Reads the rest, and logs how many bytes were dropped. Returns the last line, if there is no request.
     pub fn finish(mut self) -> Option<String> {
         self.take_rest();
-        let Lines { function, request_id, dropped_bytes, last_words, .. } = self.lines;
+        let Lines { function, request_id, dropped_bytes, last_line, .. } = self.lines;
         if dropped_bytes > 0 {
             tracing::warn!(
                 function = function.name(),
@@ -116,7 +116,7 @@ impl StderrLog {
                 "the function wrote more to stderr than is logged for one request"
             );
         }
-        last_words
+        last_line
     }
 }
 
@@ -156,7 +156,7 @@ impl Lines {
             "stderr"
         );
         if self.request_id.is_none() {
-            self.last_words = Some(harmless(line));
+            self.last_line = Some(harmless(line));
         }
         self.line.clear();
     }

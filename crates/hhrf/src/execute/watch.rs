@@ -9,7 +9,7 @@ use tokio::io::unix::AsyncFd;
 ///
 /// # Errors
 ///
-/// What epoll_ctl(2) says: out of memory, or of watches.
+/// Those of epoll_ctl(2): out of memory, or of watches.
 #[expect(
     deprecated,
     reason = "its unsafe successor asks for a descriptor that stays open and the same, as an OwnedFd's does and a BorrowedFd's"

@@ -1,6 +1,6 @@
-//! How the host has its runners confine themselves: the [`mode`], and what a runner needs for it of its host, which is
-//! a uid ([`uids`], of a [range](uid_range) that no other host has), an [empty network](network) and a cgroup
-//! ([`crate::cgroups`]). A [`trial`] at the start tells whether it works.
+//! How the host has its runners confine themselves: the [`mode`], and what the host provides for it: a uid ([`uids`],
+//! from a [range](uid_range) that no other host has), an [empty network](network) and a cgroup ([`crate::cgroups`]). A
+//! [`trial`] at the start checks that it works.
 
 pub mod mode;
 pub mod network;
@@ -26,16 +26,16 @@ use trial::Trial;
 use uid_range::{UidRange, UidRangeError};
 use uids::Uids;
 
-/// What the runners of one host are confined by.
+/// What confines the runners of one host.
 #[derive(Debug)]
 pub struct Jail {
     mode: JailMode,
-    /// Where the host is root: who each function is.
+    /// The functions' uids, if the host is root.
     uids: Option<Uids>,
-    /// No other host's, while it is held.
+    /// Locked against other hosts while it is held.
     _uid_range: Option<UidRange>,
-    /// Namespaces that every runner without a network enters: a network without anything in it, and before it the user
-    /// namespace that it belongs to, where the host isn't root.
+    /// Namespaces that every runner without a network joins: an empty network namespace, and before it, if the host
+    /// isn't root, the user namespace that owns it.
     empty_network: Vec<OwnedFd>,
     cgroups: Option<Arc<Cgroups>>,
 }
@@ -46,13 +46,13 @@ pub enum JailError {
     /// The cgroup that the settings name.
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
-    /// Where the host is root: who functions are to be.
+    /// No range of uids for functions, if the host is root.
     #[error(transparent)]
     UidRange(#[from] UidRangeError),
-    /// It can be divided, but not as a request needs it.
+    /// It can be divided, but a request's cgroup can't be made.
     #[error("failed to make the cgroup of a request (--cgroup)")]
     RequestCgroup(#[source] io::Error),
-    /// The runner was asked, and can't.
+    /// The trial failed.
     #[error(transparent)]
     Trial(#[from] TrialError),
 }
@@ -79,12 +79,12 @@ impl Jail {
         Ok(Self { mode: settings.jail, uids, _uid_range: uid_range, empty_network, cgroups })
     }
 
-    /// Makes what the runners share, and has the runner confine itself as for a request, to see whether it can. Where that
-    /// fails for `fork` alone, it is logged, and the host serves what is spawned.
+    /// Makes what the runners share, and tries the jail: the runner confines itself as for a request. If only `fork`
+    /// fails, that is logged, and the host serves functions that are spawned.
     ///
     /// # Errors
     ///
-    /// See [`JailError`]. A failure for `fork` is one where it is the default of the settings.
+    /// See [`JailError`]. A failure of `fork` is an error only if the settings make it the default.
     pub fn prove(settings: &Settings, children: &Children) -> Result<Self, JailError> {
         let jail = Self::prepare(settings, children)?;
         jail.try_out(&settings.runner, Execution::Spawn, children)?;
@@ -99,11 +99,11 @@ impl Jail {
         Ok(jail)
     }
 
-    /// Has the runner confine itself for nothing but to see whether it can, as it does for a request of that executor.
+    /// Tries whether the runner can confine itself as for a request of that executor.
     ///
     /// # Errors
     ///
-    /// The runner says why not, or can't be started; or what was started is no runner.
+    /// The runner reports why it can't, or can't be started; or the program is no runner.
     pub fn try_out(&self, runner: &Path, execution: Execution, children: &Children) -> Result<(), JailError> {
         if self.mode == JailMode::Off {
             return Ok(());
@@ -113,7 +113,7 @@ impl Jail {
             command.args(["--zygote", "1"]);
         }
         let (uid, limits) = (self.uids.as_ref().map(Uids::base), Limits::default());
-        // Removed when it is dropped, behind the trial.
+        // Removed when it is dropped, after the trial.
         let cgroup = self.cgroup(&limits, 1, 0).map_err(JailError::RequestCgroup)?;
         if let Some(cgroup) = &cgroup {
             command.arg("--cgroup").arg(cgroup.folder());
@@ -122,21 +122,21 @@ impl Jail {
         Ok(Trial { runner, jail: self.mode, children }.run(command)?)
     }
 
-    /// How much of it there is.
+    /// The jail's mode.
     pub fn mode(&self) -> JailMode {
         self.mode
     }
 
-    /// A cgroup for so many requests at a time, beside which so many processes wait; where there are cgroups.
+    /// A cgroup for `requests` at a time and `waiting` idle processes, if there are cgroups.
     ///
     /// # Errors
     ///
-    /// It can't be made: the requests must not begin.
+    /// It can't be made; the requests must not begin.
     pub fn cgroup(&self, limits: &Limits, requests: u64, waiting: u64) -> io::Result<Option<Cgroup>> {
         self.cgroups.as_ref().map(|all| all.make(limits, requests, waiting)).transpose()
     }
 
-    /// Adds the runner's arguments that say how a function is confined.
+    /// Adds the runner's arguments that confine a function.
     pub fn confine(&self, command: &mut Command, function: &Function) {
         let uid = self.uids.as_ref().map(|uids| uids.of(&function.name()));
         self.confine_to(command, &function.release.limits, &function.release.connect, uid);
@@ -166,8 +166,8 @@ impl Jail {
     }
 }
 
-/// Now, by the clock that the kernel stamps files with, which is some milliseconds behind the exact one
-/// (clock_gettime(2), `CLOCK_REALTIME_COARSE`): what is made from now on never seems older.
+/// Now, by the clock that the kernel stamps files with, which lags some milliseconds (clock_gettime(2),
+/// `CLOCK_REALTIME_COARSE`): files made from now on never seem older.
 fn clock_of_files_ns() -> u64 {
     const NANOSECONDS: u64 = 1_000_000_000;
     let now = clock_gettime(ClockId::RealtimeCoarse);

@@ -1,4 +1,4 @@
-//! How much of the jail there is.
+//! The modes of the jail.
 
 use serde::Deserialize;
 

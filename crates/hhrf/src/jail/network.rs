@@ -1,7 +1,7 @@
-//! A network without anything in it, which all jails of a host share: to make one for each request would cost as much
-//! as all else in the jail.
+//! An empty network namespace, which all jails of a host share: making one for each request would cost as much as the
+//! rest of the jail.
 
-use super::trial::{PATIENCE, Trial, TrialError};
+use super::trial::{TRIAL_TIMEOUT, Trial, TrialError};
 use fezz_wire::NETWORK_MADE;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
@@ -12,19 +12,19 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-/// Has the runner make it, and takes hold of it. Returns its namespaces, in the order in which they are to be entered.
+/// Has the runner make it, and opens its namespaces. Returns them in the order in which they must be joined.
 ///
 /// # Errors
 ///
 /// See [`TrialError`].
 pub(super) fn make_empty(trial: &Trial<'_>, is_root: bool) -> Result<Vec<OwnedFd>, TrialError> {
     let mut holder = trial.start(Command::new(trial.runner).arg("--hold-network").env_clear())?;
-    let opened = take_hold(trial, &mut holder, is_root);
-    // Its end doesn't end the namespaces, which live as long as a descriptor of them.
+    let opened = open_namespaces(trial, &mut holder, is_root);
+    // The namespaces outlive the holder, as long as they have a descriptor.
     drop(holder.stdin.take());
-    // One that said nothing within its time isn't waited for again.
-    let patience = if matches!(opened, Err(TrialError::Silent)) { Duration::ZERO } else { PATIENCE };
-    let ended = trial.end_of(holder, patience)?;
+    // A holder that was silent until its timeout gets no more time.
+    let time_max = if matches!(opened, Err(TrialError::Silent)) { Duration::ZERO } else { TRIAL_TIMEOUT };
+    let ended = trial.end_of(holder, time_max)?;
     match opened {
         Err(error @ TrialError::NotItsOwn) => Err(error),
         _ if !ended.status.success() => Err(trial.failed(ended)),
@@ -33,24 +33,24 @@ pub(super) fn make_empty(trial: &Trial<'_>, is_root: bool) -> Result<Vec<OwnedFd
 }
 
 /// Opens the holder's namespaces, for every process that is started.
-fn take_hold(trial: &Trial<'_>, holder: &mut Child, is_root: bool) -> Result<Vec<OwnedFd>, TrialError> {
-    wait_for_word(trial, holder)?;
+fn open_namespaces(trial: &Trial<'_>, holder: &mut Child, is_root: bool) -> Result<Vec<OwnedFd>, TrialError> {
+    wait_for_ready(trial, holder)?;
     let names: &[&str] = if is_root { &["net"] } else { &["user", "net"] };
     names.iter().map(|name| open(holder.id(), name)).collect()
 }
 
-/// Waits until the holder says that it has made them.
-fn wait_for_word(trial: &Trial<'_>, holder: &mut Child) -> Result<(), TrialError> {
+/// Waits until the holder reports that it has made them.
+fn wait_for_ready(trial: &Trial<'_>, holder: &mut Child) -> Result<(), TrialError> {
     let Some(mut stdout) = holder.stdout.take() else { return Err(TrialError::Silent) };
-    let patience = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
-    let ready = retry_on_intr(|| poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&patience)));
+    let time_max = Timespec { tv_sec: TRIAL_TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
+    let ready = retry_on_intr(|| poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&time_max)));
     if ready.map_err(|error| TrialError::Io(error.into()))? == 0 {
         return Err(TrialError::Silent);
     }
     // In one piece, as it was written (pipe(7), PIPE_BUF).
-    let mut word = [0; 16];
-    let read = stdout.read(&mut word).map_err(TrialError::Io)?;
-    if &word[..read] == NETWORK_MADE {
+    let mut line = [0; 16];
+    let read = stdout.read(&mut line).map_err(TrialError::Io)?;
+    if &line[..read] == NETWORK_MADE {
         Ok(())
     } else {
         Err(TrialError::NoAnswer { runner: trial.runner.to_owned() })

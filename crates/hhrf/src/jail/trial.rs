@@ -1,5 +1,6 @@
-//! What the runner is asked before the host serves. A wrapper may stand in its place, which may do anything: so the
-//! answer has to be one that only a confined runner of this version gives, by a word that only stdin carries.
+//! The trial: before the host serves, the runner must show that it can confine itself. The program may be a wrapper,
+//! which may do anything. So only a confined runner of this version can answer correctly: with a token that it gets by
+//! stdin alone.
 
 use crate::children::Children;
 use crate::jail::JailMode;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// The runner can't do what functions need.
+/// The trial failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TrialError {
     /// It can't be started.
@@ -23,25 +24,25 @@ pub enum TrialError {
     NotStarted {
         /// As the settings name it.
         runner: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// It can't be talked to, or waited for.
+    /// The host can't read from it or wait for it.
     #[error("failed to talk to the runner that tries the jail")]
     Io(#[source] io::Error),
-    /// The runner says why not.
-    #[error("modules can't be confined here (--jail {jail}): {words}{}", advice(.jail, .runner))]
+    /// The runner reports why it can't.
+    #[error("modules can't be confined here (--jail {jail}): {output}{}", advice(.jail, .runner))]
     Refused {
         /// What was asked for.
         jail: &'static str,
         /// The runner or its wrapper.
         runner: PathBuf,
-        /// Its own words, or its exit status.
-        words: String,
+        /// Its own output, or its exit status.
+        output: String,
     },
-    /// Something else ended, of which a runner says nothing.
+    /// The wrapper ended by itself: the status isn't one of the runner's.
     #[error(
-        "modules can't be confined here (--jail {jail}): `{}` ended ({status}) before fezz-runner answered: {words}{}",
+        "modules can't be confined here (--jail {jail}): `{}` ended ({status}) before fezz-runner answered: {output}{}",
         runner.display(), advice(.jail, .runner)
     )]
     Wrapper {
@@ -52,9 +53,9 @@ pub enum TrialError {
         /// How it ended.
         status: ExitStatus,
         /// What it said.
-        words: String,
+        output: String,
     },
-    /// It ended well, and is no runner.
+    /// It ended successfully, but is no runner.
     #[error(
         "`{}` ended without an answer of fezz-runner: name fezz-runner itself, or a wrapper that ends in `exec fezz-runner \
          \"$@\"` and passes stdout on",
@@ -66,19 +67,19 @@ pub enum TrialError {
     },
     /// A wrapper writes where responses go.
     #[error(
-        "`{}` wrote to stdout beside the runner's answer, where only a response may stand: let it write to stderr",
+        "`{}` wrote to stdout beside the runner's answer, where only responses belong: let it write to stderr",
         runner.display()
     )]
     Mixed {
         /// The wrapper.
         runner: PathBuf,
     },
-    /// The runner is another release's.
-    #[error("the runner behind `{}` is version {theirs}, this host {}: install both of one release", runner.display(), VERSION)]
+    /// The runner has another version.
+    #[error("the runner behind `{}` is version {theirs}, this host {}: install the same version of both", runner.display(), VERSION)]
     OtherVersion {
         /// The runner or its wrapper.
         runner: PathBuf,
-        /// What the runner says.
+        /// What the runner reports.
         theirs: String,
     },
     /// A wrapper changes arguments.
@@ -92,19 +93,19 @@ pub enum TrialError {
         runner: PathBuf,
         /// What was asked for.
         jail: &'static str,
-        /// What the runner says.
+        /// What the runner reports.
         theirs: String,
     },
-    /// A wrapper keeps stdin, or gives another.
-    #[error("`{}` doesn't pass stdin on, by which requests come: let the wrapper leave it as it is", runner.display())]
+    /// A wrapper doesn't pass stdin on.
+    #[error("`{}` doesn't pass stdin on, which carries requests: let the wrapper leave it as it is", runner.display())]
     NoStdin {
         /// The wrapper.
         runner: PathBuf,
     },
     /// It neither answers nor ends.
-    #[error("the runner didn't answer within {} s, when it was to try the jail: does a wrapper wait for something?", PATIENCE.as_secs())]
+    #[error("the runner didn't answer within {} s while it tried the jail: does a wrapper wait for something?", TRIAL_TIMEOUT.as_secs())]
     Silent,
-    /// What it made isn't there.
+    /// The network namespace that it made is the host's own.
     #[error(
         "the runner's empty network isn't its own: let the wrapper end in `exec fezz-runner \"$@\"`, or set --jail inner"
     )]
@@ -114,13 +115,13 @@ pub enum TrialError {
 /// What the runner's version has to be.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A jail takes milliseconds; this is for a machine that is busy with something else.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// A jail takes milliseconds; this allows for a very busy machine.
+pub const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A variable of the trial, as manifests have them: a wrapper has to pass it on.
+/// The trial's manifest variable: a wrapper must pass it on.
 const VARIABLE: &str = "TRIAL";
 
-/// What the runner can't say of itself: it sees no wrapper.
+/// Advice that the runner can't give, since it doesn't see the wrapper.
 fn advice(jail: &str, runner: &Path) -> String {
     match runner.file_name() {
         Some(name) if jail == JailMode::Strict.as_str() && crate::settings::is_wrapper(runner) => {
@@ -130,17 +131,17 @@ fn advice(jail: &str, runner: &Path) -> String {
     }
 }
 
-/// What is tried, and by what.
+/// A trial of one runner and mode.
 #[derive(Debug)]
 pub(super) struct Trial<'a> {
     pub(super) runner: &'a Path,
     pub(super) jail: JailMode,
-    /// Have the process on their list while it lives, so that it can be ended with the host.
+    /// Lists the process while it lives, so that it can be killed with the host.
     pub(super) children: &'a Children,
 }
 
 impl Trial<'_> {
-    /// Runs `command`, which has a jail's arguments, for nothing but to see whether that jail can be made.
+    /// Runs `command`, which has the jail's arguments, to see whether that jail can be made.
     ///
     /// # Errors
     ///
@@ -148,14 +149,14 @@ impl Trial<'_> {
     pub(super) fn run(&self, mut command: Command) -> Result<(), TrialError> {
         let token = format!("{:016x}", rand::random::<u64>());
         command.args(["--env", VARIABLE]).env_clear().env(format!("FEZZ_ENV_{VARIABLE}"), &token);
-        // For a module, any file will do that is there.
+        // Any existing file will do as the module.
         command.arg("--try").arg(self.runner);
         let mut runner = self.start(&mut command)?;
         if let Some(mut stdin) = runner.stdin.take() {
-            // A program that doesn't read it is known by its answer.
+            // A program that doesn't read it fails the check of its answer.
             stdin.write_all(token.as_bytes()).ok();
         }
-        let ended = self.end_of(runner, PATIENCE)?;
+        let ended = self.end_of(runner, TRIAL_TIMEOUT)?;
         if !ended.status.success() {
             return Err(self.failed(ended));
         }
@@ -193,28 +194,28 @@ impl Trial<'_> {
         Ok(())
     }
 
-    /// Whose failure it is: the runner's exit codes are its own.
-    pub(super) fn failed(&self, ended: Ended) -> TrialError {
-        let Ended { status, words, .. } = ended;
+    /// Decides between the runner and the wrapper by the exit code: the runner has its own.
+    pub(super) fn failed(&self, ended: RunnerEnd) -> TrialError {
+        let RunnerEnd { status, output, .. } = ended;
         let (jail, runner) = (self.jail.as_str(), self.runner.to_owned());
         if status.code().and_then(ExitCode::from_status).is_some() {
-            let words = if words.is_empty() { status.to_string() } else { words };
-            return TrialError::Refused { jail, runner, words };
+            let output = if output.is_empty() { status.to_string() } else { output };
+            return TrialError::Refused { jail, runner, output };
         }
-        let words = if words.is_empty() { "it said nothing on stderr".to_owned() } else { words };
-        TrialError::Wrapper { jail, runner, status, words }
+        let output = if output.is_empty() { "it wrote nothing to stderr".to_owned() } else { output };
+        TrialError::Wrapper { jail, runner, status, output }
     }
 
-    /// Waits for the end of a process; when `patience` is over, ends it with all that it started.
-    pub(super) fn end_of(&self, mut runner: Child, patience: Duration) -> Result<Ended, TrialError> {
+    /// Waits for the end of a process; when `time_max` is over, ends it with all that it started.
+    pub(super) fn end_of(&self, mut runner: Child, time_max: Duration) -> Result<RunnerEnd, TrialError> {
         const PAUSE: Duration = Duration::from_millis(1);
         let pid = Pid::from_child(&runner);
         let begun = Instant::now();
         let status = loop {
             match runner.try_wait().map_err(TrialError::Io)? {
                 Some(status) => break Ok(status),
-                None if begun.elapsed() > patience => {
-                    // Fails only where it is gone.
+                None if begun.elapsed() > time_max => {
+                    // Fails only if it is gone.
                     kill_process_group(pid, Signal::KILL).ok();
                     runner.wait().map_err(TrialError::Io)?;
                     break Err(TrialError::Silent);
@@ -223,26 +224,26 @@ impl Trial<'_> {
             }
         };
         self.children.forget(pid);
-        Ok(Ended {
+        Ok(RunnerEnd {
             status: status?,
-            answer: what_is_in(runner.stdout)?,
-            words: what_is_in(runner.stderr)?.trim_end().to_owned(),
+            answer: read_available(runner.stdout)?,
+            output: read_available(runner.stderr)?.trim_end().to_owned(),
         })
     }
 }
 
 /// How a process ended.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct RunnerEnd {
     pub(super) status: ExitStatus,
     /// What it wrote to stdout.
     pub(super) answer: String,
     /// What it wrote to stderr.
-    pub(super) words: String,
+    pub(super) output: String,
 }
 
-/// What a pipe holds: a process that was left behind may keep it open.
-fn what_is_in(pipe: Option<impl Read + AsFd>) -> Result<String, TrialError> {
+/// Reads what a pipe holds now: an orphan may keep the pipe open.
+fn read_available(pipe: Option<impl Read + AsFd>) -> Result<String, TrialError> {
     const BYTES_MAX: u64 = 4096;
     let Some(pipe) = pipe else { return Ok(String::new()) };
     rustix::io::ioctl_fionbio(&pipe, true).map_err(|error| TrialError::Io(error.into()))?;

@@ -1,9 +1,9 @@
 //! A range of uids that no other host on this machine gives to its functions.
 //!
 //! A host that is root locks its range by files in a folder that is root's alone, by flock(2): the lock goes with the
-//! host, however it ends, and another user can't take it. A file, unlike an abstract socket, is the same in another
-//! network namespace. What it can't see is a host that has another `/run`, as in another container: there the operator
-//! gives each a range by `--uid-base`.
+//! host, however it ends, and another user can't take it. A file, unlike an abstract socket, is shared between network
+//! namespaces. A host with another `/run`, for example in another container, isn't seen: there the operator gives each
+//! host a range by `--uid-base`.
 
 use super::uids::UIDS;
 use rustix::fs::{Mode, OFlags};
@@ -17,20 +17,20 @@ use std::path::Path;
 /// Where the locks lie, on every Linux system a file system that a restart empties.
 const FOLDER: &str = "/run/fezz";
 
-/// The first uid behind those that systemd gives to containers, and the last that nobody claims (systemd's `UIDS-GIDS`:
+/// The first uid after those that systemd gives to containers, and the last unused one (systemd's `UIDS-GIDS`:
 /// 1879048192 to 2147483647 are unused).
 const FIRST: u32 = 0x7000_0000;
 const LAST: u32 = 0x7fff_ffff;
 
-/// A range, this host's while it is held.
+/// A range that belongs to this host while it is held.
 #[derive(Debug)]
 pub struct UidRange {
     base: u32,
-    /// One for each aligned range that it has a part of.
+    /// One for each aligned range that it overlaps.
     _locks: Vec<File>,
 }
 
-/// Why there is no range.
+/// Why no range can be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum UidRangeError {
     /// Another host has it.
@@ -55,7 +55,7 @@ pub enum UidRangeError {
          start hhrf without it, as the user that you are"
     )]
     OneUser,
-    /// The uids aren't there.
+    /// The uids aren't mapped.
     #[error(
         "the uids from {base} on aren't mapped in this user namespace (/proc/self/uid_map): set --uid-base to the first of \
          {UIDS} that are"
@@ -64,14 +64,14 @@ pub enum UidRangeError {
         /// The first of them.
         base: u32,
     },
-    /// No lock can be made.
+    /// The lock can't be made.
     #[error(
         "failed to lock a range of uids in `{FOLDER}`: let root write in /run (RuntimeDirectory=fezz and \
          RuntimeDirectoryPreserve=yes in systemd, a tmpfs in a container), or set --uid-base to uids that no other \
          host has"
     )]
     NoLock(#[source] io::Error),
-    /// The folder isn't root's alone: others could take locks, or exchange them.
+    /// The folder isn't root's alone: others could take or replace locks.
     #[error("`{FOLDER}`, where ranges of uids are locked, {0}")]
     Folder(&'static str),
 }
@@ -81,8 +81,8 @@ impl UidRange {
     ///
     /// # Errors
     ///
-    /// See [`UidRangeError`]. A `base` can be had without a lock, for root that can't write in `/run`: it is then the
-    /// operator's word that no other host has it, and the log warns.
+    /// See [`UidRangeError`]. If root can't write in `/run`, a `base` is taken without a lock, with a warning in the
+    /// log: then the operator must make sure that no other host has it.
     pub fn take(base: Option<u32>) -> Result<Self, UidRangeError> {
         check_mapped(base.unwrap_or(FIRST))?;
         let folder = Path::new(FOLDER);
@@ -95,7 +95,7 @@ impl UidRange {
             Ok(Some(locks)) => Ok(Self { base, _locks: locks }),
             Ok(None) => Err(UidRangeError::Taken { base }),
             Err(UidRangeError::NoLock(error)) => {
-                tracing::warn!(%error, base, "no lock in {FOLDER} says whether another host has these uids");
+                tracing::warn!(%error, base, "failed to lock the uids in {FOLDER}: make sure that no other host has them");
                 Ok(Self { base, _locks: Vec::new() })
             }
             Err(error) => Err(error),
@@ -110,7 +110,7 @@ impl UidRange {
 
 /// Checks that the uids from `base` on exist in this user namespace (user_namespaces(7)).
 fn check_mapped(base: u32) -> Result<(), UidRangeError> {
-    // Without /proc, the runner says what it can't do.
+    // Without /proc, the runner's trial reports what fails.
     let Ok(map) = fs::read_to_string("/proc/self/uid_map") else { return Ok(()) };
     let ranges = || map.lines().filter_map(mapped_range);
     if ranges().all(|range| range == (0..1)) {
@@ -121,7 +121,7 @@ fn check_mapped(base: u32) -> Result<(), UidRangeError> {
     if is_mapped { Ok(()) } else { Err(UidRangeError::NotMapped { base }) }
 }
 
-/// The uids inside, of a line that has them, those outside, and their number.
+/// Parses a line: the first uid inside, the first outside, and their number. Returns those inside.
 fn mapped_range(line: &str) -> Option<Range<u64>> {
     let mut numbers = line.split_whitespace().map(|number| number.parse::<u64>().ok());
     let (first, _outside, count) = (numbers.next()??, numbers.next()??, numbers.next()??);
@@ -138,7 +138,7 @@ fn take_free(folder: &Path, first: u32) -> Result<UidRange, UidRangeError> {
     Err(UidRangeError::AllTaken)
 }
 
-/// Makes the folder, or looks whether it is root's alone.
+/// Makes the folder, or checks that it is root's alone.
 fn prepare(folder: &Path) -> Result<(), UidRangeError> {
     let made = DirBuilder::new().mode(0o700).create(folder);
     if let Err(error) = made
@@ -159,19 +159,19 @@ fn prepare(folder: &Path) -> Result<(), UidRangeError> {
     Ok(())
 }
 
-/// Locks every aligned range that the uids from `base` on have a part of, one or two; `None` where one is another's.
+/// Locks the one or two aligned ranges that the uids from `base` on overlap; `None` if another host has one.
 fn lock_all(folder: &Path, base: u32) -> Result<Option<Vec<File>>, UidRangeError> {
     let (first, last) = (base / UIDS, base.div_ceil(UIDS));
     let files = (first..=last).map(|index| lock(&folder.join(format!("uids-{}", index * UIDS))));
     files.collect::<io::Result<Option<Vec<File>>>>().map_err(UidRangeError::NoLock)
 }
 
-/// Locks one file; `None` where another has it.
+/// Locks one file; `None` if another process has locked it.
 fn lock(path: &Path) -> io::Result<Option<File>> {
-    const TRIES: usize = 8; // Each is lost to somebody who removes the file between two calls.
+    const TRIES: usize = 8; // A try fails if another process removes the file between two calls.
     for _ in 0..TRIES {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        // 0600: whoever can open it can lock it.
+        // 0600: every user who can open it could lock it.
         let file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
         match file.try_lock() {
             Ok(()) => {}
@@ -202,7 +202,7 @@ mod tests {
         let range = lock_all(folder, 10 * UIDS + 1).unwrap();
         let free = [9, 10, 11, 12].map(|index| is_free(folder, index * UIDS));
         assert_eq!(free, [true, false, false, true]);
-        // A file that is removed is a lock no more: its next holder makes another.
+        // A removed file is no lock any more: the next host makes another.
         fs::remove_file(folder.join(format!("uids-{}", 10 * UIDS))).unwrap();
         assert!(is_free(folder, 10 * UIDS) && !is_free(folder, 11 * UIDS));
         drop(range);
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn every_range_of_the_default_is_given_once_and_then_it_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        // As many descriptors as a test may well have.
+        // Few ranges, so that the test needs few descriptors.
         let last = LAST - 4 * UIDS + 1;
         let taken: Vec<UidRange> = (0..4).map(|_| take_free(folder.path(), last).unwrap()).collect();
         assert_eq!(taken.iter().map(|range| (range.base() - last) / UIDS).collect::<Vec<_>>(), [0, 1, 2, 3]);

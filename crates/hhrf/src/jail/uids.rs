@@ -1,30 +1,30 @@
-//! An unprivileged uid for each function, where the host is root.
+//! An unprivileged uid for each function, if the host is root.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Gives uids, so that no function has any right over another's processes.
+/// Assigns uids, so that no function has any right over another's processes.
 #[derive(Debug)]
 pub struct Uids {
     base: u32,
     given: Mutex<HashMap<String, u32>>,
 }
 
-/// As many functions as a host may well serve in its life; beyond them, uids are given a second time, and the log warns.
+/// More functions than a host is likely to serve in its life. Beyond that, uids are reused, with a warning in the log.
 pub const UIDS: u32 = 1 << 16;
 
 impl Uids {
-    /// Gives those from `base` on.
+    /// Assigns uids from `base` on.
     pub fn new(base: u32) -> Self {
         Self { base, given: Mutex::default() }
     }
 
-    /// The first of them, which a trial may have, too.
+    /// The first of them, which the trial uses, too.
     pub fn base(&self) -> u32 {
         self.base
     }
 
-    /// The same for the same function, as long as this host lives: nothing that it owns stays longer.
+    /// The function's uid. It stays the same while this host lives: nothing that the uid owns lives longer.
     pub fn of(&self, function: &str) -> u32 {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(uid) = given.get(function) {
@@ -36,7 +36,7 @@ impl Uids {
             tracing::warn!(
                 function,
                 uid,
-                "no uid is left: this function has one that another had; restart the host"
+                "out of uids: this function shares its uid with another; restart the host"
             );
         }
         given.insert(function.to_owned(), uid);

@@ -1,4 +1,4 @@
-//! Who holds memory: connections, the addresses of clients, functions.
+//! Accounts of memory: of connections, clients' addresses and functions.
 
 use super::Use;
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// What one party holds, by use; and an address's connections.
+/// What one connection, address or function holds, by use; and an address's connections.
 #[derive(Debug, Default)]
 pub struct Account {
     request_bytes: AtomicUsize,
@@ -14,14 +14,14 @@ pub struct Account {
     connections: AtomicUsize,
 }
 
-/// To whom a holding is charged.
+/// The accounts that a holding is charged to.
 #[derive(Debug, Clone)]
 pub struct Accounts {
     /// `None` where the connection is a trusted proxy's, which carries the requests of many clients.
     pub connection: Option<Arc<Account>>,
     /// The client's.
     pub address: Arc<Account>,
-    /// The function's that has the request; `None` while it is still its client's, and where the host answers itself.
+    /// The function's. `None` before the request counts for its function, and where the host answers itself.
     pub function: Option<Arc<Account>>,
 }
 
@@ -37,12 +37,12 @@ impl Account {
         self.taken(r#use).load(Ordering::Relaxed)
     }
 
-    /// How many connections it has: an address's, at the address that requests come to.
+    /// How many connections an address has.
     pub(crate) fn connections(&self) -> &AtomicUsize {
         &self.connections
     }
 
-    /// Under the lock of the use's memory alone.
+    /// Call it only under the lock of that use's memory.
     pub(super) fn recharge(&self, r#use: Use, before: usize, after: usize) {
         self.taken(r#use).store(self.taken_bytes(r#use) - before + after, Ordering::Relaxed);
     }
@@ -62,8 +62,8 @@ impl Accounts {
 }
 
 impl Addresses {
-    /// The account of a client's address. All of an IPv6 network of 64 bits have one, for that is what a single client
-    /// is given as a rule (RFC 6177).
+    /// The account of a client's address. All addresses of an IPv6 /64 share one, since a single client usually gets a
+    /// whole /64 (RFC 6177).
     pub fn of(&self, address: IpAddr) -> Arc<Account> {
         const PRUNED_AT: usize = 1024;
         let address = match address.to_canonical() {
@@ -74,7 +74,7 @@ impl Addresses {
         if let Some(account) = accounts.get(&address).and_then(Weak::upgrade) {
             return account;
         }
-        // When the map would grow: so that what is gone takes no more room than what is there.
+        // Pruned when the map would grow, so that dead entries never outnumber the live ones.
         if accounts.len() == accounts.capacity() && accounts.len() >= PRUNED_AT {
             accounts.retain(|_, account| account.strong_count() > 0);
         }

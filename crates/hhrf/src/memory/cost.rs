@@ -1,10 +1,10 @@
-//! What heads take.
+//! The memory that heads take.
 
 use http::HeaderMap;
 use http::request::Parts;
 
-/// What a header takes beside its name and value: the entry of a `HeaderMap` (104 bytes), its place in the index, and the
-/// slack of both. RFC 9113, section 6.5.2, counts 32.
+/// What a header takes beside its name and value: the entry of a `HeaderMap` (104 bytes), its slot in the index, and
+/// the slack of both. RFC 9113, section 6.5.2, counts 32.
 const HEADER_BYTES: usize = 128;
 
 /// What a request takes beside its headers and body: its task, its stream in hyper, and what the host knows of it. Measured

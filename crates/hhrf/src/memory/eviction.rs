@@ -1,6 +1,6 @@
-//! Which holdings are ended when memory is needed: those whose peers stall, of the address that holds most, and there of
-//! the connection that holds most, the longest stalled first. One that has stalled for a moment isn't ended for a newcomer
-//! whose address (or connection, of the same address) would then hold more than its own does.
+//! Which holdings are evicted when memory is needed: those whose peers stall, first of the address that holds most,
+//! there of the connection that holds most, and there the longest stalled. A holding that has stalled only briefly
+//! isn't evicted for a newcomer whose address (or connection, of the same address) would then hold more than its own.
 
 use super::Use;
 use super::accounts::{Account, Accounts};
@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// For whom holdings are ended.
+/// The newcomer that needs memory.
 pub(super) struct Eviction<'a> {
     pub(super) r#use: Use,
     pub(super) newcomer: &'a Accounts,
@@ -18,18 +18,18 @@ pub(super) struct Eviction<'a> {
     pub(super) now: Instant,
 }
 
-/// A holding whose peer has made progress since isn't ended: an honest one's next bytes come sooner.
+/// A peer that made progress within this time isn't stalled: an honest peer's next bytes arrive sooner.
 pub(super) const STALLED_AFTER: Duration = Duration::from_millis(500);
 
-/// A peer that takes nothing for so long gives way to any newcomer.
+/// A holding whose peer makes no progress for so long is evicted for any newcomer.
 const LOST_AFTER: Duration = Duration::from_secs(5);
 
-/// One that moves, but would at its average rate take longer than this for what it holds, counts as stalled: else it could
-/// hold much by moving little.
+/// A peer that makes progress, but at its average rate needs longer than this for what it holds, counts as stalled:
+/// otherwise it could hold much memory by sending or reading little.
 const WHOLE_WITHIN: Duration = Duration::from_secs(60);
 
 impl Entry {
-    /// When its peer last made progress that counts, if it may be ended by now.
+    /// When its peer last made progress, if it is stalled by now.
     fn stalled_since(&self, now: Instant) -> Option<Instant> {
         let wait = self.wait.as_ref()?;
         let waited = now.saturating_duration_since(wait.since);
@@ -52,8 +52,8 @@ impl Entry {
 }
 
 impl Eviction<'_> {
-    /// Those that may be ended, in that order; none where they take less than `missing_bytes`. Among 32,000 holdings that
-    /// takes up to 7 ms.
+    /// The holdings to evict, in order; none if together they have less than `missing_bytes`. Takes up to 7 ms for
+    /// 32,000 holdings.
     pub(super) fn in_order<'a>(
         &self,
         holdings: impl Iterator<Item = (&'a u64, &'a Entry)>,
@@ -79,7 +79,7 @@ impl Eviction<'_> {
         stalled.into_iter().map(|(_, number)| number).collect()
     }
 
-    /// By how much it holds; all of one account together.
+    /// Sorts accounts by how much they hold, and keeps the holdings of one account together.
     fn rank(&self, account: &Arc<Account>) -> (usize, *const Account) {
         (account.taken_bytes(self.r#use), Arc::as_ptr(account))
     }

@@ -1,4 +1,4 @@
-//! What one request or response holds.
+//! The memory that one request or response holds.
 
 use super::{Account, Memory, Use};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ pub struct Holding {
     number: u64,
 }
 
-/// There isn't so much left, and nothing that can be evicted.
+/// There isn't enough memory left, and nothing can be evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the memory for {} is full, or the half of it that one client or function may hold", .r#use)]
 pub struct Full {
@@ -25,11 +25,11 @@ impl Holding {
         Self { memory, number }
     }
 
-    /// Holds `bytes` from now on, instead of what it held.
+    /// Holds `bytes` in all from now on.
     ///
     /// # Errors
     ///
-    /// [`Full`], and then it holds what it held; or it was evicted.
+    /// [`Full`]: it was evicted, or it keeps what it held.
     pub fn resize(&mut self, bytes: usize) -> Result<(), Full> {
         self.memory.lock().charge(self.number, bytes, Instant::now())
     }
@@ -43,35 +43,35 @@ impl Holding {
         self.memory.lock().charge_also(self.number, function)
     }
 
-    /// From now on it waits for its client, which has to send or take bytes at the demanded rate, and all of them within
-    /// `time`. When it doesn't, or the memory is needed, `stop` is cancelled.
+    /// From now on it waits for its client, which must send or read bytes at the minimum data rate, and all of them
+    /// within `time`. If it doesn't, or others need the memory, `stop` is cancelled.
     pub fn wait_for_client(&self, stop: &CancellationToken, time: Option<Duration>) {
         self.memory.lock().wait_for_client(self.number, stop.clone(), Instant::now(), time);
     }
 
-    /// From now on it waits for its function. When the memory is needed, and the function has written nothing for a time,
-    /// `stop` is cancelled.
+    /// From now on it waits for its function. If others need the memory and the function has stalled, `stop` is
+    /// cancelled.
     pub fn wait_for_function(&self, stop: &CancellationToken) {
         self.memory.lock().wait_for_function(self.number, stop.clone(), Instant::now());
     }
 
-    /// From now on it waits for its client's connection as a whole: for the rest of a head, or to take what is written.
-    /// These have times of their own. When the memory is needed, `stop` is cancelled.
+    /// From now on it waits for its client's connection as a whole: for the rest of a head, or for the client to read.
+    /// These have their own timeouts. If others need the memory, `stop` is cancelled.
     pub fn wait_for_connection(&self, stop: &CancellationToken) {
         self.memory.lock().wait_for_connection(self.number, stop.clone(), Instant::now());
     }
 
-    /// The peer that it waits for has sent or taken so many bytes more.
+    /// The peer has sent or read `bytes` more.
     pub fn moved(&self, bytes: usize) {
         self.memory.lock().moved(self.number, bytes, Instant::now());
     }
 
-    /// Whether it was ended for the sake of others.
+    /// Whether it was evicted.
     pub fn is_evicted(&self) -> bool {
         self.memory.lock().is_evicted(self.number)
     }
 
-    /// It waits for no peer any more, and can't be evicted.
+    /// From now on it waits for no peer, and can't be evicted.
     ///
     /// # Errors
     ///

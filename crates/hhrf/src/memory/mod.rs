@@ -1,8 +1,8 @@
 //! Memory that requests or responses hold: a budget in which every byte is charged before it is held.
 //!
 //! A [`Holding`] is charged to its connection, its client's address and its function, each of which has an [`Account`]
-//! and may hold half of the budget. When the budget or an account is full, holdings that wait for a peer which makes no
-//! progress are evicted (`eviction`). Only if there are none is a newcomer refused.
+//! and may hold half of the budget. When the budget or an account is full, holdings that wait for a stalled peer are
+//! evicted (`eviction`). A newcomer is refused only if there are none.
 
 mod accounts;
 mod cost;
@@ -16,7 +16,7 @@ pub use cost::{request_bytes, response_bytes};
 pub use holding::{Full, Holding};
 pub use rate::DataRate;
 
-use state::State;
+use state::MemoryState;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 pub enum Use {
     /// Heads and bodies, from a request's head to the end of its process.
     Requests,
-    /// From before the function runs to the response's last byte on its way.
+    /// Responses, from before the function runs until the last byte is written.
     Responses,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for Use {
 /// A budget in bytes, for one use.
 #[derive(Debug)]
 pub struct Memory {
-    state: Mutex<State>,
+    state: Mutex<MemoryState>,
 }
 
 /// How much of a memory is taken.
@@ -55,25 +55,25 @@ pub struct Usage {
     pub large_bytes: usize,
     /// The budget.
     pub bytes_max: usize,
-    /// By holdings that would be ended if their memory was needed, a second ago at most.
+    /// By holdings that could be evicted; at most a second old.
     pub evictable_bytes: usize,
-    /// How many holdings were ended for the sake of others, since the start.
+    /// How many holdings were evicted since the start.
     pub evictions: u64,
-    /// How many were ended since their clients were slower than the demanded rate.
+    /// How many were ended because their clients were below the minimum data rate.
     pub slow: u64,
 }
 
-/// What a small holding is, be it a request's or a response's: nearly all are. Also what is reserved for a response
-/// before its function runs.
+/// The largest small holding: nearly all requests and responses are small. Also what is reserved for a response before
+/// its function runs.
 pub const SMALL_BYTES: usize = 64 * 1024;
 
-/// The smallest budget, of which a request with the largest head and a reserved response are small parts.
+/// The smallest budget: a request with the largest head, or a reserved response, is a small part of it.
 pub const MEMORY_BYTES_MIN: usize = 1024 * 1024;
 
 impl Memory {
     /// A budget of `bytes_max`, all of it free.
     pub fn new(r#use: Use, bytes_max: usize) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::new(r#use, bytes_max)) })
+        Arc::new(Self { state: Mutex::new(MemoryState::new(r#use, bytes_max)) })
     }
 
     /// Charges `bytes` to `accounts` until the holding is dropped.
@@ -83,23 +83,23 @@ impl Memory {
     /// [`Full`]: the budget or an account is, and nothing can be evicted.
     pub fn hold(self: &Arc<Self>, accounts: Accounts, bytes: usize) -> Result<Holding, Full> {
         let number = self.lock().open(accounts);
-        // Dropped where it isn't charged.
+        // Dropped if the charge fails.
         let mut holding = Holding::new(Arc::clone(self), number);
         holding.resize(bytes)?;
         Ok(holding)
     }
 
-    /// The same, for one who can wait a moment: until what has just stalled may be evicted.
+    /// The same, but waits a moment until holdings that have just stalled can be evicted.
     ///
     /// # Errors
     ///
-    /// [`Full`], behind that moment, too.
+    /// [`Full`], after that moment.
     pub async fn hold_soon(self: &Arc<Self>, accounts: Accounts, bytes: usize) -> Result<Holding, Full> {
         const PAUSE: Duration = Duration::from_millis(20);
-        let patience = Instant::now() + 2 * eviction::STALLED_AFTER;
+        let wait_until = Instant::now() + 2 * eviction::STALLED_AFTER;
         loop {
             match self.hold(accounts.clone(), bytes) {
-                Err(_) if Instant::now() < patience => tokio::time::sleep(PAUSE).await,
+                Err(_) if Instant::now() < wait_until => tokio::time::sleep(PAUSE).await,
                 held => return held,
             }
         }
@@ -110,7 +110,7 @@ impl Memory {
         self.lock().usage()
     }
 
-    /// Looks at all holdings each second, and ends what waits for clients that are slower than `rate`.
+    /// Each second, ends the holdings whose clients are slower than `rate`.
     pub async fn keep_rate(&self, rate: DataRate) -> Infallible {
         const EVERY: Duration = Duration::from_secs(1);
         loop {
@@ -119,15 +119,15 @@ impl Memory {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, MemoryState> {
         // Nothing that is done under the lock can panic halfway.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Usage {
-    /// Whether so much is taken that the next requests may be refused. What is evictable doesn't count: else a few clients
-    /// that stall could take a host out of service.
+    /// Whether so much is taken that the next requests may be refused. Evictable memory doesn't count: otherwise a few
+    /// stalled clients could take the host out of service.
     pub fn is_short(&self) -> bool {
         let taken_bytes = self.small_bytes + self.large_bytes;
         taken_bytes.saturating_sub(self.evictable_bytes) > self.bytes_max / 10 * 9

@@ -1,20 +1,20 @@
-//! The least that a client sends or takes in a time.
+//! The minimum data rate of clients.
 
 use super::state::Wait;
 use std::time::{Duration, Instant};
 
-/// A rate that holds on average, once a few seconds of grace are over.
+/// A rate that a client must reach on average, after a few seconds of grace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DataRate {
     /// 0 demands nothing.
     pub bytes_per_second: u64,
 }
 
-/// The time that a client has before its rate counts: connections stall for some seconds by no one's fault.
+/// The time before a client's rate counts: any connection may stall for some seconds.
 const GRACE: Duration = Duration::from_secs(5);
 
 impl DataRate {
-    /// How long `bytes` may take; nothing where no rate is demanded.
+    /// How long `bytes` may take; zero if no rate is demanded.
     pub fn time_for(self, bytes: usize) -> Duration {
         match (bytes as u64).checked_div(self.bytes_per_second) {
             Some(seconds) => GRACE + Duration::from_secs(seconds),
@@ -22,7 +22,7 @@ impl DataRate {
         }
     }
 
-    /// Whether the client is too slow, or has reached the end of its time at any rate.
+    /// Whether the client is too slow, or its time is over.
     pub(super) fn is_missed_by(self, wait: &Wait, now: Instant) -> bool {
         let counted = now.saturating_duration_since(wait.since).saturating_sub(GRACE);
         let wanted_bytes = u128::from(self.bytes_per_second) * counted.as_millis() / 1000;

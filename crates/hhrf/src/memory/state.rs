@@ -1,4 +1,4 @@
-//! All holdings of a memory, and which of them go when it is full.
+//! All holdings of a memory, and how some are evicted when it is full.
 
 use super::accounts::{Account, Accounts};
 use super::eviction::Eviction;
@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// What a memory knows.
+/// The state of a memory.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct MemoryState {
     r#use: Use,
     bytes_max: usize,
     small_bytes: usize,
@@ -27,7 +27,7 @@ pub(super) struct State {
 pub(super) struct Entry {
     pub(super) accounts: Accounts,
     pub(super) bytes: usize,
-    /// Whether a peer has it wait: only then may it be ended.
+    /// Set while it waits for a peer: only then can it be evicted.
     pub(super) wait: Option<Wait>,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Wait {
     pub(super) since: Instant,
     /// The end of the client's time.
     pub(super) until: Option<Instant>,
-    /// What the peer has sent or taken.
+    /// What the peer has sent or read.
     pub(super) moved_bytes: u64,
     /// When it last did.
     pub(super) moved: Instant,
@@ -47,18 +47,18 @@ pub(super) struct Wait {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Peer {
-    /// It sends or takes bytes at the demanded rate.
+    /// It must send or read bytes at the minimum data rate.
     Client,
-    /// A client whose connection waits for it as a whole: no rate is demanded of it.
+    /// A client whose connection waits for it as a whole: it needs no minimum data rate.
     Connection,
     Function,
 }
 
-/// What stands against a holding's growth.
+/// Why a holding can't grow.
 #[derive(Debug)]
 struct Shortage {
     limit: Limit,
-    /// What must be free for it.
+    /// What must be freed.
     missing_bytes: usize,
 }
 
@@ -69,10 +69,10 @@ enum Limit {
     Account(Arc<Account>),
 }
 
-/// An eviction frees this part of the budget if it can, so that a flood of requests doesn't search for each.
+/// An eviction frees at least this part of the budget if it can, so that in a flood not every request has to search.
 const EVICTED_PART: usize = 64;
 
-impl State {
+impl MemoryState {
     pub(super) fn new(r#use: Use, bytes_max: usize) -> Self {
         let holdings = HashMap::new();
         Self {
@@ -93,7 +93,7 @@ impl State {
         Usage { small_bytes, large_bytes, bytes_max, evictable_bytes, evictions, slow }
     }
 
-    /// Begins a holding of nothing; returns its number.
+    /// Begins an empty holding; returns its number.
     pub(super) fn open(&mut self, accounts: Accounts) -> u64 {
         let number = self.next;
         self.next += 1;
@@ -105,7 +105,7 @@ impl State {
     pub(super) fn charge(&mut self, number: u64, bytes: usize, now: Instant) -> Result<(), Full> {
         let full = Full { r#use: self.r#use };
         loop {
-            // One that was evicted is over.
+            // An evicted holding can't be charged.
             let entry = self.holdings.get(&number).ok_or(full)?;
             let more = bytes.saturating_sub(entry.bytes);
             match self.limit_against(entry, bytes) {
@@ -146,7 +146,8 @@ impl State {
         self.wait(number, Wait::of(Peer::Client, stop, now, time));
     }
 
-    /// What waits for its client is its function's no more: else a client could keep others from the function.
+    /// A holding that waits for its client doesn't count for its function any more: otherwise slow clients could use up
+    /// the function's half.
     fn release_function(&mut self, number: u64) {
         if let Some(entry) = self.holdings.get_mut(&number)
             && let Some(function) = entry.accounts.function.take()
@@ -176,7 +177,7 @@ impl State {
         Ok(())
     }
 
-    /// Sums up what is evictable, and has those stop whose clients are slower than `rate`.
+    /// Ends the holdings whose clients are slower than `rate`, and sums up what is evictable.
     pub(super) fn look(&mut self, rate: DataRate, now: Instant) {
         let is_slow = |wait: &mut Wait| wait.peer == Peer::Client && rate.is_missed_by(wait, now);
         for wait in self.holdings.values_mut().filter_map(|entry| entry.wait.take_if(is_slow)) {
@@ -187,7 +188,7 @@ impl State {
         self.evictable_bytes = evictable.map(|entry| entry.bytes).sum();
     }
 
-    /// Whether it was ended for the sake of others.
+    /// Whether it was evicted.
     pub(super) fn is_evicted(&self, number: u64) -> bool {
         !self.holdings.contains_key(&number)
     }
@@ -209,12 +210,12 @@ impl State {
             let missing_bytes = taken_bytes.saturating_sub(bytes_max);
             (missing_bytes > 0).then_some(Shortage { limit, missing_bytes })
         };
-        // First, so that one that goes over its own half makes room for itself and at no one else's expense.
+        // Accounts first, so that one that exceeds its own half evicts only its own holdings.
         let of_accounts = entry.accounts.iter().find_map(|account| {
             let limit = Limit::Account(Arc::clone(account));
             over(limit, account.taken_bytes(self.r#use) + more, self.bytes_max / 2)
         });
-        // A quarter is for small holdings alone, so that a few large ones can't refuse everyone's.
+        // A quarter is reserved for small holdings, so that a few large ones can't fill the memory.
         let large_bytes = self.large_bytes + of_large(bytes) - of_large(entry.bytes);
         let all_bytes = self.small_bytes + self.large_bytes + more;
         of_accounts.or_else(|| over(Limit::Budget, all_bytes, self.bytes_max)).or_else(|| {
@@ -222,8 +223,8 @@ impl State {
         })
     }
 
-    /// Ends holdings that count below the limit, if there are enough, for the sake of a newcomer that needs `more` bytes.
-    /// Returns whether it did.
+    /// Evicts holdings that count for the limit, if that frees enough for a newcomer that needs `more` bytes. Returns
+    /// whether it did.
     fn evict(&mut self, newcomer: u64, more: usize, shortage: &Shortage, now: Instant) -> bool {
         let Shortage { limit, missing_bytes } = shortage;
         let Some(Entry { accounts, .. }) = self.holdings.get(&newcomer) else { return false };
@@ -242,7 +243,7 @@ impl State {
         !stalled.is_empty()
     }
 
-    /// Ends a holding. It counts no more, and what it holds is gone when its task has had its turn.
+    /// Evicts a holding. It isn't counted any more; its memory is freed when its task runs next.
     fn end(&mut self, number: u64) -> usize {
         let freed_bytes = self.recharge(number, 0).unwrap_or_default();
         if let Some(Entry { wait: Some(wait), .. }) = self.holdings.remove(&number) {
@@ -271,7 +272,7 @@ impl Wait {
 }
 
 impl Limit {
-    /// Whether the end of a holding makes room below it.
+    /// Whether ending a holding helps against this limit.
     fn counts(&self, entry: &Entry) -> bool {
         match self {
             Self::Budget => true,

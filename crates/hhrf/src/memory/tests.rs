@@ -1,6 +1,6 @@
-//! What may be held, by whom, and who goes when it is full.
+//! Tests of the budget, the accounts and evictions.
 
-use super::state::State;
+use super::state::MemoryState;
 use super::*;
 use tokio_util::sync::CancellationToken;
 
@@ -60,7 +60,7 @@ fn what_a_holding_is_charged_follows_its_size() {
 
 /// A full memory: a connection with 8 parts of 64 KiB, one with 4 and one with 4, all of which wait for their clients.
 struct FullMemory {
-    state: State,
+    state: MemoryState,
     numbers: Vec<u64>,
     stops: Vec<CancellationToken>,
     begun: Instant,
@@ -69,8 +69,12 @@ struct FullMemory {
 impl FullMemory {
     fn new() -> Self {
         let begun = Instant::now();
-        let mut full =
-            Self { state: State::new(Use::Requests, 1024 * KIB), numbers: vec![], stops: vec![], begun };
+        let mut full = Self {
+            state: MemoryState::new(Use::Requests, 1024 * KIB),
+            numbers: vec![],
+            stops: vec![],
+            begun,
+        };
         for parts in [8, 4, 4] {
             let accounts = accounts();
             for _ in 0..parts {
@@ -99,7 +103,7 @@ impl FullMemory {
 }
 
 #[test]
-fn the_stalest_of_the_connection_that_holds_most_goes_for_a_newcomer() {
+fn the_longest_stalled_holding_of_the_largest_connection_is_evicted_for_a_newcomer() {
     let mut full = FullMemory::new();
     let later = full.begun + Duration::from_millis(100);
     for number in full.numbers.clone().into_iter().filter(|number| *number != 5) {
@@ -122,7 +126,7 @@ fn what_makes_progress_or_waits_for_nothing_is_not_evicted() {
 }
 
 #[test]
-fn as_many_go_as_a_newcomer_needs() {
+fn as_many_are_evicted_as_a_newcomer_needs() {
     let mut full = FullMemory::new();
     full.newcomer(200 * KIB, 700).unwrap();
     assert_eq!(full.stopped().len(), 4);
@@ -130,7 +134,7 @@ fn as_many_go_as_a_newcomer_needs() {
 }
 
 #[test]
-fn where_too_few_have_stalled_none_goes() {
+fn if_too_few_have_stalled_none_is_evicted() {
     let mut full = FullMemory::new();
     for number in full.numbers.clone().into_iter().skip(3) {
         full.state.settle(number).unwrap();
@@ -154,9 +158,9 @@ fn a_newcomer_that_would_hold_more_displaces_only_what_stalls_for_seconds() {
 }
 
 #[test]
-fn the_address_that_holds_most_goes_before_the_connection_that_does() {
+fn the_address_that_holds_most_is_evicted_before_the_connection_that_does() {
     let begun = Instant::now();
-    let mut state = State::new(Use::Requests, 1024 * KIB);
+    let mut state = MemoryState::new(Use::Requests, 1024 * KIB);
     let many = accounts();
     let mut hold = |accounts, bytes| {
         let (number, stop) = (state.open(accounts), CancellationToken::new());
@@ -210,7 +214,7 @@ fn an_evicted_holding_can_neither_grow_nor_count_twice() {
 }
 
 #[test]
-fn a_client_below_the_rate_is_stopped_behind_the_grace() {
+fn a_client_below_the_rate_is_stopped_after_the_grace() {
     let mut full = FullMemory::new();
     let at = |seconds| full.begun + Duration::from_secs(seconds);
     let (slow, fast) = (full.numbers[0], full.numbers[1]);

@@ -1,4 +1,4 @@
-//! `hhrf check-jail`: tries what the jail holds, and prints a report.
+//! `hhrf check-jail`: tests the jail by attempts to escape, and prints a report.
 
 use super::signals::Stop;
 use hhrf::check_jail::{CheckError, check_jail, secret};
@@ -28,7 +28,7 @@ pub(crate) enum StartCheckError {
     Print(#[source] std::io::Error),
 }
 
-/// Whether everything was held.
+/// Returns whether every attempt was held.
 pub(crate) fn start(flags: CheckJail) -> Result<bool, StartCheckError> {
     let Some(secret) = secret::of_environment() else {
         return Err(StartCheckError::Secret(secret::execute_again()));

@@ -2,7 +2,7 @@
 
 use hhrf::settings::Settings;
 
-/// Takes all descriptors that the system allows, and says where the settings ask for more. The runner lowers the limit
+/// Raises the limit to what the system allows, and warns if the settings may need more. The runner lowers the limit
 /// again for functions.
 pub(crate) fn raise(settings: &Settings) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -20,7 +20,7 @@ pub(crate) fn raise(settings: &Settings) {
         tracing::warn!(
             allowed,
             wanted,
-            "connections and processes may ask for more open files than allowed: raise the limit (LimitNOFILE= in \
+            "connections and processes may need more open files than allowed: raise the limit (LimitNOFILE= in \
              systemd), or lower --connections or --processes"
         );
     }

@@ -1,9 +1,9 @@
-//! What operators should know of the jail at the start.
+//! What the log says about the jail at the start.
 
 use hhrf::jail::JailMode;
 use hhrf::settings::{Settings, is_wrapper};
 
-/// Warns of rights that modules have.
+/// Warns about rights that the jail's mode leaves to modules.
 pub(crate) fn warn(settings: &Settings) {
     match settings.jail {
         JailMode::Strict => {}

@@ -1,4 +1,4 @@
-//! What an operator stops and reloads the host by.
+//! The signals that stop and reload the host.
 
 use hhrf::host::Host;
 use std::io;
@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM and SIGINT. From the first of these streams on, a signal that no stream is there for is lost.
+/// SIGTERM and SIGINT. Once the first of these streams exists, a signal is lost unless a stream receives it.
 #[derive(Debug)]
 pub(crate) struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
 
-/// Signals within this time of the first are the same wish to end. timeout(1) sends two in a row, one to its child and one
-/// to the process group that both are in, and the second may arrive late on a busy machine. A person who wants to force the
-/// end has seen by then that the first signal didn't.
-const ONE_INTENTION: Duration = Duration::from_secs(1);
+/// Signals within this time of the first count as one. timeout(1) sends two in a row, one to its child and one to the
+/// process group that both are in, and the second may arrive late on a busy machine. An operator who wants to force the
+/// end has waited longer by then.
+const SAME_REQUEST: Duration = Duration::from_secs(1);
 
 impl Stop {
     /// Begins to receive them.
@@ -32,11 +32,11 @@ impl Stop {
         }
     }
 
-    /// Waits for one that comes so long after the first that it is another wish.
+    /// Waits for a signal that comes so long after the first that it counts as a second one.
     pub(crate) async fn asked_again(&mut self) {
         self.asked().await;
         let first = Instant::now();
-        while first.elapsed() < ONE_INTENTION {
+        while first.elapsed() < SAME_REQUEST {
             self.asked().await;
         }
     }

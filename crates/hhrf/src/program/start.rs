@@ -58,8 +58,8 @@ pub(crate) fn start(flags: Layer) -> Result<Stopped, StartError> {
     stopped
 }
 
-/// The jail, once the runner has shown that it can make it; `None` if a signal stops the host before. A wrapper that
-/// hangs ends with it.
+/// The jail, once the trial has succeeded; `None` if a signal stops the host before. That ends a wrapper that hangs,
+/// too.
 async fn try_jail(
     settings: Settings,
     children: Arc<Children>,
@@ -71,7 +71,7 @@ async fn try_jail(
         tried = &mut trial => Ok(Some(tried.expect("the trial doesn't panic")?)),
         () = stop.asked() => {
             children.kill_all().await;
-            // It reaps what was killed, and ends what it starts meanwhile.
+            // The trial reaps what was killed, and ends what it starts meanwhile.
             trial.await.ok();
             Ok(None)
         }
@@ -89,7 +89,7 @@ async fn serve(
     let builder = HhrfServer::builder(settings).source(source).children(children).jail(jail);
     let server = builder.build().await?;
     let settings = &server.host().settings;
-    // Received before the host says that it listens: from then on a SIGHUP doesn't end it.
+    // Registered before the log line below: from then on a SIGHUP doesn't end the host.
     let hangup = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
     tracing::info!(
         listen = %server.address(),
@@ -101,7 +101,7 @@ async fn serve(
         server.address()
     );
     reload_on(hangup, Arc::clone(server.host()));
-    // The first signal is seen by both.
+    // Both streams receive the first signal.
     let mut again = Stop::listen().map_err(StartError::Signals)?;
     Ok(server.run_until(stop.asked(), again.asked_again()).await)
 }

@@ -16,7 +16,7 @@ pub enum SettingsError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The file says something wrong.
+    /// The file has an invalid key or value.
     #[error("the settings file `{}` is wrong: its keys are the flags of hhrf --help with `_` for `-`", path.display())]
     Malformed {
         /// As given.
@@ -24,7 +24,7 @@ pub enum SettingsError {
         /// The place and what was expected.
         source: Box<toml::de::Error>,
     },
-    /// A text says something wrong.
+    /// A text has an invalid key or value.
     #[error("the settings are wrong: their keys are the flags of hhrf --help with `_` for `-`")]
     MalformedText(#[source] Box<toml::de::Error>),
     /// No runner was found.
@@ -32,7 +32,7 @@ pub enum SettingsError {
         "failed to find `fezz-runner` beside this program or on PATH: build it with `{BUILD_RUNNER}`, or set FEZZ_RUNNER"
     )]
     NoRunner,
-    /// The runner that was named isn't there.
+    /// The runner that was named doesn't exist.
     #[error("the runner `{}` is no executable file: correct FEZZ_RUNNER or --runner", path.display())]
     BadRunner {
         /// As given.
@@ -52,7 +52,7 @@ pub enum SettingsError {
         /// The setting.
         name: &'static str,
     },
-    /// A memory in which hardly a request has room.
+    /// A memory with room for hardly one request.
     #[error(
         "`{name}` is {bytes}: give it {MEMORY_BYTES_MIN} or more, or large requests and responses find no room"
     )]
@@ -74,10 +74,10 @@ pub enum SettingsError {
         /// What was set.
         value: u32,
     },
-    /// What a wrapper starts can't be counted from its beginning on.
-    #[error("`cgroup` needs `jail` to be `strict`: elsewhere let the wrapper divide its own")]
+    /// A wrapper's processes can't be counted from their beginning.
+    #[error("`cgroup` needs `jail` to be `strict`: in other modes let the wrapper make cgroups")]
     CgroupWithoutJail,
-    /// `/rpc` has no address to answer on.
+    /// `/rpc` would have no address.
     #[error("`rpc` is `admin`, but there is no admin address: set --admin too")]
     RpcWithoutAdmin,
 }

@@ -1,4 +1,4 @@
-//! What can be set: the manual of all settings.
+//! All settings; the doc comments are the text of `hhrf --help`.
 
 use super::{LogFormat, Rpc, parse_execution};
 use crate::catalogue::Execution;
@@ -50,7 +50,7 @@ pub struct Layer {
     #[arg(long, env = "HHRF_JAIL", value_enum)]
     pub(super) jail: Option<JailMode>,
 
-    /// Where this program is root: the first of 65536 uids, one for each function, that nobody else has
+    /// Where this program is root: the first of 65536 uids, one for each function, that no other program uses
     /// [default: the first range from 1879048192 on that no other host of this machine has locked in /run/fezz]
     #[arg(long, env = "HHRF_UID_BASE", value_name = "UID")]
     pub(super) uid_base: Option<u32>,
@@ -73,9 +73,9 @@ pub struct Layer {
     #[arg(long, env = "HHRF_TRUST_PROXY", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(super) trust_proxy: Option<bool>,
 
-    /// Open connections; a further one waits. One client address has half at most, but on --admin and with --trust-proxy:
-    /// what is over is closed [default: 4096; each takes two descriptors, and each process four: what is
-    /// over the limit of open files is said at the start]
+    /// Open connections; a further one waits. One client address has half at most, except on --admin and with
+    /// --trust-proxy; those above are closed [default: 4096; each takes two descriptors, and each process four: a
+    /// warning at the start tells if the limit of open files is too low]
     #[arg(long, env = "HHRF_CONNECTIONS", value_name = "N")]
     pub(super) connections: Option<usize>,
 
@@ -83,17 +83,17 @@ pub struct Layer {
     #[arg(long, env = "HHRF_PROCESSES", value_name = "N")]
     pub(super) processes: Option<u32>,
 
-    /// The most processes that wait ahead of a function's requests, where its manifest doesn't say: as many as lately ran
-    /// at the same time; some seconds after the last request none [default: 8]
+    /// The most idle processes of a function, where its manifest doesn't say: as many are kept as lately ran at the same
+    /// time, and none some seconds after the last request [default: 8]
     #[arg(long, env = "HHRF_SPARE", value_name = "N")]
     pub(super) spare: Option<u32>,
 
-    /// The same for all functions together; those beyond are started when their requests come [default: 128]
+    /// The same for all functions together; beyond it, processes are started when their requests come [default: 128]
     #[arg(long, env = "HHRF_SPARE_TOTAL", value_name = "N")]
     pub(super) spare_total: Option<u32>,
 
-    /// Zygotes that are kept for functions without a request, which then wait for up to a minute; beyond them, those that
-    /// waited longest go [default: 128, each of three small processes]
+    /// Zygotes that are kept for functions without a request, for up to a minute; beyond this number, the longest unused
+    /// end [default: 128, each of three small processes]
     #[arg(long, env = "HHRF_ZYGOTES", value_name = "N")]
     pub(super) zygotes: Option<u32>,
 

@@ -1,7 +1,7 @@
 //! The host's settings: a flag goes over an environment variable, that over the file, that over the default.
 //!
-//! [`Layer`] is one of these, `execution` reads one of its values, `runner` finds the runner, [`SettingsError`] says what
-//! is wrong.
+//! [`Layer`] is one of these, `execution` reads one of its values, `runner` finds the runner, [`SettingsError`] is what
+//! can be wrong.
 
 mod error;
 mod execution;
@@ -41,15 +41,15 @@ pub struct Settings {
     pub runner: PathBuf,
     /// How modules are confined.
     pub jail: JailMode,
-    /// Where the host is root: the first of the uids that functions get; `None` for a range that no other host has.
+    /// If the host is root: the first of the functions' uids; `None` for the first range that no other host has.
     pub uid_base: Option<u32>,
     /// The cgroup that is divided between requests; `own` stands for the host's.
     pub cgroup: Option<PathBuf>,
-    /// How functions are executed that don't say it themselves.
+    /// How functions are executed whose manifest doesn't say.
     pub execution: Execution,
     /// The form of the log.
     pub log_format: LogFormat,
-    /// Whether the peer is a proxy whose word on the client's address counts.
+    /// Whether the peer is a proxy whose header with the client's address is trusted.
     pub trust_proxy: bool,
     /// Limits of the host as a whole.
     pub limits: HostLimits,
@@ -62,7 +62,7 @@ pub struct HostLimits {
     pub connections: usize,
     /// Processes at a time, of all functions together.
     pub processes: u32,
-    /// Processes that wait ahead of requests, of a function that doesn't say it itself.
+    /// The most idle processes of a function whose manifest doesn't say.
     pub spare: u32,
     /// The same, of all functions together.
     pub spare_total: u32,
@@ -102,9 +102,9 @@ pub enum Rpc {
     Off,
 }
 
-/// By which address a request came.
+/// The listener that accepted a request's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entrance {
+pub enum Listener {
     /// `--listen`.
     Main,
     /// `--admin`.
@@ -241,7 +241,7 @@ fn read_file(path: &Path) -> Result<Layer, SettingsError> {
         .map_err(|source| SettingsError::Malformed { path: path.to_owned(), source: Box::new(source) })
 }
 
-/// Processes are started in `/`, so that a path has to say where it is.
+/// Processes are started in `/`, so paths must be absolute.
 fn absolute(path: &Path) -> Result<PathBuf, SettingsError> {
     std::path::absolute(path)
         .map_err(|source| SettingsError::NoWorkingFolder { path: path.to_owned(), source })

@@ -1,11 +1,12 @@
-//! Which runner it is, and whether it is a wrapper.
+//! Finds the runner, and whether it is a wrapper.
 
 use super::{SettingsError, absolute};
 use crate::jail::mode::JailMode;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// What a wrapper does needn't be done again, and can't be, as a rule; what is called as the runner is no wrapper.
+/// `inner` for a wrapper, whose work needn't and usually can't be repeated. A program named as the runner is no
+/// wrapper.
 pub(super) fn default_jail(runner: Option<&Path>) -> JailMode {
     match runner {
         Some(runner) if is_wrapper(runner) => JailMode::Inner,

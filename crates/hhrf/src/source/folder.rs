@@ -23,23 +23,24 @@ pub struct Folder {
     known: Known,
     changes: mpsc::Receiver<()>,
     _watcher: Option<RecommendedWatcher>,
-    /// Why it isn't watched, until that is logged.
+    /// Why it can't be watched, until that is logged.
     unwatched: Option<notify::Error>,
 }
 
 /// By name.
 type Known = HashMap<String, (Contents, Arc<Release>)>;
 
-/// What a release was read from: the same again means that nothing changed.
+/// What a release was read from. If it is the same again, nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Contents {
     /// The manifest's bytes.
     pub(super) manifest: Vec<u8>,
-    /// Of the file that the module was read from.
+    /// The identity of the module's file.
     pub(super) module: FileIdentity,
 }
 
-/// Why nothing can be read. At the start the host ends by it; later what is served is served on.
+/// Why the folder can't be read. At its start the host ends with this error; later the previous functions are still
+/// served.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderSourceError {
     /// The folder can't be read.
@@ -47,25 +48,25 @@ pub enum FolderSourceError {
     Unreadable {
         /// Where it should be.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// Others could remove functions, or put older ones in their place.
+    /// Other users could remove functions or replace them with older ones.
     #[error("the functions lie in {0}")]
     NotTrusted(owned_file::OwnedFileError),
 }
 
-/// A deployment is several changes: the folder is read when there were none for this long ...
-const QUIET: Duration = Duration::from_millis(100);
+/// A deployment makes several changes: the folder is read once there were none for this long ...
+const DEBOUNCE: Duration = Duration::from_millis(100);
 /// ... or when they went on for this long.
-const PATIENCE: Duration = Duration::from_secs(2);
+const DEBOUNCE_MAX: Duration = Duration::from_secs(2);
 
 impl Folder {
-    /// `<root>/functions`, whose modules are kept in `store`. Where it can't be watched, that is logged: a reload has to be
-    /// asked for.
+    /// `<root>/functions`, whose modules are kept in `store`. If it can't be watched, that is logged, and operators
+    /// must ask for reloads.
     pub fn watched(root: &Path, store: Arc<ModuleStore>) -> Self {
         let path = root.join("functions");
-        // One waiting change says that there are any.
+        // One slot is enough to say that there are changes.
         let (sender, changes) = mpsc::channel(1);
         let (watcher, unwatched) = match watch(&path, sender) {
             Ok(watcher) => (Some(watcher), None),
@@ -90,9 +91,9 @@ impl Source for Folder {
             let read = tokio::task::spawn_blocking(move || read(&path, &store, &known)).await;
             let (snapshot, known) = read.map_err(SourceError::from)??;
             self.known = known;
-            // Not before: where the folder isn't there at all, there is an error for that.
+            // Logged only now: if the folder doesn't exist, the read above has already failed.
             if let Some(error) = self.unwatched.take() {
-                tracing::warn!(%error, "changes under functions/ can't be watched: send SIGHUP after each");
+                tracing::warn!(%error, "failed to watch functions/ for changes: send SIGHUP after each change");
             }
             Ok(snapshot)
         })
@@ -103,10 +104,10 @@ impl Source for Folder {
             if self.changes.recv().await.is_none() {
                 return std::future::pending().await;
             }
-            let patience = Instant::now() + PATIENCE;
+            let end = Instant::now() + DEBOUNCE_MAX;
             loop {
-                let quiet = Instant::now() + QUIET;
-                match timeout_at(quiet.min(patience), self.changes.recv()).await {
+                let pause_end = Instant::now() + DEBOUNCE;
+                match timeout_at(pause_end.min(end), self.changes.recv()).await {
                     Ok(Some(())) => {}
                     Ok(None) | Err(_) => return,
                 }
@@ -119,7 +120,7 @@ fn watch(folder: &Path, sender: mpsc::Sender<()>) -> notify::Result<RecommendedW
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         let is_change = !matches!(event, Ok(Event { kind: EventKind::Access(_), .. }));
         if is_change {
-            // A full channel says the same already.
+            // If the channel is full, a change is already announced.
             sender.try_send(()).ok();
         }
     })?;
@@ -143,7 +144,7 @@ fn read(
             now_known.insert(name.clone(), (contents, Arc::clone(&release)));
             release
         });
-        // What is broken now and is put right again may be what it was.
+        // Kept: a broken folder may become what it was before.
         if release.is_err()
             && let Some(before) = known.get(&name)
         {
@@ -155,7 +156,8 @@ fn read(
     Ok((snapshot, now_known))
 }
 
-/// The folders below `path`, in the order of their names. Hidden ones are left out: deployments build there.
+/// The folders below `path`, in the order of their names. Hidden ones are skipped: deployment tools prepare releases
+/// there.
 fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut folders = Vec::new();
     for entry in std::fs::read_dir(path)? {

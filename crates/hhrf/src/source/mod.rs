@@ -1,9 +1,9 @@
 //! Where releases come from. A source yields snapshots of what should be served; the catalogue is built from one without
 //! reading a disk.
 //!
-//! [`folder`] is the source of the program `hhrf`: everything under `functions/`. `release_folder` makes a release of one
-//! folder there; `module_file` looks at a module without running it, [`owned_file`] refuses what others could change, and
-//! [`store`] keeps copies of modules. A program that embeds the host may have a source of its own.
+//! [`folder`] is the source of the program `hhrf`: everything under `functions/`. `release_folder` makes a release of
+//! one folder there; `module_file` looks at a module without running it, [`owned_file`] refuses files that others could
+//! change, and [`store`] keeps copies of modules. A program that embeds the host may have a source of its own.
 
 pub mod folder;
 pub mod module_file;
@@ -28,7 +28,7 @@ pub trait Source: Debug + Send {
     ///
     /// # Errors
     ///
-    /// Nothing can be said of any release. What was served is served on, and the error is logged.
+    /// The source can't be read. The previous functions are still served, and the error is logged.
     fn snapshot(&mut self) -> Reading<'_>;
 
     /// Waits until there may be another snapshot. May be dropped and called again.
@@ -53,8 +53,8 @@ pub struct Snapshot {
 pub struct Entry {
     /// `<id>@<version>`
     pub name: String,
-    /// Where it comes from, as operators know it: a path, say.
+    /// Where it comes from, for operators: for example a path.
     pub origin: String,
-    /// The release; or why there is none. Then the one of that name which was served before is served on.
+    /// The release; or why there is none. Then the previous release of that name is still served.
     pub release: Result<Arc<Release>, SourceError>,
 }

@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 /// A module that may be served.
 #[derive(Debug)]
 pub struct ModuleFile {
-    /// All of it.
+    /// The whole file.
     pub bytes: Vec<u8>,
-    /// Of which file, as it was when it was read.
+    /// The file's identity when it was read.
     pub identity: FileIdentity,
     /// The JSON of its section `.fezz.manifest`, if it has one.
     pub section: Option<Vec<u8>>,
 }
 
-/// Device, inode, size, and the last change in nanoseconds: other bytes have another.
+/// Device, inode, size, and the last change in nanoseconds: if the bytes change, so does this.
 pub type FileIdentity = (u64, u64, u64, i128);
 
 /// What is wrong with the file that a manifest's `entry` names. One sentence each, with the fix.
@@ -58,7 +58,8 @@ fn find(folder: &Path, entry: &str) -> PathBuf {
     let as_named = folder.join(entry);
     let Some(stem) = entry.strip_suffix(".dylib") else { return as_named };
     let of_linux = folder.join(format!("{stem}.so"));
-    // Whatever it is, a link too: it is looked at when it is read. Where there is neither, the `.so` is missing.
+    // Of any type, links included: the type is checked when the file is read. If neither exists, the `.so` is reported
+    // as missing.
     let is_there = |path: &Path| path.symlink_metadata().is_ok();
     if is_there(&as_named) && !is_there(&of_linux) { as_named } else { of_linux }
 }

@@ -1,4 +1,4 @@
-//! Reads files that nobody but the host's user and root can have written, and asks that of folders.
+//! Reads files that only the host's user or root can write, and checks the same for folders.
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -16,7 +16,7 @@ pub enum OwnedFileError {
         /// Where it should be.
         path: PathBuf,
     },
-    /// It is a link, which could lead anywhere, at any later time.
+    /// It is a link, whose target may change at any time.
     #[error("`{}`, which is a link: put the file itself there", path.display())]
     Link {
         /// Where it is.
@@ -28,7 +28,7 @@ pub enum OwnedFileError {
         /// Where it is.
         path: PathBuf,
     },
-    /// Somebody else could change it.
+    /// Another user could change it.
     #[error("`{}`, which belongs to user {owner}, while the host runs as user {host}: give it to user {host} or root", path.display())]
     OtherOwner {
         /// Where it is.
@@ -38,7 +38,7 @@ pub enum OwnedFileError {
         /// The host's effective user id.
         host: u32,
     },
-    /// Everybody could change it.
+    /// Every user could change it.
     #[error("`{}`, which every user can write: `chmod o-w` it", path.display())]
     WritableByAll {
         /// Where it is.
@@ -64,8 +64,8 @@ pub enum OwnedFileError {
     },
 }
 
-/// Reads a regular file that this user or root owns. It is opened without following a link, and asked about by its
-/// descriptor, so that it can't be exchanged in between.
+/// Reads a regular file that this user or root owns. It is opened without following a link and checked by its
+/// descriptor, so that it can't be replaced in between.
 pub(super) fn read(path: &Path, bytes_max: u64) -> Result<(Vec<u8>, Metadata), OwnedFileError> {
     let path = path.to_owned();
     // NONBLOCK: opening a pipe would wait for its writer.
@@ -94,9 +94,9 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<(Vec<u8>, Metadata), O
     }
 }
 
-/// Asks whether only this user and root can remove, rename and replace what lies in a folder. A link to it is
-/// followed. Sticky doesn't help: everybody could still add files. A group may write, since a umask of 002 gives that right
-/// to each user's own group.
+/// Checks that only this user and root can remove, rename and replace the files in a folder. A link to it is followed.
+/// The sticky bit doesn't help: every user could still add files. A group may write, since a umask of 002 gives that
+/// right to each user's own group.
 pub(super) fn check_folder(path: &Path) -> Result<(), OwnedFileError> {
     match std::fs::metadata(path) {
         Ok(metadata) => check(path, &metadata),

@@ -1,4 +1,4 @@
-//! One folder, `functions/<id>@<version>`, made into a release.
+//! Makes a release of one folder, `functions/<id>@<version>`.
 
 use super::folder::Contents;
 use super::module_file::{ModuleFile, ModuleFileError};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// The manifest's name in its folder.
 pub const MANIFEST_FILE: &str = "fezz.json";
 
-/// A manifest is a page of JSON; what is larger is something else.
+/// A manifest is a page of JSON; a larger file is no manifest.
 const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 
 /// What is wrong with a folder.
@@ -30,18 +30,18 @@ pub enum FolderError {
     /// The manifest's file.
     #[error("the manifest should be {0}")]
     ManifestFile(OwnedFileError),
-    /// What it says.
+    /// The manifest's content.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// The module that it names.
     #[error(transparent)]
     Module(#[from] ModuleFileError),
-    /// Both together.
+    /// The manifest and the module together.
     #[error(transparent)]
     Release(#[from] ReleaseError),
 }
 
-/// Makes a release of a folder, or finds that it is the one that is `known`.
+/// Makes a release of a folder, or returns the `known` one if nothing has changed.
 pub(super) fn read(
     folder: &Path,
     name: &str,

@@ -1,4 +1,4 @@
-//! Copies of the modules that were accepted: what was checked is what runs, whatever happens to the file it came from.
+//! Copies of accepted modules: the host runs exactly the bytes that it checked, even if the original file changes.
 
 use rustix::fs::{Mode, OFlags, StatVfsMountFlags};
 use std::fs::{self, DirBuilder, File, Metadata, Permissions};
@@ -9,22 +9,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
-/// A folder of this host's own, gone with it.
+/// A folder of this host, removed with it.
 #[derive(Debug)]
 pub struct ModuleStore {
     folder: TempDir,
     next: AtomicU64,
-    /// Says, as long as this process lives, that the folder is in use.
+    /// Locked while this process lives: the folder is in use.
     _lock: File,
 }
 
-/// How a host's folder begins: others' folders beside it are nobody's business here.
+/// The prefix of hosts' folders: other folders beside them are left alone.
 const PREFIX: &str = "hhrf-modules-";
 
 /// The file in it that its host has locked.
 const LOCK: &str = ".lock";
 
-/// A copy, gone with the last function and the last request that use it.
+/// A copy, removed with the last function and the last request that use it.
 #[derive(Debug)]
 pub struct KeptModule {
     path: PathBuf,
@@ -34,7 +34,7 @@ pub struct KeptModule {
 /// Why modules can't be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no folder.
+    /// The folder can't be made.
     #[error(
         "failed to make a folder in `{}`, where modules are kept: let the host's user write there, or set --modules",
         path.display()
@@ -45,7 +45,7 @@ pub enum StoreError {
         /// The cause.
         source: io::Error,
     },
-    /// Its owner could exchange what is in it.
+    /// Its owner could replace the copies.
     #[error("`{}`, where modules are kept, belongs to user {owner}, while the host runs as user {host}: give it to user {host}, or set --modules", path.display())]
     OtherOwner {
         /// Where it is.
@@ -55,13 +55,13 @@ pub enum StoreError {
         /// The host's effective user id.
         host: u32,
     },
-    /// Everybody could put something in it, which the next host would take for another's.
+    /// Every user could create a folder in it that the next host would take for a host's.
     #[error("`{}`, where modules are kept, is a folder that every user can write: set --modules to a folder of the host's own", path.display())]
     WritableByAll {
         /// Where it is.
         path: PathBuf,
     },
-    /// Nothing can be loaded from it.
+    /// No module can be loaded from it.
     #[error("`{}`, where modules are kept, is mounted noexec: set --modules to a folder that isn't (for check-jail TMPDIR)", path.display())]
     NoExec {
         /// Where it is.
@@ -77,7 +77,7 @@ impl ModuleStore {
     /// `parent` can't be made, or written to, or others can change it.
     pub fn open(parent: &Path) -> Result<Arc<Self>, StoreError> {
         let failed = |source| StoreError::NoFolder { path: parent.to_owned(), source };
-        // Whatever the umask is: what others can write is refused.
+        // An explicit mode, whatever the umask is: folders that others can write are refused.
         DirBuilder::new().recursive(true).mode(0o755).create(parent).map_err(failed)?;
         check_owner(parent, &fs::metadata(parent).map_err(failed)?)?;
         remove_abandoned(parent).map_err(failed)?;
@@ -108,9 +108,9 @@ impl ModuleStore {
 }
 
 impl ModuleStore {
-    /// Removes the folder now: at the end of a program, whose last tasks are ended rather than dropped.
+    /// Removes the folder now: for the end of a program, where tasks that still hold copies are never dropped.
     pub fn remove(&self) {
-        // What stays is removed by the next host's start.
+        // On failure, the next host removes it at its start.
         fs::remove_dir_all(self.folder.path()).ok();
     }
 }
@@ -124,13 +124,13 @@ impl KeptModule {
 
 impl Drop for KeptModule {
     fn drop(&mut self) {
-        // A process that has it mapped keeps it; and if it can't be removed, the folder's own end will.
+        // A process that has mapped it keeps it. If it can't be removed, it goes with the folder.
         fs::remove_file(&self.path).ok();
     }
 }
 
-/// Refuses a folder in which another user could put something, or exchange a copy. A group's right to write isn't
-/// refused: as for the modules themselves, the operator knows the group's members.
+/// Refuses a folder in which another user could create files or replace a copy. A group's right to write isn't refused:
+/// as for the modules themselves, the operator knows the group's members.
 fn check_owner(parent: &Path, metadata: &Metadata) -> Result<(), StoreError> {
     let path = parent.to_owned();
     let (owner, host) = (metadata.uid(), rustix::process::geteuid().as_raw());
@@ -143,7 +143,7 @@ fn check_owner(parent: &Path, metadata: &Metadata) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes the lock under another name and locks it, then gives it its own: so that it is never seen unlocked.
+/// Makes and locks the file under another name, then renames it, so that no other host sees it unlocked.
 fn lock(folder: &Path) -> io::Result<File> {
     let new = folder.join(".new");
     let lock = File::create_new(&new)?;
@@ -152,25 +152,27 @@ fn lock(folder: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
-/// Removes the folders of hosts that are gone: those that have this host's prefix and a lock that nobody holds, which
-/// the kernel gives back at whatever end of a process. A process id would not do: another container has its own.
+/// Removes the folders of hosts that are gone: those with this host's prefix and a lock file that no process has
+/// locked. The kernel releases a lock however its process ends. A process id would not do: another container has its
+/// own ids.
 fn remove_abandoned(parent: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
         if !entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
             continue;
         }
-        // Without a lock it is no host's, or one's that is just being made.
+        // Without a lock file it is no host's folder, or one that is just being made.
         let Some(lock) = open_lock(&entry.path().join(LOCK)) else { continue };
         if lock.try_lock().is_ok() {
-            // One that can't be removed costs space, and no more.
+            // A folder that can't be removed only costs space.
             fs::remove_dir_all(entry.path()).ok();
         }
     }
     Ok(())
 }
 
-/// A lock that a host of this user has made; nothing where it is anything else: a link, a pipe, another user's.
+/// Opens a lock file that a host of this user has made; `None` for anything else, such as a link, a pipe or another
+/// user's file.
 fn open_lock(path: &Path) -> Option<File> {
     // NONBLOCK: opening a pipe would wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -184,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_lock_of_this_users_host_is_left_alone() {
+    fn folders_without_a_lock_file_of_this_user_are_left_alone() {
         let parent = tempfile::tempdir().unwrap();
         let folders =
             ["link", "folder", "pipe"].map(|name| parent.path().join(format!("hhrf-modules-{name}")));

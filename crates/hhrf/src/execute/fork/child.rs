@@ -1,4 +1,4 @@
-//! A zygote's child as the host sees it: a socket, a pipe, and a number to call it by.
+//! A zygote's child as the host sees it: a socket, a pipe, and its number.
 
 use super::child_table::ChildEnd;
 use super::wear::Verdict;
@@ -9,10 +9,10 @@ use crate::limiter::Permit;
 use rustix::fd::OwnedFd;
 use std::sync::Arc;
 
-/// A process that waits for its request.
+/// A child that waits for its request.
 #[derive(Debug)]
 pub(super) struct Child {
-    /// Closed behind the next, in this order.
+    /// Dropped first: the fields are dropped in this order.
     pub(super) handle: Handle,
     /// The host's end of the socket for request and response.
     pub(super) socket: OwnedFd,
@@ -20,30 +20,30 @@ pub(super) struct Child {
     pub(super) stderr: OwnedFd,
 }
 
-/// One that waits for its request, with the permit for that.
+/// An idle child, with its permit.
 #[derive(Debug)]
 pub(super) struct Idle {
     pub(super) child: Child,
     pub(super) _permit: IdlePermit,
 }
 
-/// Whom to ask about a child. Dropped before it was told to leave, it lets it leave by itself.
+/// Refers to a child of a zygote. If it is dropped without `leave`, the child leaves as unused.
 #[derive(Debug)]
 pub(super) struct Handle {
     number: u64,
     zygote: Arc<Zygote>,
 }
 
-/// How host and child part.
+/// How the host is done with a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leave {
-    /// It had nothing to do, and ends by itself.
+    /// It had no request, and exits by itself.
     Unused,
-    /// It has answered, and ends by itself.
+    /// It has answered, and exits by itself.
     Answered,
-    /// What it answered is no response: it is killed.
+    /// Its response is invalid: it is killed.
     Invalid,
-    /// It took too long for its deadline, or for its client: it is killed.
+    /// It missed its deadline, or its client went away: it is killed.
     GivenUp,
 }
 
@@ -63,7 +63,7 @@ impl Leave {
         }
     }
 
-    /// What is to be said of the child, unless its own end says worse.
+    /// The verdict on the child, unless its exit is worse.
     pub(super) fn verdict(self) -> Verdict {
         match self {
             Self::Unused | Self::Answered => Verdict::Normal,
@@ -78,17 +78,17 @@ impl Handle {
         Self { number, zygote }
     }
 
-    /// Gives it its request. Returns whether it lives, as far as is known.
+    /// Marks it as having a request. Returns whether it lives, as far as is known.
     pub(super) fn assign(&self) -> bool {
         self.zygote.assign(self.number)
     }
 
-    /// Waits for its end where its response can't come any more; `None`: its zygote has ended with it.
+    /// Waits for its end, once it can't respond any more; `None`: its zygote has ended with it.
     pub(super) async fn end(&self) -> Option<ChildEnd> {
         self.zygote.end_of(self.number).await
     }
 
-    /// Nobody waits for it any more. What its request `held` is given back when it is gone.
+    /// The request is done with it. What the request `held` is released when the child is gone.
     pub(super) fn leave(&self, leave: Leave, held: Held) {
         self.zygote.leave(self.number, leave, Some(held));
     }
@@ -96,13 +96,13 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // Who has left already does nothing more.
+        // Has no effect if it has left already.
         self.zygote.leave(self.number, Leave::Unused, None);
     }
 }
 
 impl Held {
-    /// The process is gone: its last words are there, and whoever gets its permits finds nothing of it.
+    /// The process is gone: logs its last lines, then releases its permits.
     pub(super) fn release(self) {
         self.stderr.finish();
         drop(self.permits);

@@ -1,4 +1,4 @@
-//! What is known of a zygote's children, and who is to hear of their end.
+//! The children of a zygote: the state of each, and the request that waits for its end.
 
 use super::child::{Held, Leave};
 use super::wear::{Verdict, Wear};
@@ -9,7 +9,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// The children that were ordered, until their end is known, and heard of by whom it concerns.
+/// The children that were ordered. An entry is kept until the child has ended and its request knows that.
 #[derive(Debug, Default)]
 pub(super) struct ChildTable {
     children: HashMap<u64, ChildEntry>,
@@ -22,12 +22,12 @@ struct ChildEntry {
     stage: Stage,
 }
 
-/// What is to be judged of a child.
+/// Which verdict on a child is still to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Duty {
-    /// It has no request: nothing but an end that nobody asked for.
+    /// It has no request: only an unexpected end is judged.
     Free,
-    /// What comes of its request.
+    /// It has a request, whose outcome will be judged.
     Serving,
     /// It is judged.
     Judged,
@@ -37,38 +37,38 @@ enum Duty {
 enum Stage {
     /// It lives, as far as is known.
     Living,
-    /// Somebody waits for its end, who has no response of it.
+    /// Its request waits for its end, without a response.
     Awaited(oneshot::Sender<ChildEnd>),
-    /// Nobody does, but what its request held is to be given back then.
+    /// Its request is done; what the request held is released at the child's end.
     Leaving { since: Instant, leave: Leave, is_killed: bool, held: Option<Held> },
-    /// It has ended before anybody asked.
+    /// It has ended before its request asked.
     Ended(ChildEnd),
 }
 
 /// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ChildEnd {
-    /// As its parent says.
+    /// The exit status that the zygote reports.
     Exited(ExitStatus),
-    /// Killed for its memory.
+    /// Killed for exceeding the memory limit.
     OutOfMemory,
-    /// It was never born: errno(3), as its parent says it, who may say any number.
+    /// It was never forked: the errno(3) that the zygote reports, which may be any number.
     NotForked(i32),
 }
 
 impl ChildEnd {
-    /// Whether it is no orderly exit, and not the doing of this host, where that has killed the child.
+    /// Whether it is neither an orderly exit nor the host's own kill.
     fn is_abnormal(self, is_killed: bool) -> bool {
         match self {
             Self::Exited(status) if is_killed && status.signal() == Some(Signal::KILL.as_raw()) => false,
             Self::Exited(status) => !status.success(),
             Self::OutOfMemory => true,
-            // None of the module's code has run.
+            // None of the module's code has run in it.
             Self::NotForked(_) => false,
         }
     }
 
-    /// What it says of a child that has given no response.
+    /// The verdict on a child that gave no response.
     fn without_response(self) -> Verdict {
         if matches!(self, Self::NotForked(_)) { Verdict::Normal } else { Verdict::Abnormal }
     }
@@ -84,38 +84,38 @@ impl Duty {
     }
 }
 
-/// What comes of waiting for a child's end.
+/// The result of waiting for a child's end.
 #[derive(Debug)]
 pub(super) enum Wait {
     /// It has ended.
     Over(ChildEnd),
-    /// It will be told; or not, where its zygote has ended with it.
+    /// The end will be sent; the channel closes if the zygote ends first.
     Until(oneshot::Receiver<ChildEnd>),
     /// Its zygote has ended with it.
     Gone,
 }
 
-/// A child that has answered has nothing left to do but to exit.
+/// Time for a child that has answered to exit.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
 
-/// A child that was killed is reaped at once, but for much memory, or a machine that hangs.
-const KEPT_AFTER: Duration = Duration::from_secs(10);
+/// A killed child is reaped at once, unless it has much memory or the machine hangs.
+const STUCK_AFTER: Duration = Duration::from_secs(10);
 
-/// What no zygote says.
+/// A report that no correct zygote sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Incredible;
+pub(super) struct InvalidReport;
 
 impl ChildTable {
     pub(super) fn is_empty(&self) -> bool {
         self.children.is_empty()
     }
 
-    /// What came of all of them.
+    /// The verdicts on all of them.
     pub(super) fn wear(&self) -> &Wear {
         &self.wear
     }
 
-    /// A child turns out to have ended worse than it was judged.
+    /// A child's verdict turns out to have been too good.
     pub(super) fn blame(&mut self) {
         self.wear.judge(Verdict::Abnormal);
     }
@@ -125,7 +125,7 @@ impl ChildTable {
         self.children.insert(child, ChildEntry { duty: Duty::Free, stage: Stage::Living });
     }
 
-    /// Gives a child its request. Returns whether it lives, as far as is known.
+    /// Marks a child as having a request. Returns whether it lives, as far as is known.
     pub(super) fn assign(&mut self, child: u64) -> bool {
         match self.children.get_mut(&child) {
             Some(entry @ ChildEntry { duty: Duty::Free, stage: Stage::Living }) => {
@@ -137,7 +137,7 @@ impl ChildTable {
         }
     }
 
-    /// Waits for the end of a child whose request has no response, nor will have one.
+    /// Waits for the end of a child that will give no response.
     pub(super) fn wait(&mut self, child: u64) -> Wait {
         let Some(entry) = self.children.get_mut(&child) else { return Wait::Gone };
         if let Stage::Ended(end) = entry.stage {
@@ -149,8 +149,8 @@ impl ChildTable {
         Wait::Until(receiver)
     }
 
-    /// Nobody waits for the child any more. Returns what is to be given back now, because it has ended already, and
-    /// whether it is to be killed.
+    /// The request is done with the child. Returns what to release now, if the child has ended already, and whether to
+    /// kill it.
     pub(super) fn leave(&mut self, child: u64, leave: Leave, held: Option<Held>) -> (Option<Held>, bool) {
         let Some(mut entry) = self.children.remove(&child) else { return (held, false) };
         match entry.stage {
@@ -163,7 +163,7 @@ impl ChildTable {
                 (held, false)
             }
             Stage::Living | Stage::Awaited(_) => {
-                // Who waited for the end has seen that there is no response. It counts before its client hears of it.
+                // A request that waited for the end has no response. Counted before its client gets the answer.
                 if leave.verdict() == Verdict::Abnormal || matches!(entry.stage, Stage::Awaited(_)) {
                     entry.duty.judge(Verdict::Abnormal, &mut self.wear);
                 }
@@ -175,30 +175,30 @@ impl ChildTable {
         }
     }
 
-    /// A child has ended. Returns what is to be given back.
+    /// A child has ended. Returns what to release.
     ///
     /// # Errors
     ///
-    /// There is no such child, or it has ended already: no zygote says that.
-    pub(super) fn end(&mut self, child: u64, end: ChildEnd) -> Result<Option<Held>, Incredible> {
-        let mut entry = self.children.remove(&child).ok_or(Incredible)?;
+    /// There is no such child, or it has ended already: no correct zygote reports that.
+    pub(super) fn end(&mut self, child: u64, end: ChildEnd) -> Result<Option<Held>, InvalidReport> {
+        let mut entry = self.children.remove(&child).ok_or(InvalidReport)?;
         match entry.stage {
             Stage::Ended(_) => {
                 self.children.insert(child, entry);
-                Err(Incredible)
+                Err(InvalidReport)
             }
             Stage::Living => {
                 if end.is_abnormal(false) {
                     entry.duty.judge(Verdict::Abnormal, &mut self.wear);
                 }
-                // Else it depends on its response, which may not have been read yet.
+                // Otherwise the response decides, which may not have been read yet.
                 entry.stage = Stage::Ended(end);
                 self.children.insert(child, entry);
                 Ok(None)
             }
             Stage::Awaited(waiter) => {
                 entry.duty.judge(end.without_response(), &mut self.wear);
-                // Whoever waited may have gone; and whoever has heard of it needs no entry.
+                // The request may be gone; and once it has the end, it needs no entry.
                 waiter.send(end).ok();
                 Ok(None)
             }
@@ -211,15 +211,15 @@ impl ChildTable {
         }
     }
 
-    /// Whether a child was killed, or should have gone, for so long ago that its zygote can't be one any more.
-    pub(super) fn is_one_kept(&self) -> bool {
+    /// Whether a child should have ended so long ago that its zygote must be broken.
+    pub(super) fn is_one_stuck(&self) -> bool {
         let now = Instant::now();
-        let is_kept = |since: &Instant| now.duration_since(*since) > KEPT_AFTER;
+        let is_stuck = |since: &Instant| now.duration_since(*since) > STUCK_AFTER;
         let mut stages = self.children.values().map(|entry| &entry.stage);
-        stages.any(|stage| matches!(stage, Stage::Leaving { since, .. } if is_kept(since)))
+        stages.any(|stage| matches!(stage, Stage::Leaving { since, .. } if is_stuck(since)))
     }
 
-    /// The children that should have gone by themselves, each of which is told once.
+    /// The children that should have exited by now; each is returned once.
     pub(super) fn overdue(&mut self) -> Vec<u64> {
         let now = Instant::now();
         let is_overdue = |entry: &mut ChildEntry| match &mut entry.stage {
@@ -236,7 +236,7 @@ impl ChildTable {
         overdue.collect()
     }
 
-    /// All have ended with their zygote, as those see who wait. Returns what is to be given back.
+    /// All have ended with their zygote; requests that wait see their channel closed. Returns what to release.
     pub(super) fn end_all(&mut self) -> Vec<Held> {
         let held = |entry: ChildEntry| match entry.stage {
             Stage::Leaving { held, .. } => held,
@@ -253,7 +253,7 @@ mod tests {
 
     const CHILD: u64 = 1;
 
-    /// As wait(2) says it.
+    /// A status of wait(2).
     fn exited(status: i32) -> ChildEnd {
         ChildEnd::Exited(ExitStatus::from_raw(status))
     }
@@ -282,36 +282,36 @@ mod tests {
         assert!(children.assign(CHILD) && !children.assign(CHILD) && !children.assign(CHILD + 1));
     }
 
-    /// What a zygote is whose children all go this way.
-    fn condition_by(walk: impl Fn(&mut ChildTable)) -> Condition {
+    /// The condition of a zygote all of whose children go through `life`.
+    fn condition_by(life: impl Fn(&mut ChildTable)) -> Condition {
         let mut children = ChildTable::default();
         for _ in 0..1000 {
             children.begin(CHILD);
-            walk(&mut children);
+            life(&mut children);
             assert!(children.is_empty());
         }
         children.wear().condition()
     }
 
-    /// Each has a request, of which it parts in this way before and behind its end.
+    /// Each child has a request, which leaves it in this way before and after its end.
     fn check(leave: Leave, status: i32, expected: Condition) {
         let first = condition_by(|children| {
             assert!(children.assign(CHILD));
             children.leave(CHILD, leave, None);
             children.end(CHILD, exited(status)).unwrap();
         });
-        let behind = condition_by(|children| {
+        let after = condition_by(|children| {
             assert!(children.assign(CHILD));
             children.end(CHILD, exited(status)).unwrap();
             children.leave(CHILD, leave, None);
         });
-        // What ended by a SIGKILL before this host killed it was killed by somebody else.
-        let expected_behind = if status == KILLED { Condition::WornOut } else { expected };
-        assert_eq!((first, behind), (expected, expected_behind), "{leave:?} {status}");
+        // What ended by a SIGKILL before this host killed it was not killed by this host.
+        let expected_after = if status == KILLED { Condition::WornOut } else { expected };
+        assert_eq!((first, after), (expected, expected_after), "{leave:?} {status}");
     }
 
     #[test]
-    fn an_end_of_any_kind_but_an_exit_behind_an_answer_wears_out() {
+    fn any_end_but_an_exit_after_an_answer_wears_out() {
         for status in [SEGFAULT, EXIT_1] {
             check(Leave::Answered, status, Condition::WornOut);
             check(Leave::GivenUp, status, Condition::WornOut);

@@ -1,4 +1,4 @@
-//! One request and a child: what is sent, what is answered, and how they part.
+//! One request and its child: sends the request, reads the response, and releases the child.
 
 use super::child::{Child, Handle, Held, Leave};
 use super::child_table::ChildEnd;
@@ -13,41 +13,40 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-/// A request that a child has, or soon will. Dropped before its end, because the client went away, it has the child
-/// killed.
+/// A request that was sent to a child. If it is dropped, because the client went away, the child is killed.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    bond: Bond,
+    lease: ChildLease,
     response: ResponseReader,
     memory_limit_bytes: u64,
     deadline: Instant,
 }
 
-/// What ties a request to its child. Dropped, it has the child killed.
+/// A request's hold on its child. If it is dropped without `release`, the child is killed.
 #[derive(Debug)]
-struct Bond {
+struct ChildLease {
     handle: Handle,
-    /// Until they part.
+    /// Taken by `release`.
     held: Option<Held>,
 }
 
-/// What is still to be sent, and the memory of it.
+/// The part of the request that isn't sent yet, and its memory.
 #[derive(Debug)]
 pub(super) struct Rest {
     writer: RequestWriter,
     _body: RequestBody,
 }
 
-/// Most answers are there by then; so that for most requests nobody has to watch the log, which takes as long as to
-/// write it. The pipe holds what is written until then, and a function that writes more waits for no longer than this.
+/// Most answers arrive within this time, so most requests never register the log with the runtime, which takes as long
+/// as writing it. The pipe holds what is written meanwhile; a function that writes more waits no longer than this.
 const LOG_UNWATCHED: Duration = Duration::from_millis(5);
 
 impl Exchange {
-    /// Sends the request, as far as it goes.
+    /// Sends the request, as much as the socket takes now.
     ///
     /// # Errors
     ///
-    /// With the request: the child is gone and has read nothing of it, or descriptors are wanting.
+    /// Returns the request: the child is gone and has read nothing of it, or there are no descriptors left.
     pub(super) fn begin(
         child: Child,
         request: AdmittedRequest,
@@ -66,7 +65,7 @@ impl Exchange {
             Ok((writer, channel, stderr)) => {
                 let limits = &request.function.release.limits;
                 let exchange = Self {
-                    bond: Bond { handle, held: Some(Held { stderr, permits: request.permits }) },
+                    lease: ChildLease { handle, held: Some(Held { stderr, permits: request.permits }) },
                     response: ResponseReader::new(
                         channel,
                         limits.response_body_bytes,
@@ -84,64 +83,64 @@ impl Exchange {
     pub(super) async fn answer(mut self, rest: Rest) -> Outcome {
         match self.arrive(rest).await {
             Some(Ok(Arrived::Whole)) => {
-                self.bond.part(Leave::Answered);
-                // A child looks for the host's end only before it has its request.
+                self.lease.release(Leave::Answered);
+                // The socket may be closed now: a child checks for the host's end only before it has its request.
                 Ok(self.response.into_message().0)
             }
-            Some(Ok(Arrived::Closed)) => match timeout_at(self.deadline, self.bond.handle.end()).await {
+            Some(Ok(Arrived::Closed)) => match timeout_at(self.deadline, self.lease.handle.end()).await {
                 Ok(end) => Err(self.without_answer(end)),
                 Err(_) => Err(self.overdue()),
             },
             Some(Err(failure)) => {
                 let is_invalid = matches!(failure, Failure::InvalidResponse(_));
-                self.bond.part(if is_invalid { Leave::Invalid } else { Leave::GivenUp });
+                self.lease.release(if is_invalid { Leave::Invalid } else { Leave::GivenUp });
                 Err(failure)
             }
             None => Err(self.overdue()),
         }
     }
 
-    /// Waits until the response is there, or can't be; `None`: until the deadline.
+    /// Waits for the response, or the channel's end; `None` at the deadline.
     async fn arrive(&mut self, rest: Rest) -> Option<Result<Arrived, Failure>> {
         let Rest { writer, _body } = rest;
-        let mut sending = pin!(writer.finish());
+        let mut writing = pin!(writer.finish());
         let unwatched = self.deadline.min(Instant::now() + LOG_UNWATCHED);
         tokio::select! {
             biased;
             answered = self.response.arrive() => return Some(answered),
             () = sleep_until(unwatched) => {}
-            never = &mut sending => match never {},
+            never = &mut writing => match never {},
         }
-        // Held until they part, which is below.
-        let stderr = &mut self.bond.held.as_mut()?.stderr;
+        // Present until `release`, which only the callers call.
+        let stderr = &mut self.lease.held.as_mut()?.stderr;
         tokio::select! {
             biased;
             answered = self.response.arrive() => Some(answered),
             () = sleep_until(self.deadline) => None,
-            never = &mut sending => match never {},
+            never = &mut writing => match never {},
             never = stderr.follow() => match never {},
         }
     }
 
     fn overdue(&mut self) -> Failure {
-        self.bond.part(Leave::GivenUp);
+        self.lease.release(Leave::GivenUp);
         Failure::DeadlineExceeded
     }
 
-    /// What it means that the child ended before its response was complete.
+    /// The failure when the child ended before its response was complete.
     fn without_answer(&mut self, end: Option<ChildEnd>) -> Failure {
-        // In the log, a function's last words stand before what the host says of it.
-        if let Some(held) = &mut self.bond.held {
+        // First, so that the log has the function's last lines before the host's line about it.
+        if let Some(held) = &mut self.lease.held {
             held.stderr.take_rest();
         }
-        // It is gone, and judged.
-        self.bond.part(Leave::GivenUp);
+        // It is gone and judged; this only releases what the request held.
+        self.lease.release(Leave::GivenUp);
         let limit_bytes = self.memory_limit_bytes;
         match (end, self.response.received_bytes()) {
             (None, _) => Failure::ZygoteEnded,
             (Some(ChildEnd::NotForked(error)), _) => Failure::NotForked(io::Error::from_raw_os_error(error)),
             (Some(ChildEnd::OutOfMemory), _) => Failure::OutOfMemory { limit_bytes },
-            // Exit status 0 says that the runner wrote all that the module gave it.
+            // With exit status 0, the runner has written all that the module gave it.
             (Some(ChildEnd::Exited(status)), bytes @ 1..) if status.success() => {
                 Failure::InvalidResponse(InvalidResponse::Incomplete { bytes })
             }
@@ -150,16 +149,16 @@ impl Exchange {
     }
 }
 
-impl Bond {
-    fn part(&mut self, leave: Leave) {
+impl ChildLease {
+    fn release(&mut self, leave: Leave) {
         if let Some(held) = self.held.take() {
             self.handle.leave(leave, held);
         }
     }
 }
 
-impl Drop for Bond {
+impl Drop for ChildLease {
     fn drop(&mut self) {
-        self.part(Leave::GivenUp);
+        self.release(Leave::GivenUp);
     }
 }

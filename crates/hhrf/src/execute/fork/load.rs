@@ -1,4 +1,4 @@
-//! Why there is no zygote of a function.
+//! Why a function's zygote can't be loaded.
 
 use crate::execute::Failure;
 use std::io;
@@ -6,32 +6,32 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Why a zygote can't fork. It holds for all requests until it is tried again.
+/// Why a zygote can't be loaded. All requests get this error until the next try.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LoadFailure {
     /// Its process can't be started.
     #[error("failed to start the zygote")]
     NotStarted(#[source] Arc<io::Error>),
-    /// It left before its module was loaded.
-    #[error("the function can't be loaded: {}", words.as_deref().unwrap_or("it says nothing"))]
+    /// It exited before its module was loaded.
+    #[error("failed to load the function: {}", last_line.as_deref().unwrap_or("the runner wrote nothing to stderr"))]
     Left {
         /// What it said last.
-        words: Option<String>,
-        /// What its end means.
+        last_line: Option<String>,
+        /// The failure that its exit means.
         #[source]
         cause: Arc<Failure>,
     },
     /// It took longer than a request may.
     #[error("the module wasn't loaded within {} ms, the time of a request", .0.as_millis())]
     TooSlow(Duration),
-    /// It took longer than the request could wait, which came while it was being loaded, or before.
+    /// It took longer than this request could wait.
     #[error("the module wasn't loaded by the request's deadline")]
     TooLate,
-    /// It ended again and again.
-    #[error("the zygote ends again and again: its words stand in the function's log")]
+    /// It keeps ending.
+    #[error("the zygote keeps ending: see the function's lines in the log")]
     Unstable,
-    /// Its processes crashed so often that it is left alone for a while.
-    #[error("the function is paused, because its processes crash again and again")]
+    /// Its processes crashed so often that the function is paused.
+    #[error("the function is paused, because its processes keep crashing")]
     Paused {
         /// When requests are served again.
         until: Instant,
@@ -39,14 +39,16 @@ pub enum LoadFailure {
 }
 
 impl LoadFailure {
-    /// What the end of a zygote before its first word means.
+    /// The failure that a zygote's end before its first report means.
     pub(super) fn of_end(
         ended: io::Result<ExitStatus>,
-        words: Option<String>,
+        last_line: Option<String>,
         memory_limit_bytes: u64,
     ) -> Self {
         match ended {
-            Ok(status) => Self::Left { words, cause: Arc::new(Failure::of_exit(status, memory_limit_bytes)) },
+            Ok(status) => {
+                Self::Left { last_line, cause: Arc::new(Failure::of_exit(status, memory_limit_bytes)) }
+            }
             Err(error) => Self::NotStarted(Arc::new(error)),
         }
     }

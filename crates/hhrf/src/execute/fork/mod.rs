@@ -1,10 +1,10 @@
 //! The `fork` executor: each request gets a process that is forked for it from one that has the module loaded, the
 //! function's zygote (`fezz-runner --zygote`).
 //!
-//! `pool` has a function's zygote and the children that wait for requests; `pool/succession` is how its zygotes follow
-//! each other. `exchange` is one request with one `child`. A `supervisor` starts, watches and ends a `zygote`, to which orders
-//! go and from which reports come; `child_table` is what is known of its children. `wear` is when it has crashed too
-//! often, and `streak` when its function has. [`load`] is why there is no zygote.
+//! `pool` has a function's zygote and its idle children; `pool/succession` loads and replaces the zygote. `exchange` is
+//! one request with one `child`. A `supervisor` starts, watches and ends a `zygote`, which takes orders and sends
+//! reports; `child_table` has the state of its children. `wear` decides when a zygote has crashed too often, and
+//! `streak` when its function has. [`load`] is why a zygote can't be loaded.
 
 mod child;
 mod child_table;
@@ -43,8 +43,8 @@ pub struct Fork {
 struct Counted(Arc<ZygotePool>);
 
 impl Fork {
-    /// Keeps up to `spare_default` idle children for functions that don't say it themselves, as long as there are permits
-    /// for `idle` ones.
+    /// Keeps up to `spare_default` idle children for functions whose manifest doesn't say, as long as there are `idle`
+    /// permits.
     pub fn new(starter: Arc<Starter>, idle: IdlePermits, counters: WearCounters, spare_default: u32) -> Self {
         Self { starter, idle, counters, spare_default }
     }
@@ -60,9 +60,9 @@ impl Executor for Fork {
 
 impl Pool for ZygotePool {
     fn call(self: Arc<Self>, mut request: AdmittedRequest) -> Call {
-        /// A child that waited can be gone, killed by the kernel for instance; one after the other is where the zygote is
-        /// gone, which a busy host hears of some milliseconds later. Then there is another one: the pauses, each twice as
-        /// long as the one before, are an eighth of a second together.
+        /// An idle child can be gone, for example killed by the kernel. If the zygote is gone, all of its children are,
+        /// and a busy host notices some milliseconds later and loads another. The pauses, each twice as long as the one
+        /// before, are an eighth of a second together.
         const ATTEMPTS: u32 = 8;
         const PAUSE: Duration = Duration::from_millis(1);
         Box::pin(async move {
@@ -73,7 +73,7 @@ impl Pool for ZygotePool {
                 let child = pool.take(request.deadline).await?;
                 match Exchange::begin(child, request, pool.stderr_bytes_max()) {
                     Ok((exchange, rest)) => {
-                        // While the child is at work.
+                        // While the child works.
                         pool.refill();
                         return exchange.answer(rest).await;
                     }
@@ -87,7 +87,7 @@ impl Pool for ZygotePool {
     }
 
     fn tick(self: Arc<Self>) -> bool {
-        self.tidy()
+        self.maintain()
     }
 
     fn retire(self: Arc<Self>) {

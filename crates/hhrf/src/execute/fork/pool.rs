@@ -1,4 +1,4 @@
-//! The zygote of one function, the children that wait for requests, and when there are to be none.
+//! The zygote of one function and its idle children.
 
 mod succession;
 
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
-/// What a function's requests are served by.
+/// Serves the requests of one function.
 #[derive(Debug)]
 pub(super) struct ZygotePool {
     function: Arc<Function>,
@@ -31,47 +31,48 @@ pub(super) struct ZygotePool {
     /// The most children at a time, of all of its zygotes together.
     children: u64,
     state: Mutex<State>,
-    /// Tells those that wait for a zygote to look again.
+    /// Wakes the requests that wait for a zygote.
     news: watch::Sender<()>,
 }
 
 #[derive(Debug)]
 struct State {
     phase: Phase,
-    /// The oldest first: it is the one that is ready.
+    /// The oldest first: it is the most likely to be ready.
     idle: VecDeque<Idle>,
     demand: Demand,
     back_off: BackOff,
     is_loading: bool,
-    /// A successor couldn't be loaded; that is retried then.
+    /// When to retry after a successor couldn't be loaded.
     retry_after: Option<Instant>,
-    /// Until then a zygote that is merely old is good enough.
+    /// An old zygote isn't replaced before this.
     renew_after: Option<Instant>,
     streak: Streak,
     is_retired: bool,
     /// Zygotes that have been started and aren't gone.
     zygotes: usize,
-    /// As the newest zygote said.
+    /// As the newest zygote reported.
     separation: Option<Separation>,
 }
 
 #[derive(Debug)]
 enum Phase {
     /// The function isn't called.
-    Asleep,
-    Starting,
-    Up(Arc<Zygote>),
-    /// It can't be loaded; that is retried then.
-    Broken {
+    Unloaded,
+    Loading,
+    Loaded(Arc<Zygote>),
+    /// It couldn't be loaded; retry after `until`.
+    Failed {
         failure: LoadFailure,
         until: Instant,
     },
 }
 
-/// A zygote is kept for longer than its children: it costs one process's memory, and to start one some milliseconds.
+/// A zygote is kept longer than its idle children: it costs the memory of one process, and starting one takes some
+/// milliseconds.
 pub(super) const ZYGOTE_IDLE_MAX: Duration = Duration::from_secs(60);
 
-/// How many children a function has at most: those who wait, those who serve, and as many on their way out.
+/// The most children of a function: those that are idle, those that serve, and as many that are ending.
 pub fn children_max(concurrency: u32, spare_max: u32) -> u64 {
     2 * (u64::from(concurrency) + u64::from(spare_max))
 }
@@ -86,7 +87,7 @@ impl ZygotePool {
     ) -> Self {
         let children = children_max(function.release.limits.concurrency, spare_max);
         let state = State {
-            phase: Phase::Asleep,
+            phase: Phase::Unloaded,
             idle: VecDeque::new(),
             demand: Demand::new(spare_max),
             back_off: BackOff::default(),
@@ -102,8 +103,7 @@ impl ZygotePool {
         Self { function, starter, permits, counters, children, state, news }
     }
 
-    /// Takes a child for a request that begins: one that waits, else one that is ordered now. Waits for a zygote where
-    /// there is none.
+    /// Takes a child for a new request: an idle one, else one that is ordered now. Waits for a zygote if there is none.
     ///
     /// # Errors
     ///
@@ -115,8 +115,7 @@ impl ZygotePool {
                 return Ok(child);
             }
             let changed = timeout_at(deadline, news.changed()).await;
-            // Not as a deadline that the function has let pass: it has heard nothing of the request. And the sender of
-            // news lives as long as this.
+            // Not `DeadlineExceeded`: the function hasn't seen the request. The sender of news lives as long as `self`.
             changed.map_err(|_| Failure::NotLoaded(LoadFailure::TooLate))?.ok();
         }
     }
@@ -127,11 +126,11 @@ impl ZygotePool {
             return Err(Failure::NotLoaded(LoadFailure::Paused { until }));
         }
         match &state.phase {
-            Phase::Up(zygote) if zygote.is_of_use() => {
+            Phase::Loaded(zygote) if zygote.is_of_use() => {
                 let zygote = Arc::clone(zygote);
                 if !zygote.wear().may_serve() {
-                    // Until it may again, or its successor does.
-                    self.look_after(&mut state);
+                    // The request waits until the zygote may serve again, or its successor does.
+                    self.replace_if_worn(&mut state);
                     return Ok(None);
                 }
                 while let Some(Idle { child, .. }) = state.idle.pop_front() {
@@ -139,18 +138,18 @@ impl ZygotePool {
                         return Ok(Some(child));
                     }
                 }
-                // While it can't be retired.
+                // Under the lock, so that it can't be retired meanwhile.
                 let child = zygote.order().map_err(Failure::NotStarted)?;
-                // Where it is gone already, those who wait for it hear of that.
+                // If it is gone already, the request learns that from its handle.
                 child.handle.assign();
                 Ok(Some(child))
             }
-            Phase::Broken { failure, until } if Instant::now() < *until => {
+            Phase::Failed { failure, until } if Instant::now() < *until => {
                 Err(Failure::NotLoaded(failure.clone()))
             }
-            Phase::Starting => Ok(None),
-            Phase::Asleep | Phase::Up(_) | Phase::Broken { .. } => {
-                state.phase = Phase::Starting;
+            Phase::Loading => Ok(None),
+            Phase::Unloaded | Phase::Loaded(_) | Phase::Failed { .. } => {
+                state.phase = Phase::Loading;
                 self.load(&mut state);
                 Ok(None)
             }
@@ -167,30 +166,30 @@ impl ZygotePool {
         self.lock().demand.end(Instant::now());
     }
 
-    /// Orders as many children as should wait; and a new zygote, when it is time.
+    /// Orders as many idle children as are wanted, and replaces the zygote when it is time.
     pub(super) fn refill(self: &Arc<Self>) {
         let mut state = self.lock();
-        let Phase::Up(zygote) = &state.phase else { return };
+        let Phase::Loaded(zygote) = &state.phase else { return };
         let zygote = Arc::clone(zygote);
         let wanted = if state.is_retired { 0 } else { state.demand.wanted(Instant::now()) };
         while state.idle.len() < wanted && zygote.condition() < Condition::WornOut {
             let Some(permit) = self.permits.take() else { break };
-            // Without descriptors, those that there are have to do.
+            // Without descriptors, the present children must suffice.
             let Ok(child) = zygote.order() else { break };
             state.idle.push_back(Idle { child, _permit: permit });
         }
-        self.look_after(&mut state);
+        self.replace_if_worn(&mut state);
     }
 
-    /// A child has answered by what is no response, as turned out later.
+    /// A child's response turned out to be invalid.
     pub(super) fn blame(&self) {
-        if let Phase::Up(zygote) = &self.lock().phase {
+        if let Phase::Loaded(zygote) = &self.lock().phase {
             zygote.blame();
         }
     }
 
-    /// Gives up what isn't needed any more. Returns whether there is anything left.
-    pub(super) fn tidy(&self) -> bool {
+    /// Ends what isn't needed any more. Returns whether the pool is still needed.
+    pub(super) fn maintain(&self) -> bool {
         let now = Instant::now();
         let mut state = self.lock();
         let wanted = state.demand.wanted(now);
@@ -199,35 +198,35 @@ impl ZygotePool {
         }
         let idle_max = if state.is_retired { Duration::ZERO } else { ZYGOTE_IDLE_MAX };
         if state.demand.idle_for(now) > idle_max {
-            self.sleep(&mut state);
-            if state.is_retired && matches!(state.phase, Phase::Broken { .. }) {
+            self.unload(&mut state);
+            if state.is_retired && matches!(state.phase, Phase::Failed { .. }) {
                 // It will not be retried.
-                state.phase = Phase::Asleep;
+                state.phase = Phase::Unloaded;
             }
         }
         let is_needed = state.demand.idle_for(now).is_zero() || state.streak.paused_until(now).is_some();
-        !matches!(state.phase, Phase::Asleep) || state.zygotes > 0 || is_needed
+        !matches!(state.phase, Phase::Unloaded) || state.zygotes > 0 || is_needed
     }
 
-    /// Gives up the zygote and what waits.
+    /// Ends the zygote and its idle children.
     pub(super) fn give_up_zygote(&self) {
-        self.sleep(&mut self.lock());
+        self.unload(&mut self.lock());
     }
 
-    fn sleep(&self, state: &mut State) {
+    fn unload(&self, state: &mut State) {
         state.idle.clear();
-        if let Phase::Up(zygote) = &state.phase {
+        if let Phase::Loaded(zygote) = &state.phase {
             let zygote = Arc::clone(zygote);
             zygote.retire();
-            state.phase = Phase::Asleep;
-            self.remember(state, &zygote);
+            state.phase = Phase::Unloaded;
+            self.count_wear(state, &zygote);
         }
     }
 
-    /// The function isn't served any more, but for requests under way.
+    /// The function isn't served any more, except for requests in flight.
     pub(super) fn end_with_function(&self) {
         self.lock().is_retired = true;
-        self.tidy();
+        self.maintain();
     }
 
     pub(super) fn count(&self) -> Stats {
@@ -236,7 +235,7 @@ impl ZygotePool {
         Stats { idle: idle.len(), zygotes: *zygotes, unused_for, separation: *separation }
     }
 
-    /// What one request's function may write into the log.
+    /// The most stderr of one request that is logged.
     pub(super) fn stderr_bytes_max(&self) -> usize {
         self.starter.stderr_bytes_max
     }

@@ -1,5 +1,5 @@
-//! A function whose zygotes are worn out one after the other is paused: each of them costs an attacker no more requests
-//! than the one before, and each is another chance.
+//! Pauses a function whose zygotes are worn out in a row: each new zygote gives an attacker another chance for the same
+//! number of requests.
 
 use super::wear::{Condition, Wear};
 use crate::execute::back_off::BackOff;
@@ -14,14 +14,14 @@ pub(super) struct Streak {
     paused_until: Option<Instant>,
 }
 
-/// What comes of the end of a zygote's service.
+/// The result of a zygote's end of service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Judgement {
     /// It wasn't worn out.
     Well,
     /// It was worn out.
     WornOut(Wear),
-    /// It was worn out, as the one before: no request is served until then.
+    /// It was worn out, and so was the one before: no request is served until `until`.
     Pause {
         wear: Wear,
         /// How many in a row.
@@ -30,13 +30,13 @@ pub(super) enum Judgement {
     },
 }
 
-/// One may be an accident: an upstream that fails, a bad request that is sent again and again for a moment.
+/// One may be an accident: a failing upstream, or a client that retries a bad request for a moment.
 const WORN_OUT_MAX: u32 = 2;
 
 /// The first pause; the second is twice as long.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 
-/// More would gain nothing: a function that isn't called for so long gets another zygote in any case.
+/// A longer pause would gain nothing: a function that isn't called for so long gets a new zygote anyway.
 const PAUSE_MAX: Duration = super::pool::ZYGOTE_IDLE_MAX;
 
 impl Streak {
@@ -44,7 +44,7 @@ impl Streak {
         Self { worn_out: 0, back_off: BackOff::between(PAUSE_MIN, PAUSE_MAX), paused_until: None }
     }
 
-    /// A zygote serves no further request, and this is what came of those that it had.
+    /// A zygote serves no further request; `wear` has the verdicts on those that it had.
     pub(super) fn end(&mut self, wear: &Wear) -> Judgement {
         match wear.condition() {
             Condition::Suspect | Condition::WornOut if wear.is_by_attack() => {
@@ -60,7 +60,7 @@ impl Streak {
                 self.break_off();
                 Judgement::WornOut(*wear)
             }
-            // Given up too often, which says neither this nor that.
+            // Only given up too often, which is no evidence either way.
             Condition::Old => Judgement::Well,
             Condition::Good => {
                 self.break_off();
@@ -69,7 +69,7 @@ impl Streak {
         }
     }
 
-    /// The next is the first of a row again; a pause goes on.
+    /// Ends the row; a pause continues.
     fn break_off(&mut self) {
         *self = Self { paused_until: self.paused_until, ..Self::new() };
     }
@@ -81,8 +81,8 @@ impl Streak {
 }
 
 impl Judgement {
-    /// Tells the log and the metrics of it.
-    pub(super) fn tell(self, function: &str, counters: &WearCounters) {
+    /// Logs and counts it.
+    pub(super) fn report(self, function: &str, counters: &WearCounters) {
         let (Self::WornOut(wear) | Self::Pause { wear, .. }) = self else { return };
         counters.zygote_worn_out(function);
         tracing::warn!(
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wears_out_two_zygotes_in_a_row_is_paused_for_longer_each_time() {
+    fn a_function_that_wears_out_two_zygotes_in_a_row_is_paused_for_longer_each_time() {
         let (mut streak, attacked) = (Streak::new(), wear(10, 100, 0));
         let pauses: Vec<_> = (0..40).map(|_| pause(&mut streak, &attacked)).collect();
         assert!(pauses[0].is_none(), "once may happen");

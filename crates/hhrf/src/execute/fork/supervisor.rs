@@ -1,4 +1,4 @@
-//! The life of a zygote: started, watched, replaced when it does nothing any more, ended.
+//! Starts, watches and ends a zygote.
 
 use super::load::LoadFailure;
 use super::zygote::{Next, Zygote};
@@ -25,44 +25,46 @@ pub(super) struct Supervisor {
 
 /// Why a zygote ended.
 #[derive(Debug)]
-pub(super) enum Ending {
+pub(super) enum ZygoteEnd {
     /// It wasn't needed any more.
     Retired,
     /// It ended by itself.
     Died(io::Result<ExitStatus>),
-    /// It gave no heartbeat, or did what no zygote does.
+    /// It gave no heartbeat, or sent an invalid report.
     Hung,
 }
 
 /// A zygote that is gone.
-struct Ended {
+struct EndedZygote {
     status: io::Result<ExitStatus>,
     /// What it said last.
-    words: Option<String>,
+    last_line: Option<String>,
 }
 
-/// A zygote answers in microseconds; on a machine that hangs for so long as a whole, it isn't the zygote's fault, and
-/// costs no more than its requests under way.
+/// A zygote answers in microseconds. If the whole machine hangs for so long, the zygote is killed in error, which costs
+/// only its requests in flight.
 const HUNG_AFTER: Duration = Duration::from_secs(5);
 
-/// How often it is asked for a heartbeat, and children are looked after.
+/// How often it is asked for a heartbeat, and its children are checked.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// A zygote's socket is full while it forks; it takes some orders in this time.
+/// When to retry after its socket was full: it reads some orders in this time.
 const SEND_AGAIN: Duration = Duration::from_millis(1);
 
-/// A zygote ends at once when it is told to; this is for a wrapper that tidies up behind it.
+/// A zygote ends at once when it is told to; this is for a wrapper that cleans up.
 const GRACE: Duration = Duration::from_millis(500);
 
-impl Ending {
-    /// Tells the log of it.
-    pub(super) fn tell(self, function: &str) {
+impl ZygoteEnd {
+    /// Logs it.
+    pub(super) fn log(self, function: &str) {
         match self {
-            Self::Retired => tracing::debug!(function, "a zygote has ended"),
+            Self::Retired => tracing::debug!(function, "zygote retired"),
             Self::Died(Ok(status)) => {
                 tracing::warn!(function, %status, "a zygote ended by itself; the next request starts another")
             }
-            Self::Died(Err(error)) => tracing::warn!(function, %error, "a zygote is lost"),
+            Self::Died(Err(error)) => {
+                tracing::warn!(function, %error, "failed to get a zygote's exit status")
+            }
             Self::Hung => {
                 tracing::warn!(function, "a zygote gave no heartbeat, or a false one, and was killed")
             }
@@ -75,7 +77,7 @@ impl Supervisor {
     ///
     /// # Errors
     ///
-    /// It isn't loaded, and nothing is left of it.
+    /// It couldn't be loaded; its processes are gone.
     pub(super) async fn start(
         starter: &Starter,
         function: &Arc<Function>,
@@ -97,8 +99,8 @@ impl Supervisor {
             Some(Report::Ready(separation)) => Ok((supervisor, separation)),
             _ => {
                 let limit_bytes = function.release.limits.memory_bytes;
-                let Ended { status, words } = supervisor.end(Some(GRACE)).await;
-                Err(LoadFailure::of_end(status, words, limit_bytes))
+                let EndedZygote { status, last_line } = supervisor.end(Some(GRACE)).await;
+                Err(LoadFailure::of_end(status, last_line, limit_bytes))
             }
         }
     }
@@ -115,63 +117,63 @@ impl Supervisor {
         Ok(Self { zygote, process, stderr })
     }
 
-    /// Keeps it, until it ends or isn't needed any more. It is gone when this returns, and all of its children.
-    pub(super) async fn keep(mut self) -> Ending {
+    /// Supervises it until it ends or isn't needed any more. When this returns, it and all of its children are gone.
+    pub(super) async fn supervise(mut self) -> ZygoteEnd {
         let Self { zygote, process, stderr } = &mut self;
-        let ending = tokio::select! {
-            ending = watch(zygote, process) => ending,
+        let end = tokio::select! {
+            end = watch(zygote, process) => end,
             never = stderr.follow() => match never {},
         };
-        match ending {
-            Ending::Retired => {
+        match end {
+            ZygoteEnd::Retired => {
                 self.end(Some(GRACE)).await;
-                ending
+                end
             }
-            Ending::Died(_) => {
-                // What it has reported up to its end still counts; no more can be.
+            ZygoteEnd::Died(_) => {
+                // Reports that it sent before its end still count.
                 self.zygote.hang_up();
                 while let Ok(Some(reports)) = timeout(Duration::ZERO, self.zygote.reports()).await {
                     if self.zygote.handle_all(reports).is_err() {
                         break;
                     }
                 }
-                Ending::Died(self.end(Some(GRACE)).await.status)
+                ZygoteEnd::Died(self.end(Some(GRACE)).await.status)
             }
-            Ending::Hung => {
+            ZygoteEnd::Hung => {
                 self.end(None).await;
-                ending
+                end
             }
         }
     }
 
-    async fn end(self, grace: Option<Duration>) -> Ended {
+    async fn end(self, grace: Option<Duration>) -> EndedZygote {
         self.zygote.hang_up();
         let ended = self.process.end(grace).await;
-        let words = self.stderr.finish();
+        let last_line = self.stderr.finish();
         self.zygote.mark_dead();
-        Ended { status: ended.map(|ended| ended.status), words }
+        EndedZygote { status: ended.map(|ended| ended.status), last_line }
     }
 }
 
-async fn watch(zygote: &Zygote, process: &Process) -> Ending {
+async fn watch(zygote: &Zygote, process: &Process) -> ZygoteEnd {
     let mut asked: Option<Instant> = None;
     loop {
         let pause = match zygote.look() {
-            Next::End => return Ending::Retired,
-            Next::Lost => return Ending::Hung,
+            Next::End => return ZygoteEnd::Retired,
+            Next::Lost => return ZygoteEnd::Hung,
             Next::Rest => None,
             Next::Send => Some(SEND_AGAIN),
             Next::Watch => Some(LOOK_EVERY),
         };
         if asked.is_some_and(|since| since.elapsed() > HUNG_AFTER) {
-            // Was it this host that hung? Then the answer has long been there.
+            // If this host itself hung, the answer has been waiting.
             let answer = timeout(Duration::ZERO, zygote.reports()).await.ok().flatten();
             if answer.is_none_or(|reports| zygote.handle_all(reports).is_err()) {
-                return Ending::Hung;
+                return ZygoteEnd::Hung;
             }
             asked = None;
         }
-        // Whether nothing has been heard for so long.
+        // Resolves to whether there was no news for so long.
         let silence = async {
             match pause {
                 Some(pause) => timeout(pause, zygote.news()).await.is_err(),
@@ -186,12 +188,12 @@ async fn watch(zygote: &Zygote, process: &Process) -> Ending {
                 Some(reports) => {
                     asked = None;
                     if zygote.handle_all(reports).is_err() {
-                        return Ending::Hung;
+                        return ZygoteEnd::Hung;
                     }
                 }
-                None => return Ending::Died(Err(io::ErrorKind::UnexpectedEof.into())),
+                None => return ZygoteEnd::Died(Err(io::ErrorKind::UnexpectedEof.into())),
             },
-            () = process.exited() => return Ending::Died(Err(io::ErrorKind::UnexpectedEof.into())),
+            () = process.exited() => return ZygoteEnd::Died(Err(io::ErrorKind::UnexpectedEof.into())),
             is_silent = silence => if is_silent && asked.is_none() {
                 zygote.probe();
                 asked = Some(Instant::now());

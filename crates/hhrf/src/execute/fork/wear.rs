@@ -1,53 +1,52 @@
-//! How far a zygote is used up. All of its processes have the same stack canary and the same layout of addresses: who
-//! sees whether a guess has crashed one of them, by whatever means, finds them out byte by byte.
+//! How worn a zygote is. All of its processes have the same stack canary and the same address layout. An attacker who
+//! can see whether a guess crashed one of them can find both byte by byte.
 
-/// What is known of the requests of one zygote.
+/// The verdicts on the requests of one zygote.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wear {
-    /// How many it was given.
+    /// Requests that it was given.
     requests: u64,
-    /// How many of them haven't been judged.
+    /// Those that haven't been judged yet.
     in_flight: u64,
-    /// How many processes ended otherwise than by an orderly exit behind a valid response. Those that this host has killed
-    /// aren't among them.
+    /// Processes that didn't exit orderly after a valid response, except those that this host killed.
     abnormal: u64,
-    /// How many requests this host has given up, at their deadline or because the client went away.
+    /// Requests that this host gave up, at their deadline or because the client went away.
     given_up: u64,
 }
 
-/// What came of a process.
+/// The verdict on a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It did its work, or had none.
+    /// It answered, or had no request.
     Normal,
     /// It crashed, exited by a status of its own, or gave no valid response.
     Abnormal,
-    /// This host has ended it, which anybody can bring about with any function.
+    /// This host killed it, which any client can cause with any function.
     GivenUp,
 }
 
-/// How far a zygote is used up.
+/// How worn a zygote is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Condition {
     /// Not at all.
     Good,
-    /// Another one should take its place, when it costs little.
+    /// It should be replaced, when that is cheap.
     Old,
-    /// Another one should take its place as soon as it is loaded.
+    /// It should be replaced as soon as another one is loaded.
     Suspect,
     /// It serves no further request.
     WornOut,
 }
 
 /// At so many abnormal ends a zygote serves no further request. A canary has seven bytes to be guessed (the lowest is
-/// 0): to find them by so many guesses has a chance of 1 to 4 million, C(100, 7) / 256^7.
+/// 0): the chance to find them by so many guesses is 1 to 4 million, C(100, 7) / 256^7.
 const ABNORMAL_MAX: u64 = 100;
 
-/// From here on its successor is loaded: half of the above, so that most functions' requests never wait for it.
+/// From here on its successor is loaded. Half of the above, so that few requests ever wait for it.
 const SUSPECT_FROM: u64 = ABNORMAL_MAX / 2;
 
-/// A zygote that is worn out by less than one abnormal end in so many requests has a function that fails now and then,
-/// and whoever attacks it has to send as many good requests.
+/// With less than one abnormal end in so many requests, the function probably just fails sometimes; and an attacker
+/// would have to send as many good requests.
 const REQUESTS_FOR_EACH: u64 = 10;
 
 impl Wear {
@@ -63,7 +62,7 @@ impl Wear {
         self.judge(verdict);
     }
 
-    /// A process is judged that had no request, or has been judged better than it deserved.
+    /// Judges a process that had no request, or whose verdict was too good.
     pub(super) fn judge(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Normal => {}
@@ -72,7 +71,8 @@ impl Wear {
         }
     }
 
-    /// Whether one more request can be served: a suspect zygote is given no more at a time than could end abnormally.
+    /// Whether it may serve one more request: if all requests in flight of a suspect zygote ended abnormally, it must
+    /// not exceed the limit.
     pub(super) fn may_serve(&self) -> bool {
         self.abnormal < SUSPECT_FROM || self.abnormal + self.in_flight < ABNORMAL_MAX
     }
@@ -83,8 +83,8 @@ impl Wear {
         } else if self.abnormal >= SUSPECT_FROM {
             Condition::Suspect
         } else if self.abnormal + self.given_up >= ABNORMAL_MAX {
-            // A function that hangs where others crash tells as much, to whoever waits or goes away. But to give up is no
-            // fault of most functions: no request waits for that.
+            // A function that hangs instead of crashing tells an attacker as much. But most given-up requests aren't
+            // the function's fault, so no request waits for this replacement.
             Condition::Old
         } else {
             Condition::Good
@@ -101,7 +101,7 @@ impl Wear {
         self.abnormal
     }
 
-    /// Whether it is worn out by requests most of which may well have been meant to.
+    /// Whether so many requests ended abnormally that it looks like an attack.
     pub(super) fn is_by_attack(&self) -> bool {
         self.condition() >= Condition::Suspect && self.requests < REQUESTS_FOR_EACH * self.abnormal
     }

@@ -1,7 +1,7 @@
-//! A zygote as the host sees it: orders go out, reports come in, and each child's end is known by its parent's word.
+//! A zygote as the host sees it: it takes orders, and reports the end of each child.
 
 use super::child::{Child, Handle, Held, Leave};
-use super::child_table::{ChildEnd, ChildTable, Incredible, Wait};
+use super::child_table::{ChildEnd, ChildTable, InvalidReport, Wait};
 use super::wear::{Condition, Wear};
 use crate::cgroups::Cgroup;
 use crate::execute::stderr_log;
@@ -25,14 +25,14 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
-/// A process that forks others as it is told.
+/// A process that forks others on order.
 #[derive(Debug)]
 pub(super) struct Zygote {
     control: AsyncFd<OwnedFd>,
     state: Mutex<State>,
-    /// For its supervisor: there is something new in the state.
+    /// Wakes its supervisor after a change of the state.
     news: Notify,
-    /// For its pool: it is worn, and more so than before, or one request fewer is in flight.
+    /// Wakes its pool when a suspect zygote's wear or requests in flight have changed.
     wear: Notify,
     born: Instant,
     cgroup: Option<Cgroup>,
@@ -42,24 +42,24 @@ pub(super) struct Zygote {
 struct State {
     children: ChildTable,
     ordered: u64,
-    /// What the socket hasn't taken.
+    /// Orders that the socket hasn't taken yet.
     unsent: VecDeque<Packet>,
-    /// Since when it takes none of that.
+    /// Since when the socket takes none.
     blocked_since: Option<Instant>,
-    /// Whether it is to answer a probe.
+    /// Whether it owes the answer to a probe.
     is_asked: bool,
-    /// How many the kernel had killed for their memory, when that was last asked.
+    /// How many children the kernel had killed for exceeding the memory limit, at the last check.
     killed_for_memory: u64,
     is_retired: bool,
     is_gone: bool,
 }
 
-/// All children of a zygote have its addresses, its stack canary and its keys of hash tables: so that what is learnt of
-/// one is of little use with the next, or for long. `wear` has what else ends a zygote.
+/// All children of a zygote share its addresses, its stack canary and its hash keys. So zygotes are replaced regularly,
+/// and what an attacker learns is soon useless. `wear` has the other reasons.
 const FORKS_MAX: u64 = 100_000;
 const AGE_MAX: Duration = Duration::from_secs(600);
 
-/// An order, and the child's ends of what it is ordered with.
+/// An order, and the child's socket and pipe.
 type Packet = (Order, Option<[OwnedFd; 2]>);
 
 /// What a zygote's supervisor is to do next.
@@ -67,20 +67,20 @@ type Packet = (Order, Option<[OwnedFd; 2]>);
 pub(super) enum Next {
     /// Try again soon: the socket is full.
     Send,
-    /// End it: it does what no zygote does.
+    /// End it: it violates the protocol.
     Lost,
-    /// Look after the children now and then.
+    /// Check the children periodically.
     Watch,
     /// Wait for news.
     Rest,
-    /// End it: it has no children, nor will it have any.
+    /// End it: it has no children and is retired.
     End,
 }
 
-/// Each holds two descriptors; what a zygote that forks as fast as it can has left to do is far less.
+/// Each order holds two descriptors. A zygote that works has far fewer unsent orders.
 const UNSENT_MAX: usize = 1024;
 
-/// For how long a zygote may take no order.
+/// How long a zygote may read no order.
 const BLOCKED_MAX: Duration = Duration::from_secs(5);
 
 impl Zygote {
@@ -91,7 +91,7 @@ impl Zygote {
     /// Those of registering a descriptor with the runtime.
     pub(super) fn new(control: OwnedFd, cgroup: Option<Cgroup>) -> io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
-            // Not for writing, too: the runtime would be woken by each order that is read.
+            // Not for writing: each order that the zygote reads would wake the runtime.
             control: watch(control, Interest::READABLE)?,
             state: Mutex::default(),
             news: Notify::new(),
@@ -101,11 +101,11 @@ impl Zygote {
         }))
     }
 
-    /// Orders a child. Its descriptors are of use at once: what is written waits for it.
+    /// Orders a child. Its descriptors can be used at once: the socket holds what is written until the child reads it.
     ///
     /// # Errors
     ///
-    /// No descriptors, or no memory.
+    /// No descriptors or no memory is left.
     pub(super) fn order(self: &Arc<Self>) -> io::Result<Child> {
         let (socket, its_socket) =
             socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -118,7 +118,7 @@ impl Zygote {
         state.ordered += 1;
         if !state.is_gone {
             if state.children.is_empty() {
-                // Its supervisor rests while there are none, and looks after this one from now on.
+                // Its supervisor sleeps while there are no children: wake it.
                 self.news.notify_one();
             }
             state.children.begin(number);
@@ -134,53 +134,53 @@ impl Zygote {
         self.born.elapsed()
     }
 
-    /// How far it is used up.
+    /// How worn it is.
     pub(super) fn condition(&self) -> Condition {
         let state = self.lock();
         let is_old = state.ordered > FORKS_MAX || self.born.elapsed() > AGE_MAX;
         state.children.wear().condition().max(if is_old { Condition::Old } else { Condition::Good })
     }
 
-    /// What came of its children so far.
+    /// The verdicts on its children so far.
     pub(super) fn wear(&self) -> Wear {
         *self.lock().children.wear()
     }
 
-    /// Waits until there is something new of a zygote that is worn.
+    /// Waits for a change of a suspect zygote's wear.
     pub(super) async fn worn(&self) {
         self.wear.notified().await;
     }
 
-    /// One of its children turns out to have ended worse than it was judged.
+    /// The verdict on one of its children turns out to have been too good.
     pub(super) fn blame(&self) {
         let mut state = self.lock();
         state.children.blame();
-        self.tell_of_wear(&state);
+        self.notify_wear(&state);
     }
 
-    /// Whether it forks.
+    /// Whether it takes orders to fork.
     pub(super) fn is_of_use(&self) -> bool {
         let state = self.lock();
         !state.is_gone && !state.is_retired
     }
 
-    /// Gives a child its request. Returns whether it lives, as far as is known.
+    /// Marks a child as having a request. Returns whether it lives, as far as is known.
     pub(super) fn assign(&self, child: u64) -> bool {
         self.lock().children.assign(child)
     }
 
-    /// It is to end as soon as it has no children.
+    /// Has it end as soon as it has no children.
     pub(super) fn retire(&self) {
         self.lock().is_retired = true;
         self.news.notify_one();
     }
 
-    /// Waits for the end of a child that gives no response any more; `None`: its zygote has ended with it.
+    /// Waits for the end of a child that will give no response; `None`: the zygote has ended with it.
     pub(super) async fn end_of(&self, child: u64) -> Option<ChildEnd> {
         let wait = {
             let mut state = self.lock();
             let wait = state.children.wait(child);
-            self.tell_of_wear(&state);
+            self.notify_wear(&state);
             wait
         };
         match wait {
@@ -190,14 +190,14 @@ impl Zygote {
         }
     }
 
-    /// Nobody waits for a child any more. What its request `held` is given back when it is gone.
+    /// The request is done with a child. What it `held` is released when the child is gone.
     pub(super) fn leave(&self, child: u64, leave: Leave, held: Option<Held>) {
         let mut state = self.lock();
         let (held, is_to_be_killed) = state.children.leave(child, leave, held);
         if is_to_be_killed {
             self.send(&mut state, (Order::Kill { child }, None));
         }
-        self.tell_of_wear(&state);
+        self.notify_wear(&state);
         drop(state);
         if let Some(held) = held {
             held.release();
@@ -213,12 +213,12 @@ impl Zygote {
         }
     }
 
-    /// Waits until there is something new.
+    /// Waits for a change of the state.
     pub(super) async fn news(&self) {
         self.news.notified().await;
     }
 
-    /// Sends what is unsent, has overdue children killed, and says what is next.
+    /// Sends unsent orders, has overdue children killed, and returns what to do next.
     pub(super) fn look(&self) -> Next {
         let mut state = self.lock();
         for child in state.children.overdue() {
@@ -232,7 +232,7 @@ impl Zygote {
             }
             state.blocked_since = None;
         }
-        if state.children.is_one_kept() {
+        if state.children.is_one_stuck() {
             return Next::Lost;
         }
         match (state.children.is_empty(), state.is_retired) {
@@ -242,16 +242,16 @@ impl Zygote {
         }
     }
 
-    /// The next reports; `None`: there are no more.
+    /// The next reports; `None` at the end.
     pub(super) async fn reports(&self) -> Option<Vec<Report>> {
         loop {
-            // A zygote that reports without end keeps nobody else from this thread: to read takes no turn of the runtime's.
+            // A zygote that reports without end must not starve other tasks: reading alone doesn't use tokio's budget.
             tokio::task::consume_budget().await;
             let mut ready = self.control.readable().await.ok()?;
             let mut packet = [0; RECORD_BYTES * RECORDS_MAX];
             match recv(ready.get_inner(), &mut packet, RecvFlags::DONTWAIT) {
                 Ok((_, 0)) => return None,
-                // What isn't understood comes of a zygote that isn't one any more.
+                // An invalid packet means that the zygote is broken.
                 Ok((_, bytes)) => return Report::decode(packet.get(..bytes)?).ok(),
                 Err(Errno::AGAIN) => ready.clear_ready(),
                 Err(Errno::INTR) => {}
@@ -260,32 +260,32 @@ impl Zygote {
         }
     }
 
-    /// Takes reports to whom they concern.
+    /// Handles several reports.
     ///
     /// # Errors
     ///
-    /// One of them was asked for by nobody.
-    pub(super) fn handle_all(&self, reports: Vec<Report>) -> Result<(), Incredible> {
+    /// One of them answers no order.
+    pub(super) fn handle_all(&self, reports: Vec<Report>) -> Result<(), InvalidReport> {
         reports.into_iter().try_for_each(|report| self.handle_report(report))
     }
 
-    /// Takes a report to whom it concerns.
+    /// Handles a report.
     ///
     /// # Errors
     ///
-    /// Nobody asked for it: what reports is no zygote any more.
-    fn handle_report(&self, report: Report) -> Result<(), Incredible> {
+    /// It answers no order: the zygote is broken.
+    fn handle_report(&self, report: Report) -> Result<(), InvalidReport> {
         let (child, end) = match report {
-            Report::Ready(_) => return Err(Incredible),
+            Report::Ready(_) => return Err(InvalidReport),
             Report::Alive => {
-                return if std::mem::take(&mut self.lock().is_asked) { Ok(()) } else { Err(Incredible) };
+                return if std::mem::take(&mut self.lock().is_asked) { Ok(()) } else { Err(InvalidReport) };
             }
             Report::Ended { child, status } => (child, self.end_by(ExitStatus::from_raw(status))),
             Report::NotForked { child, error } => (child, ChildEnd::NotForked(error)),
         };
         let mut state = self.lock();
         let held = state.children.end(child, end)?;
-        self.tell_of_wear(&state);
+        self.notify_wear(&state);
         drop(state);
         if let Some(held) = held {
             held.release();
@@ -293,7 +293,7 @@ impl Zygote {
         Ok(())
     }
 
-    /// It has ended, and with it all of its children. Those who wait for them see that nobody is left to tell.
+    /// It has ended with all of its children. Requests that wait for them see their channel closed.
     pub(super) fn mark_dead(&self) {
         let mut state = self.lock();
         state.is_gone = true;
@@ -303,13 +303,13 @@ impl Zygote {
         held.into_iter().for_each(Held::release);
     }
 
-    /// By this a zygote hears that it isn't needed any more.
+    /// Tells the zygote that it isn't needed any more.
     pub(super) fn hang_up(&self) {
-        // Fails where nobody is left to hear it.
+        // Fails if it is gone.
         shutdown(self.control.get_ref(), Shutdown::Both).ok();
     }
 
-    /// Who is killed for the memory of the cgroup is killed as by anybody else.
+    /// A SIGKILL doesn't tell its reason: the cgroup's counter shows whether it was for memory.
     fn end_by(&self, status: ExitStatus) -> ChildEnd {
         let is_killed = status.signal() == Some(Signal::KILL.as_raw());
         let Some(cgroup) = self.cgroup.as_ref().filter(|_| is_killed) else {
@@ -320,13 +320,13 @@ impl Zygote {
         if killed > before { ChildEnd::OutOfMemory } else { ChildEnd::Exited(status) }
     }
 
-    fn tell_of_wear(&self, state: &State) {
+    fn notify_wear(&self, state: &State) {
         if state.children.wear().condition() >= Condition::Suspect {
             self.wear.notify_one();
         }
     }
 
-    /// Sends a packet, or keeps it until the socket takes it.
+    /// Sends a packet, or queues it until the socket takes it.
     fn send(&self, state: &mut State, packet: Packet) {
         if !state.unsent.is_empty() || !self.try_send(&packet) {
             state.unsent.push_back(packet);
@@ -334,7 +334,8 @@ impl Zygote {
         }
     }
 
-    /// Whether a packet is done with: it is also where it never can be sent, of which the supervisor hears otherwise.
+    /// Returns whether the packet is done with. It is also if it can never be sent; the supervisor notices that in
+    /// other ways.
     fn try_send(&self, (order, descriptors): &Packet) -> bool {
         let descriptors: Option<[BorrowedFd<'_>; 2]> =
             descriptors.as_ref().map(|[socket, stderr]| [socket.as_fd(), stderr.as_fd()]);
@@ -345,7 +346,7 @@ impl Zygote {
         }
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         let sent = sendmsg(self.control.get_ref(), &[IoSlice::new(&order.encode())], &mut ancillary, flags);
-        // ETOOMANYREFS: too many descriptors are on their way (unix(7)).
+        // ETOOMANYREFS: too many descriptors are in flight (unix(7)).
         !matches!(sent, Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS | Errno::TOOMANYREFS))
     }
 

@@ -1,7 +1,7 @@
 //! The `spawn` executor: each request gets a process that is started for it and ends with it.
 //!
-//! `prewarmed` are the runners that wait for requests, `started` is one runner with all that belongs to it, and `serving`
-//! is one request with its runner.
+//! `prewarmed` has the idle runners, `started` is one runner with its pipes and cgroup, and `serving` is one request
+//! with its runner.
 
 mod prewarmed;
 mod serving;
@@ -33,8 +33,8 @@ struct SpawnPool {
 }
 
 impl Spawn {
-    /// Prewarms up to `spare_default` runners for functions that don't say it themselves, as long as there are permits for
-    /// `idle` ones.
+    /// Prewarms up to `spare_default` runners for functions whose manifest doesn't say, as long as there are `idle`
+    /// permits.
     pub fn new(starter: Arc<Starter>, idle: IdlePermits, spare_default: u32) -> Self {
         Self { starter, idle, spare_default }
     }
@@ -51,7 +51,7 @@ impl Executor for Spawn {
 }
 
 impl Pool for SpawnPool {
-    /// Serves the request in a task of its own, which outlives the call: it reaps the process behind the response.
+    /// Serves the request in a task of its own, which outlives the call: it reaps the process after the response.
     fn call(self: Arc<Self>, request: AdmittedRequest) -> Call {
         Box::pin(async move {
             let (reply, outcome) = oneshot::channel();
@@ -59,7 +59,7 @@ impl Pool for SpawnPool {
                 let prewarmed = &self.prewarmed;
                 let waiting = prewarmed.begin();
                 if waiting.is_none() {
-                    // More requests at a time than before: more are to wait.
+                    // More requests at a time than before: prewarm more.
                     tokio::spawn(Arc::clone(prewarmed).fill());
                 }
                 let is_answered = serving::serve(&self.starter, request, reply, waiting).await;

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The runners of one function that wait.
+/// The idle runners of one function.
 #[derive(Debug)]
 pub(super) struct Prewarmed {
     function: Arc<Function>,
@@ -28,7 +28,7 @@ struct State {
     waiting: VecDeque<Waiting>,
     demand: Demand,
     back_off: BackOff,
-    /// None is started until then, for one ended that had no request.
+    /// None is started until then, after one ended without a request.
     broken_until: Option<Instant>,
     is_filling: bool,
     is_retired: bool,
@@ -41,10 +41,11 @@ struct Waiting {
     permit: IdlePermit,
 }
 
-/// So that a runner's own timer, which has to allow for it, ends what a killed host leaves behind.
+/// The longest wait of an idle runner. The runner's own timeout includes it, so it limits how long a runner outlives a
+/// killed host.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// A runner that isn't needed ends when its stdin does.
+/// Time for an unneeded runner to exit once its stdin is closed.
 const GRACE: Duration = Duration::from_millis(500);
 
 impl Prewarmed {
@@ -65,7 +66,7 @@ impl Prewarmed {
         Self { function, starter, permits, state: Mutex::new(state) }
     }
 
-    /// A request begins: a runner for it, if one waits.
+    /// A request begins. Returns an idle runner for it, if there is one.
     pub(super) fn begin(self: &Arc<Self>) -> Option<Started> {
         let mut state = self.lock();
         state.demand.begin(Instant::now());
@@ -78,7 +79,7 @@ impl Prewarmed {
         None
     }
 
-    /// A request has ended; `is_answered` says that the module can be loaded.
+    /// A request has ended; `is_answered` means that the module can be loaded.
     pub(super) fn end(&self, is_answered: bool) {
         let mut state = self.lock();
         state.demand.end(Instant::now());
@@ -87,14 +88,14 @@ impl Prewarmed {
         }
     }
 
-    /// Starts as many runners as should wait.
+    /// Starts as many runners as are wanted.
     pub(super) async fn fill(self: Arc<Self>) {
         if std::mem::replace(&mut self.lock().is_filling, true) {
             return;
         }
-        while let Some(permit) = self.lacks() {
+        while let Some(permit) = self.permit_for_next() {
             let timeout = WAIT_MAX + self.function.release.timeout;
-            match Started::start(&self.starter, &self.function, Purpose::Ahead { timeout }) {
+            match Started::start(&self.starter, &self.function, Purpose::Prewarm { timeout }) {
                 Ok(started) => {
                     let waiting = Waiting { started, since: Instant::now(), permit };
                     self.lock().waiting.push_back(waiting);
@@ -105,13 +106,13 @@ impl Prewarmed {
                     tracing::warn!(function, %error, "failed to prewarm a runner; {retry}");
                 }
             }
-            // To start one takes a millisecond of this thread's: others have their turn.
+            // Starting one blocks this thread for a millisecond: let other tasks run.
             tokio::task::yield_now().await;
         }
         self.lock().is_filling = false;
     }
 
-    /// Ends what waits for too long or isn't needed any more. Returns whether there is anything left.
+    /// Ends runners that waited too long or aren't wanted any more. Returns whether the pool is still needed.
     pub(super) fn tick(self: &Arc<Self>) -> bool {
         let now = Instant::now();
         let mut state = self.lock();
@@ -132,7 +133,7 @@ impl Prewarmed {
         !state.waiting.is_empty() || state.is_filling || state.demand.idle_for(now) < WAIT_MAX
     }
 
-    /// The function isn't served any more, but for requests under way.
+    /// The function isn't served any more, except for requests in flight.
     pub(super) fn retire(self: &Arc<Self>) {
         self.lock().is_retired = true;
         self.tick();
@@ -144,8 +145,8 @@ impl Prewarmed {
         Stats { idle: state.waiting.len(), unused_for, ..Stats::default() }
     }
 
-    /// The right to start one more, if one is lacking and may be started.
-    fn lacks(&self) -> Option<IdlePermit> {
+    /// A permit to start one more, if one is wanted and may be started.
+    fn permit_for_next(&self) -> Option<IdlePermit> {
         let now = Instant::now();
         let mut state = self.lock();
         let wanted = state.demand.wanted(now);
@@ -162,7 +163,7 @@ impl Prewarmed {
         let Waiting { started, permit, .. } = waiting;
         let Started { process, streams, cgroup } = started;
         let has_failed = process.has_exited();
-        // By this it hears that it isn't needed.
+        // This tells it that it isn't needed.
         drop((streams.stdin, streams.stdout));
         let ended = process.end(Some(GRACE)).await;
         let stderr =

@@ -20,17 +20,17 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
-/// How a request's process came to be done with.
-enum Ending {
+/// What ended the wait for the response.
+enum ProcessEnd {
     /// Its response is complete, or can't become one.
     Answered(Result<(), Failure>),
-    /// It ended first.
+    /// The process exited first.
     Exited,
     DeadlineExceeded,
     ClientGone,
 }
 
-/// A request's process, and what it is spoken with.
+/// A request's process and its channels.
 struct Opened {
     process: Process,
     cgroup: Option<Cgroup>,
@@ -39,18 +39,18 @@ struct Opened {
     stderr: StderrLog,
 }
 
-/// Whose process it is, for the log.
+/// The function and request of a process, for the log.
 #[derive(Clone, Copy)]
-struct Who<'a> {
+struct LogTags<'a> {
     function: &'a Function,
     request_id: &'a str,
 }
 
-/// A process that has answered has nothing left to do but to exit, and a wrapper to tidy up behind it.
+/// Time for a process that has answered to exit, and for a wrapper to clean up.
 const EXIT_GRACE: Duration = Duration::from_millis(500);
 
-/// Serves a request by the runner that is `waiting`, or by a new one, and reaps that. Returns whether the module has
-/// answered. When the receiver of the `reply` is dropped, because the client went away, the process is killed.
+/// Serves a request by the idle runner `waiting`, or by a new one, and reaps it. Returns whether the module has
+/// answered. If the receiver of `reply` is dropped, because the client went away, the process is killed.
 pub(super) async fn serve(
     starter: &Starter,
     request: AdmittedRequest,
@@ -66,44 +66,44 @@ pub(super) async fn serve(
     };
     let Opened { process, cgroup, message, channel, mut stderr } = opened;
     let AdmittedRequest { function, identity, body, deadline, permits, response_memory, .. } = request;
-    let who = Who { function: &function, request_id: &identity.request_id };
+    let tags = LogTags { function: &function, request_id: &identity.request_id };
     let body_bytes_max = function.release.limits.response_body_bytes;
     let mut response = ResponseReader::new(channel, body_bytes_max, response_memory);
-    let ending = tokio::select! {
+    let end = tokio::select! {
         biased;
-        answered = whole(&mut response) => Ending::Answered(answered),
-        () = process.exited() => Ending::Exited,
-        () = sleep_until(deadline) => Ending::DeadlineExceeded,
-        () = reply.closed() => Ending::ClientGone,
+        answered = whole(&mut response) => ProcessEnd::Answered(answered),
+        () = process.exited() => ProcessEnd::Exited,
+        () = sleep_until(deadline) => ProcessEnd::DeadlineExceeded,
+        () = reply.closed() => ProcessEnd::ClientGone,
         never = message.finish() => match never {},
         never = stderr.follow() => match never {},
     };
-    // Whatever came of it, the body has done its work.
+    // The body isn't needed any more.
     drop(body);
-    // The client has its answer first, and doesn't wait for what is left to do.
-    let is_answered = match ending {
-        Ending::Answered(answered) => {
+    // The client gets its answer first, and doesn't wait for the cleanup.
+    let is_answered = match end {
+        ProcessEnd::Answered(answered) => {
             let grace = answered.is_ok().then_some(EXIT_GRACE);
             let (outcome, _channel) = match answered.map(|()| response.into_message()) {
                 Ok((message, channel)) => (Ok(message), Some(channel)),
                 Err(failure) => (Err(failure), None),
             };
             answer(reply, outcome);
-            clean_up(starter, process, grace, who).await.ok();
+            clean_up(starter, process, grace, tags).await.ok();
             true
         }
-        Ending::DeadlineExceeded => {
+        ProcessEnd::DeadlineExceeded => {
             answer(reply, Err(Failure::DeadlineExceeded));
-            clean_up(starter, process, None, who).await.ok();
+            clean_up(starter, process, None, tags).await.ok();
             false
         }
-        Ending::ClientGone => {
-            clean_up(starter, process, None, who).await.ok();
+        ProcessEnd::ClientGone => {
+            clean_up(starter, process, None, tags).await.ok();
             false
         }
-        Ending::Exited => {
-            let status = clean_up(starter, process, None, who).await;
-            // In the log, a function's last words stand before what the host says of it.
+        ProcessEnd::Exited => {
+            let status = clean_up(starter, process, None, tags).await;
+            // First, so that the log has the function's last lines before the host's line about it.
             stderr.take_rest();
             let outcome = after_exit(response, status, cgroup.as_ref(), function.release.limits.memory_bytes);
             let is_answered = outcome.is_ok();
@@ -113,12 +113,12 @@ pub(super) async fn serve(
     };
     stderr.finish();
     drop(cgroup);
-    // The last thing: a request that gets these permits finds the process and all that it started gone.
+    // Last: when another request gets these permits, the process and all that it started are gone.
     drop(permits);
     is_answered
 }
 
-/// Starts the request's process, or takes the one that waited for it, and sends it the request.
+/// Starts the request's process, or takes the idle one, and sends it the request.
 async fn begin(starter: &Starter, request: &AdmittedRequest, waiting: Option<Started>) -> io::Result<Opened> {
     let timeout = request.deadline.saturating_duration_since(Instant::now());
     let start = || Started::start(starter, &request.function, Purpose::Request { timeout });
@@ -126,8 +126,8 @@ async fn begin(starter: &Starter, request: &AdmittedRequest, waiting: Option<Sta
     match open(starter, streams, request) {
         Ok((message, channel, stderr)) => Ok(Opened { process, cgroup, message, channel, stderr }),
         Err(error) => {
-            let who = Who { function: &request.function, request_id: &request.identity.request_id };
-            clean_up(starter, process, None, who).await.ok();
+            let tags = LogTags { function: &request.function, request_id: &request.identity.request_id };
+            clean_up(starter, process, None, tags).await.ok();
             Err(error)
         }
     }
@@ -147,20 +147,20 @@ fn open(
     ))
 }
 
-/// Ends the process, and what it left behind.
+/// Ends the process and its orphans.
 async fn clean_up(
     starter: &Starter,
     process: Process,
     grace: Option<Duration>,
-    who: Who<'_>,
+    tags: LogTags<'_>,
 ) -> io::Result<ExitStatus> {
     let ended = process.end(grace).await?;
-    starter.tell_of_strays(ended.strays, Some(who.function), Some(who.request_id));
+    starter.log_orphans(ended.orphans, Some(tags.function), Some(tags.request_id));
     Ok(ended.status)
 }
 
-/// Waits for a whole response. At the end of file it goes on waiting: the end of the process decides then, for a pipe can
-/// be closed early, or held open by what is left behind.
+/// Waits for a complete response. At end of file it keeps waiting: the process's exit decides, since a pipe can be
+/// closed early, or held open by an orphan.
 async fn whole(response: &mut ResponseReader) -> Result<(), Failure> {
     match response.arrive().await? {
         Arrived::Whole => Ok(()),
@@ -168,12 +168,12 @@ async fn whole(response: &mut ResponseReader) -> Result<(), Failure> {
     }
 }
 
-/// A client that is gone takes no answer; its end is logged where it was served.
+/// If the client is gone, no task takes the answer; the access log records that.
 fn answer(reply: oneshot::Sender<Outcome>, outcome: Outcome) {
     reply.send(outcome).ok();
 }
 
-/// What it means that the process ended before its response was complete: as far as the host had read.
+/// The outcome when the process exited before the host had read a complete response.
 fn after_exit(
     mut response: ResponseReader,
     status: io::Result<ExitStatus>,
@@ -189,7 +189,7 @@ fn after_exit(
         false => Failure::of_exit(status, limit_bytes),
     };
     match response.received_bytes() {
-        // Exit status 0 says that the runner wrote all that the module gave it.
+        // With exit status 0, the runner has written all that the module gave it.
         bytes @ 1.. if status.success() => {
             Err(Failure::InvalidResponse(InvalidResponse::Incomplete { bytes }))
         }

@@ -1,4 +1,4 @@
-//! A runner of one request, with all that belongs to it.
+//! A runner for one request, with its pipes and cgroup.
 
 use crate::catalogue::Function;
 use crate::cgroups::Cgroup;
@@ -20,7 +20,7 @@ impl Started {
     ///
     /// # Errors
     ///
-    /// What pipe(2) or the exec says; or its cgroup can't be made.
+    /// Those of pipe(2) and of the exec; or its cgroup can't be made.
     pub(super) fn start(starter: &Starter, function: &Function, purpose: Purpose) -> io::Result<Self> {
         let (mut command, cgroup) = starter.command(function, purpose)?;
         let streams = Streams::of(&mut command)?;

@@ -1,40 +1,38 @@
-//! How the zygotes of a function follow each other: loaded when one is wanted, replaced when one is worn out or old, and
-//! kept until they end.
+//! Loads a function's zygotes, replaces them when they are worn out or old, and supervises them until they end.
 
 use super::{Phase, State, ZygotePool};
 use crate::execute::back_off::BackOff;
 use crate::execute::fork::load::LoadFailure;
-use crate::execute::fork::supervisor::{Ending, Supervisor};
+use crate::execute::fork::supervisor::{Supervisor, ZygoteEnd};
 use crate::execute::fork::wear::Condition;
 use crate::execute::fork::zygote::Zygote;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// How much longer than its loading a zygote serves before one that is merely old is renewed: clients that go away make
-/// zygotes old, and may not have the host do much else than to load them.
+/// An old zygote isn't replaced before it has served this many times as long as it took to load. Clients that go away
+/// make zygotes old; they must not be able to keep the host busy with loading.
 const RENEW_AFTER_LOADS: u32 = 20;
 
 impl ZygotePool {
-    /// Loads a zygote, unless that is being done.
+    /// Loads a zygote, unless one is being loaded.
     pub(super) fn load(self: &Arc<Self>, state: &mut State) {
         if !std::mem::replace(&mut state.is_loading, true) {
             tokio::spawn(Arc::clone(self).start());
         }
     }
 
-    /// Starts a zygote: for requests that wait for one, or to take over from another, of which those who are served
-    /// notice nothing.
+    /// Starts a zygote: for requests that wait for one, or to replace another without an interruption.
     async fn start(self: Arc<Self>) {
         let begun = Instant::now();
-        let started = self.start_keeper().await;
+        let started = self.start_supervisor().await;
         let mut state = self.lock();
         state.is_loading = false;
         match started {
             Ok(supervisor) => {
                 state.renew_after = Some(Instant::now() + begun.elapsed() * RENEW_AFTER_LOADS);
                 self.take_over(&mut state, &supervisor.zygote);
-                tokio::spawn(Arc::clone(&self).keep(supervisor));
+                tokio::spawn(Arc::clone(&self).supervise(supervisor));
             }
             Err(failure) => {
                 let retry = state.back_off.failed();
@@ -45,8 +43,10 @@ impl ZygotePool {
                 );
                 let until = retry.at;
                 match state.phase {
-                    Phase::Starting => state.phase = Phase::Broken { failure, until },
-                    Phase::Asleep | Phase::Up(_) | Phase::Broken { .. } => state.retry_after = Some(until),
+                    Phase::Loading => state.phase = Phase::Failed { failure, until },
+                    Phase::Unloaded | Phase::Loaded(_) | Phase::Failed { .. } => {
+                        state.retry_after = Some(until)
+                    }
                 }
             }
         }
@@ -56,22 +56,22 @@ impl ZygotePool {
 
     fn take_over(&self, state: &mut State, zygote: &Arc<Zygote>) {
         match &state.phase {
-            Phase::Up(old) => {
+            Phase::Loaded(old) => {
                 let old = Arc::clone(old);
-                state.phase = Phase::Up(Arc::clone(zygote));
+                state.phase = Phase::Loaded(Arc::clone(zygote));
                 self.end_service(state, &old);
             }
-            Phase::Starting => state.phase = Phase::Up(Arc::clone(zygote)),
-            // Meanwhile the old one has ended by itself, or the function isn't called any more.
-            Phase::Asleep | Phase::Broken { .. } => zygote.retire(),
+            Phase::Loading => state.phase = Phase::Loaded(Arc::clone(zygote)),
+            // Meanwhile the old one has ended, or the function isn't called any more.
+            Phase::Unloaded | Phase::Failed { .. } => zygote.retire(),
         }
     }
 
-    async fn start_keeper(&self) -> Result<Supervisor, LoadFailure> {
+    async fn start_supervisor(&self) -> Result<Supervisor, LoadFailure> {
         self.lock().zygotes += 1;
         match Supervisor::start(&self.starter, &self.function, self.children).await {
             Ok((supervisor, separation)) => {
-                tracing::debug!(function = self.function.name(), ?separation, "a zygote is ready");
+                tracing::debug!(function = self.function.name(), ?separation, "zygote ready");
                 self.lock().separation = Some(separation);
                 Ok(supervisor)
             }
@@ -82,52 +82,54 @@ impl ZygotePool {
         }
     }
 
-    async fn keep(self: Arc<Self>, supervisor: Supervisor) {
+    async fn supervise(self: Arc<Self>, supervisor: Supervisor) {
         let zygote = Arc::clone(&supervisor.zygote);
-        let ending = tokio::select! {
-            ending = supervisor.keep() => ending,
-            never = self.attend(&zygote) => match never {},
+        let end = tokio::select! {
+            end = supervisor.supervise() => end,
+            never = self.replace_when_worn(&zygote) => match never {},
         };
         let mut state = self.lock();
         state.zygotes -= 1;
-        if let Ending::Retired = ending {
+        if let ZygoteEnd::Retired = end {
             state.back_off = BackOff::default();
         }
-        if let Phase::Up(current) = &state.phase
+        if let Phase::Loaded(current) = &state.phase
             && Arc::ptr_eq(current, &zygote)
         {
             state.idle.clear();
-            self.remember(&mut state, &zygote);
-            let again = match ending {
-                Ending::Retired => None,
-                Ending::Died(_) | Ending::Hung => state.back_off.ended(zygote.lived()).map(|retry| retry.at),
+            self.count_wear(&mut state, &zygote);
+            let again = match end {
+                ZygoteEnd::Retired => None,
+                ZygoteEnd::Died(_) | ZygoteEnd::Hung => {
+                    state.back_off.ended(zygote.lived()).map(|retry| retry.at)
+                }
             };
             state.phase = match again {
-                None => Phase::Asleep,
-                Some(until) => Phase::Broken { failure: LoadFailure::Unstable, until },
+                None => Phase::Unloaded,
+                Some(until) => Phase::Failed { failure: LoadFailure::Unstable, until },
             };
         }
         drop(state);
-        ending.tell(&self.function.name());
+        end.log(&self.function.name());
         self.news.send_replace(());
     }
 
-    /// Sees to it that a zygote is out of service, and those who wait for it know, as soon as it is worn out.
-    async fn attend(self: &Arc<Self>, zygote: &Arc<Zygote>) -> Infallible {
+    /// Replaces a zygote as soon as it is worn out, and wakes the requests that wait for it.
+    async fn replace_when_worn(self: &Arc<Self>, zygote: &Arc<Zygote>) -> Infallible {
         loop {
             zygote.worn().await;
             let mut state = self.lock();
-            if matches!(&state.phase, Phase::Up(current) if Arc::ptr_eq(current, zygote)) {
-                self.look_after(&mut state);
+            if matches!(&state.phase, Phase::Loaded(current) if Arc::ptr_eq(current, zygote)) {
+                self.replace_if_worn(&mut state);
             }
             drop(state);
             self.news.send_replace(());
         }
     }
 
-    /// Has the zygote's successor loaded when it is time, and the zygote itself put out of service.
-    pub(super) fn look_after(self: &Arc<Self>, state: &mut State) {
-        let Phase::Up(zygote) = &state.phase else { return };
+    /// Loads the zygote's successor when it is time, and retires the zygote once it is worn out.
+    pub(super) fn replace_if_worn(self: &Arc<Self>, state: &mut State) {
+        let Phase::Loaded(zygote) = &state.phase else { return };
         let is_past = |after: Option<Instant>| after.is_none_or(|after| Instant::now() >= after);
         match zygote.condition() {
             Condition::Good => {}
@@ -139,25 +141,25 @@ impl ZygotePool {
             }
             Condition::WornOut => {
                 let zygote = Arc::clone(zygote);
-                state.phase = Phase::Starting;
+                state.phase = Phase::Loading;
                 self.end_service(state, &zygote);
                 self.load(state);
             }
         }
     }
 
-    /// A zygote is given no more requests, nor are those of its children that wait. It ends behind those that it has.
+    /// A zygote and its idle children get no more requests. It ends after the requests that it has.
     fn end_service(&self, state: &mut State, zygote: &Zygote) {
         zygote.retire();
         state.idle.clear();
-        state.streak.end(&zygote.wear()).tell(&self.function.name(), &self.counters);
-        // Those who wait for it have to look again.
+        state.streak.end(&zygote.wear()).report(&self.function.name(), &self.counters);
+        // Requests that wait for it must look again.
         self.news.send_replace(());
     }
 
-    /// A zygote is gone before its successor was there. Its crashes count all the same: an attacker may have brought that
-    /// about, by taking all memory for instance.
-    pub(super) fn remember(&self, state: &mut State, zygote: &Zygote) {
+    /// A zygote is gone before its successor was loaded. Its crashes still count: an attacker may have ended it, for
+    /// example by using up all memory.
+    pub(super) fn count_wear(&self, state: &mut State, zygote: &Zygote) {
         if zygote.condition() >= Condition::Suspect {
             self.end_service(state, zygote);
         }

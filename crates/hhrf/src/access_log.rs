@@ -1,4 +1,4 @@
-//! One request and its response as the outside sees them: whatever happens, one line in the log and one count.
+//! The access log: every request leaves exactly one line in the log and one count in the metrics.
 
 use crate::catalogue::Function;
 use crate::host::Host;
@@ -12,11 +12,11 @@ use http::{Method, Response};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A request under way. Dropped before its end, it was given up by the client, and says so.
+/// A request in flight. If it is dropped before `finish`, the client has gone away, and that is recorded.
 #[derive(Debug)]
-pub struct Exchange {
+pub struct RequestRecord {
     host: Arc<Host>,
-    /// What the request is called.
+    /// The request's id and trace.
     pub identity: Identity,
     /// Set once its function is known.
     recording: Option<Recording>,
@@ -26,10 +26,10 @@ pub struct Exchange {
     is_over: bool,
 }
 
-/// What the log and the metrics show where there was nobody left to answer; nginx's number for it.
+/// What the log and the metrics show when the client had gone away; nginx uses the same status.
 const CLIENT_GONE: (u16, &str) = (499, "client_gone");
 
-impl Exchange {
+impl RequestRecord {
     /// Begins with a request's head.
     pub fn begin(host: &Arc<Host>, head: &Parts) -> Self {
         host.metrics.in_flight.inc();
@@ -44,12 +44,12 @@ impl Exchange {
         }
     }
 
-    /// Goes on to its function.
-    pub fn lead_to(&mut self, function: &Function) {
+    /// Sets the request's function, once it is routed.
+    pub fn set_function(&mut self, function: &Function) {
         self.recording = Some(self.host.metrics.series.begin(function.name()));
     }
 
-    /// Ends with a response, which it gives its names.
+    /// Records the end, and writes the request's id and trace into the response.
     pub fn finish(mut self, result: Result<Response<Bytes>, Problem>) -> Response<Bytes> {
         let mut response = match result {
             Ok(response) => {
@@ -96,7 +96,7 @@ impl Exchange {
     }
 }
 
-impl Drop for Exchange {
+impl Drop for RequestRecord {
     fn drop(&mut self) {
         self.host.metrics.in_flight.dec();
         if !self.is_over {

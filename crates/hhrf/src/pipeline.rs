@@ -1,21 +1,21 @@
-//! The walk of one request: `route -> receive -> admit -> execute -> respond`, each stage taking what the one before
+//! The pipeline of one request: `route -> receive -> admit -> execute -> respond`. Each stage takes what the one before
 //! returns.
 
+use crate::access_log::RequestRecord;
 use crate::admit::{ReceivedRequest, admit, receive};
+use crate::builtin;
 use crate::connection::Origin;
-use crate::exchange::Exchange;
 use crate::execute::{Failure, RawResponse};
 use crate::framing;
 use crate::host::Host;
 use crate::leftover::Upload;
 use crate::memory::{Account, Accounts, Holding, response_bytes};
-use crate::own;
 use crate::problem::Problem;
 use crate::respond::respond;
 use crate::response_body::ResponseBody;
 use crate::route::{check_target, route};
-use crate::sending;
-use crate::settings::{Entrance, Rpc};
+use crate::settings::{Listener, Rpc};
+use crate::write_tracker::TrackedRequest;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
@@ -24,31 +24,31 @@ use hyper::body::Incoming;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// A request whose head is there.
+/// A request whose head has arrived.
 pub struct Begun {
     client: Client,
     upload: Upload,
     is_head: bool,
-    /// Where the rest of a body that no answer waits for is in the way of the next request.
+    /// On HTTP/1 the unread rest of a body blocks the next request.
     is_http_1: bool,
-    /// Whether it sends its body only when it is told to.
+    /// Whether the client waits for `100 Continue` before it sends the body.
     asks_before_it_sends: bool,
     answer: Answer,
-    under_way: sending::Request,
+    under_way: TrackedRequest,
 }
 
-/// What is to become of it.
+/// Who answers it.
 enum Answer {
     /// The host answers itself.
-    Own(Response<Bytes>),
-    /// A function does, unless it was refused.
-    Function(Exchange, Box<Result<ReceivedRequest, Problem>>),
+    Builtin(Response<Bytes>),
+    /// A function answers, unless the request was refused.
+    Function(RequestRecord, Box<Result<ReceivedRequest, Problem>>),
 }
 
-/// Takes a request's head: routes it, holds it to its limits and charges it. While nothing else can happen on its
-/// connection, so that no more than one head of each is held beside those that are charged.
+/// Takes a request's head: routes it, checks its limits and charges its memory. Runs before the connection does
+/// anything else, so that each connection holds at most one uncharged head.
 pub fn begin(host: &Arc<Host>, origin: &Origin, request: Request<Incoming>) -> Begun {
-    let under_way = origin.sending.begin();
+    let under_way = origin.tracker.begin();
     let (head, body) = request.into_parts();
     let client = Client::of(host, origin, &head);
     Begun {
@@ -65,100 +65,101 @@ pub fn begin(host: &Arc<Host>, origin: &Origin, request: Request<Incoming>) -> B
 fn begin_answer(host: &Arc<Host>, origin: &Origin, client: &Client, head: Parts) -> Answer {
     let sense = framing::check(&head.headers).and_then(|()| check_target(&head));
     if sense.is_ok()
-        && let Some(response) = own::answer(host, origin.entrance, &head)
+        && let Some(response) = builtin::answer(host, origin.listener, &head)
     {
-        return Answer::Own(response);
+        return Answer::Builtin(response);
     }
-    let mut exchange = Exchange::begin(host, &head);
+    let mut record = RequestRecord::begin(host, &head);
     let received = sense.and_then(|()| {
-        let routed = route(&host.catalogue.load(), head, has_rpc(host, origin.entrance))?;
-        exchange.lead_to(&routed.function);
+        let routed = route(&host.catalogue.load(), head, has_rpc(host, origin.listener))?;
+        record.set_function(&routed.function);
         receive(host, routed, client.accounts())
     });
-    Answer::Function(exchange, Box::new(received.map_err(Problem::from)))
+    Answer::Function(record, Box::new(received.map_err(Problem::from)))
 }
 
-/// Answers a request, whatever comes of it, and sees to what the answer didn't wait for.
+/// Answers a request in every case, and discards the part of its body that the answer didn't wait for.
 pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Response<ResponseBody> {
     let Begun { client, mut upload, is_head, is_http_1, asks_before_it_sends, answer, under_way } = begun;
     let (mut response, holding) = match answer {
-        Answer::Own(response) => (response, None),
-        // Each of these futures would have room for what it calls twice over: a request that waits for its body is small.
-        Answer::Function(exchange, received) => {
-            Box::pin(run(&host, &client, *received, &mut upload, exchange)).await
+        Answer::Builtin(response) => (response, None),
+        // Boxed: inline, the future would be about twice as large, also while the request only waits for its body.
+        Answer::Function(record, received) => {
+            Box::pin(run(&host, &client, *received, &mut upload, record)).await
         }
     };
     if is_head {
         leave_out_body(&mut response);
     }
     if is_http_1 && !upload.is_over() && asks_before_it_sends {
-        // The client may send its body or not: what comes next isn't known.
+        // The client may or may not send its body, so the next bytes can't be interpreted.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let is_last = response.headers().contains_key(CONNECTION);
     let response = send(&host, &origin, response, holding, client.accounts());
     match (upload.is_over(), is_http_1) {
         (true, _) => {}
-        // Behind its response, the stream is reset, without an error.
-        (false, false) => response.body().discard_beside(upload),
+        // After the response, hyper resets the stream without an error.
+        (false, false) => response.body().discard_upload(upload),
         (false, true) if !is_last => upload.discard(under_way, host),
         (false, true) => {}
     }
     response
 }
 
-/// All of GET's response but the body (RFC 9110, section 9.3.2). hyper leaves it out of HTTP/1's, and not of HTTP/2's.
+/// Makes the response to HEAD from GET's (RFC 9110, section 9.3.2). hyper leaves the body out on HTTP/1, but not on
+/// HTTP/2.
 fn leave_out_body(response: &mut Response<Bytes>) {
     let length = response.body().len();
-    // Where a function has left it out by itself, its length isn't known.
+    // If the function left the body out itself, its length isn't known.
     if length > 0 {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
         *response.body_mut() = Bytes::new();
     }
 }
 
-/// The response, with its memory where it is a function's.
+/// The response; a function's response comes with its memory.
 async fn run(
     host: &Host,
     client: &Client,
     received: Result<ReceivedRequest, Problem>,
     upload: &mut Upload,
-    exchange: Exchange,
+    record: RequestRecord,
 ) -> (Response<Bytes>, Option<Holding>) {
     let result = match received {
-        Ok(received) => walk(host, client, received, upload, &exchange).await,
+        Ok(received) => run_stages(host, client, received, upload, &record).await,
         Err(problem) => Err(problem),
     };
     match result {
-        Ok((response, holding)) => (exchange.finish(Ok(response)), Some(holding)),
-        Err(problem) => (exchange.finish(Err(problem)), None),
+        Ok((response, holding)) => (record.finish(Ok(response)), Some(holding)),
+        Err(problem) => (record.finish(Err(problem)), None),
     }
 }
 
-async fn walk(
+async fn run_stages(
     host: &Host,
     client: &Client,
     received: ReceivedRequest,
     upload: &mut Upload,
-    exchange: &Exchange,
+    record: &RequestRecord,
 ) -> Result<(Response<Bytes>, Holding), Problem> {
     let function = Arc::clone(&received.function);
-    let admitted = admit(host, received, upload, exchange.identity.clone(), client.ip).await?;
+    let admitted = admit(host, received, upload, record.identity.clone(), client.ip).await?;
     let RawResponse { bytes, mut holding } = Box::pin(host.executors.execute(admitted)).await?;
     let response = respond(&bytes, function.release.limits.response_body_bytes);
     if let Err(Failure::InvalidResponse(_)) = &response {
         host.executors.reject(&function);
     }
     let response = response?;
-    // A body keeps up to twice its length alive.
+    // A body may be a slice that keeps up to twice its length alive.
     let body_bytes = bytes.len().min(2 * response.body().len());
     let held = holding.resize(response_bytes(response.headers()) + body_bytes);
     held.map_err(Failure::ResponseDropped)?;
     Ok((response, holding))
 }
 
-/// Has the connection send a response, whose memory stays charged until its last byte is written. Where it holds none yet,
-/// as one of the host's own, and there is none left, its body is left out: its status and headers say enough.
+/// Has the connection send a response. Its memory stays charged until its last byte is written. A response of the host
+/// itself is charged here; if there is no memory for it, its body is left out.
 fn send(
     host: &Host,
     origin: &Origin,
@@ -169,24 +170,24 @@ fn send(
     let (head, body) = response.into_parts();
     let bytes = response_bytes(&head.headers) + body.len();
     if body.is_empty() {
-        return Response::from_parts(head, origin.sending.owe_head(bytes));
+        return Response::from_parts(head, origin.tracker.owe_head(bytes));
     }
     let body = match holding.map_or_else(|| host.response_memory.hold(accounts, bytes), Ok) {
-        Ok(holding) => origin.sending.owe(body, holding),
-        Err(_) => origin.sending.owe_head(bytes - body.len()),
+        Ok(holding) => origin.tracker.owe(body, holding),
+        Err(_) => origin.tracker.owe_head(bytes - body.len()),
     };
     Response::from_parts(head, body)
 }
 
-fn has_rpc(host: &Host, entrance: Entrance) -> bool {
+fn has_rpc(host: &Host, listener: Listener) -> bool {
     match host.settings.rpc {
         Rpc::On => true,
-        Rpc::Admin => entrance == Entrance::Admin,
+        Rpc::Admin => listener == Listener::Admin,
         Rpc::Off => false,
     }
 }
 
-/// Who sent a request.
+/// The client that sent a request.
 struct Client {
     ip: Option<IpAddr>,
     connection: Option<Arc<Account>>,
@@ -194,9 +195,9 @@ struct Client {
 }
 
 impl Client {
-    /// The peer, or whom a trusted proxy says that it speaks for.
+    /// The peer, or the client that a trusted proxy names.
     fn of(host: &Host, origin: &Origin, head: &Parts) -> Self {
-        /// Set by Envoy where it stands at the edge, never passed through from outside.
+        /// Envoy at the edge sets it, and never passes on a client's own.
         const ENVOY_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-address");
         if !host.settings.trust_proxy {
             let connection = Some(Arc::clone(&origin.connection));

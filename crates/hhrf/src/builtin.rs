@@ -1,16 +1,16 @@
-//! What the host answers itself: how it is.
+//! The builtin endpoints: the host itself answers `/_health`, `/_ready` and `/_metrics`.
 
 use crate::host::Host;
 use crate::metrics;
-use crate::settings::Entrance;
+use crate::settings::Listener;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
-/// The answer, if the path is one of the host's own at this entrance.
-pub fn answer(host: &Host, entrance: Entrance, head: &Parts) -> Option<Response<Bytes>> {
-    let shows_metrics = entrance == Entrance::Admin || host.settings.admin.is_none();
+/// The answer, if the path is a builtin endpoint of this listener.
+pub fn answer(host: &Host, listener: Listener, head: &Parts) -> Option<Response<Bytes>> {
+    let shows_metrics = listener == Listener::Admin || host.settings.admin.is_none();
     let (status, content_type, body) = match head.uri.path() {
         "/_health" | "/_ready" if host.is_leaving() => {
             (StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n".to_owned())

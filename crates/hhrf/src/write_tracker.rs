@@ -1,4 +1,4 @@
-//! What a connection still owes its client: requests under way, and responses that aren't sent yet.
+//! What a connection still has to do for its client: requests in flight, and responses that aren't fully written.
 
 use crate::memory::{Accounts, DataRate, Holding, Memory};
 use crate::response_body::ResponseBody;
@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 /// The requests and responses of one connection.
 #[derive(Debug)]
-pub struct Sending {
+pub struct WriteTracker {
     state: Mutex<State>,
     rate: DataRate,
-    /// Ends the connection, where a response can't be ended without it.
+    /// Ends the connection, where one response can't be ended alone (HTTP/1).
     stop: CancellationToken,
 }
 
@@ -29,30 +29,31 @@ struct State {
     heads: UnwrittenHeads,
 }
 
-/// A request under way on the connection, until it is dropped.
+/// A request in flight on the connection, until it is dropped.
 #[derive(Debug)]
-pub struct Request(Arc<Sending>);
+pub struct TrackedRequest(Arc<WriteTracker>);
 
 /// A response whose bytes aren't all written, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Unsent(Arc<Sending>);
+pub(crate) struct Unsent(Arc<WriteTracker>);
 
-/// A response whose head is all of it, until hyper has that.
+/// A response without a body, until hyper has taken its head.
 #[derive(Debug)]
 pub(crate) struct OnlyHead {
     bytes: usize,
-    sending: Arc<Sending>,
+    tracker: Arc<WriteTracker>,
 }
 
-/// A client that hasn't taken a response by then holds memory that others need; unless the demanded rate gives it longer.
+/// A client that hasn't read a response by then holds memory that others need. A large response may take longer, at the
+/// minimum data rate.
 const RESPONSE_SEND_MAX: Duration = Duration::from_secs(120);
 
-/// How late may be noticed that a connection is idle.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How late the host may notice that a connection is idle.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
 
-impl Sending {
-    /// Of a connection that has just begun. What isn't a request's own is charged to `accounts`; its client takes responses
-    /// at `rate` at least.
+impl WriteTracker {
+    /// For a new connection. What belongs to no request is charged to `accounts`; the client must read responses at
+    /// `rate` at least.
     pub fn new(memory: &Arc<Memory>, accounts: Accounts, rate: DataRate) -> Arc<Self> {
         let heads = UnwrittenHeads::new(Arc::clone(memory), accounts);
         let state = State { unsent: 0, requests: 0, idle_since: Instant::now(), heads };
@@ -60,13 +61,13 @@ impl Sending {
     }
 
     /// A request has begun.
-    pub fn begin(self: &Arc<Self>) -> Request {
+    pub fn begin(self: &Arc<Self>) -> TrackedRequest {
         self.lock().requests += 1;
-        Request(Arc::clone(self))
+        TrackedRequest(Arc::clone(self))
     }
 
-    /// Makes a body of the bytes, which keeps their memory charged until the last of them has been written. A client that
-    /// doesn't take it in time loses its stream, or its HTTP/1.1 connection.
+    /// Makes a body of `bytes` and keeps `holding` charged until the last byte has been written. A client that doesn't
+    /// read it in time loses its stream, or its HTTP/1.1 connection.
     pub fn owe(self: &Arc<Self>, bytes: Bytes, holding: Holding) -> ResponseBody {
         self.lock().unsent += 1;
         let stop = stream::stop().unwrap_or_else(|| self.stop.clone());
@@ -77,25 +78,25 @@ impl Sending {
 
     /// Makes a body of no bytes for a response whose head takes `bytes`.
     pub(crate) fn owe_head(self: &Arc<Self>, bytes: usize) -> ResponseBody {
-        ResponseBody::empty(OnlyHead { bytes, sending: Arc::clone(self) })
+        ResponseBody::empty(OnlyHead { bytes, tracker: Arc::clone(self) })
     }
 
-    /// Has hyper serve the connection, and sees after each of its turns what was written.
+    /// Has hyper serve the connection, and after each poll records what was written.
     pub async fn follow<F: Future>(&self, mut served: Pin<&mut F>, writes: &Writes) -> F::Output {
         std::future::poll_fn(|context| {
             let polled = served.as_mut().poll(context);
-            self.lock().heads.end_turn(writes);
+            self.lock().heads.update(writes);
             polled
         })
         .await
     }
 
-    /// Waits until the connection should be ended: a response isn't taken as it should be.
+    /// Waits until the connection must end because the client reads a response too slowly.
     pub async fn overdue(&self) {
         self.stop.cancelled().await;
     }
 
-    /// Whether it should be.
+    /// Whether it must end for that reason.
     pub fn is_overdue(&self) -> bool {
         self.stop.is_cancelled()
     }
@@ -106,16 +107,17 @@ impl Sending {
         while !left.is_zero() {
             tokio::time::sleep(left).await;
             let state = self.lock();
-            let look_again = idle_max.min(LOOK_EVERY);
+            let check_again = idle_max.min(CHECK_EVERY);
             left = if state.is_quiet() {
                 idle_max.saturating_sub(state.idle_since.elapsed())
             } else {
-                look_again
+                check_again
             };
         }
     }
 
-    /// Waits until nothing is owed any more, for a moment at least: what has begun may still be on its way here.
+    /// Waits until no request is in flight and every response is written; for at least a moment, since a request may
+    /// still be on its way here.
     pub async fn settled(&self) {
         const A_MOMENT: Duration = Duration::from_millis(500);
         loop {
@@ -138,7 +140,7 @@ impl State {
     }
 }
 
-impl Drop for Request {
+impl Drop for TrackedRequest {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.requests -= 1;
@@ -155,12 +157,12 @@ impl Drop for Unsent {
 }
 
 impl Drop for OnlyHead {
-    /// hyper has dropped the body, and so has the head.
+    /// hyper has dropped the body, so it has taken the head.
     fn drop(&mut self) {
-        let Sending { state, stop, .. } = &*self.sending;
+        let WriteTracker { state, stop, .. } = &*self.tracker;
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.heads.add(self.bytes, stop).is_err() {
-            // Who doesn't read, and has all that it may have, gets no more.
+            // The client doesn't read, and its budget is used up.
             stop.cancel();
         }
     }

@@ -67,7 +67,7 @@ fn a_broken_module_leaves_the_accepted_one_in_service() {
     std::fs::write(&module, &whole[..whole.len() / 2]).unwrap();
     host.logged("the refusal", |line| {
         let text = line["message"].as_str().unwrap_or_default();
-        text.contains("no whole ELF file") && text.contains("previous release is still served")
+        text.contains("not a complete 64-bit ELF file") && text.contains("previous release is still served")
     });
     assert_eq!(host.get("/rpc/f/pid").status, 200);
     std::fs::remove_file(&module).unwrap();
@@ -139,5 +139,39 @@ fn a_changed_concurrency_limit_counts_requests_under_way_too() {
     assert_eq!(host.get("/rpc/author").outcome(), (503, "overloaded"));
     for running in running.into_iter().chain([third]) {
         assert_eq!(crate::harness::Answer::read(running, Instant::now()).text(), "slept");
+    }
+}
+
+#[test]
+fn a_served_function_that_claims_the_route_of_another_keeps_its_previous_release() {
+    let site = Site::new();
+    let routes = |paths: &[&str]| json!({"routes": paths.iter().map(|path| json!({"path": path})).collect::<Vec<_>>()});
+    site.install("b@v1", AUTHOR, routes(&["/b/pid"])).install("z@v1", AUTHOR, routes(&["/z/pid"]));
+    let host = Host::start(site);
+    host.site.install("b@v1", AUTHOR, routes(&["/b/pid", "/z/pid"]));
+    host.logged("the conflict", |line| {
+        line["message"].as_str().is_some_and(|text| {
+            text.contains("functions/b@v1/fezz.json")
+                && text.contains("is already")
+                && text.contains("of `z@v1`")
+        })
+    });
+    for path in ["/b/pid", "/z/pid", "/rpc/z@v1/pid"] {
+        assert_eq!(host.get(path).status, 200, "{path}");
+    }
+}
+
+#[test]
+fn a_folder_of_functions_that_is_replaced_is_watched_as_before() {
+    let site = Site::new();
+    site.install("first@v1", AUTHOR, json!({}));
+    let host = Host::start(site);
+    let functions = host.site.root().join("functions");
+    std::fs::rename(&functions, functions.with_file_name("old")).unwrap();
+    std::fs::create_dir(&functions).unwrap();
+    for function in ["second@v1", "third@v1"] {
+        host.site.install(function, AUTHOR, json!({}));
+        let path = format!("/rpc/{function}");
+        wait_for("the new function", || (host.get(&path).status == 200).then_some(()));
     }
 }

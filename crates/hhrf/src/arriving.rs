@@ -63,6 +63,11 @@ impl Arriving {
         Head { of: Arc::clone(self), came_bytes: 0, holding: None }
     }
 
+    /// A new HTTP/1 head, read into a buffer whose memory may be charged already.
+    pub fn http_1_head(self: &Arc<Self>, buffer: Option<Holding>) -> Head {
+        Head { of: Arc::clone(self), came_bytes: 0, holding: buffer }
+    }
+
     /// Waits until the connection must end because there is no memory for its head.
     pub async fn evicted(&self) {
         self.stop.cancelled().await;
@@ -99,6 +104,11 @@ impl Arriving {
 }
 
 impl Head {
+    /// The memory of an HTTP/1 connection's buffer, which outlives the head: hyper never gives it up.
+    pub fn take_buffer(&mut self) -> Option<Holding> {
+        self.holding.take()
+    }
+
     /// `bytes` of an HTTP/1 head have arrived; hyper's buffer has held up to `buffer_bytes`.
     pub fn http_1_came(&mut self, bytes: usize, buffer_bytes: usize) {
         if buffer_bytes <= BUFFER_BYTES {

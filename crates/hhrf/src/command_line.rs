@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// HHRF, the Fezz host: answers HTTP requests by functions, native modules that each run in a process of their own.
 ///
 /// It serves what lies in ROOT/functions/ID@VERSION/: a fezz.json and the module that it names. SIGHUP, or a change
-/// there, swaps the new set in. SIGTERM drains: not ready at once, then no new connection, then requests in flight are
+/// there, swaps the new set in. SIGTERM drains: /_ready answers 503 at once, then no new connection, then requests in flight are
 /// finished or meet their deadline, then exit 0. A second SIGTERM, a second or more after the first, ends at once.
 ///
 /// GET /_health, /_ready and /_metrics show operators its state.

@@ -6,6 +6,7 @@
 //! it begins with the timeout of an idle connection, and the stream that hyper reads shortens it at the first byte.
 
 use crate::arriving::{Arriving, Head};
+use crate::memory::Holding;
 use hyper::rt::{Sleep, Timer};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +34,8 @@ struct Heads {
     bytes: usize,
     /// The most that hyper has had in its buffer; the buffer never shrinks.
     buffer_bytes: usize,
+    /// The memory of that buffer between two heads, if it has grown.
+    buffer: Option<Holding>,
 }
 
 /// An incomplete head.
@@ -46,8 +49,8 @@ struct Present {
 impl HeadClock {
     /// For a connection whose first byte has just arrived.
     pub fn new(head_timeout: Duration) -> Arc<Self> {
-        let heads =
-            Heads { first: Some(Instant::now()), begun: None, is_awaited: false, bytes: 0, buffer_bytes: 0 };
+        let first = Some(Instant::now());
+        let heads = Heads { first, begun: None, is_awaited: false, bytes: 0, buffer_bytes: 0, buffer: None };
         Arc::new(Self { head_timeout, heads: Mutex::new(heads) })
     }
 
@@ -62,16 +65,23 @@ impl HeadClock {
         heads.begun.get_or_insert_with(Instant::now);
         heads.bytes = if heads.is_awaited { heads.bytes + bytes } else { bytes };
         heads.buffer_bytes = heads.buffer_bytes.max(heads.bytes);
+        if let Some(buffer) = &heads.buffer {
+            buffer.moved(bytes);
+        }
     }
 
-    fn await_head(&self) {
+    /// Returns the memory of the buffer.
+    fn await_head(&self) -> Option<Holding> {
         let mut heads = self.lock();
         heads.begun = heads.first.take();
         heads.is_awaited = true;
+        heads.buffer.take()
     }
 
-    fn end_head(&self) {
-        self.lock().is_awaited = false;
+    fn end_head(&self, buffer: Option<Holding>) {
+        let mut heads = self.lock();
+        heads.is_awaited = false;
+        heads.buffer = buffer;
     }
 
     fn present(&self) -> Present {
@@ -101,12 +111,12 @@ impl Timer for HeadTimer {
     }
 
     fn sleep_until(&self, idle_end: Instant) -> Pin<Box<dyn Sleep>> {
-        self.clock.await_head();
+        let buffer = self.clock.await_head();
         Box::pin(HeadSleep {
             clock: Arc::clone(&self.clock),
             sleep: Box::pin(tokio::time::sleep_until(idle_end.into())),
             has_begun: false,
-            head: self.arriving.head(),
+            head: self.arriving.http_1_head(buffer),
         })
     }
 }
@@ -139,6 +149,6 @@ impl Future for HeadSleep {
 
 impl Drop for HeadSleep {
     fn drop(&mut self) {
-        self.clock.end_head();
+        self.clock.end_head(self.head.take_buffer());
     }
 }

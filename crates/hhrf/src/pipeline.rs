@@ -9,7 +9,7 @@ use crate::execute::{Failure, RawResponse};
 use crate::framing;
 use crate::host::Host;
 use crate::leftover::Upload;
-use crate::memory::{Account, Accounts, Holding, response_bytes};
+use crate::memory::{Account, Accounts, Holding, is_large_head, response_bytes};
 use crate::problem::Problem;
 use crate::respond::respond;
 use crate::response_body::ResponseBody;
@@ -93,6 +93,10 @@ pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Respo
     }
     if is_http_1 && !upload.is_over() && asks_before_it_sends {
         // The client may or may not send its body, so the next bytes can't be interpreted.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if is_http_1 && is_large_head(response.headers()) {
+        // hyper keeps its buffers for the head as long as the connection, uncharged.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let is_last = response.headers().contains_key(CONNECTION);

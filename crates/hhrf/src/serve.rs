@@ -4,13 +4,14 @@ use crate::arriving::HeadLimits;
 use crate::connection::{Origin, connection};
 use crate::host::Host;
 use crate::settings::{HostLimits, Listener, Settings};
-use crate::share::{Connected, RefusalLog};
+use crate::share::{Connected, RefusalLog, share};
 use crate::socket;
 use crate::stream::Streams;
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto::Builder;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -26,7 +27,7 @@ pub async fn serve(host: Arc<Host>, socket: TcpListener, listener: Listener, sto
     let connections = Arc::new(Semaphore::new(connections_max));
     let head_limits = head_limits(&host.settings.limits);
     let builder = Arc::new(builder(&host.settings.limits, head_limits));
-    let of_address_max = of_address_max(&host.settings, listener);
+    let is_shared = is_shared(&host.settings, listener);
     let mut refusals = RefusalLog::default();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -46,9 +47,14 @@ pub async fn serve(host: Arc<Host>, socket: TcpListener, listener: Listener, sto
                 continue;
             }
         };
-        let Some(connected) = Connected::new(host.addresses.of(peer), of_address_max) else {
+        let address = host.addresses.of(peer);
+        // Without this one, which has its permit already.
+        let taken = connections_max - connections.available_permits() - 1;
+        let own = address.connections().load(Ordering::Relaxed);
+        let address_max = if is_shared { share(connections_max, taken, own) } else { usize::MAX };
+        let Some(connected) = Connected::new(address, address_max) else {
             host.metrics.connections_refused.inc();
-            refusals.refused(peer, of_address_max);
+            refusals.refused(peer, address_max);
             socket::reset(stream);
             continue;
         };
@@ -66,14 +72,10 @@ pub async fn serve(host: Arc<Host>, socket: TcpListener, listener: Listener, sto
     connections.acquire_many(all).await.map(drop).unwrap_or_default();
 }
 
-/// How many connections one address may have: half of all. Unlimited for trusted proxies, which carry many clients'
-/// requests, and on the admin listener, which has permits of its own.
-fn of_address_max(settings: &Settings, listener: Listener) -> usize {
-    if settings.trust_proxy || listener == Listener::Admin {
-        usize::MAX
-    } else {
-        settings.limits.connections.div_ceil(2)
-    }
+/// Whether each address has a share of the connections. Not with trusted proxies, which carry many clients' requests, and
+/// not on the admin listener, which has permits of its own.
+fn is_shared(settings: &Settings, listener: Listener) -> bool {
+    !settings.trust_proxy && listener != Listener::Admin
 }
 
 fn head_limits(limits: &HostLimits) -> HeadLimits {

@@ -108,7 +108,7 @@ impl HhrfServer {
         self.admin.as_ref().and_then(|admin| admin.local_addr().ok())
     }
 
-    /// Serves until `shutdown` resolves, then drains: it is not ready at once; after `drain_wait` it accepts no
+    /// Serves until `shutdown` resolves, then drains: `/_ready` answers 503 at once; after `drain_wait` it accepts no
     /// connection; then requests in flight are finished or meet their deadline.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         self.run_until(shutdown, std::future::pending()).await;
@@ -150,6 +150,7 @@ impl HhrfServer {
             let patience = longest.unwrap_or_default() + host.settings.limits.body_timeout + SHUTDOWN_GRACE;
             if timeout(patience, finish(&host, &mut servers)).await.is_err() {
                 tracing::warn!("shutting down: timed out, remaining requests are cut off");
+                cut_off(&host).await;
             }
         };
         let stopped = tokio::select! {

@@ -1,10 +1,16 @@
-//! The limit of connections for each address: half of all, so that no client can take all of them.
+//! The limit of connections for each address: half of those that the others leave. So no client can take all of them, and
+//! each further address that takes all it may still leaves as many.
 
 use crate::memory::Account;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+
+/// How many connections an address may have that has `own` of the `taken` ones.
+pub fn share(connections_max: usize, taken: usize, own: usize) -> usize {
+    connections_max.saturating_sub(taken.saturating_sub(own)).div_ceil(2)
+}
 
 /// A connection that counts for its address until it is dropped.
 #[derive(Debug)]
@@ -50,9 +56,24 @@ impl RefusalLog {
             %peer,
             connections_max,
             refused = self.unlogged,
-            "connection refused: its address already has half of all connections; raise --connections, or set --trust-proxy \
+            "connection refused: its address has half of the connections that the others leave; raise --connections, or set --trust-proxy \
              behind a proxy"
         );
         *self = Self { logged: Some(Instant::now()), unlogged: 0 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_may_take_half_of_what_the_others_leave() {
+        assert_eq!(share(4096, 0, 0), 2048);
+        assert_eq!(share(4096, 2048, 2048), 2048);
+        assert_eq!(share(4096, 2048, 0), 1024);
+        assert_eq!(share(4096, 3072, 0), 512);
+        assert_eq!(share(4096, 4095, 0), 1);
+        assert_eq!(share(3, 1, 0), 1);
     }
 }

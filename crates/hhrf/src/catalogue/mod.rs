@@ -59,13 +59,13 @@ impl Catalogue {
         let mut origins = HashMap::new();
         for Entry { name, origin, release } in snapshot.entries {
             let before = previous.functions.get(&name);
+            origins.insert(name.clone(), origin.clone());
             match release {
                 Ok(release) => {
                     let function = match before {
                         Some(before) if Arc::ptr_eq(&before.release, &release) => Arc::clone(before),
                         _ => Arc::new(Function::new(release, before.map(Arc::as_ref))),
                     };
-                    origins.insert(name.clone(), origin);
                     catalogue.functions.insert(name, function);
                 }
                 Err(cause) => catalogue.reject(origin, name, RejectionCause::Source(cause), before),
@@ -119,8 +119,11 @@ impl Catalogue {
     fn route(&mut self, origins: &HashMap<String, String>, previous: &Self) {
         loop {
             self.latest = latest_versions(self.functions.values());
-            // Functions served before come first, so that they keep their routes whatever a new one's name is.
-            let is_new = |function: &&Arc<Function>| !previous.functions.contains_key(&function.name());
+            // Releases served before come first, so that they keep their routes whatever the name of a new one is.
+            let is_new = |function: &&Arc<Function>| {
+                let before = previous.functions.get(&function.name());
+                before.is_none_or(|before| !Arc::ptr_eq(before, function))
+            };
             let mut in_order: Vec<&Arc<Function>> = self.latest.values().collect();
             in_order.sort_by_cached_key(|function| (is_new(function), function.name()));
             match Router::new(in_order.into_iter()) {

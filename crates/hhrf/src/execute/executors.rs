@@ -90,12 +90,12 @@ impl Executors {
         }
     }
 
-    /// If there are too many zygotes, ends those of functions that aren't called, the longest unused first.
+    /// If functions that aren't called have too many zygotes, ends some of them, the longest unused first.
     fn give_up_zygotes(&self) {
-        let pools: Vec<_> = self.pools.all().into_iter().map(|pool| (pool.stats(), pool)).collect();
-        let zygotes: usize = pools.iter().map(|(stats, _)| stats.zygotes).sum();
+        let pools = self.pools.all().into_iter().map(|pool| (pool.stats(), pool));
         let is_unused = |(stats, _): &(Stats, _)| stats.zygotes > 0 && !stats.unused_for.is_zero();
-        let mut unused: Vec<_> = pools.into_iter().filter(is_unused).collect();
+        let mut unused: Vec<_> = pools.filter(is_unused).collect();
+        let zygotes: usize = unused.iter().map(|(stats, _)| stats.zygotes).sum();
         unused.sort_by_key(|(stats, _)| Reverse(stats.unused_for));
         for (_, pool) in unused.iter().take(zygotes.saturating_sub(self.zygotes_max)) {
             pool.make_room();

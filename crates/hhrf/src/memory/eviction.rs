@@ -28,6 +28,9 @@ const LOST_AFTER: Duration = Duration::from_secs(5);
 /// otherwise it could hold much memory by sending or reading little.
 const WHOLE_WITHIN: Duration = Duration::from_secs(60);
 
+/// Before this a rate means nothing.
+const JUDGED_AFTER: Duration = Duration::from_secs(1);
+
 impl Entry {
     /// When its peer last made progress, if it is stalled by now.
     fn stalled_since(&self, now: Instant) -> Option<Instant> {
@@ -39,7 +42,7 @@ impl Entry {
         // bytes / rate > WHOLE_WITHIN, the rate being moved / waited.
         let is_slow =
             self.bytes as u128 * waited.as_millis() > u128::from(wait.moved_bytes) * WHOLE_WITHIN.as_millis();
-        (waited >= LOST_AFTER && is_slow).then_some(wait.since)
+        (waited >= JUDGED_AFTER && is_slow).then_some(wait.since)
     }
 
     pub(super) fn is_evictable(&self, now: Instant) -> bool {

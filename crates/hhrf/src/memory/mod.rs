@@ -12,7 +12,7 @@ mod rate;
 mod state;
 
 pub use accounts::{Account, Accounts, Addresses};
-pub use cost::{request_bytes, response_bytes};
+pub use cost::{is_large_head, request_bytes, response_bytes};
 pub use holding::{Full, Holding};
 pub use rate::DataRate;
 

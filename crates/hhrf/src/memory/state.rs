@@ -165,7 +165,10 @@ impl MemoryState {
     }
 
     pub(super) fn moved(&mut self, number: u64, bytes: usize, now: Instant) {
-        if let Some(wait) = self.holdings.get_mut(&number).and_then(|entry| entry.wait.as_mut()) {
+        // An empty frame is no progress.
+        if bytes > 0
+            && let Some(wait) = self.holdings.get_mut(&number).and_then(|entry| entry.wait.as_mut())
+        {
             wait.moved_bytes += bytes as u64;
             wait.moved = now;
         }

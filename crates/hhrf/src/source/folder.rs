@@ -7,12 +7,13 @@ use crate::catalogue::Release;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::HashMap;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// A folder of releases, watched for changes.
 #[derive(Debug)]
@@ -22,9 +23,17 @@ pub struct Folder {
     /// What the releases of the last snapshot were read from.
     known: Known,
     changes: mpsc::Receiver<()>,
+    /// `None` for a folder that doesn't change.
+    watch: Option<Watch>,
+}
+
+/// A folder that is watched.
+#[derive(Debug)]
+struct Watch {
+    sender: mpsc::Sender<()>,
+    /// Device and inode of the folder, which may be replaced by another.
+    watched: Option<(u64, u64)>,
     _watcher: Option<RecommendedWatcher>,
-    /// Why it can't be watched, until that is logged.
-    unwatched: Option<notify::Error>,
 }
 
 /// By name.
@@ -39,7 +48,7 @@ pub(super) struct Contents {
     pub(super) module: FileIdentity,
 }
 
-/// Why the folder can't be read. At its start the host ends with this error; later the previous functions are still
+/// Why the folder can't be read. At the host's start it ends with this error; later the previous functions are still
 /// served.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderSourceError {
@@ -61,6 +70,9 @@ const DEBOUNCE: Duration = Duration::from_millis(100);
 /// ... or when they went on for this long.
 const DEBOUNCE_MAX: Duration = Duration::from_secs(2);
 
+/// How soon a folder is noticed that takes the place of the one that is watched, or of a link to it.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+
 impl Folder {
     /// `<root>/functions`, whose modules are kept in `store`. If it can't be watched, that is logged, and operators
     /// must ask for reloads.
@@ -68,41 +80,46 @@ impl Folder {
         let path = root.join("functions");
         // One slot is enough to say that there are changes.
         let (sender, changes) = mpsc::channel(1);
-        let (watcher, unwatched) = match watch(&path, sender) {
-            Ok(watcher) => (Some(watcher), None),
-            Err(error) => (None, Some(error)),
-        };
-        Self { path, store, known: Known::new(), changes, _watcher: watcher, unwatched }
+        let mut watch = Watch { sender, watched: None, _watcher: None };
+        // Where it isn't there, the first snapshot fails, and says so.
+        watch.follow(&path);
+        Self { path, store, known: Known::new(), changes, watch: Some(watch) }
     }
 
     /// The same, for one that doesn't change.
     pub fn unwatched(root: &Path, store: Arc<ModuleStore>) -> Self {
         let (_, changes) = mpsc::channel(1);
         let path = root.join("functions");
-        Self { path, store, known: Known::new(), changes, _watcher: None, unwatched: None }
+        Self { path, store, known: Known::new(), changes, watch: None }
     }
 }
 
 impl Source for Folder {
     fn snapshot(&mut self) -> Reading<'_> {
         Box::pin(async move {
+            if let Some(watch) = &mut self.watch {
+                watch.follow(&self.path);
+            }
             let (path, store) = (self.path.clone(), Arc::clone(&self.store));
             let known = self.known.clone();
             let read = tokio::task::spawn_blocking(move || read(&path, &store, &known)).await;
             let (snapshot, known) = read.map_err(SourceError::from)??;
             self.known = known;
-            // Logged only now: if the folder doesn't exist, the read above has already failed.
-            if let Some(error) = self.unwatched.take() {
-                tracing::warn!(%error, "failed to watch functions/ for changes: send SIGHUP after each change");
-            }
             Ok(snapshot)
         })
     }
 
     fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
-            if self.changes.recv().await.is_none() {
-                return std::future::pending().await;
+            loop {
+                match timeout(CHECK_EVERY, self.changes.recv()).await {
+                    Ok(Some(())) => break,
+                    Ok(None) => return std::future::pending().await,
+                    Err(_) if self.watch.as_ref().is_some_and(|watch| watch.is_replaced(&self.path)) => {
+                        return;
+                    }
+                    Err(_) => {}
+                }
             }
             let end = Instant::now() + DEBOUNCE_MAX;
             loop {
@@ -114,6 +131,32 @@ impl Source for Folder {
             }
         })
     }
+}
+
+impl Watch {
+    /// Whether another folder is at `path` than the one that is watched.
+    fn is_replaced(&self, path: &Path) -> bool {
+        identity(path).is_some_and(|folder| Some(folder) != self.watched)
+    }
+
+    /// Watches the folder that is at `path` now, if that isn't the one that is watched.
+    fn follow(&mut self, path: &Path) {
+        if !self.is_replaced(path) {
+            return;
+        }
+        self.watched = identity(path);
+        match watch(path, self.sender.clone()) {
+            Ok(watcher) => self._watcher = Some(watcher),
+            Err(error) => {
+                tracing::warn!(%error, "failed to watch functions/ for changes: send SIGHUP after each change");
+            }
+        }
+    }
+}
+
+fn identity(folder: &Path) -> Option<(u64, u64)> {
+    let folder = std::fs::metadata(folder).ok()?;
+    Some((folder.dev(), folder.ino()))
 }
 
 fn watch(folder: &Path, sender: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {

@@ -136,6 +136,21 @@ fn an_idle_connection_with_a_large_buffer_is_charged_and_ended_for_memory() {
 }
 
 #[test]
+fn a_buffer_that_has_grown_stays_charged_while_the_next_request_is_in_flight() {
+    let host = Host::start(site());
+    let mut stream = connect_from(ATTACKER, host.address);
+    let grow = ["GET /_health HTTP/1.1\r\nhost: a\r\nx: ", &"x".repeat(50_000), "\r\n\r\n"].concat();
+    stream.write_all(grow.as_bytes()).unwrap();
+    stream.read_exact(&mut [0; 15]).unwrap();
+    wait_for("the buffer to be charged", || (charged(&host) > 50_000.0).then_some(()));
+    let before = charged(&host);
+    stream.write_all(b"POST /rpc/author HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nx").unwrap();
+    wait_for("the request to be charged beside it", || (charged(&host) > before + 8000.0).then_some(()));
+    drop(stream);
+    wait_for("the memory to be released", || (charged(&host) == 0.0).then_some(()));
+}
+
+#[test]
 fn a_head_that_comes_in_two_parts_is_served_however_full_the_memory_is() {
     let host = Host::with_flags(site(), &["--body-memory-bytes", "1048576"]);
     let mut two_parts = Frames::connect(host.address);

@@ -1,9 +1,12 @@
 //! Memory that the host holds for clients that don't read, or that send data which it no longer expects.
 
-use crate::harness::{AUTHOR, Host, Http2, Site, alone, connect_from, resident_kib, wait_for};
+use crate::harness::{
+    AUTHOR, Answer, Connection, Host, Http2, Site, alone, connect_from, resident_kib, wait_for,
+};
 use serde_json::json;
 use std::io::Write;
 use std::net::Ipv4Addr;
+use std::time::Instant;
 
 /// The address of the attacker. Honest clients use another one.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
@@ -26,12 +29,12 @@ fn response_bytes(host: &Host) -> f64 {
 
 #[test]
 fn an_http_1_client_that_does_not_read_has_no_further_requests_served() {
-    // As many responses of 60 KB as the kernel's buffers take, and some more.
+    // As many responses of 12 KB as the kernel's buffers take, and some more.
     const SERVED_MAX: f64 = 200.0;
     let host = host();
     let mut unread = connect_from(ATTACKER, host.address);
     for _ in 0..400 {
-        unread.write_all(b"GET /rpc/author/large-head HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+        unread.write_all(b"GET /rpc/author/large-head?bytes=12000 HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
         assert!(response_bytes(&host) < 200_000.0);
     }
     let served = served(&host);
@@ -81,4 +84,16 @@ fn trailers_of_requests_that_have_their_answers_are_not_kept() {
         (resident_kib(&host) < before_kib + GROWTH_KIB_MAX).then_some(())
     });
     assert!(response_bytes(&host) > 480.0 * 8192.0, "the answers still wait");
+}
+
+#[test]
+fn a_large_response_head_ends_its_http_1_connection() {
+    let host = host();
+    let close = |path: &str| {
+        let mut connection = Connection::new(host.address);
+        connection.write(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes());
+        let answer = Answer::read(connection.into_stream(), Instant::now());
+        answer.header("connection").map(str::to_owned)
+    };
+    assert_eq!(close("/rpc/author/large-head").as_deref(), Some("close"));
 }

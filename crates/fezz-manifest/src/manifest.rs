@@ -32,7 +32,8 @@ pub struct Manifest {
     /// some seconds after the last request there are none. Left out: as the host's settings say.
     #[schemars(range(max = range::SPARE.most))]
     pub spare: Option<u32>,
-    /// From admission to the end of the process, in milliseconds: 1 to 3600000. Left out: 30000.
+    /// From the end of the request's body to the end of the process, in milliseconds: 1 to 3600000. The wait for a process
+    /// counts. Left out: 30000.
     #[schemars(range(min = range::TIMEOUT_MS.least, max = range::TIMEOUT_MS.most))]
     pub timeout_ms: Option<u64>,
     /// What one request, and all of them together, may take.
@@ -90,7 +91,7 @@ pub struct Limits {
     /// Private memory of one process, in bytes. The default leaves room for a runtime and some large bodies.
     #[schemars(range(min = range::MEMORY_BYTES.least))]
     pub memory_bytes: u64,
-    /// Processor time of one process, in milliseconds, rounded up to seconds: stops what burns a core to its deadline.
+    /// Processor time of one process, in milliseconds, rounded up to seconds: ends a function that computes without pause.
     #[schemars(range(min = range::CPU_MS.least, max = range::CPU_MS.most))]
     pub cpu_ms: u64,
     /// Threads of one process, its first among them.
@@ -112,7 +113,7 @@ pub struct Limits {
     /// Processes at a time.
     #[schemars(range(min = range::CONCURRENCY.least, max = range::CONCURRENCY.most))]
     pub concurrency: u32,
-    /// Requests that wait for one of them; those beyond are refused.
+    /// Requests that wait for a process; those beyond get 503 `overloaded`.
     #[schemars(range(max = range::QUEUE.most))]
     pub queue: u32,
 }

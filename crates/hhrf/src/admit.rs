@@ -1,4 +1,5 @@
-//! Second stage: reads the body, then takes the permits. The deadline runs from here on.
+//! The stages `receive` and `admit`: a request's head is charged; its body is read; then it takes its permits. The deadline
+//! runs from the end of the body on.
 
 use crate::catalogue::Function;
 use crate::host::Host;

@@ -111,14 +111,14 @@ impl Limiter {
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut sizes = self.limiter.lock();
-        if sizes.surplus > 0
-            && let Some(permit) = self.permit.take()
-        {
-            sizes.surplus -= 1;
-            permit.forget();
+        match self.permit.take() {
+            Some(permit) if sizes.surplus > 0 => {
+                sizes.surplus -= 1;
+                permit.forget();
+            }
+            // Released under the lock, so that no resize counts it twice.
+            permit => drop(permit),
         }
-        // Otherwise it is released under the lock, so that no resize counts it twice.
-        self.permit = None;
     }
 }
 

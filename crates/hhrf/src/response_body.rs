@@ -64,7 +64,8 @@ struct Piece {
 /// The largest frame of HTTP/2 that a peer takes by default (RFC 9113, section 4.2).
 const PIECE_BYTES_MAX: usize = 16 * 1024;
 
-/// What a client must read in a second, by default.
+/// What a client must read in a second by the default of `--min-data-rate`; smaller pieces would cost more than they
+/// tell.
 const PIECE_BYTES_MIN: usize = 1024;
 
 /// A client counts as having read a piece when it is handed over, and as stalled half a second later. So a slow client
@@ -126,7 +127,7 @@ impl Body for ResponseBody {
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(piece)))))
     }
 
-    /// Not before the last piece is written: until then the stream can be stopped.
+    /// Never for a body with bytes, whose end is a `None` of `poll_frame`: until then the stream can be stopped.
     fn is_end_stream(&self) -> bool {
         matches!(self.kind, Kind::Empty { .. })
     }

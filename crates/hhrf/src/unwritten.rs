@@ -86,6 +86,7 @@ impl UnwrittenHeads {
         }
         match &mut self.holding {
             Some(holding) if is_any && self.heads_bytes > 0 => {
+                // Any progress counts alike: no rate is demanded here.
                 holding.moved(1);
                 // Shrinking fails only after an eviction, and then the connection ends.
                 holding.resize(self.heads_bytes).unwrap_or_default();

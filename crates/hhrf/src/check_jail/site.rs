@@ -6,7 +6,7 @@ use crate::execute::fork::children_max;
 use serde_json::{Value, json};
 use std::fs;
 use std::io;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -33,7 +33,7 @@ pub const SCRATCH_BYTES: u64 = 1 << 20;
 pub struct Site {
     folder: TempDir,
     /// Holds the port that `Variant::Network` is granted.
-    _granted: TcpListener,
+    _granted: GrantedPort,
 }
 
 /// Why the root can't be made.
@@ -120,7 +120,7 @@ fn fill(module: &Path, parent: &Path) -> io::Result<Site> {
     const FOR_ALL: u32 = 0o755;
     let folder = tempfile::Builder::new().prefix("hhrf-check-jail-").tempdir_in(parent)?;
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(FOR_ALL))?;
-    let granted = TcpListener::bind("127.0.0.1:0")?;
+    let granted = GrantedPort::hold()?;
     let all =
         Variant::ALL.into_iter().flat_map(|variant| Execution::ALL.map(|execution| (variant, execution)));
     for (variant, execution) in all.filter(|(variant, execution)| variant.is_supported_by(*execution)) {
@@ -128,10 +128,37 @@ fn fill(module: &Path, parent: &Path) -> io::Result<Site> {
         fs::create_dir_all(&function)?;
         fs::copy(module, function.join(MODULE))?;
         fs::set_permissions(function.join(MODULE), PermissionsExt::from_mode(FOR_ALL))?;
-        let manifest = manifest(variant, execution, granted.local_addr()?.port());
+        let manifest = manifest(variant, execution, granted.number);
         fs::write(function.join("fezz.json"), manifest.to_string())?;
     }
     Ok(Site { folder, _granted: granted })
+}
+
+/// A TCP port that no other socket has, by IPv4 or by IPv6: a bait with the number of a granted port could be reached.
+#[derive(Debug)]
+struct GrantedPort {
+    number: u16,
+    _sockets: [Option<TcpListener>; 2],
+}
+
+impl GrantedPort {
+    fn hold() -> io::Result<Self> {
+        // Kept, so that the kernel gives another number each time.
+        let mut taken = Vec::new();
+        loop {
+            let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            let number = v4.local_addr()?.port();
+            let v6 = match TcpListener::bind((Ipv6Addr::LOCALHOST, number)) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    taken.push(v4);
+                    continue;
+                }
+                // Without IPv6 there is no such bait either.
+                v6 => v6.ok(),
+            };
+            return Ok(Self { number, _sockets: [Some(v4), v6] });
+        }
+    }
 }
 
 fn function_folder(root: &Path, variant: Variant, execution: Execution) -> PathBuf {
@@ -151,4 +178,16 @@ fn manifest(variant: Variant, execution: Execution, granted_port: u16) -> Value 
         Variant::Network => manifest["network"] = json!({"connect": [granted_port]}),
     }
     manifest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_granted_port_is_no_other_sockets_by_ipv6() {
+        let granted = GrantedPort::hold().unwrap();
+        let other = TcpListener::bind((Ipv6Addr::LOCALHOST, granted.number));
+        assert!(other.is_err(), "a bait could have the number {}", granted.number);
+    }
 }

@@ -53,7 +53,8 @@ impl Executors {
         self.executors.push((execution, executor));
     }
 
-    /// Executes a request by its function's pool. See [`Pool::call`] for what is dropped when.
+    /// Executes a request by its function's pool. See [`Pool::call`] for what happens when the future
+    /// is dropped.
     pub async fn execute(&self, request: AdmittedRequest) -> Outcome {
         let execution = request.function.release.execution_or(self.default);
         let executor = self.executors.iter().find(|(listed, _)| *listed == execution);
@@ -69,7 +70,7 @@ impl Executors {
         }
     }
 
-    /// The stats of a function's pool.
+    /// What a function's pool has; nothing where there is none.
     pub fn stats(&self, function: &Arc<Function>) -> Stats {
         self.pools.get(function).map(|pool| pool.stats()).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Third stage: a process executes the function.
+//! The stage `execute`: a process executes the function.
 //!
 //! [`pool`] has the traits: an executor makes a pool for each function, and the pool answers requests. [`Executors`]
 //! lists them: [`spawn`] starts a runner for each request, [`fork`] forks a process from one that has the module

@@ -1,4 +1,4 @@
-//! The process of one request: starts and watches it, then kills and reaps it with all that it started.
+//! The process of a runner: starts and watches it, then kills and reaps it with all that it started.
 
 use super::stderr_log;
 use super::watch::watch;
@@ -71,7 +71,7 @@ impl Process {
     /// Those of the exec and of pidfd_open(2).
     pub fn start(children: &Arc<Children>, mut command: Command) -> io::Result<Self> {
         command
-            // A process group of its own, to be killed at once. Neither this nor the folder needs code between fork and
+            // A process group of its own, to be killed at once. Neither this nor `current_dir` needs code between fork and
             // exec, so std can use vfork, whose cost doesn't grow with this process.
             .process_group(0)
             .current_dir("/");

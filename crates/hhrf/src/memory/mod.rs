@@ -2,7 +2,7 @@
 //!
 //! A [`Holding`] is charged to its connection, its client's address and its function, each of which has an [`Account`]
 //! and may hold half of the budget. When the budget or an account is full, holdings that wait for a stalled peer are
-//! evicted (`eviction`). A newcomer is refused only if there are none.
+//! evicted (`eviction`). A newcomer is refused if too little can be.
 
 mod accounts;
 mod cost;

@@ -151,6 +151,32 @@ fn a_buffer_that_has_grown_stays_charged_while_the_next_request_is_in_flight() {
 }
 
 #[test]
+fn a_request_in_flight_whose_buffer_is_evicted_gets_no_answer_that_is_safe_to_retry() {
+    let host = Host::with_flags(site(), &["--body-memory-bytes", "1048576", "--keep-alive-ms", "60000"]);
+    let grown = || {
+        let mut stream = connect_from(ATTACKER, host.address);
+        let grow = ["GET /_health HTTP/1.1\r\nhost: a\r\nx: ", &"x".repeat(50_000), "\r\n\r\n"].concat();
+        stream.write_all(grow.as_bytes()).unwrap();
+        stream.read_exact(&mut [0; 15]).unwrap();
+        stream
+    };
+    let mut busy = grown();
+    busy.write_all(b"GET /rpc/author/sleep?ms=4000 HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    host.logged("the function's start", |line| line["line"] == "sleeping");
+    let evicted = || host.metric(r#"fezz_ended_for_memory_total{use="requests",reason="evicted"}"#);
+    let mut idle = Vec::new();
+    wait_for("an eviction", || {
+        idle.push(grown());
+        (evicted() > 0.0).then_some(())
+    });
+    // After the rest of the first answer, the connection ends.
+    let mut rest = Vec::new();
+    busy.read_to_end(&mut rest).ok();
+    let rest = String::from_utf8_lossy(&rest);
+    assert!(!rest.contains("HTTP/1.1"), "{rest}");
+}
+
+#[test]
 fn a_head_that_comes_in_two_parts_is_served_however_full_the_memory_is() {
     let host = Host::with_flags(site(), &["--body-memory-bytes", "1048576"]);
     let mut two_parts = Frames::connect(host.address);

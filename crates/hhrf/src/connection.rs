@@ -179,7 +179,7 @@ impl Served {
             tokio::select! {
                 served = tracker.follow(served.as_mut(), &self.writes) => break self.end(served.err(), host, tracker),
                 () = client_gone(socket) => break ConnectionEnd::ByClient,
-                () = self.arriving.evicted() => break self.refused_head(NO_MEMORY),
+                () = self.arriving.evicted() => break self.evicted(),
                 () = self.arriving.late(limits.head_timeout), if self.version == Version::Http2 => break ConnectionEnd::Reset("a head came too slowly"),
                 () = tracker.overdue() => break ConnectionEnd::Reset(OVERDUE),
                 () = async { host.draining().await; tracker.settled().await } => break ConnectionEnd::HostEnds,
@@ -215,7 +215,7 @@ impl Served {
         }
         let Some(error) = error else { return ConnectionEnd::ByHyper };
         if self.arriving.is_evicted() {
-            return self.refused_head(NO_MEMORY);
+            return self.evicted();
         }
         if self.writes.has_failed() {
             return ConnectionEnd::Reset("the client read nothing for too long");
@@ -225,6 +225,17 @@ impl Served {
             return self.refused_head(Refusal::HeadTimeout { ms_max });
         }
         ConnectionEnd::ByHyper
+    }
+
+    /// The memory of a head, or of the buffer, is needed. A request in flight may have run, and its response may be half
+    /// written: its client must not be told that it can be retried.
+    fn evicted(&self) -> ConnectionEnd {
+        match self.version {
+            Version::Http1 if !self.clock.is_awaited() => {
+                ConnectionEnd::Reset("the memory of its buffer was needed")
+            }
+            _ => self.refused_head(NO_MEMORY),
+        }
     }
 
     /// An HTTP/1 client gets an answer, unless other bytes to it are blocked. An idle connection is closed as at its

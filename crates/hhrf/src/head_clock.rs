@@ -59,6 +59,11 @@ impl HeadClock {
         self.lock().begun.is_some()
     }
 
+    /// Whether hyper waits for a head: otherwise a request is in flight.
+    pub fn is_awaited(&self) -> bool {
+        self.lock().is_awaited
+    }
+
     /// hyper has read `bytes`.
     pub fn bytes_came(&self, bytes: usize) {
         let mut heads = self.lock();

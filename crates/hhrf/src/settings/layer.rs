@@ -73,8 +73,8 @@ pub struct Layer {
     #[arg(long, env = "HHRF_TRUST_PROXY", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(super) trust_proxy: Option<bool>,
 
-    /// Open connections; a further one waits. One client address has half of those that others leave, except on --admin and with
-    /// --trust-proxy; those above are closed [default: 4096; each takes two descriptors, and each process four: a
+    /// Open connections; a further one waits. One client address has half of those that others leave, except on --admin
+    /// and with --trust-proxy; those above are closed [default: 4096; each takes two descriptors, and each process four: a
     /// warning at the start tells if the limit of open files is too low]
     #[arg(long, env = "HHRF_CONNECTIONS", value_name = "N")]
     pub(super) connections: Option<usize>,

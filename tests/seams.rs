@@ -1,20 +1,23 @@
 //! The library's extension points: a source without a folder and an executor without processes, written against the
 //! public traits. Also two hosts in one process.
 
-use crate::harness::{Answer, Client};
+use crate::harness::{self, Client};
+use bytes::Bytes;
 use fezz_manifest::{Execution, Manifest};
-use fezz_wire::FezzWireResponse;
 use hhrf::HhrfServer;
 use hhrf::admit::AdmittedRequest;
 use hhrf::catalogue::{Function, Release};
-use hhrf::execute::RawResponse;
 use hhrf::execute::pool::{Call, Executor, Pool, Stats};
+use hhrf::execute::{Answer, AnswerBody, Failure};
 use hhrf::settings::Settings;
 use hhrf::source::{Entry, ModuleStore, Reading, Snapshot, Source};
+use hyper::body::{Body, Frame};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use tempfile::TempDir;
 use tokio::sync::{Notify, watch};
 
@@ -47,9 +50,11 @@ impl Pool for Counter {
         Box::pin(async move {
             let calls = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
             let body = format!("{} was called {calls} times", self.name);
-            let response =
-                FezzWireResponse { status: 200, headers: Vec::new(), body: body.as_bytes(), error: None };
-            Ok(RawResponse { bytes: response.encode().into(), holding: request.response_memory })
+            let holding = request.response_memory;
+            Ok(Answer::new(match request.head.uri.query() {
+                Some(query) => AnswerBody::arriving(Pieces::of(query, &body), holding),
+                None => AnswerBody::whole(body.into(), holding),
+            }))
         })
     }
 
@@ -61,6 +66,37 @@ impl Pool for Counter {
 
     fn stats(&self) -> Stats {
         Stats { idle: 7, ..Stats::default() }
+    }
+}
+
+/// A body that arrives word by word, each later than it is asked for, and then ends or fails.
+struct Pieces {
+    pieces: VecDeque<Result<Frame<Bytes>, Failure>>,
+    is_late: bool,
+}
+
+impl Pieces {
+    fn of(query: &str, text: &str) -> Self {
+        let words = text.split_inclusive(' ').map(|word| Ok(Frame::data(Bytes::from(word.to_owned()))));
+        let failure = (query == "fail").then_some(Err(Failure::DeadlineExceeded));
+        Self { pieces: words.chain(failure).collect(), is_late: false }
+    }
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        self.is_late = !self.is_late;
+        if self.is_late {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.pieces.pop_front())
     }
 }
 
@@ -136,7 +172,7 @@ impl Embedded {
         Self { address, change, pools, stop, end, _folder: folder }
     }
 
-    async fn get(&self, path: &'static str) -> Answer {
+    async fn get(&self, path: &'static str) -> harness::Answer {
         let address = self.address;
         tokio::task::spawn_blocking(move || Client::new(address, "GET", path).send()).await.unwrap()
     }
@@ -165,6 +201,29 @@ fn a_custom_executor_and_a_custom_source_serve_requests() {
             tokio::task::yield_now().await;
         }
         assert_eq!(host.get("/one").await.text(), "one@v1 was called 3 times");
+        host.stop().await;
+    });
+}
+
+#[test]
+fn a_body_that_arrives_in_pieces_is_sent_in_pieces_and_recorded_at_its_end() {
+    in_runtime(async {
+        let host = Embedded::start().await;
+        let count = |metrics: &str, kind: &str| {
+            let series = format!(r#"fezz_requests_total{{function="one@v1",status="200",kind="{kind}"}} 1"#);
+            metrics.lines().filter(|line| **line == series).count()
+        };
+        // Chunks (RFC 9112, section 7.1); the last has no bytes.
+        let whole = "7\r\none@v1 \r\n4\r\nwas \r\n7\r\ncalled \r\n2\r\n1 \r\n5\r\ntimes\r\n0\r\n\r\n";
+        assert_eq!(host.get("/one?whole").await.text(), whole);
+        let metrics = host.get("/_metrics").await.text();
+        assert_eq!([count(&metrics, ""), count(&metrics, "aborted")], [1, 0]);
+        assert_eq!(
+            host.get("/one?fail").await.text(),
+            whole.replace("\n1 \r", "\n2 \r").replace("0\r\n\r\n", "")
+        );
+        let metrics = host.get("/_metrics").await.text();
+        assert_eq!([count(&metrics, ""), count(&metrics, "aborted")], [1, 1]);
         host.stop().await;
     });
 }

@@ -5,14 +5,15 @@ use crate::host::Host;
 use crate::identity::Identity;
 use crate::log;
 use crate::problem::Problem;
+use crate::respond::Content;
 use crate::series::Recording;
-use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A request in flight. If it is dropped before `finish`, the client has gone away, and that is recorded.
+/// A request in flight, up to the end of its response's body. Dropping it writes its line: without
+/// [`complete`](Self::complete) or [`abort`](Self::abort), its client has gone away.
 #[derive(Debug)]
 pub struct RequestRecord {
     host: Arc<Host>,
@@ -23,11 +24,38 @@ pub struct RequestRecord {
     method: Method,
     path: String,
     begun: Instant,
-    is_over: bool,
+    /// Set once its response's head is known.
+    head: Option<Head>,
+    end: End,
 }
 
-/// What the log and the metrics show when the client had gone away; nginx uses the same status.
+/// What the line tells of a response's head.
+#[derive(Debug)]
+struct Head {
+    status: u16,
+    /// Of a problem; otherwise empty.
+    kind: &'static str,
+    error: Option<String>,
+    /// Whether the function failed, rather than the request.
+    has_failed: bool,
+}
+
+/// How a response's body ended.
+#[derive(Debug)]
+enum End {
+    /// The client has gone away before its end.
+    ClientGone,
+    /// All of it was handed to the connection.
+    Complete,
+    /// The host ended its stream or connection, for this reason.
+    Aborted(String),
+}
+
+/// What the log and the metrics show if the client had gone away before the response; nginx uses the same status.
 const CLIENT_GONE: (u16, &str) = (499, "client_gone");
+
+/// The kind of a response that ended after its head and before the end of its body.
+const ABORTED: &str = "aborted";
 
 impl RequestRecord {
     /// Begins with a request's head.
@@ -40,7 +68,8 @@ impl RequestRecord {
             method: head.method.clone(),
             path: head.uri.path().to_owned(),
             begun: Instant::now(),
-            is_over: false,
+            head: None,
+            end: End::ClientGone,
         }
     }
 
@@ -49,33 +78,50 @@ impl RequestRecord {
         self.recording = Some(self.host.metrics.series.begin(function.name()));
     }
 
-    /// Records the end, and writes the request's id and trace into the response.
-    pub fn finish(mut self, result: Result<Response<Bytes>, Problem>) -> Response<Bytes> {
-        let mut response = match result {
+    /// Notes the head of the response, and writes the request's id and trace into it.
+    pub fn answer(&mut self, result: Result<Response<Content>, Problem>) -> Response<Content> {
+        let (mut response, head) = match result {
             Ok(response) => {
-                self.record(response.status().as_u16(), "", None);
-                response
+                let status = response.status().as_u16();
+                (response, Head { status, kind: "", error: None, has_failed: false })
             }
             Err(problem) => {
-                let kind = problem.kind();
-                self.record(kind.status.as_u16(), kind.word, Some(&problem));
-                problem.into_response(&self.identity.request_id)
+                let (kind, error) = (problem.kind(), Some(log::chain(&problem)));
+                let has_failed = matches!(problem, Problem::Failed(_));
+                let head = Head { status: kind.status.as_u16(), kind: kind.word, error, has_failed };
+                (problem.into_response(&self.identity.request_id).map(Content::Host), head)
             }
         };
+        self.head = Some(head);
         self.identity.write(response.headers_mut());
         response
     }
 
-    fn record(&mut self, status: u16, kind: &'static str, problem: Option<&Problem>) {
-        self.is_over = true;
+    /// All of the response was handed to its connection.
+    pub fn complete(mut self) {
+        self.end = End::Complete;
+    }
+
+    /// The response ends before it is complete, for this reason.
+    pub fn abort(mut self, reason: String) {
+        self.end = End::Aborted(reason);
+    }
+
+    fn record(&self) {
+        let (status, kind, error, is_broken) = match (&self.head, &self.end) {
+            (None, _) => (CLIENT_GONE.0, CLIENT_GONE.1, None, false),
+            (Some(head), End::Complete) => (head.status, head.kind, head.error.as_deref(), head.has_failed),
+            (Some(head), End::ClientGone) => {
+                (head.status, ABORTED, Some("the client went away before the end of the response"), false)
+            }
+            (Some(head), End::Aborted(reason)) => (head.status, ABORTED, Some(reason.as_str()), true),
+        };
         let duration = self.begun.elapsed();
         match &self.recording {
             Some(recording) => recording.record(status, kind, duration),
             None => self.host.metrics.series.record_without_function(status, kind, duration),
         }
-        let reason = problem.map(|problem| log::chain(problem));
-        let error = reason.as_deref().map(|reason| log::harmless(reason.as_bytes()));
-        let is_broken = matches!(problem, Some(Problem::Failed(_)));
+        let error = error.map(|error| log::harmless(error.as_bytes()));
         // tracing fixes the level at compile time; the fields are the same.
         macro_rules! line {
             ($level:ident) => {
@@ -99,9 +145,6 @@ impl RequestRecord {
 impl Drop for RequestRecord {
     fn drop(&mut self) {
         self.host.metrics.in_flight.dec();
-        if !self.is_over {
-            let (status, kind) = CLIENT_GONE;
-            self.record(status, kind, None);
-        }
+        self.record();
     }
 }

@@ -157,7 +157,7 @@ async fn read_body(
     host: &Host,
     function: &Function,
     upload: &mut Upload,
-    mut holding: Holding,
+    holding: Holding,
     head_bytes: usize,
     arrival: Instant,
 ) -> Result<RequestBody, Refusal> {
@@ -171,7 +171,7 @@ async fn read_body(
     let limits = &host.settings.limits;
     let stop = CancellationToken::new();
     holding.wait_for_client(&stop, None);
-    let received = collect(upload, bytes_max, head_bytes, &mut holding);
+    let received = collect(upload, bytes_max, head_bytes, &holding);
     let received = tokio::select! {
         biased;
         received = timeout_at(arrival + limits.body_timeout, received) => {
@@ -192,7 +192,7 @@ async fn collect(
     upload: &mut Upload,
     bytes_max: u64,
     head_bytes: usize,
-    holding: &mut Holding,
+    holding: &Holding,
 ) -> Result<Bytes, Refusal> {
     let announced = upload.bytes_announced().and_then(|bytes| usize::try_from(bytes).ok());
     let mut collected = Collected::new(announced);

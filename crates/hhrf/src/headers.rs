@@ -44,8 +44,8 @@ impl HopByHop {
         Self { named: names.filter(|name| !is_end_to_end(name)).take(NAMED_MAX).collect() }
     }
 
-    /// For a request.
-    pub fn of_request(headers: &HeaderMap) -> Self {
+    /// For a message with these headers.
+    pub fn of_message(headers: &HeaderMap) -> Self {
         Self::of(headers.get_all(header::CONNECTION).iter().map(http::HeaderValue::as_bytes))
     }
 

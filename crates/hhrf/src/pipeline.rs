@@ -5,19 +5,20 @@ use crate::access_log::RequestRecord;
 use crate::admit::{ReceivedRequest, admit, receive};
 use crate::builtin;
 use crate::connection::Origin;
-use crate::execute::{Failure, RawResponse};
+use crate::execute::AnswerBody;
 use crate::framing;
 use crate::host::Host;
+use crate::identity::Identity;
 use crate::leftover::Upload;
-use crate::memory::{Account, Accounts, Holding, is_large_head, response_bytes};
+use crate::memory::{Account, Accounts, is_large_head, response_bytes};
 use crate::problem::Problem;
-use crate::respond::respond;
+use crate::respond::{Content, leave_out_body, respond};
 use crate::response_body::ResponseBody;
 use crate::route::{check_target, route};
 use crate::settings::{Listener, Rpc};
 use crate::write_tracker::TrackedRequest;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
+use http::header::{CONNECTION, EXPECT};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
@@ -81,11 +82,12 @@ fn begin_answer(host: &Arc<Host>, origin: &Origin, client: &Client, head: Parts)
 /// Answers a request in every case, and discards the part of its body that the answer didn't wait for.
 pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Response<ResponseBody> {
     let Begun { client, mut upload, is_head, is_http_1, asks_before_it_sends, answer, under_way } = begun;
-    let (mut response, holding) = match answer {
-        Answer::Builtin(response) => (response, None),
-        // Boxed: inline, the future would be about twice as large, also while the request only waits for its body.
-        Answer::Function(record, received) => {
-            Box::pin(run(&host, &client, *received, &mut upload, record)).await
+    let (mut response, record) = match answer {
+        Answer::Builtin(response) => (response.map(Content::Host), None),
+        Answer::Function(mut record, received) => {
+            // Boxed: inline, the future would be about twice as large, also while the request only waits for its body.
+            let result = Box::pin(run(&host, &client, *received, &mut upload, record.identity.clone())).await;
+            (record.answer(result), Some(record))
         }
     };
     if is_head {
@@ -100,7 +102,7 @@ pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Respo
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let is_last = response.headers().contains_key(CONNECTION);
-    let response = send(&host, &origin, response, holding, client.accounts());
+    let response = send(&host, &origin, response, record, client.accounts());
     match (upload.is_over(), is_http_1) {
         (true, _) => {}
         // After the response, hyper resets the stream without an error.
@@ -111,74 +113,45 @@ pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Respo
     response
 }
 
-/// Makes the response to HEAD from GET's (RFC 9110, section 9.3.2). hyper leaves the body out on HTTP/1, but not on
-/// HTTP/2.
-fn leave_out_body(response: &mut Response<Bytes>) {
-    let length = response.body().len();
-    // If the function left the body out itself, its length isn't known.
-    if length > 0 {
-        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
-        *response.body_mut() = Bytes::new();
-    }
-}
-
-/// The response; a function's response comes with its memory.
+/// Runs the stages.
 async fn run(
     host: &Host,
     client: &Client,
     received: Result<ReceivedRequest, Problem>,
     upload: &mut Upload,
-    record: RequestRecord,
-) -> (Response<Bytes>, Option<Holding>) {
-    let result = match received {
-        Ok(received) => run_stages(host, client, received, upload, &record).await,
-        Err(problem) => Err(problem),
-    };
-    match result {
-        Ok((response, holding)) => (record.finish(Ok(response)), Some(holding)),
-        Err(problem) => (record.finish(Err(problem)), None),
-    }
+    identity: Identity,
+) -> Result<Response<Content>, Problem> {
+    let admitted = admit(host, received?, upload, identity, client.ip).await?;
+    let answer = Box::pin(host.executors.execute(admitted)).await?;
+    Ok(respond(answer))
 }
 
-async fn run_stages(
-    host: &Host,
-    client: &Client,
-    received: ReceivedRequest,
-    upload: &mut Upload,
-    record: &RequestRecord,
-) -> Result<(Response<Bytes>, Holding), Problem> {
-    let function = Arc::clone(&received.function);
-    let admitted = admit(host, received, upload, record.identity.clone(), client.ip).await?;
-    let RawResponse { bytes, mut holding } = Box::pin(host.executors.execute(admitted)).await?;
-    let response = respond(&bytes, function.release.limits.response_body_bytes);
-    if let Err(Failure::InvalidResponse(_)) = &response {
-        host.executors.reject(&function);
-    }
-    let response = response?;
-    // A body may be a slice that keeps up to twice its length alive.
-    let body_bytes = bytes.len().min(2 * response.body().len());
-    let held = holding.resize(response_bytes(response.headers()) + body_bytes);
-    held.map_err(Failure::ResponseDropped)?;
-    Ok((response, holding))
-}
-
-/// Has the connection send a response. Its memory stays charged until its last byte is written. A response of the host
-/// itself is charged here; if there is no memory for it, its body is left out.
+/// Has the connection send a response. Its memory stays charged until its last byte is written. Content of the host
+/// itself is charged here; if there is no memory for it, it is left out.
 fn send(
     host: &Host,
     origin: &Origin,
-    response: Response<Bytes>,
-    holding: Option<Holding>,
+    response: Response<Content>,
+    record: Option<RequestRecord>,
     accounts: Accounts,
 ) -> Response<ResponseBody> {
-    let (head, body) = response.into_parts();
-    let bytes = response_bytes(&head.headers) + body.len();
-    if body.is_empty() {
-        return Response::from_parts(head, origin.tracker.owe_head(bytes));
-    }
-    let body = match holding.map_or_else(|| host.response_memory.hold(accounts, bytes), Ok) {
-        Ok(holding) => origin.tracker.owe(body, holding),
-        Err(_) => origin.tracker.owe_head(bytes - body.len()),
+    let (head, content) = response.into_parts();
+    let head_bytes = response_bytes(&head.headers);
+    let body = match content {
+        Content::Function(body) => Some(body),
+        Content::Host(bytes) => {
+            let holding = host.response_memory.hold(accounts, head_bytes + bytes.len());
+            holding.ok().map(|holding| AnswerBody::whole(bytes, holding))
+        }
+    };
+    let body = match body {
+        Some(body) if !body.is_empty() => origin.tracker.owe(body, record),
+        _ => {
+            if let Some(record) = record {
+                record.complete();
+            }
+            origin.tracker.owe_head(head_bytes)
+        }
     };
     Response::from_parts(head, body)
 }

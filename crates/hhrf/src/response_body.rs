@@ -1,34 +1,45 @@
 //! The body of a response: handed to hyper in pieces, so that the host knows how fast its client reads.
 
+use crate::access_log::RequestRecord;
+use crate::execute::{AnswerBody, AnswerBytes, Failure};
 use crate::leftover::Upload;
-use crate::memory::Holding;
+use crate::log;
+use crate::memory::{Holding, SMALL_BYTES};
 use crate::write_tracker::{OnlyHead, Unsent};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A body whose memory stays charged until its last byte is written.
 #[derive(Debug)]
-pub struct ResponseBody {
-    rest: Bytes,
-    /// Whether there is more than one piece of it.
-    is_large: bool,
-    kind: Kind,
-}
+pub struct ResponseBody(Kind);
 
 #[derive(Debug)]
 enum Kind {
     /// A body with bytes, to be written.
-    Owed(Arc<Owed>),
+    Owed(Box<Unfinished>),
     /// None.
     Empty { _head: OnlyHead },
 }
 
-/// The response was aborted: its client reads too slowly, or others needed its memory.
+/// What isn't handed over yet.
+#[derive(Debug)]
+struct Unfinished {
+    bytes: AnswerBytes,
+    /// Of the last bytes that arrived.
+    rest: Bytes,
+    /// Whether `rest` is handed over in more than one piece.
+    is_large: bool,
+    owed: Arc<Owed>,
+    /// Ends with the last byte.
+    record: Option<RequestRecord>,
+}
+
+/// The response was aborted: its client reads too slowly, others needed its memory, or its function failed.
 #[derive(Debug, thiserror::Error)]
 #[error("the response was aborted")]
 pub struct Aborted;
@@ -72,26 +83,37 @@ const PIECE_BYTES_MIN: usize = 1024;
 /// gets smaller pieces, each of which it reads in about this time.
 const PIECE_TIME: Duration = Duration::from_millis(100);
 
+/// A client that hasn't read what arrived from the function by then holds memory that others need.
+const PIECES_READ_WITHIN: Duration = Duration::from_secs(120);
+
 impl ResponseBody {
-    /// A body of `bytes`; `stop` ends its stream or connection.
-    pub(crate) fn owed(bytes: Bytes, holding: Holding, stop: CancellationToken, unsent: Unsent) -> Self {
+    /// The body of an answer; `stop` ends its stream or connection.
+    pub(crate) fn owed(
+        body: AnswerBody,
+        stop: CancellationToken,
+        unsent: Unsent,
+        record: Option<RequestRecord>,
+    ) -> Self {
+        let AnswerBody { bytes, holding } = body;
         let transfer = Transfer { begun: None, bytes_max: PIECE_BYTES_MAX, waker: None, _gone: None };
         let owed = Owed { holding, stop, transfer: Mutex::new(transfer), _unsent: unsent };
-        Self { is_large: bytes.len() > PIECE_BYTES_MAX, rest: bytes, kind: Kind::Owed(Arc::new(owed)) }
+        let unfinished =
+            Unfinished { bytes, rest: Bytes::new(), is_large: false, owed: Arc::new(owed), record };
+        Self(Kind::Owed(Box::new(unfinished)))
     }
 
     /// A body of no bytes.
     pub(crate) fn empty(head: OnlyHead) -> Self {
-        Self { is_large: false, rest: Bytes::new(), kind: Kind::Empty { _head: head } }
+        Self(Kind::Empty { _head: head })
     }
 
     /// Discards the rest of an HTTP/2 request while the response is being sent: h2 would keep it, uncharged, until
     /// then.
     pub(crate) fn discard_upload(&self, upload: Upload) {
-        let Kind::Owed(owed) = &self.kind else { return };
+        let Kind::Owed(unfinished) = &self.0 else { return };
         let gone = CancellationToken::new();
-        upload.discard_until(gone.clone(), owed.stop.clone());
-        owed.transfer()._gone = Some(gone.drop_guard());
+        upload.discard_until(gone.clone(), unfinished.owed.stop.clone());
+        unfinished.owed.transfer()._gone = Some(gone.drop_guard());
     }
 }
 
@@ -103,37 +125,126 @@ impl Body for ResponseBody {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
-        let body = self.get_mut();
-        let Kind::Owed(owed) = &body.kind else { return Poll::Ready(None) };
-        if owed.stop.is_cancelled() {
-            return Poll::Ready(Some(Err(Aborted)));
+        match &mut self.get_mut().0 {
+            Kind::Owed(unfinished) => unfinished.poll_piece(context).map_ok(Frame::data),
+            Kind::Empty { .. } => Poll::Ready(None),
         }
-        let mut transfer = owed.transfer();
-        if transfer.begun.is_some() {
-            transfer.waker = Some(context.waker().clone());
-            return Poll::Pending;
-        }
-        if body.rest.is_empty() {
-            return Poll::Ready(None);
-        }
-        transfer.begun = Some(Instant::now());
-        let piece = body.rest.split_to(body.rest.len().min(transfer.bytes_max));
-        drop(transfer);
-        owed.holding.moved(piece.len());
-        // A slice would keep all of a large body alive when the response is aborted and the piece still waits for its
-        // client.
-        let bytes = if body.is_large { Bytes::copy_from_slice(&piece) } else { piece };
-        let piece = Piece { bytes, owed: Arc::clone(owed) };
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(piece)))))
     }
 
     /// Never for a body with bytes, whose end is a `None` of `poll_frame`: until then the stream can be stopped.
     fn is_end_stream(&self) -> bool {
-        matches!(self.kind, Kind::Empty { .. })
+        matches!(self.0, Kind::Empty { .. })
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.rest.len() as u64)
+        let Kind::Owed(unfinished) = &self.0 else { return SizeHint::with_exact(0) };
+        let mut hint = match &unfinished.bytes {
+            AnswerBytes::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            AnswerBytes::Arriving(pieces) => pieces.size_hint(),
+        };
+        let rest = unfinished.rest.len() as u64;
+        hint.set_lower(hint.lower() + rest);
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
+    }
+}
+
+impl Unfinished {
+    /// The next piece, once the one before is written.
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Aborted>>> {
+        if self.owed.stop.is_cancelled() {
+            return self
+                .abort(|| "the client read too slowly, or the memory of the response was needed".to_owned());
+        }
+        let mut transfer = self.owed.transfer();
+        if transfer.begun.is_some() {
+            transfer.waker = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        drop(transfer);
+        if self.rest.is_empty() {
+            match ready!(self.poll_arrival(context)) {
+                None => {
+                    self.complete();
+                    return Poll::Ready(None);
+                }
+                Some(Err(failure)) => return self.abort(|| log::chain(&failure)),
+                Some(Ok(bytes)) => (self.is_large, self.rest) = (bytes.len() > PIECE_BYTES_MAX, bytes),
+            }
+        }
+        let piece = self.next_piece();
+        if self.is_over() {
+            // Its client must not see the end of a response whose line isn't written.
+            self.complete();
+        }
+        Poll::Ready(Some(Ok(piece)))
+    }
+
+    /// The next bytes from the function, charged.
+    fn poll_arrival(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
+        let holding = &self.owed.holding;
+        let pieces = match &mut self.bytes {
+            AnswerBytes::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
+            AnswerBytes::Whole(bytes) => return Poll::Ready(Some(Ok(std::mem::take(bytes)))),
+            AnswerBytes::Arriving(pieces) => pieces,
+        };
+        // Its client has read what there was.
+        if let Err(full) = holding.settle() {
+            return Poll::Ready(Some(Err(Failure::ResponseDropped(full))));
+        }
+        loop {
+            let frame = match ready!(pieces.as_mut().poll_frame(context)) {
+                None => return Poll::Ready(None),
+                Some(Err(failure)) => return Poll::Ready(Some(Err(failure))),
+                Some(Ok(frame)) => frame,
+            };
+            // An answer has no trailers yet.
+            let Ok(bytes) = frame.into_data() else { continue };
+            if bytes.is_empty() {
+                continue;
+            }
+            if let Err(full) = holding.resize(bytes.len().max(SMALL_BYTES)) {
+                return Poll::Ready(Some(Err(Failure::ResponseDropped(full))));
+            }
+            holding.wait_for_client(&self.owed.stop, Some(PIECES_READ_WITHIN));
+            return Poll::Ready(Some(Ok(bytes)));
+        }
+    }
+
+    fn next_piece(&mut self) -> Bytes {
+        let mut transfer = self.owed.transfer();
+        transfer.begun = Some(Instant::now());
+        let piece = self.rest.split_to(self.rest.len().min(transfer.bytes_max));
+        drop(transfer);
+        self.owed.holding.moved(piece.len());
+        // A slice would keep all of a large body alive when the response is aborted and the piece still waits for its
+        // client.
+        let bytes = if self.is_large { Bytes::copy_from_slice(&piece) } else { piece };
+        Bytes::from_owner(Piece { bytes, owed: Arc::clone(&self.owed) })
+    }
+
+    /// Whether it is certain that nothing follows: then hyper may ask no more.
+    fn is_over(&self) -> bool {
+        let is_last = match &self.bytes {
+            AnswerBytes::Whole(bytes) => bytes.is_empty(),
+            AnswerBytes::Arriving(pieces) => pieces.is_end_stream() || pieces.size_hint().exact() == Some(0),
+        };
+        is_last && self.rest.is_empty()
+    }
+
+    fn complete(&mut self) {
+        if let Some(record) = self.record.take() {
+            record.complete();
+        }
+    }
+
+    fn abort<T>(&mut self, reason: impl FnOnce() -> String) -> Poll<Option<Result<T, Aborted>>> {
+        if let Some(record) = self.record.take() {
+            record.abort(reason());
+        }
+        Poll::Ready(Some(Err(Aborted)))
     }
 }
 

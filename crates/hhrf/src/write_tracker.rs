@@ -1,11 +1,12 @@
 //! What a connection still has to do for its client: requests in flight, and responses that aren't fully written.
 
-use crate::memory::{Accounts, DataRate, Holding, Memory};
+use crate::access_log::RequestRecord;
+use crate::execute::{AnswerBody, AnswerBytes};
+use crate::memory::{Accounts, DataRate, Memory};
 use crate::response_body::ResponseBody;
 use crate::stream;
 use crate::unwritten::UnwrittenHeads;
 use crate::watched::Writes;
-use bytes::Bytes;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -66,14 +67,16 @@ impl WriteTracker {
         TrackedRequest(Arc::clone(self))
     }
 
-    /// Makes a body of `bytes` and keeps `holding` charged until the last byte has been written. A client that doesn't
-    /// read it in time loses its stream, or its HTTP/1.1 connection.
-    pub fn owe(self: &Arc<Self>, bytes: Bytes, holding: Holding) -> ResponseBody {
+    /// Makes the body of a response, whose memory stays charged until the last byte has been written. A client that
+    /// doesn't read it in time loses its stream, or its HTTP/1.1 connection. `record` ends with the body.
+    pub(crate) fn owe(self: &Arc<Self>, body: AnswerBody, record: Option<RequestRecord>) -> ResponseBody {
         self.lock().unsent += 1;
         let stop = stream::stop().unwrap_or_else(|| self.stop.clone());
-        let time = RESPONSE_SEND_MAX.max(self.rate.time_for(bytes.len()));
-        holding.wait_for_client(&stop, Some(time));
-        ResponseBody::owed(bytes, holding, stop, Unsent(Arc::clone(self)))
+        if let AnswerBytes::Whole(bytes) = &body.bytes {
+            let time = RESPONSE_SEND_MAX.max(self.rate.time_for(bytes.len()));
+            body.holding.wait_for_client(&stop, Some(time));
+        }
+        ResponseBody::owed(body, stop, Unsent(Arc::clone(self)), record)
     }
 
     /// Makes a body of no bytes for a response whose head takes `bytes`.

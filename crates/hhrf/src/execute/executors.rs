@@ -1,6 +1,6 @@
 //! All executors of a host, and the pool of each function that was called lately.
 
-use super::Outcome;
+use super::answer::Outcome;
 use super::demand::IdlePermits;
 use super::fork::Fork;
 use super::pool::{Executor, Pool, Stats};
@@ -61,13 +61,6 @@ impl Executors {
         let (_, executor) = executor.expect("each execution has an executor");
         let pool = self.pools.of(&request.function, || executor.pool(&request.function));
         pool.call(request).await
-    }
-
-    /// A function's response turned out to be invalid when it was decoded.
-    pub fn reject(&self, function: &Arc<Function>) {
-        if let Some(pool) = self.pools.get(function) {
-            pool.reject();
-        }
     }
 
     /// What a function's pool has; nothing where there is none.

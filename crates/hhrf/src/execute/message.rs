@@ -15,7 +15,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 /// Encodes all of the message but the body's bytes, which follow it.
 pub fn encode_head(request: &AdmittedRequest) -> Bytes {
     let head = &request.head;
-    let hop_by_hop = HopByHop::of_request(&head.headers);
+    let hop_by_hop = HopByHop::of_message(&head.headers);
     let own = |name: &HeaderName| name == REQUEST_ID || name == TRACEPARENT;
     let passed = head.headers.iter().filter(|(name, _)| !hop_by_hop.holds(name) && !own(name));
     let made = [(&REQUEST_ID, &request.identity.request_id), (&TRACEPARENT, &request.identity.traceparent)];

@@ -1,6 +1,6 @@
 //! The interface between the host and its executors.
 
-use super::Outcome;
+use super::answer::Outcome;
 use crate::admit::AdmittedRequest;
 use crate::catalogue::Function;
 use fezz_wire::control::Separation;
@@ -27,10 +27,6 @@ pub trait Pool: Debug + Send + Sync {
 
     /// The function isn't served any more: ends its idle processes; requests in flight are finished.
     fn retire(self: Arc<Self>);
-
-    /// A response of [`Self::call`] turned out to be invalid when it was decoded. An executor that counts crashes
-    /// counts it as one.
-    fn reject(&self) {}
 
     /// Ends idle processes, because other functions need the room.
     fn make_room(&self) {}

@@ -1,9 +1,9 @@
 //! Reads a response from a pipe or a socket up to its end, and charges its memory as it grows.
 
-use super::RawResponse;
 use super::failure::{Failure, InvalidResponse};
 use super::watch::watch;
 use crate::memory::{Full, Holding, SMALL_BYTES, Use};
+use bytes::Bytes;
 use fezz_wire::{Framer, Progress};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -140,14 +140,14 @@ impl ResponseReader {
         self.message.received.len()
     }
 
-    /// The message with its memory, and its channel.
-    pub fn into_message(self) -> (RawResponse, OpenChannel) {
+    /// The message, its memory, and its channel.
+    pub fn into_message(self) -> (Bytes, Holding, OpenChannel) {
         let Message { mut received, holding, .. } = self.message;
         // It may wait long for its client, and is charged by its length.
         received.shrink_to_fit();
         // If it was evicted, the next resize reports that.
         holding.settle().unwrap_or_default();
-        (RawResponse { bytes: received.into(), holding }, OpenChannel(self.channel))
+        (received.into(), holding, OpenChannel(self.channel))
     }
 }
 

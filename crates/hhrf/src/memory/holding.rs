@@ -30,7 +30,7 @@ impl Holding {
     /// # Errors
     ///
     /// [`Full`]: it was evicted, or it keeps what it held.
-    pub fn resize(&mut self, bytes: usize) -> Result<(), Full> {
+    pub fn resize(&self, bytes: usize) -> Result<(), Full> {
         self.memory.lock().charge(self.number, bytes, Instant::now())
     }
 

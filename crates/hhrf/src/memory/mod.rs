@@ -84,7 +84,7 @@ impl Memory {
     pub fn hold(self: &Arc<Self>, accounts: Accounts, bytes: usize) -> Result<Holding, Full> {
         let number = self.lock().open(accounts);
         // Dropped if the charge fails.
-        let mut holding = Holding::new(Arc::clone(self), number);
+        let holding = Holding::new(Arc::clone(self), number);
         holding.resize(bytes)?;
         Ok(holding)
     }
@@ -135,4 +135,4 @@ impl Usage {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

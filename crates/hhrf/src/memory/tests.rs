@@ -14,6 +14,11 @@ fn memory() -> Arc<Memory> {
     Memory::new(Use::Responses, 1024 * KIB)
 }
 
+/// The memory of a small response, for tests of other files.
+pub(crate) fn small_response() -> Holding {
+    memory().hold(accounts(), SMALL_BYTES).expect("there is memory for one")
+}
+
 #[test]
 fn large_holdings_leave_a_quarter_to_small_ones_and_all_comes_back() {
     let memory = memory();
@@ -47,7 +52,7 @@ fn each_party_holds_half_at_most() {
 #[test]
 fn what_a_holding_is_charged_follows_its_size() {
     let (memory, accounts) = (memory(), accounts());
-    let mut holding = memory.hold(accounts.clone(), KIB).unwrap();
+    let holding = memory.hold(accounts.clone(), KIB).unwrap();
     holding.resize(100 * KIB).unwrap();
     assert_eq!(accounts.address.taken_bytes(Use::Responses), 100 * KIB);
     assert_eq!(memory.usage().large_bytes, 100 * KIB);

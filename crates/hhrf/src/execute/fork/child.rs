@@ -1,110 +1,93 @@
-//! A zygote's child as the host sees it: a socket, a pipe, and its number.
+//! A zygote's child as the host sees it: a number, a socket and a pipe.
 
 use super::child_table::ChildEnd;
-use super::wear::Verdict;
-use super::zygote::Zygote;
+use super::zygote::{Ordered, Zygote};
+use crate::admit::AdmittedRequest;
+use crate::execute::Failure;
 use crate::execute::demand::IdlePermit;
-use crate::execute::stderr_log::StderrLog;
-use crate::limiter::Permit;
+use crate::execute::lease::{Lease, Leave};
+use crate::execute::process_pool::factory::{Channels, PooledProcess, ProcessEnd};
+use crate::execute::request_writer::RequestWriter;
+use crate::execute::response_reader::{OpenChannel, watch_for_response};
 use rustix::fd::OwnedFd;
+use std::io;
 use std::sync::Arc;
+use tokio::time::{Instant, timeout_at};
 
-/// A child that waits for its request.
+/// A child that serves one request. If it is dropped without having been released, it leaves as unused.
 #[derive(Debug)]
 pub(super) struct Child {
-    /// Dropped first: the fields are dropped in this order.
-    pub(super) handle: Handle,
-    /// The host's end of the socket for request and response.
-    pub(super) socket: OwnedFd,
-    /// The host's end of its log.
-    pub(super) stderr: OwnedFd,
-}
-
-/// An idle child, with its permit.
-#[derive(Debug)]
-pub(super) struct Idle {
-    pub(super) child: Child,
-    pub(super) _permit: IdlePermit,
-}
-
-/// Refers to a child of a zygote. If it is dropped without `leave`, the child leaves as unused.
-#[derive(Debug)]
-pub(super) struct Handle {
     number: u64,
     zygote: Arc<Zygote>,
+    memory_limit_bytes: u64,
+    /// The socket and the log, until the request is sent.
+    streams: Option<(OwnedFd, OwnedFd)>,
 }
 
-/// How the host is done with a child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leave {
-    /// It had no request, and exits by itself.
-    Unused,
-    /// It has answered, and exits by itself.
-    Answered,
-    /// Its response is invalid: it is killed.
-    Invalid,
-    /// It missed its deadline, or its client went away: it is killed.
-    GivenUp,
-}
-
-/// What a request holds until its process is gone.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) stderr: StderrLog,
-    pub(super) permits: [Permit; 2],
-}
-
-impl Leave {
-    /// Whether the child is killed.
-    pub(super) fn is_by_force(self) -> bool {
-        match self {
-            Self::Unused | Self::Answered => false,
-            Self::Invalid | Self::GivenUp => true,
-        }
+impl Child {
+    /// Orders it from its zygote.
+    ///
+    /// # Errors
+    ///
+    /// No descriptors or no memory is left.
+    pub(super) fn order(zygote: &Arc<Zygote>, memory_limit_bytes: u64) -> io::Result<Self> {
+        let Ordered { number, socket, stderr } = zygote.order()?;
+        Ok(Self { number, zygote: Arc::clone(zygote), memory_limit_bytes, streams: Some((socket, stderr)) })
     }
 
-    /// The verdict on the child, unless its exit is worse.
-    pub(super) fn verdict(self) -> Verdict {
-        match self {
-            Self::Unused | Self::Answered => Verdict::Normal,
-            Self::Invalid => Verdict::Abnormal,
-            Self::GivenUp => Verdict::GivenUp,
-        }
+    pub(super) fn is_of(&self, zygote: &Zygote) -> bool {
+        std::ptr::eq(&*self.zygote, zygote)
     }
 }
 
-impl Handle {
-    pub(super) fn new(number: u64, zygote: Arc<Zygote>) -> Self {
-        Self { number, zygote }
-    }
-
-    /// Marks it as having a request. Returns whether it lives, as far as is known.
-    pub(super) fn assign(&self) -> bool {
+impl PooledProcess for Child {
+    fn assign(&self) -> bool {
         self.zygote.assign(self.number)
     }
 
-    /// Waits for its end, once it can't respond any more; `None`: its zygote has ended with it.
-    pub(super) async fn end(&self) -> Option<ChildEnd> {
-        self.zygote.end_of(self.number).await
+    /// That is found out when it gets a request.
+    fn has_ended(&self) -> bool {
+        false
     }
 
-    /// The request is done with it. What the request `held` is released when the child is gone.
-    pub(super) fn leave(&self, leave: Leave, held: Held) {
-        self.zygote.leave(self.number, leave, Some(held));
+    /// The end of its socket tells the child that it isn't needed.
+    fn discard(self, permit: IdlePermit) {
+        drop((self, permit));
+    }
+
+    fn send(&mut self, request: &AdmittedRequest) -> io::Result<Channels> {
+        let (socket, stderr) = self.streams.take().ok_or(io::ErrorKind::NotFound)?;
+        let request = RequestWriter::begin_over(&socket, request)?;
+        Ok(Channels { request, response: watch_for_response(socket)?, stderr })
+    }
+
+    /// No other process has its socket.
+    async fn ended(&self) {
+        std::future::pending().await
+    }
+
+    async fn end(&mut self, deadline: Instant) -> Option<ProcessEnd> {
+        let end = timeout_at(deadline, self.zygote.end_of(self.number)).await.ok()?;
+        let limit_bytes = self.memory_limit_bytes;
+        let failure = match end {
+            None => Failure::ZygoteEnded,
+            Some(ChildEnd::NotForked(error)) => Failure::NotForked(io::Error::from_raw_os_error(error)),
+            Some(ChildEnd::OutOfMemory) => Failure::OutOfMemory { limit_bytes },
+            Some(ChildEnd::Exited(status)) => Failure::of_child_exit(status, limit_bytes),
+        };
+        let is_success = matches!(end, Some(ChildEnd::Exited(status)) if status.success());
+        Some(ProcessEnd { is_success, failure })
+    }
+
+    /// The socket may be closed now: a child checks for the host's end only before it has its request.
+    fn release(&mut self, leave: Leave, lease: Lease, _: Option<OpenChannel>) {
+        self.zygote.leave(self.number, leave, Some(lease));
     }
 }
 
-impl Drop for Handle {
+impl Drop for Child {
     fn drop(&mut self) {
         // Has no effect if it has left already.
         self.zygote.leave(self.number, Leave::Unused, None);
-    }
-}
-
-impl Held {
-    /// The process is gone: logs its last lines, then releases its permits.
-    pub(super) fn release(self) {
-        self.stderr.finish();
-        drop(self.permits);
     }
 }

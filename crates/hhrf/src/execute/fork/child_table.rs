@@ -1,7 +1,7 @@
 //! The children of a zygote: the state of each, and the request that waits for its end.
 
-use super::child::{Held, Leave};
 use super::wear::{Verdict, Wear};
+use crate::execute::lease::{Lease, Leave};
 use rustix::process::Signal;
 use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
@@ -39,8 +39,8 @@ enum Stage {
     Living,
     /// Its request waits for its end, without a response.
     Awaited(oneshot::Sender<ChildEnd>),
-    /// Its request is done; what the request held is released at the child's end.
-    Leaving { since: Instant, leave: Leave, is_killed: bool, held: Option<Held> },
+    /// Its request is done; its lease is released at the child's end.
+    Leaving { since: Instant, leave: Leave, is_killed: bool, lease: Option<Lease> },
     /// It has ended before its request asked.
     Ended(ChildEnd),
 }
@@ -101,6 +101,15 @@ const EXIT_GRACE: Duration = Duration::from_millis(500);
 /// A killed child is reaped at once, unless it has much memory or the machine hangs.
 const STUCK_AFTER: Duration = Duration::from_secs(10);
 
+/// The verdict on a child by how its request left it, unless its exit is worse.
+fn verdict(leave: Leave) -> Verdict {
+    match leave {
+        Leave::Unused | Leave::Answered => Verdict::Normal,
+        Leave::Invalid | Leave::Broken => Verdict::Abnormal,
+        Leave::GivenUp => Verdict::GivenUp,
+    }
+}
+
 /// A report that no correct zygote sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InvalidReport;
@@ -110,14 +119,14 @@ impl ChildTable {
         self.children.is_empty()
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.children.len()
+    }
+
     /// The verdicts on all of them.
     pub(super) fn wear(&self) -> &Wear {
         &self.wear
-    }
-
-    /// A child's verdict turns out to have been too good.
-    pub(super) fn blame(&mut self) {
-        self.wear.judge(Verdict::Abnormal);
     }
 
     /// A child is ordered.
@@ -125,9 +134,10 @@ impl ChildTable {
         self.children.insert(child, ChildEntry { duty: Duty::Free, stage: Stage::Living });
     }
 
-    /// Marks a child as having a request. Returns whether it lives, as far as is known.
+    /// Marks a child as having a request. Returns whether it lives, as far as is known, and its zygote may serve.
     pub(super) fn assign(&mut self, child: u64) -> bool {
         match self.children.get_mut(&child) {
+            Some(_) if !self.wear.may_serve() => false,
             Some(entry @ ChildEntry { duty: Duty::Free, stage: Stage::Living }) => {
                 entry.duty = Duty::Serving;
                 self.wear.begin();
@@ -151,24 +161,24 @@ impl ChildTable {
 
     /// The request is done with the child. Returns what to release now, if the child has ended already, and whether to
     /// kill it.
-    pub(super) fn leave(&mut self, child: u64, leave: Leave, held: Option<Held>) -> (Option<Held>, bool) {
-        let Some(mut entry) = self.children.remove(&child) else { return (held, false) };
+    pub(super) fn leave(&mut self, child: u64, leave: Leave, lease: Option<Lease>) -> (Option<Lease>, bool) {
+        let Some(mut entry) = self.children.remove(&child) else { return (lease, false) };
         match entry.stage {
             Stage::Ended(_) => {
-                entry.duty.judge(leave.verdict(), &mut self.wear);
-                (held, false)
+                entry.duty.judge(verdict(leave), &mut self.wear);
+                (lease, false)
             }
             Stage::Leaving { .. } => {
                 self.children.insert(child, entry);
-                (held, false)
+                (lease, false)
             }
             Stage::Living | Stage::Awaited(_) => {
                 // A request that waited for the end has no response. Counted before its client gets the answer.
-                if leave.verdict() == Verdict::Abnormal || matches!(entry.stage, Stage::Awaited(_)) {
+                if verdict(leave) == Verdict::Abnormal || matches!(entry.stage, Stage::Awaited(_)) {
                     entry.duty.judge(Verdict::Abnormal, &mut self.wear);
                 }
                 let is_killed = leave.is_by_force();
-                entry.stage = Stage::Leaving { since: Instant::now(), leave, is_killed, held };
+                entry.stage = Stage::Leaving { since: Instant::now(), leave, is_killed, lease };
                 self.children.insert(child, entry);
                 (None, is_killed)
             }
@@ -180,7 +190,7 @@ impl ChildTable {
     /// # Errors
     ///
     /// There is no such child, or it has ended already: no correct zygote reports that.
-    pub(super) fn end(&mut self, child: u64, end: ChildEnd) -> Result<Option<Held>, InvalidReport> {
+    pub(super) fn end(&mut self, child: u64, end: ChildEnd) -> Result<Option<Lease>, InvalidReport> {
         let mut entry = self.children.remove(&child).ok_or(InvalidReport)?;
         match entry.stage {
             Stage::Ended(_) => {
@@ -202,11 +212,11 @@ impl ChildTable {
                 waiter.send(end).ok();
                 Ok(None)
             }
-            Stage::Leaving { leave, is_killed, held, .. } => {
+            Stage::Leaving { leave, is_killed, lease, .. } => {
                 let is_abnormal = end.is_abnormal(is_killed);
-                let verdict = if is_abnormal { Verdict::Abnormal } else { leave.verdict() };
+                let verdict = if is_abnormal { Verdict::Abnormal } else { verdict(leave) };
                 entry.duty.judge(verdict, &mut self.wear);
-                Ok(held)
+                Ok(lease)
             }
         }
     }
@@ -237,12 +247,12 @@ impl ChildTable {
     }
 
     /// All have ended with their zygote; requests that wait see their channel closed. Returns what to release.
-    pub(super) fn end_all(&mut self) -> Vec<Held> {
-        let held = |entry: ChildEntry| match entry.stage {
-            Stage::Leaving { held, .. } => held,
+    pub(super) fn end_all(&mut self) -> Vec<Lease> {
+        let lease = |entry: ChildEntry| match entry.stage {
+            Stage::Leaving { lease, .. } => lease,
             _ => None,
         };
-        self.children.drain().filter_map(|(_, entry)| held(entry)).collect()
+        self.children.drain().filter_map(|(_, entry)| lease(entry)).collect()
     }
 }
 
@@ -268,7 +278,7 @@ mod tests {
         let end = ChildEnd::NotForked(0);
         assert!(children.end(CHILD, end).is_err());
         children.begin(CHILD);
-        assert!(children.end(CHILD, end).is_ok_and(|held| held.is_none()));
+        assert!(children.end(CHILD, end).is_ok_and(|lease| lease.is_none()));
         assert!(children.end(CHILD, end).is_err());
         assert!(matches!(children.wait(CHILD), Wait::Over(over) if over == end));
         assert!(children.leave(CHILD, Leave::GivenUp, None).0.is_none() && children.is_empty());
@@ -282,14 +292,17 @@ mod tests {
         assert!(children.assign(CHILD) && !children.assign(CHILD) && !children.assign(CHILD + 1));
     }
 
-    /// The condition of a zygote all of whose children go through `life`.
+    /// The condition of a zygote all of whose children go through `life`, as long as it may serve.
     fn condition_by(life: impl Fn(&mut ChildTable)) -> Condition {
         let mut children = ChildTable::default();
         for _ in 0..1000 {
-            children.begin(CHILD);
-            life(&mut children);
-            assert!(children.is_empty());
+            if children.wear().may_serve() {
+                children.begin(CHILD);
+                life(&mut children);
+                assert!(children.is_empty());
+            }
         }
+        assert!(!children.wear().may_serve() || children.wear().condition() < Condition::WornOut);
         children.wear().condition()
     }
 
@@ -318,6 +331,7 @@ mod tests {
         }
         for status in [0, SEGFAULT, EXIT_1, KILLED] {
             check(Leave::Invalid, status, Condition::WornOut);
+            check(Leave::Broken, status, Condition::WornOut);
         }
         check(Leave::Answered, 0, Condition::Good);
         check(Leave::GivenUp, KILLED, Condition::Old);

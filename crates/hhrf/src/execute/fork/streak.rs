@@ -37,7 +37,7 @@ const WORN_OUT_MAX: u32 = 2;
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// A longer pause would gain nothing: a function that isn't called for so long gets a new zygote anyway.
-const PAUSE_MAX: Duration = super::pool::ZYGOTE_IDLE_MAX;
+const PAUSE_MAX: Duration = super::zygote::UNUSED_MAX;
 
 impl Streak {
     pub(super) fn new() -> Self {

@@ -62,7 +62,7 @@ impl Wear {
         self.judge(verdict);
     }
 
-    /// Judges a process that had no request, or whose verdict was too good.
+    /// Judges a process that had no request.
     pub(super) fn judge(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Normal => {}

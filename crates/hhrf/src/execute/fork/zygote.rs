@@ -1,9 +1,9 @@
 //! A zygote as the host sees it: it takes orders, and reports the end of each child.
 
-use super::child::{Child, Handle, Held, Leave};
 use super::child_table::{ChildEnd, ChildTable, InvalidReport, Wait};
 use super::wear::{Condition, Wear};
 use crate::cgroups::Cgroup;
+use crate::execute::lease::{Lease, Leave};
 use crate::execute::stderr_log;
 use crate::execute::watch::watch;
 use fezz_wire::control::{Order, RECORD_BYTES, RECORDS_MAX, Report};
@@ -59,8 +59,22 @@ struct State {
 const FORKS_MAX: u64 = 100_000;
 const AGE_MAX: Duration = Duration::from_secs(600);
 
+/// A zygote is kept longer than its idle children: it costs the memory of one process, and starting one takes some
+/// milliseconds.
+pub(super) const UNUSED_MAX: Duration = Duration::from_secs(60);
+
 /// An order, and the child's socket and pipe.
 type Packet = (Order, Option<[OwnedFd; 2]>);
+
+/// A child that was ordered.
+#[derive(Debug)]
+pub(super) struct Ordered {
+    pub(super) number: u64,
+    /// The host's end of the socket for request and response.
+    pub(super) socket: OwnedFd,
+    /// The host's end of its log.
+    pub(super) stderr: OwnedFd,
+}
 
 /// What a zygote's supervisor is to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,12 +115,12 @@ impl Zygote {
         }))
     }
 
-    /// Orders a child. Its descriptors can be used at once: the socket holds what is written until the child reads it.
+    /// Orders a child. Its streams can be used at once: the socket holds what is written until the child reads it.
     ///
     /// # Errors
     ///
     /// No descriptors or no memory is left.
-    pub(super) fn order(self: &Arc<Self>) -> io::Result<Child> {
+    pub(super) fn order(&self) -> io::Result<Ordered> {
         let (socket, its_socket) =
             socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let (stderr, its_stderr) = stderr_log::pipe()?;
@@ -125,8 +139,7 @@ impl Zygote {
             self.send(&mut state, (Order::Fork { child: number }, Some([its_socket, its_stderr.into()])));
         }
         drop(state);
-        let handle = Handle::new(number, Arc::clone(self));
-        Ok(Child { handle, socket, stderr: stderr.into() })
+        Ok(Ordered { number, socket, stderr: stderr.into() })
     }
 
     /// How long it has lived.
@@ -151,20 +164,13 @@ impl Zygote {
         self.wear.notified().await;
     }
 
-    /// The verdict on one of its children turns out to have been too good.
-    pub(super) fn blame(&self) {
-        let mut state = self.lock();
-        state.children.blame();
-        self.notify_wear(&state);
-    }
-
-    /// Whether it takes orders to fork.
-    pub(super) fn is_of_use(&self) -> bool {
+    /// How many children it has, with those that it hasn't forked yet; `None` if it takes no orders.
+    pub(super) fn children(&self) -> Option<usize> {
         let state = self.lock();
-        !state.is_gone && !state.is_retired
+        (!state.is_gone && !state.is_retired).then(|| state.children.len())
     }
 
-    /// Marks a child as having a request. Returns whether it lives, as far as is known.
+    /// Marks a child as having a request. Returns whether it lives, as far as is known, and the zygote may serve.
     pub(super) fn assign(&self, child: u64) -> bool {
         self.lock().children.assign(child)
     }
@@ -190,17 +196,17 @@ impl Zygote {
         }
     }
 
-    /// The request is done with a child. What it `held` is released when the child is gone.
-    pub(super) fn leave(&self, child: u64, leave: Leave, held: Option<Held>) {
+    /// The request is done with a child. The lease is released when the child is gone.
+    pub(super) fn leave(&self, child: u64, leave: Leave, lease: Option<Lease>) {
         let mut state = self.lock();
-        let (held, is_to_be_killed) = state.children.leave(child, leave, held);
+        let (lease, is_to_be_killed) = state.children.leave(child, leave, lease);
         if is_to_be_killed {
             self.send(&mut state, (Order::Kill { child }, None));
         }
         self.notify_wear(&state);
         drop(state);
-        if let Some(held) = held {
-            held.release();
+        if let Some(lease) = lease {
+            lease.release();
         }
     }
 
@@ -284,11 +290,11 @@ impl Zygote {
             Report::NotForked { child, error } => (child, ChildEnd::NotForked(error)),
         };
         let mut state = self.lock();
-        let held = state.children.end(child, end)?;
+        let lease = state.children.end(child, end)?;
         self.notify_wear(&state);
         drop(state);
-        if let Some(held) = held {
-            held.release();
+        if let Some(lease) = lease {
+            lease.release();
         }
         Ok(())
     }
@@ -298,9 +304,9 @@ impl Zygote {
         let mut state = self.lock();
         state.is_gone = true;
         state.unsent.clear();
-        let held = state.children.end_all();
+        let lease = state.children.end_all();
         drop(state);
-        held.into_iter().for_each(Held::release);
+        lease.into_iter().for_each(Lease::release);
     }
 
     /// Tells the zygote that it isn't needed any more.

@@ -1,21 +1,17 @@
-//! The `spawn` executor: each request gets a process that is started for it and ends with it.
+//! The `spawn` executor: each request gets a runner that is started for it and ends with it.
 //!
-//! `prewarmed` has the idle runners, `started` is one runner with its pipes and cgroup, and `serving` is one request
-//! with its runner.
+//! `runners` starts them, also ahead of their requests; `runner` is one of them, with its pipes and cgroup.
 
-mod prewarmed;
-mod serving;
-mod started;
+mod runner;
+mod runners;
 
 use super::demand::IdlePermits;
-use super::failure::Failure;
-use super::pool::{Call, Executor, Pool, Stats};
+use super::pool::{Executor, Pool};
+use super::process_pool::ProcessPool;
 use super::start::Starter;
-use crate::admit::AdmittedRequest;
 use crate::catalogue::Function;
-use prewarmed::Prewarmed;
+use runners::Runners;
 use std::sync::Arc;
-use tokio::sync::oneshot;
 
 /// Starts a runner for each request.
 #[derive(Debug)]
@@ -23,13 +19,6 @@ pub struct Spawn {
     starter: Arc<Starter>,
     idle: IdlePermits,
     spare_default: u32,
-}
-
-/// The runners of one function.
-#[derive(Debug)]
-struct SpawnPool {
-    starter: Arc<Starter>,
-    prewarmed: Arc<Prewarmed>,
 }
 
 impl Spawn {
@@ -43,42 +32,9 @@ impl Spawn {
 impl Executor for Spawn {
     fn pool(&self, function: &Arc<Function>) -> Arc<dyn Pool> {
         let spare_max = function.release.spare.unwrap_or(self.spare_default);
-        let starter = Arc::clone(&self.starter);
-        let prewarmed =
-            Prewarmed::new(Arc::clone(function), Arc::clone(&starter), self.idle.clone(), spare_max);
-        Arc::new(SpawnPool { starter, prewarmed: Arc::new(prewarmed) })
-    }
-}
-
-impl Pool for SpawnPool {
-    /// Serves the request in a task of its own, which outlives the call: it reaps the process after the response.
-    fn call(self: Arc<Self>, request: AdmittedRequest) -> Call {
-        Box::pin(async move {
-            let (reply, outcome) = oneshot::channel();
-            tokio::spawn(async move {
-                let prewarmed = &self.prewarmed;
-                let waiting = prewarmed.begin();
-                if waiting.is_none() {
-                    // More requests at a time than before: prewarm more.
-                    tokio::spawn(Arc::clone(prewarmed).fill());
-                }
-                let is_answered = serving::serve(&self.starter, request, reply, waiting).await;
-                prewarmed.end(is_answered);
-                Arc::clone(prewarmed).fill().await;
-            });
-            outcome.await.unwrap_or(Err(Failure::Host))
-        })
-    }
-
-    fn tick(self: Arc<Self>) -> bool {
-        self.prewarmed.tick()
-    }
-
-    fn retire(self: Arc<Self>) {
-        self.prewarmed.retire();
-    }
-
-    fn stats(&self) -> Stats {
-        self.prewarmed.stats()
+        let stderr_bytes_max = self.starter.stderr_bytes_max;
+        let runners = Runners::new(Arc::clone(function), Arc::clone(&self.starter));
+        let (runners, idle) = (Arc::new(runners), Arc::default());
+        Arc::new(ProcessPool::new(runners, idle, self.idle.clone(), spare_max, stderr_bytes_max))
     }
 }

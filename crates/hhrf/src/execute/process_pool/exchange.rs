@@ -1,0 +1,180 @@
+//! One request and its process: sends the request, reads the response, and releases the process.
+
+use super::factory::{Channels, PooledProcess, ProcessEnd};
+use crate::admit::{AdmittedRequest, RequestBody};
+use crate::execute::answer::{self, Outcome};
+use crate::execute::failure::{Failure, InvalidResponse};
+use crate::execute::lease::{Lease, Leave};
+use crate::execute::request_writer::RequestWriter;
+use crate::execute::response_reader::{Arrived, OpenChannel, ResponseReader, Taken};
+use crate::execute::stderr_log::StderrLog;
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// A request that was sent to a process. If it is dropped, because the client went away, the process is killed.
+#[derive(Debug)]
+pub(super) struct Exchange<P: PooledProcess> {
+    process: LeasedProcess<P>,
+    response: ResponseReader,
+    unsent: Unsent,
+    body_bytes_max: u64,
+    deadline: Instant,
+}
+
+/// A request's hold on its process. If it is dropped without `release`, the process is killed.
+#[derive(Debug)]
+struct LeasedProcess<P: PooledProcess> {
+    process: P,
+    /// Taken by `release`.
+    lease: Option<Lease>,
+}
+
+/// The part of the request that isn't sent yet, and its memory.
+#[derive(Debug)]
+struct Unsent {
+    writer: RequestWriter,
+    _body: RequestBody,
+}
+
+/// Most answers arrive within this time, so most requests never register the log with the runtime, which takes as long
+/// as writing it. The pipe holds what is written meanwhile; a function that writes more waits no longer than this.
+const LOG_UNWATCHED: Duration = Duration::from_millis(5);
+
+impl<P: PooledProcess> Exchange<P> {
+    /// Sends the request, as much as the channel takes now; logs up to `stderr_bytes_max` of what the function writes
+    /// to stderr.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PooledProcess::send`], with the request.
+    pub(super) fn begin(
+        mut process: P,
+        request: AdmittedRequest,
+        stderr_bytes_max: usize,
+    ) -> Result<Self, (io::Error, Box<AdmittedRequest>)> {
+        let mut begin = || {
+            let Channels { request: writer, response, stderr } = process.send(&request)?;
+            let request_id = Some(request.identity.request_id.clone());
+            let stderr = StderrLog::new(stderr, &request.function, request_id, stderr_bytes_max)?;
+            Ok((writer, response, stderr))
+        };
+        match begin() {
+            Err(error) => Err((error, Box::new(request))),
+            Ok((writer, response, stderr)) => {
+                let body_bytes_max = request.function.release.limits.response_body_bytes;
+                let lease = Lease { stderr, permits: request.permits };
+                Ok(Self {
+                    process: LeasedProcess { process, lease: Some(lease) },
+                    response: ResponseReader::new(response, body_bytes_max, request.response_memory),
+                    unsent: Unsent { writer, _body: request.body },
+                    body_bytes_max,
+                    deadline: request.deadline,
+                })
+            }
+        }
+    }
+
+    /// Waits for the answer. The client gets it first, and doesn't wait for the process's end.
+    pub(super) async fn answer(self) -> Outcome {
+        let Self { mut process, mut response, unsent, body_bytes_max, deadline } = self;
+        match arrive(&mut process, &mut response, unsent, deadline).await {
+            Some(Ok(Arrived::Whole)) => decode(process, response, body_bytes_max),
+            Some(Ok(Arrived::Closed)) => match process.process.end(deadline).await {
+                Some(end) => after_end(process, response, end, body_bytes_max),
+                None => Err(process.overdue()),
+            },
+            Some(Err(failure)) => {
+                let is_invalid = matches!(failure, Failure::InvalidResponse(_));
+                process.release(if is_invalid { Leave::Broken } else { Leave::GivenUp }, None);
+                Err(failure)
+            }
+            None => Err(process.overdue()),
+        }
+    }
+}
+
+/// Waits until the response is complete, or can't become complete because its channel is closed or its process has
+/// ended. Returns `None` at the deadline.
+async fn arrive<P: PooledProcess>(
+    process: &mut LeasedProcess<P>,
+    response: &mut ResponseReader,
+    unsent: Unsent,
+    deadline: Instant,
+) -> Option<Result<Arrived, Failure>> {
+    let Unsent { writer, _body } = unsent;
+    let LeasedProcess { process, lease } = process;
+    let mut writing = pin!(writer.finish());
+    let mut ended = pin!(process.ended());
+    let unwatched = deadline.min(Instant::now() + LOG_UNWATCHED);
+    tokio::select! {
+        biased;
+        arrived = response.arrive() => return Some(arrived),
+        () = &mut ended => return Some(Ok(Arrived::Closed)),
+        () = sleep_until(unwatched) => {}
+        never = &mut writing => match never {},
+    }
+    // Present until `release`, which only the callers call.
+    let stderr = &mut lease.as_mut()?.stderr;
+    tokio::select! {
+        biased;
+        arrived = response.arrive() => Some(arrived),
+        () = ended => Some(Ok(Arrived::Closed)),
+        () = sleep_until(deadline) => None,
+        never = writing => match never {},
+        never = stderr.follow() => match never {},
+    }
+}
+
+/// The answer by a complete response, and the release of its process.
+fn decode<P: PooledProcess>(
+    mut process: LeasedProcess<P>,
+    response: ResponseReader,
+    body_bytes_max: u64,
+) -> Outcome {
+    let (message, holding, channel) = response.into_message();
+    let outcome = answer::decode(&message, holding, body_bytes_max);
+    let is_invalid = matches!(outcome, Err(Failure::InvalidResponse(_)));
+    process.release(if is_invalid { Leave::Invalid } else { Leave::Answered }, Some(channel));
+    outcome
+}
+
+/// The answer when the process ended before the host had read a complete response.
+fn after_end<P: PooledProcess>(
+    mut process: LeasedProcess<P>,
+    mut response: ResponseReader,
+    end: ProcessEnd,
+    body_bytes_max: u64,
+) -> Outcome {
+    // First, so that the log has the function's last lines before the host's line about it.
+    if let Some(lease) = &mut process.lease {
+        lease.stderr.take_rest();
+    }
+    if response.take_rest()? == Taken::Complete {
+        return decode(process, response, body_bytes_max);
+    }
+    match response.received_bytes() {
+        bytes @ 1.. if end.is_success => Err(Failure::InvalidResponse(InvalidResponse::Incomplete { bytes })),
+        _ => Err(end.failure),
+    }
+}
+
+impl<P: PooledProcess> LeasedProcess<P> {
+    fn overdue(&mut self) -> Failure {
+        self.release(Leave::GivenUp, None);
+        Failure::DeadlineExceeded
+    }
+
+    fn release(&mut self, leave: Leave, channel: Option<OpenChannel>) {
+        if let Some(lease) = self.lease.take() {
+            self.process.release(leave, lease, channel);
+        }
+    }
+}
+
+impl<P: PooledProcess> Drop for LeasedProcess<P> {
+    fn drop(&mut self) {
+        self.release(Leave::GivenUp, None);
+    }
+}

@@ -1,5 +1,6 @@
 //! The protocol between the host and a zygote, over the zygote's stdin, a `SOCK_SEQPACKET` socket (unix(7)). A packet
-//! has records of [`RECORD_BYTES`], little-endian: the kind (4 bytes), a value (4 bytes), the child's number (8 bytes).
+//! has records of [`RECORD_BYTES`], little-endian: the kind (4 bytes), a value (4 bytes), the child's number or another
+//! number (8 bytes).
 
 /// The length of a record.
 pub const RECORD_BYTES: usize = 16;
@@ -43,7 +44,10 @@ pub enum Report {
         status: i32,
     },
     /// The answer to [`Order::Probe`].
-    Alive,
+    Alive {
+        /// The processor time that the zygote itself has used since its start, in microseconds.
+        cpu_us: u64,
+    },
     /// A child can't be forked.
     NotForked {
         /// Its number.
@@ -115,7 +119,7 @@ impl Report {
             Self::Ready(separation) => record(READY, separation as i32, 0),
             Self::Ended { child, status } => record(ENDED, status, child),
             Self::NotForked { child, error } => record(NOT_FORKED, error, child),
-            Self::Alive => record(ALIVE, 0, 0),
+            Self::Alive { cpu_us } => record(ALIVE, 0, cpu_us),
         }
     }
 
@@ -141,7 +145,7 @@ impl Report {
             }
             (ENDED, status, child) => Some(Self::Ended { child, status }),
             (NOT_FORKED, error, child) => Some(Self::NotForked { child, error }),
-            (ALIVE, 0, 0) => Some(Self::Alive),
+            (ALIVE, 0, cpu_us) => Some(Self::Alive { cpu_us }),
             _ => None,
         }
     }
@@ -175,7 +179,7 @@ mod tests {
             Report::Ready(Separation::LandlockScope),
             Report::Ended { child: 3, status: 139 },
             Report::NotForked { child: 4, error: 11 },
-            Report::Alive,
+            Report::Alive { cpu_us: 1 << 40 },
         ];
         let packet = reports.map(Report::encode).concat();
         assert_eq!(Report::decode(&packet), Ok(reports.to_vec()));

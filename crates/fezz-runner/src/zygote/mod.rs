@@ -31,6 +31,8 @@ use fezz_wire::control::Report;
 use nix::sys::signal::{SaFlags, Signal};
 use rustix::fd::{AsFd, BorrowedFd, RawFd};
 use rustix::io::Errno;
+use rustix::time::ClockId;
+use std::time::Duration;
 
 /// The state of a zygote; each child gets a copy of it.
 #[derive(Debug)]
@@ -132,7 +134,7 @@ impl Zygote {
                     Received::Nothing => break,
                     Received::HostGone => return Ok(()),
                     Received::Kill(child) => children.kill(child),
-                    Received::Probe => reports.push(Report::Alive),
+                    Received::Probe => reports.push(Report::Alive { cpu_us: used_cpu_us() }),
                     Received::Fork(child, descriptors) => match zygote.forks.fork() {
                         Ok(Some(process)) => children.add(child, process),
                         Ok(None) => child::run(zygote, descriptors),
@@ -143,6 +145,12 @@ impl Zygote {
             children.reap(&mut reports);
         }
     }
+}
+
+/// The processor time of this process, in microseconds.
+fn used_cpu_us() -> u64 {
+    let used = rustix::time::clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(used).map_or(0, |used| u64::try_from(used.as_micros()).unwrap_or(u64::MAX))
 }
 
 extern "C" fn ignore(_signal: libc::c_int) {}

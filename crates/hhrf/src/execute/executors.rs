@@ -35,7 +35,16 @@ impl Executors {
         let (of_spawn, of_fork) = (Arc::clone(&starter), Arc::clone(&starter));
         let executors: Vec<(Execution, Arc<dyn Executor>)> = vec![
             (Execution::Spawn, Arc::new(Spawn::new(of_spawn, idle.clone(), limits.spare))),
-            (Execution::Fork, Arc::new(Fork::new(of_fork, idle.clone(), counters, limits.spare))),
+            (
+                Execution::Fork,
+                Arc::new(Fork::new(
+                    of_fork,
+                    idle.clone(),
+                    counters,
+                    limits.spare,
+                    limits.zygotes_per_function,
+                )),
+            ),
         ];
         Self {
             default: settings.execution,

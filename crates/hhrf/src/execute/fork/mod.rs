@@ -3,7 +3,8 @@
 //!
 //! `zygotes` has a function's zygotes, and orders `child`ren from them; `zygotes/succession` loads and replaces them. A
 //! `supervisor` starts, watches and ends a `zygote`, which takes orders and sends reports; `child_table` has the state
-//! of its children. `wear` decides when a zygote has crashed too often, and `streak` when its function has. [`load`] is
+//! of its children. `usage` decides how many zygotes there are, `wear` when one has crashed too often, and `streak` when
+//! its function has. [`load`] is
 //! why a zygote can't be loaded.
 
 mod child;
@@ -11,6 +12,7 @@ mod child_table;
 pub mod load;
 mod streak;
 mod supervisor;
+mod usage;
 mod wear;
 mod zygote;
 mod zygotes;
@@ -33,13 +35,20 @@ pub struct Fork {
     idle: IdlePermits,
     counters: WearCounters,
     spare_default: u32,
+    zygotes_max: usize,
 }
 
 impl Fork {
     /// Keeps up to `spare_default` idle children for functions whose manifest doesn't say, as long as there are `idle`
-    /// permits.
-    pub fn new(starter: Arc<Starter>, idle: IdlePermits, counters: WearCounters, spare_default: u32) -> Self {
-        Self { starter, idle, counters, spare_default }
+    /// permits, and up to `zygotes_max` zygotes for each function.
+    pub fn new(
+        starter: Arc<Starter>,
+        idle: IdlePermits,
+        counters: WearCounters,
+        spare_default: u32,
+        zygotes_max: usize,
+    ) -> Self {
+        Self { starter, idle, counters, spare_default, zygotes_max }
     }
 }
 
@@ -49,7 +58,9 @@ impl Executor for Fork {
         let children = children_max(function.release.limits.concurrency, spare_max);
         let (starter, counters, idle) = (Arc::clone(&self.starter), self.counters.clone(), Arc::default());
         let stderr_bytes_max = starter.stderr_bytes_max;
-        let zygotes = Zygotes::new(Arc::clone(function), starter, counters, children, Arc::clone(&idle));
+        let function = Arc::clone(function);
+        let zygotes =
+            Zygotes::new(function, starter, counters, self.zygotes_max, children, Arc::clone(&idle));
         Arc::new(ProcessPool::new(Arc::new(zygotes), idle, self.idle.clone(), spare_max, stderr_bytes_max))
     }
 }

@@ -1,6 +1,7 @@
 //! A zygote as the host sees it: it takes orders, and reports the end of each child.
 
 use super::child_table::{ChildEnd, ChildTable, InvalidReport, Wait};
+use super::usage::Usage;
 use super::wear::{Condition, Wear};
 use crate::cgroups::Cgroup;
 use crate::execute::lease::{Lease, Leave};
@@ -50,6 +51,7 @@ struct State {
     is_asked: bool,
     /// How many children the kernel had killed for exceeding the memory limit, at the last check.
     killed_for_memory: u64,
+    usage: Usage,
     is_retired: bool,
     is_gone: bool,
 }
@@ -210,6 +212,11 @@ impl Zygote {
         }
     }
 
+    /// The share of one processor that it has used lately, from 0 to 1.
+    pub(super) fn usage(&self) -> f64 {
+        self.lock().usage.share()
+    }
+
     /// Asks for a heartbeat.
     pub(super) fn probe(&self) {
         let mut state = self.lock();
@@ -283,9 +290,7 @@ impl Zygote {
     fn handle_report(&self, report: Report) -> Result<(), InvalidReport> {
         let (child, end) = match report {
             Report::Ready(_) => return Err(InvalidReport),
-            Report::Alive => {
-                return if std::mem::take(&mut self.lock().is_asked) { Ok(()) } else { Err(InvalidReport) };
-            }
+            Report::Alive { cpu_us } => return self.handle_heartbeat(Duration::from_micros(cpu_us)),
             Report::Ended { child, status } => (child, self.end_by(ExitStatus::from_raw(status))),
             Report::NotForked { child, error } => (child, ChildEnd::NotForked(error)),
         };
@@ -296,6 +301,15 @@ impl Zygote {
         if let Some(lease) = lease {
             lease.release();
         }
+        Ok(())
+    }
+
+    fn handle_heartbeat(&self, used: Duration) -> Result<(), InvalidReport> {
+        let mut state = self.lock();
+        if !std::mem::take(&mut state.is_asked) {
+            return Err(InvalidReport);
+        }
+        state.usage.update(Instant::now(), used);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ mod succession;
 use super::child::Child;
 use super::load::LoadFailure;
 use super::streak::Streak;
+use super::usage::{Change, Scale};
 use super::wear::Condition;
 use super::zygote::{UNUSED_MAX, Zygote};
 use crate::catalogue::Function;
@@ -49,6 +50,7 @@ struct State {
     /// When to retry after another one couldn't be loaded beside those that serve.
     retry_after: Option<Instant>,
     back_off: BackOff,
+    scale: Scale,
     streak: Streak,
     is_retired: bool,
     /// Zygotes that have been started and aren't gone.
@@ -71,11 +73,12 @@ pub fn children_max(concurrency: u32, spare_max: u32) -> u64 {
 }
 
 impl Zygotes {
-    /// Has up to `children` at a time. The pool keeps those that are `idle`.
+    /// Up to `zygotes_max`, with up to `children` at a time. The pool keeps those that are `idle`.
     pub(super) fn new(
         function: Arc<Function>,
         starter: Arc<Starter>,
         counters: WearCounters,
+        zygotes_max: usize,
         children: u64,
         idle: IdleOf<Self>,
     ) -> Self {
@@ -87,6 +90,7 @@ impl Zygotes {
             failure: None,
             retry_after: None,
             back_off: BackOff::default(),
+            scale: Scale::new(zygotes_max),
             streak: Streak::new(),
             is_retired: false,
             started: 0,
@@ -125,14 +129,49 @@ impl Zygotes {
         Child::order(zygote, self.function.release.limits.memory_bytes)
     }
 
+    /// Adds a zygote where they are the bottleneck, and gives one up where the others suffice.
+    fn scale(&self, state: &mut State) {
+        let zygotes = state.serving.iter().map(|serving| &serving.zygote);
+        let shares: Vec<f64> =
+            zygotes.inspect(|zygote| zygote.probe()).map(|zygote| zygote.usage()).collect();
+        let function = || self.function.name();
+        match state.scale.tick(&shares) {
+            Some(Change::Add) => {
+                state.wanted = shares.len() + 1;
+                tracing::debug!(
+                    function = function(),
+                    zygotes = state.wanted,
+                    "zygote added: the others are busy"
+                );
+            }
+            Some(Change::Remove) => {
+                state.wanted = shares.len() - 1;
+                tracing::debug!(
+                    function = function(),
+                    zygotes = state.wanted,
+                    "zygote given up: the others suffice"
+                );
+                // The oldest, which would be replaced first.
+                let Serving { zygote, .. } = state.serving.remove(0);
+                self.give_up(state, &zygote);
+            }
+            None => {}
+        }
+    }
+
     /// Ends all zygotes and their idle children.
     fn unload(&self, state: &mut State) {
         (state.wanted, state.is_awaited) = (1, false);
         for Serving { zygote, .. } in std::mem::take(&mut state.serving) {
-            zygote.retire();
-            self.discard_idle(&zygote);
-            self.count_wear(state, &zygote);
+            self.give_up(state, &zygote);
         }
+    }
+
+    /// Ends a zygote that isn't needed, and its idle children.
+    fn give_up(&self, state: &mut State, zygote: &Zygote) {
+        zygote.retire();
+        self.discard_idle(zygote);
+        self.count_wear(state, zygote);
     }
 
     fn discard_idle(&self, zygote: &Zygote) {
@@ -182,6 +221,7 @@ impl ProcessFactory for Zygotes {
         if unused_for > unused_max {
             self.unload(&mut state);
         } else if !state.is_retired {
+            self.scale(&mut state);
             self.replace_worn(&mut state);
         }
         let has_some = !state.serving.is_empty() || state.is_loading || state.started > 0;

@@ -3,7 +3,6 @@
 //! would report a broken connection.
 
 use crate::host::Host;
-use crate::write_tracker::TrackedRequest;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
@@ -62,11 +61,11 @@ impl Upload {
         self.is_over
     }
 
-    /// Discards the rest while the answer is being sent, so that the connection can serve the next request. `request`
-    /// keeps the connection busy until then. If there is too much, hyper ends the connection after the answer.
-    pub fn discard(mut self, request: TrackedRequest, host: Arc<Host>) {
+    /// Discards the rest while the answer is being sent, so that the connection can serve the next request, and drops
+    /// `guard` then. If there is too much, hyper ends the connection after the answer.
+    pub fn discard(mut self, guard: impl Send + 'static, host: Arc<Host>) {
         tokio::spawn(async move {
-            let _request = request;
+            let _guard = guard;
             let rest = async {
                 let mut bytes = 0;
                 while let Ok(Some(Ok(frame))) = timeout(SILENCE_MAX, self.frame()).await

@@ -1,7 +1,7 @@
 //! HHRF, the Fezz host: HTTP requests in, answered by functions that run as native modules, one process per request.
 //!
-//! Before it listens: [`settings`], with a check for misspelt [`variables`], and the [`catalogue`] of functions, built
-//! from what a [`source`] yields and replaced later by [`reload`].
+//! Before it listens: [`settings`], with a check for misspelt [`variables`]; a [`source`] yields [releases](release), and
+//! of these the [`catalogue`] of functions is built, which [`reload`] replaces later.
 //!
 //! Then, in the order of a request's way:
 //!
@@ -28,9 +28,12 @@
 pub mod settings;
 pub mod variables;
 
+pub mod release;
+
+pub mod source;
+
 pub mod catalogue;
 pub mod reload;
-pub mod source;
 
 pub mod serve;
 pub mod share;
@@ -40,6 +43,7 @@ pub mod connection;
 pub mod head_clock;
 pub mod header_blocks;
 pub mod leftover;
+pub mod origin;
 pub mod response_body;
 pub mod socket;
 pub mod stream;
@@ -57,6 +61,7 @@ pub mod pipeline;
 pub mod route;
 
 pub mod admit;
+pub mod admitted;
 pub mod limiter;
 pub mod memory;
 pub mod refusal;

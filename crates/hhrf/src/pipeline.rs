@@ -4,12 +4,12 @@
 use crate::access_log::RequestRecord;
 use crate::admit::{ReceivedRequest, admit, receive};
 use crate::builtin;
-use crate::connection::Origin;
 use crate::execute::{Failure, RawResponse};
 use crate::framing;
 use crate::host::Host;
 use crate::leftover::Upload;
 use crate::memory::{Account, Accounts, Holding, is_large_head, response_bytes};
+use crate::origin::Origin;
 use crate::problem::Problem;
 use crate::respond::respond;
 use crate::response_body::ResponseBody;

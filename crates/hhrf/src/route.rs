@@ -1,7 +1,6 @@
 //! First stage: which function a request is for.
 
-use crate::catalogue::Function;
-use crate::catalogue::{Catalogue, Found};
+use crate::catalogue::{Catalogue, Found, Function};
 use crate::refusal::Refusal;
 use http::header::HOST;
 use http::request::Parts;
@@ -40,11 +39,11 @@ pub fn route(catalogue: &Catalogue, mut head: Parts, with_rpc: bool) -> Result<R
     let authority = authority(&head);
     let host = authority.as_deref().map(host_of);
     match catalogue.router().find(host.as_deref(), &head.method, head.uri.path()) {
-        Found::Function { function, params, is_get } => {
+        Found::Target { target, params, is_get } => {
             if is_get {
                 head.method = Method::GET;
             }
-            Ok(RoutedRequest { function: Arc::clone(function), params: decode(params)?, head })
+            Ok(RoutedRequest { function: Arc::clone(target.choose()), params: decode(params)?, head })
         }
         Found::OtherMethods(allowed) => Err(Refusal::MethodNotAllowed { allowed }),
         Found::Nothing => Err(Refusal::NotFound),

@@ -1,8 +1,9 @@
 //! One listener: accepts connections, limits their number and the size of their heads, and waits for their end.
 
 use crate::arriving::HeadLimits;
-use crate::connection::{Origin, connection};
+use crate::connection::connection;
 use crate::host::Host;
+use crate::origin::Origin;
 use crate::settings::{HostLimits, Listener, Settings};
 use crate::share::{Connected, RefusalLog, share};
 use crate::socket;

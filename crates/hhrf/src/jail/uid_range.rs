@@ -5,7 +5,7 @@
 //! namespaces. A host with another `/run`, for example in another container, isn't seen: there the operator gives each
 //! host a range by `--uid-base`.
 
-use super::uids::UIDS;
+use crate::settings::{UID_BASE_FIRST as FIRST, UIDS};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File, TryLockError};
@@ -17,9 +17,7 @@ use std::path::Path;
 /// Where the locks lie, on every Linux system a file system that a restart empties.
 const FOLDER: &str = "/run/fezz";
 
-/// The first uid after those that systemd gives to containers, and the last unused one (systemd's `UIDS-GIDS`:
-/// 1879048192 to 2147483647 are unused).
-const FIRST: u32 = 0x7000_0000;
+/// The last of those that systemd leaves unused (systemd's `UIDS-GIDS`).
 const LAST: u32 = 0x7fff_ffff;
 
 /// A range that belongs to this host while it is held.

@@ -5,7 +5,7 @@ use crate::harness::{Answer, Client};
 use fezz_manifest::{Execution, Manifest};
 use fezz_wire::FezzWireResponse;
 use hhrf::HhrfServer;
-use hhrf::admit::AdmittedRequest;
+use hhrf::admitted::AdmittedRequest;
 use hhrf::catalogue::Function;
 use hhrf::execute::RawResponse;
 use hhrf::execute::pool::{Call, Executor, Pool, Stats};

@@ -1,7 +1,7 @@
 //! The stages `receive` and `admit`: a request's head is charged; its body is read; then it takes its permits. The deadline
 //! runs from the end of the body on.
 
-pub use crate::admitted::{AdmittedRequest, RequestBody};
+pub(crate) use crate::admitted::{AdmittedRequest, RequestBody};
 
 use crate::catalogue::Function;
 use crate::host::Host;
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 /// A request whose head is charged.
 #[derive(Debug)]
-pub struct ReceivedRequest {
+pub(crate) struct ReceivedRequest {
     /// The function.
     pub function: Arc<Function>,
     params: BTreeMap<String, String>,
@@ -52,7 +52,7 @@ const ENVOY_MARGIN_PART: u32 = 3;
 /// # Errors
 ///
 /// See [`Refusal`].
-pub fn receive(host: &Host, routed: RoutedRequest, accounts: Accounts) -> Result<ReceivedRequest, Refusal> {
+pub(crate) fn receive(host: &Host, routed: RoutedRequest, accounts: Accounts) -> Result<ReceivedRequest, Refusal> {
     let arrival = Instant::now();
     let RoutedRequest { function, params, head } = routed;
     if host.is_draining() {
@@ -74,7 +74,7 @@ pub fn receive(host: &Host, routed: RoutedRequest, accounts: Accounts) -> Result
 /// # Errors
 ///
 /// See [`Refusal`]; permits and memory taken so far are released.
-pub async fn admit(
+pub(crate) async fn admit(
     host: &Host,
     received: ReceivedRequest,
     upload: &mut Upload,

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
 /// The answer, if the path is a builtin endpoint of this listener.
-pub fn answer(host: &Host, listener: Listener, head: &Parts) -> Option<Response<Bytes>> {
+pub(crate) fn answer(host: &Host, listener: Listener, head: &Parts) -> Option<Response<Bytes>> {
     let shows_metrics = listener == Listener::Admin || host.settings.admin.is_none();
     let (status, content_type, body) = match head.uri.path() {
         "/_health" | "/_ready" if host.is_leaving() => {

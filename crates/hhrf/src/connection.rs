@@ -41,7 +41,7 @@ const NO_MEMORY: Refusal = Refusal::NoMemory(Full { r#use: Use::Requests });
 const OVERDUE: &str = "the client read a response too slowly, or its memory was needed";
 
 /// Serves one connection, HTTP/1.1 or HTTP/2, to its end.
-pub async fn connection(
+pub(crate) async fn connection(
     host: Arc<Host>,
     builder: &Builder<Streams>,
     head_limits: HeadLimits,

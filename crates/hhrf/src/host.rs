@@ -19,21 +19,21 @@ pub struct Host {
     /// The settings, which don't change while it runs.
     pub settings: Settings,
     /// What is served. A request keeps the catalogue with which it began.
-    pub catalogue: ArcSwap<Catalogue>,
+    pub(crate) catalogue: ArcSwap<Catalogue>,
     /// The homes of functions.
     pub(crate) homes: Homes,
     /// The permits for processes of all functions together.
-    pub processes: Arc<Limiter>,
+    pub(crate) processes: Arc<Limiter>,
     /// The ways to execute requests.
-    pub executors: Executors,
+    pub(crate) executors: Executors,
     /// What is counted.
-    pub metrics: Metrics,
+    pub(crate) metrics: Metrics,
     /// Memory of requests, from their head to the end of their process.
-    pub request_memory: Arc<Memory>,
+    pub(crate) request_memory: Arc<Memory>,
     /// Memory of responses, until their last byte is written.
-    pub response_memory: Arc<Memory>,
+    pub(crate) response_memory: Arc<Memory>,
     /// The accounts of clients' addresses in both.
-    pub addresses: Addresses,
+    pub(crate) addresses: Addresses,
     state: watch::Sender<State>,
     reload: Notify,
 }

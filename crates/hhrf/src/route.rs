@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// A request that has a function.
 #[derive(Debug)]
-pub struct RoutedRequest {
+pub(crate) struct RoutedRequest {
     /// Which one.
     pub function: Arc<Function>,
     /// The route's parameters, percent-decoded.
@@ -22,7 +22,7 @@ pub struct RoutedRequest {
 }
 
 /// The path below which functions are called by name.
-pub const RPC: &str = "/rpc/";
+pub(crate) const RPC: &str = "/rpc/";
 
 /// Finds the function: by name below [`RPC`], where that is enabled, else by its routes.
 ///
@@ -30,7 +30,7 @@ pub const RPC: &str = "/rpc/";
 ///
 /// [`Refusal::NotFound`], [`Refusal::MethodNotAllowed`], and [`Refusal::BadRequest`] for a parameter that is not UTF-8
 /// once percent-decoded.
-pub fn route(catalogue: &Catalogue, mut head: Parts, with_rpc: bool) -> Result<RoutedRequest, Refusal> {
+pub(crate) fn route(catalogue: &Catalogue, mut head: Parts, with_rpc: bool) -> Result<RoutedRequest, Refusal> {
     if let Some(target) = head.uri.path().strip_prefix(RPC) {
         let name = target.split('/').next().unwrap_or_default();
         let function = catalogue.by_name(name).filter(|_| with_rpc).ok_or(Refusal::NotFound)?;
@@ -56,7 +56,7 @@ pub fn route(catalogue: &Catalogue, mut head: Parts, with_rpc: bool) -> Result<R
 /// # Errors
 ///
 /// [`Refusal::BadRequest`].
-pub fn check_target(head: &Parts) -> Result<(), Refusal> {
+pub(crate) fn check_target(head: &Parts) -> Result<(), Refusal> {
     let bad = |detail: &str| Err(Refusal::BadRequest { detail: detail.to_owned() });
     if head.method == Method::CONNECT {
         return bad("CONNECT is not supported: this host is no proxy");
@@ -88,7 +88,7 @@ pub fn check_target(head: &Parts) -> Result<(), Refusal> {
 }
 
 /// `:authority`, or `Host`, as received.
-pub fn authority(head: &Parts) -> Option<String> {
+pub(crate) fn authority(head: &Parts) -> Option<String> {
     let in_target = Uri::authority(&head.uri).map(ToString::to_string);
     in_target.or_else(|| head.headers.get(HOST)?.to_str().ok().map(str::to_owned))
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Counters of ended requests, by function.
 #[derive(Debug)]
-pub struct Series {
+pub(crate) struct Series {
     /// Ended requests.
     requests: Family<RequestLabels, Counter>,
     /// From head to response.
@@ -23,7 +23,7 @@ pub struct Series {
 
 /// A function's name, status and problem.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct RequestLabels {
+pub(crate) struct RequestLabels {
     function: String,
     status: u16,
     kind: &'static str,
@@ -31,7 +31,7 @@ pub struct RequestLabels {
 
 /// A function's name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct FunctionLabels {
+pub(crate) struct FunctionLabels {
     /// `<id>@<version>`.
     pub function: String,
 }
@@ -45,14 +45,14 @@ struct Recorded {
 /// A function's series, which are dropped with the last recording. A request holds one until it has ended, so that
 /// recording its end can't bring back series that were dropped.
 #[derive(Debug)]
-pub struct Recording {
+pub(crate) struct Recording {
     series: Arc<Series>,
     function: String,
 }
 
 impl Series {
     /// Without any series.
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             requests: Family::default(),
             // 0.25 ms to 16 s: from a forked process that does nothing to the usual deadlines.
@@ -67,13 +67,13 @@ impl Series {
     }
 
     /// Begins to record a function, `<id>@<version>`.
-    pub fn begin(self: &Arc<Self>, function: String) -> Recording {
+    pub(crate) fn begin(self: &Arc<Self>, function: String) -> Recording {
         self.lock().entry(function.clone()).or_default().recordings += 1;
         Recording { series: Arc::clone(self), function }
     }
 
     /// Counts a request that led to no function.
-    pub fn record_without_function(&self, status: u16, kind: &'static str, duration: Duration) {
+    pub(crate) fn record_without_function(&self, status: u16, kind: &'static str, duration: Duration) {
         self.count("", status, kind, duration);
     }
 
@@ -109,12 +109,12 @@ impl Series {
 
 impl Recording {
     /// The function's name.
-    pub fn function(&self) -> &str {
+    pub(crate) fn function(&self) -> &str {
         &self.function
     }
 
     /// Counts the request's end.
-    pub fn record(&self, status: u16, kind: &'static str, duration: Duration) {
+    pub(crate) fn record(&self, status: u16, kind: &'static str, duration: Duration) {
         if let Some(recorded) = self.series.lock().get_mut(&self.function) {
             recorded.outcomes.insert((status, kind));
         }

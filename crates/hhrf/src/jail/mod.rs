@@ -1,10 +1,10 @@
 //! How the host has its runners confine themselves: the [mode](JailMode), and what the host provides for it: a uid for
-//! each function (from a [range](uid_range) that no other host has), an [empty network](network) and a cgroup ([`crate::cgroups`]). A
-//! [`trial`] at the start checks that it works.
+//! each function (from a range that no other host has), an empty network and a cgroup. A
+//! trial at the start checks that it works.
 
-pub mod network;
-pub mod trial;
-pub mod uid_range;
+mod network;
+mod trial;
+mod uid_range;
 
 pub use crate::settings::JailMode;
 pub use trial::TrialError;

@@ -22,7 +22,7 @@ const LAST: u32 = 0x7fff_ffff;
 
 /// A range that belongs to this host while it is held.
 #[derive(Debug)]
-pub struct UidRange {
+pub(super) struct UidRange {
     base: u32,
     /// One for each aligned range that it overlaps.
     _locks: Vec<File>,
@@ -81,7 +81,7 @@ impl UidRange {
     ///
     /// See [`UidRangeError`]. If root can't write in `/run`, a `base` is taken without a lock, with a warning in the
     /// log: then the operator must make sure that no other host has it.
-    pub fn take(base: Option<u32>) -> Result<Self, UidRangeError> {
+    pub(super) fn take(base: Option<u32>) -> Result<Self, UidRangeError> {
         check_mapped(base.unwrap_or(FIRST))?;
         let folder = Path::new(FOLDER);
         let ready = prepare(folder);
@@ -101,7 +101,7 @@ impl UidRange {
     }
 
     /// The first uid of them.
-    pub fn base(&self) -> u32 {
+    pub(super) fn base(&self) -> u32 {
         self.base
     }
 }

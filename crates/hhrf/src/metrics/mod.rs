@@ -9,7 +9,7 @@ mod memory;
 mod wear;
 
 pub(crate) use functions::FunctionStats;
-pub use wear::WearCounters;
+pub(crate) use wear::WearCounters;
 
 use crate::memory::{Usage, Use};
 use crate::series::Series;
@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The counters of one host.
 #[derive(Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Registry,
     /// Counters of ended requests, by function.
     pub series: Arc<Series>,
@@ -45,11 +45,11 @@ pub struct Metrics {
 }
 
 /// What `/_metrics` answers with, as its content type.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 impl Metrics {
     /// All at zero.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("fezz"),
             series: Series::new(),

@@ -1,10 +1,10 @@
 //! A release: one immutable version of a function. A [source](crate::source) makes releases, the
 //! [catalogue](crate::catalogue) serves them.
 //!
-//! [`store`] keeps their modules, and a `digest` names the bytes of one.
+//! A [`ModuleStore`] keeps their modules, and a [`Digest`] names the bytes of one.
 
 mod digest;
-pub mod store;
+mod store;
 
 pub use digest::Digest;
 pub use store::{Artifact, ModuleStore, StoreError};

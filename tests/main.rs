@@ -47,3 +47,4 @@ mod uids;
 mod unread;
 mod wrapper;
 mod wrappers;
+mod zygotes;

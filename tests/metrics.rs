@@ -1,7 +1,8 @@
 //! `/_metrics` of functions that are installed and removed.
 
-use crate::harness::{AUTHOR, Host, Site, wait_for};
+use crate::harness::{AUTHOR, HARMFUL, Host, Site, wait_for};
 use serde_json::json;
+use std::process::Command;
 
 /// Lines that name a function.
 fn lines_of(host: &Host, function: &str) -> usize {
@@ -63,6 +64,27 @@ fn the_series_of_a_removed_version_are_dropped_after_its_last_request() {
     assert!(host.metric("fezz_requests_total{function=\"f@v1\",status=\"200\",kind=\"\"}") >= 1.0);
     drop(running);
     wait_for("the end of its series", || (lines_of(&host, "f@v1") == 0).then_some(()));
+}
+
+/// A series with a label for the digest of a function's module, as sha256sum(1) prints it.
+fn info(module: &std::path::Path) -> String {
+    let printed = Command::new("sha256sum").arg(module).output().unwrap().stdout;
+    let digest = String::from_utf8(printed).unwrap();
+    format!("fezz_function_info{{function=\"f@v1\",digest=\"{}\"}} 1\n", &digest[..64])
+}
+
+#[test]
+fn the_metrics_have_the_digest_of_the_module_that_is_served() {
+    let site = Site::new();
+    site.install("f@v1", AUTHOR, json!({}));
+    let host = Host::start(site);
+    let module = |name| host.site.function("f@v1").join(name);
+    let first = info(&module(AUTHOR));
+    assert!(host.get("/_metrics").text().contains(&first), "{first}");
+    host.site.install("f@v1", HARMFUL, json!({}));
+    let second = info(&module(HARMFUL));
+    wait_for("the second", || host.get("/_metrics").text().contains(&second).then_some(()));
+    assert!(!host.get("/_metrics").text().contains(&first));
 }
 
 #[test]

@@ -5,12 +5,13 @@ use crate::harness::{self, Client};
 use bytes::Bytes;
 use fezz_manifest::{Execution, Manifest};
 use hhrf::HhrfServer;
-use hhrf::admit::AdmittedRequest;
-use hhrf::catalogue::{Function, Release};
+use hhrf::admitted::AdmittedRequest;
+use hhrf::catalogue::Function;
 use hhrf::execute::pool::{Call, Executor, Pool, Stats};
 use hhrf::execute::{Answer, AnswerBody, Failure};
+use hhrf::release::{ModuleStore, Release};
 use hhrf::settings::Settings;
-use hhrf::source::{Entry, ModuleStore, Reading, Snapshot, Source};
+use hhrf::source::{Entry, Reading, Snapshot, Source};
 use hyper::body::{Body, Frame};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -109,7 +110,7 @@ impl Drop for Counter {
 /// A source with two functions, and with one after `change`.
 #[derive(Debug)]
 struct TwoFunctions {
-    releases: Vec<(String, Arc<Release>)>,
+    releases: Vec<Arc<Release>>,
     change: Arc<Notify>,
 }
 
@@ -120,7 +121,7 @@ impl TwoFunctions {
             let (id, version) = name.split_once('@').unwrap();
             let json = serde_json::json!({"id": id, "version": version, "entry": "none.so", "routes": [{"path": format!("/{id}")}]});
             let manifest = Manifest::parse(json.to_string().as_bytes(), name).unwrap();
-            (name.to_owned(), Arc::new(Release::new(manifest, b"no module", None, &store).unwrap()))
+            Arc::new(Release::new(manifest, b"no module", None, &store).unwrap())
         };
         Self { releases: vec![release("one@v1"), release("two@v1")], change: Arc::clone(change) }
     }
@@ -128,11 +129,8 @@ impl TwoFunctions {
 
 impl Source for TwoFunctions {
     fn snapshot(&mut self) -> Reading<'_> {
-        let entry = |(name, release): &(String, Arc<Release>)| Entry {
-            name: name.clone(),
-            origin: "memory".to_owned(),
-            release: Ok(Arc::clone(release)),
-        };
+        let entry =
+            |release: &Arc<Release>| Entry { origin: "memory".to_owned(), release: Ok(Arc::clone(release)) };
         let entries = self.releases.iter().map(entry).collect();
         Box::pin(async { Ok(Snapshot { entries }) })
     }

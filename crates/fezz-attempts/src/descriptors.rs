@@ -1,6 +1,6 @@
 //! Inherited descriptors.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::files;
 use crate::found::Found;
 use crate::params::Params;

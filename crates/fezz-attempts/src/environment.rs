@@ -1,6 +1,6 @@
 //! The host's environment, which contains a secret of the check.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::found::Found;
 use crate::params::Params;
 use crate::sys;

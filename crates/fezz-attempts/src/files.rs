@@ -1,6 +1,6 @@
 //! Files of the host: reading, writing, and ways out of a root.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::found::Found;
 use crate::params::Params;
 use crate::sys::{self, HERE};
@@ -86,7 +86,7 @@ fn write_module() -> Found {
 
 /// This module's file.
 fn module() -> Option<String> {
-    origin(crate::fezz_free_v2 as *const libc::c_void)
+    origin(module as *const libc::c_void)
 }
 
 /// The file that a function comes from, as the loader knows it.

@@ -1,6 +1,6 @@
 //! Objects that processes share by name, and that outlive them: removed at once.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::found::Found;
 use crate::params::Params;
 use crate::sys;

@@ -1,7 +1,7 @@
 //! System calls that expose much of the kernel, or are for administrators. Their arguments can do no harm: calls that
 //! only root may make have arguments that the kernel refuses after its check of privileges.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::found::Found;
 use crate::probe::{Probe, judge, probes};
 use crate::sys::{self, HERE, NO_FD, NOWHERE};

@@ -8,6 +8,7 @@
 //! that can't be undone have arguments that the kernel refuses after its check of privileges. Every attempt on a
 //! resource has a cap.
 
+mod attempt;
 mod found;
 mod params;
 mod probe;
@@ -33,14 +34,12 @@ mod tracing;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use attempt::Attempt;
 use fezz_wire::abi::{FezzOwned, FezzSlice};
 use fezz_wire::{FezzWireRequest, FezzWireResponse};
 use found::Found;
 use params::Params;
 use probe::Probe;
-
-/// An attempt by its name.
-type Attempt = (&'static str, fn(&Params<'_>) -> Found);
 
 /// Attempts of more than one system call.
 const ATTEMPTS: &[&[Attempt]] = &[

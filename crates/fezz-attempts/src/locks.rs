@@ -3,7 +3,7 @@
 //! A filter may also answer that a lock is granted without making the call. So each attempt checks that its lock is
 //! held, by a second open file of its own, with which a real lock would conflict (flock(2), fcntl(2)).
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::found::Found;
 use crate::sys;
 use std::fs::File;

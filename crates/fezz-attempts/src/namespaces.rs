@@ -1,6 +1,6 @@
 //! Mounts, roots and namespaces. Mounts are made, if at all, in a namespace of the attempt's own.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::files;
 use crate::found::Found;
 use crate::params::Params;

@@ -1,6 +1,6 @@
 //! Sockets: connections to the check's baits, which record what arrives, and sockets of every address family.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::found::Found;
 use crate::params::Params;
 use crate::sys;

@@ -1,6 +1,6 @@
 //! The process's privileges: those that it has, and those that it could regain.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::found::Found;
 use crate::params::Params;
 use crate::probe::{Probe, judge, probes};

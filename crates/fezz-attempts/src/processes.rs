@@ -1,7 +1,7 @@
 //! Starting processes and programs. Children end at once. A program that replaces this process writes to the response's
 //! descriptor, by which the host knows that it ran.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::descriptors;
 use crate::files;
 use crate::found::Found;

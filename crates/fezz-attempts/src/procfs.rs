@@ -1,6 +1,6 @@
 //! /proc and /sys: other processes, and the kernel's settings, which are opened and not changed.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::files;
 use crate::found::Found;
 use crate::params::Params;

@@ -1,6 +1,6 @@
 //! Attempts to exhaust resources, each with a cap that does no harm without a jail, and to leave processes running.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::found::Found;
 use crate::params::Params;
 use crate::processes::{exit_now, memory_file};

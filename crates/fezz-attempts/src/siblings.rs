@@ -4,7 +4,7 @@
 //! If processes are visible, only those are tried, and get only signal 0, which just checks whether one could be sent.
 //! If none is visible, as in a jail, all process ids nearby are tried.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::descriptors;
 use crate::files;
 use crate::found::Found;

@@ -1,7 +1,7 @@
 //! Signals to the check's victim, and other ways to affect a process from outside. The host itself gets only signal 0,
 //! which just checks whether one could be sent.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::found::Found;
 use crate::params::Params;
 use crate::sys;

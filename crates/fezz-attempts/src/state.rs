@@ -1,6 +1,6 @@
 //! State between requests: a first request leaves something, a second looks for it, a third takes it away.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::descriptors;
 use crate::found::Found;
 use crate::ipc::{CREATE, REMOVE};

@@ -1,6 +1,6 @@
 //! Other processes' memory: the victim's, which has the same user where nothing else was arranged.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::files;
 use crate::signals::to;
 use crate::sys::{self, NO_FD, NOWHERE};

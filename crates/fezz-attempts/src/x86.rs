@@ -1,7 +1,7 @@
 //! Attempts for this processor only: 32-bit and x32 system calls, which have other numbers and pass a filter that
 //! doesn't check the architecture; I/O ports, segments, and obsolete calls.
 
-use crate::Attempt;
+use crate::attempt::Attempt;
 use crate::found::Found;
 use crate::params::Params;
 use crate::probe::{Probe, probes};

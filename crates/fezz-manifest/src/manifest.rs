@@ -28,13 +28,14 @@ pub struct Manifest {
     pub routes: Option<Vec<Route>>,
     /// How requests are executed. Left out: as the host's settings say.
     pub execution: Option<Execution>,
-    /// The most prewarmed processes: 0 to 1000. Their number follows how many requests lately ran at the same time;
-    /// some seconds after the last request there are none. Left out: as the host's settings say.
+    /// The most prewarmed processes. Their number follows how many requests lately ran at the same time; some seconds
+    /// after the last request there are none. Left out: as the host's settings say.
     #[schemars(range(max = range::SPARE.most))]
     pub spare: Option<u32>,
-    /// From the end of the request's body to the end of the process, in milliseconds: 1 to 3600000. The wait for a process
-    /// counts. Left out: 30000.
+    /// From the end of the request's body to the end of the process, in milliseconds. The wait for a process counts. The
+    /// module's own metadata goes over the default.
     #[schemars(range(min = range::TIMEOUT_MS.least, max = range::TIMEOUT_MS.most))]
+    #[schemars(extend("default" = TIMEOUT_MS_DEFAULT))]
     pub timeout_ms: Option<u64>,
     /// What one request, and all of them together, may take.
     #[serde(default)]
@@ -139,7 +140,7 @@ impl Default for Limits {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
-    /// TCP ports to which it may connect, on any host; names are looked up by TCP, too (port 53). Up to 64.
+    /// TCP ports to which it may connect, on any host; names are looked up by TCP, too (port 53).
     #[serde(default)]
     #[schemars(length(max = range::PORTS.most), inner(range(min = range::PORT.least)))]
     pub connect: Vec<u16>,

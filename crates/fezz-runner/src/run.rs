@@ -272,7 +272,7 @@ impl Process<'_> {
 /// It can't be made.
 pub fn hold_network() -> Result<(), Failure> {
     syscalls::die_with_parent().map_err(Failure::DieWithParent)?;
-    namespaces::make_network()?;
+    namespaces::make_network().map_err(JailError::from)?;
     rustix::io::write(rustix::stdio::stdout(), NETWORK_MADE).map_err(ChannelError::Write)?;
     channel::read_request(stdin()).map(drop)?;
     Ok(())

@@ -45,8 +45,9 @@ pub enum Report {
     },
     /// The answer to [`Order::Probe`].
     Alive {
-        /// The processor time that the zygote itself has used since its start, in microseconds.
-        cpu_us: u64,
+        /// For how long the zygote has been busy since its start, in microseconds: the time in which it didn't wait for
+        /// orders or for the end of a child.
+        busy_us: u64,
     },
     /// A child can't be forked.
     NotForked {
@@ -119,7 +120,7 @@ impl Report {
             Self::Ready(separation) => record(READY, separation as i32, 0),
             Self::Ended { child, status } => record(ENDED, status, child),
             Self::NotForked { child, error } => record(NOT_FORKED, error, child),
-            Self::Alive { cpu_us } => record(ALIVE, 0, cpu_us),
+            Self::Alive { busy_us } => record(ALIVE, 0, busy_us),
         }
     }
 
@@ -145,7 +146,7 @@ impl Report {
             }
             (ENDED, status, child) => Some(Self::Ended { child, status }),
             (NOT_FORKED, error, child) => Some(Self::NotForked { child, error }),
-            (ALIVE, 0, cpu_us) => Some(Self::Alive { cpu_us }),
+            (ALIVE, 0, busy_us) => Some(Self::Alive { busy_us }),
             _ => None,
         }
     }
@@ -179,7 +180,7 @@ mod tests {
             Report::Ready(Separation::LandlockScope),
             Report::Ended { child: 3, status: 139 },
             Report::NotForked { child: 4, error: 11 },
-            Report::Alive { cpu_us: 1 << 40 },
+            Report::Alive { busy_us: 1 << 40 },
         ];
         let packet = reports.map(Report::encode).concat();
         assert_eq!(Report::decode(&packet), Ok(reports.to_vec()));

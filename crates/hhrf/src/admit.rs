@@ -1,11 +1,13 @@
 //! The stages `receive` and `admit`: a request's head is charged; its body is read; then it takes its permits. The deadline
 //! runs from the end of the body on.
 
+pub(crate) use crate::admitted::{AdmittedRequest, RequestBody};
+
 use crate::catalogue::Function;
 use crate::host::Host;
 use crate::identity::Identity;
 use crate::leftover::Upload;
-use crate::limiter::{NoPermit, Permit};
+use crate::limiter::NoPermit;
 use crate::memory::{Accounts, Full, Holding, SMALL_BYTES, Use, request_bytes};
 use crate::refusal::Refusal;
 use crate::route::RoutedRequest;
@@ -22,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 /// A request whose head is charged.
 #[derive(Debug)]
-pub struct ReceivedRequest {
+pub(crate) struct ReceivedRequest {
     /// The function.
     pub function: Arc<Function>,
     params: BTreeMap<String, String>,
@@ -31,37 +33,6 @@ pub struct ReceivedRequest {
     head_bytes: usize,
     holding: Holding,
     arrival: Instant,
-}
-
-/// A request that may run: it is complete and has its permits.
-#[derive(Debug)]
-pub struct AdmittedRequest {
-    /// The function.
-    pub function: Arc<Function>,
-    /// The route's parameters, percent-decoded.
-    pub params: BTreeMap<String, String>,
-    /// Method, target and headers.
-    pub head: Parts,
-    /// The body.
-    pub body: RequestBody,
-    /// The request's id and trace.
-    pub identity: Identity,
-    /// The client's address.
-    pub client_ip: Option<IpAddr>,
-    /// When the process is killed.
-    pub deadline: Instant,
-    /// Room for a small response.
-    pub response_memory: Holding,
-    /// The permits, of the function and of the host; released when the process is gone.
-    pub permits: [Permit; 2],
-}
-
-/// A body, with the memory of the whole request.
-#[derive(Debug)]
-pub struct RequestBody {
-    /// The whole body.
-    pub bytes: Bytes,
-    holding: Holding,
 }
 
 /// Envoy's own deadline for the request, in milliseconds.
@@ -81,7 +52,11 @@ const ENVOY_MARGIN_PART: u32 = 3;
 /// # Errors
 ///
 /// See [`Refusal`].
-pub fn receive(host: &Host, routed: RoutedRequest, accounts: Accounts) -> Result<ReceivedRequest, Refusal> {
+pub(crate) fn receive(
+    host: &Host,
+    routed: RoutedRequest,
+    accounts: Accounts,
+) -> Result<ReceivedRequest, Refusal> {
     let arrival = Instant::now();
     let RoutedRequest { function, params, head } = routed;
     if host.is_draining() {
@@ -103,7 +78,7 @@ pub fn receive(host: &Host, routed: RoutedRequest, accounts: Accounts) -> Result
 /// # Errors
 ///
 /// See [`Refusal`]; permits and memory taken so far are released.
-pub async fn admit(
+pub(crate) async fn admit(
     host: &Host,
     received: ReceivedRequest,
     upload: &mut Upload,

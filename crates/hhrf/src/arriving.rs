@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The incomplete heads of one connection.
 #[derive(Debug)]
-pub struct Arriving {
+pub(crate) struct Arriving {
     memory: Arc<Memory>,
     accounts: Accounts,
     /// The most that hyper takes of a head.
@@ -23,7 +23,7 @@ pub struct Arriving {
 
 /// What hyper and h2 take of a head before they refuse it.
 #[derive(Debug, Clone, Copy)]
-pub struct HeadLimits {
+pub(crate) struct HeadLimits {
     /// The buffer of an HTTP/1 connection.
     pub http_1_bytes: usize,
     /// Names and values of an HTTP/2 head, with 32 bytes for each.
@@ -32,7 +32,7 @@ pub struct HeadLimits {
 
 /// One head, until it is complete.
 #[derive(Debug)]
-pub struct Head {
+pub(crate) struct Head {
     of: Arc<Arriving>,
     came_bytes: usize,
     holding: Option<Holding>,
@@ -53,38 +53,38 @@ const HTTP_2_COUNTED_MIN: usize = 33;
 
 impl Arriving {
     /// For a new connection.
-    pub fn new(memory: &Arc<Memory>, accounts: Accounts, limits: HeadLimits) -> Arc<Self> {
+    pub(crate) fn new(memory: &Arc<Memory>, accounts: Accounts, limits: HeadLimits) -> Arc<Self> {
         let (memory, stop) = (Arc::clone(memory), CancellationToken::new());
         Arc::new(Self { memory, accounts, limits, stop, begun: watch::Sender::new(None) })
     }
 
     /// A head that begins.
-    pub fn head(self: &Arc<Self>) -> Head {
+    pub(crate) fn head(self: &Arc<Self>) -> Head {
         Head { of: Arc::clone(self), came_bytes: 0, holding: None }
     }
 
     /// A new HTTP/1 head, read into a buffer whose memory may be charged already.
-    pub fn http_1_head(self: &Arc<Self>, buffer: Option<Holding>) -> Head {
+    pub(crate) fn http_1_head(self: &Arc<Self>, buffer: Option<Holding>) -> Head {
         Head { of: Arc::clone(self), came_bytes: 0, holding: buffer }
     }
 
     /// Waits until the connection must end because there is no memory for its head.
-    pub async fn evicted(&self) {
+    pub(crate) async fn evicted(&self) {
         self.stop.cancelled().await;
     }
 
     /// Whether it must end for that reason.
-    pub fn is_evicted(&self) -> bool {
+    pub(crate) fn is_evicted(&self) -> bool {
         self.stop.is_cancelled()
     }
 
     /// Sets when the incomplete HTTP/2 head began; `None` if there is none.
-    pub fn set_begun(&self, begun: Option<Instant>) {
+    pub(crate) fn set_begun(&self, begun: Option<Instant>) {
         self.begun.send_replace(begun);
     }
 
     /// Waits until an HTTP/2 head has taken longer than `time_max`.
-    pub async fn late(&self, time_max: Duration) {
+    pub(crate) async fn late(&self, time_max: Duration) {
         let mut begun = self.begun.subscribe();
         loop {
             let end = begun.borrow_and_update().map(|begun| begun + time_max);
@@ -105,12 +105,12 @@ impl Arriving {
 
 impl Head {
     /// The memory of an HTTP/1 connection's buffer, which outlives the head: hyper never gives it up.
-    pub fn take_buffer(&mut self) -> Option<Holding> {
+    pub(crate) fn take_buffer(&mut self) -> Option<Holding> {
         self.holding.take()
     }
 
     /// `bytes` of an HTTP/1 head have arrived; hyper's buffer has held up to `buffer_bytes`.
-    pub fn http_1_came(&mut self, bytes: usize, buffer_bytes: usize) {
+    pub(crate) fn http_1_came(&mut self, bytes: usize, buffer_bytes: usize) {
         if buffer_bytes <= BUFFER_BYTES {
             return;
         }
@@ -126,7 +126,7 @@ impl Head {
     /// # Errors
     ///
     /// [`Full`]: the connection must end, and h2 must not decode the bytes.
-    pub fn http_2_came(&mut self, decoded_bytes: usize, raw_bytes: usize) -> Result<(), Full> {
+    pub(crate) fn http_2_came(&mut self, decoded_bytes: usize, raw_bytes: usize) -> Result<(), Full> {
         // An incomplete frame of any kind stays in the connection's buffer.
         if decoded_bytes == 0 {
             return Ok(());

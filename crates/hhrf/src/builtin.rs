@@ -1,7 +1,7 @@
 //! The builtin endpoints: the host itself answers `/_health`, `/_ready` and `/_metrics`.
 
 use crate::host::Host;
-use crate::metrics;
+use crate::metrics::{self, FunctionStats};
 use crate::settings::Listener;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
 /// The answer, if the path is a builtin endpoint of this listener.
-pub fn answer(host: &Host, listener: Listener, head: &Parts) -> Option<Response<Bytes>> {
+pub(crate) fn answer(host: &Host, listener: Listener, head: &Parts) -> Option<Response<Bytes>> {
     let shows_metrics = listener == Listener::Admin || host.settings.admin.is_none();
     let (status, content_type, body) = match head.uri.path() {
         "/_health" | "/_ready" if host.is_leaving() => {
@@ -21,11 +21,7 @@ pub fn answer(host: &Host, listener: Listener, head: &Parts) -> Option<Response<
             format!("memory for {memory} is over 90 % full\n"),
         ),
         "/_health" | "/_ready" => (StatusCode::OK, "text/plain", "OK\n".to_owned()),
-        "/_metrics" if shows_metrics => (
-            StatusCode::OK,
-            metrics::CONTENT_TYPE,
-            host.metrics.text(&host.catalogue.load(), &host.executors, &host.memory()),
-        ),
+        "/_metrics" if shows_metrics => (StatusCode::OK, metrics::CONTENT_TYPE, metrics_text(host)),
         _ => return None,
     };
     if ![Method::GET, Method::HEAD].contains(&head.method) {
@@ -38,4 +34,20 @@ pub fn answer(host: &Host, listener: Listener, head: &Parts) -> Option<Response<
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     Some(response)
+}
+
+fn metrics_text(host: &Host) -> String {
+    let catalogue = host.catalogue.load();
+    let functions = catalogue.functions().map(|function| {
+        let (limiter, pool) = (&function.home.limiter, host.executors.stats(function));
+        FunctionStats {
+            name: function.name(),
+            digest: function.release.digest.to_string(),
+            processes: limiter.taken(),
+            queued: limiter.waiting(),
+            idle: pool.idle,
+            zygotes: pool.zygotes,
+        }
+    });
+    host.metrics.text(&functions.collect::<Vec<_>>(), catalogue.rejected().len(), &host.memory())
 }

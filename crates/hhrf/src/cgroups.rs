@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The cgroup that the host divides.
 #[derive(Debug)]
-pub struct Cgroups {
+pub(crate) struct Cgroups {
     folder: PathBuf,
     next: AtomicU64,
     /// Cgroups of ended requests that couldn't be removed yet.
@@ -87,7 +87,7 @@ impl Cgroups {
     /// # Errors
     ///
     /// See [`CgroupError`].
-    pub fn divide(setting: &Path) -> Result<Arc<Self>, CgroupError> {
+    pub(crate) fn divide(setting: &Path) -> Result<Arc<Self>, CgroupError> {
         let folder = match setting.to_str() {
             Some("own") => own().ok_or(CgroupError::NotFound)?,
             _ => setting.to_owned(),
@@ -118,7 +118,7 @@ impl Cgroups {
     /// # Errors
     ///
     /// An error of the file system: the requests can't be limited and must not begin.
-    pub fn make(self: &Arc<Self>, limits: &Limits, requests: u64, waiting: u64) -> io::Result<Cgroup> {
+    pub(crate) fn make(self: &Arc<Self>, limits: &Limits, requests: u64, waiting: u64) -> io::Result<Cgroup> {
         self.remove_left();
         let folder = loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);

@@ -1,8 +1,7 @@
 //! The command line of `hhrf`; its help is the manual.
 
 use crate::catalogue::Execution;
-use crate::check_jail::Selection;
-use crate::check_jail::report::Format;
+use crate::check_jail::{Format, Selection};
 use crate::settings::{Layer, parse_execution};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;

@@ -4,11 +4,11 @@ use crate::arriving::{Arriving, HeadLimits};
 use crate::head_clock::{HeadClock, HeadTimer};
 use crate::host::Host;
 use crate::leftover::linger;
-use crate::memory::{Account, Accounts, Full, Use};
+use crate::memory::{Full, Use};
+use crate::origin::{Origin, accounts};
 use crate::pipeline;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
-use crate::settings::Listener;
 use crate::socket::{self, client_gone};
 use crate::stream::Streams;
 use crate::version::{Version, first_bytes};
@@ -19,7 +19,6 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
 use std::convert::Infallible;
 use std::error::Error;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -41,39 +40,8 @@ const NO_MEMORY: Refusal = Refusal::NoMemory(Full { r#use: Use::Requests });
 
 const OVERDUE: &str = "the client read a response too slowly, or its memory was needed";
 
-/// Where requests come from.
-#[derive(Debug)]
-pub struct Origin {
-    /// The listener that accepted the connection.
-    pub listener: Listener,
-    /// The other side's address.
-    pub peer: IpAddr,
-    /// What the connection holds.
-    pub connection: Arc<Account>,
-    /// What the other side's address holds.
-    pub address: Arc<Account>,
-    /// The connection's requests in flight and unsent responses.
-    pub tracker: Arc<WriteTracker>,
-}
-
-impl Origin {
-    /// For a connection that was accepted.
-    pub fn new(host: &Host, listener: Listener, peer: IpAddr, address: Arc<Account>) -> Self {
-        let connection = Arc::default();
-        let accounts = accounts(host, &connection, &address);
-        let tracker = WriteTracker::new(&host.response_memory, accounts, host.settings.limits.data_rate);
-        Self { listener, peer, connection, address, tracker }
-    }
-}
-
-/// The accounts for memory that belongs to no request.
-fn accounts(host: &Host, connection: &Arc<Account>, address: &Arc<Account>) -> Accounts {
-    let connection = (!host.settings.trust_proxy).then(|| Arc::clone(connection));
-    Accounts { connection, address: Arc::clone(address), function: None }
-}
-
 /// Serves one connection, HTTP/1.1 or HTTP/2, to its end.
-pub async fn connection(
+pub(crate) async fn connection(
     host: Arc<Host>,
     builder: &Builder<Streams>,
     head_limits: HeadLimits,

@@ -14,7 +14,7 @@ use http::header::TRANSFER_ENCODING;
 /// # Errors
 ///
 /// [`Refusal::BadFraming`], [`Refusal::UnknownCoding`].
-pub fn check(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(crate) fn check(headers: &HeaderMap) -> Result<(), Refusal> {
     let values = headers.get_all(TRANSFER_ENCODING).iter();
     let codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let codings: Vec<&[u8]> = codings.map(<[u8]>::trim_ascii).collect();

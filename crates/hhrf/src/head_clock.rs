@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// What is known of one connection's heads.
 #[derive(Debug)]
-pub struct HeadClock {
+pub(crate) struct HeadClock {
     head_timeout: Duration,
     heads: Mutex<Heads>,
 }
@@ -48,24 +48,24 @@ struct Present {
 
 impl HeadClock {
     /// For a connection whose first byte has just arrived.
-    pub fn new(head_timeout: Duration) -> Arc<Self> {
+    pub(crate) fn new(head_timeout: Duration) -> Arc<Self> {
         let first = Some(Instant::now());
         let heads = Heads { first, begun: None, is_awaited: false, bytes: 0, buffer_bytes: 0, buffer: None };
         Arc::new(Self { head_timeout, heads: Mutex::new(heads) })
     }
 
     /// Whether a head has begun and is incomplete.
-    pub fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         self.lock().begun.is_some()
     }
 
     /// Whether hyper waits for a head: otherwise a request is in flight.
-    pub fn is_awaited(&self) -> bool {
+    pub(crate) fn is_awaited(&self) -> bool {
         self.lock().is_awaited
     }
 
     /// hyper has read `bytes`.
-    pub fn bytes_came(&self, bytes: usize) {
+    pub(crate) fn bytes_came(&self, bytes: usize) {
         let mut heads = self.lock();
         heads.begun.get_or_insert_with(Instant::now);
         heads.bytes = if heads.is_awaited { heads.bytes + bytes } else { bytes };
@@ -103,7 +103,7 @@ impl HeadClock {
 
 /// The timer of one connection. hyper uses it for the timeout of heads only.
 #[derive(Debug)]
-pub struct HeadTimer {
+pub(crate) struct HeadTimer {
     /// What the stream has observed.
     pub clock: Arc<HeadClock>,
     /// Charges the heads' memory.

@@ -3,7 +3,7 @@
 
 /// Follows the frames of one connection (RFC 9113, section 4.1).
 #[derive(Debug)]
-pub struct HeaderBlocks {
+pub(crate) struct HeaderBlocks {
     /// Bytes before the next frame's header: the rest of the preface, or of a payload.
     rest: usize,
     /// The part of a frame's header that has arrived.
@@ -17,7 +17,7 @@ pub struct HeaderBlocks {
 
 /// A head that has begun and is incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OpenBlock {
+pub(crate) struct OpenBlock {
     /// Which of the connection's it is.
     pub number: u64,
     /// Payload bytes of complete frames: h2 has decoded them.
@@ -59,7 +59,7 @@ impl Default for HeaderBlocks {
 
 impl HeaderBlocks {
     /// Takes the next bytes.
-    pub fn read(&mut self, mut bytes: &[u8]) {
+    pub(crate) fn read(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let taken = if self.rest > 0 { self.read_payload(bytes.len()) } else { self.read_header(bytes) };
             bytes = &bytes[taken..];
@@ -67,7 +67,7 @@ impl HeaderBlocks {
     }
 
     /// The incomplete head, if there is one.
-    pub fn open(&self) -> Option<OpenBlock> {
+    pub(crate) fn open(&self) -> Option<OpenBlock> {
         self.open
     }
 

@@ -31,26 +31,26 @@ const NAMED_MAX: usize = 32;
 
 /// Decides which headers are not passed on.
 #[derive(Debug)]
-pub struct HopByHop {
+pub(crate) struct HopByHop {
     /// Headers that `Connection` names, besides the well-known ones.
     named: Vec<HeaderName>,
 }
 
 impl HopByHop {
     /// For a message with these `Connection` values.
-    pub fn of<'a>(connection: impl Iterator<Item = &'a [u8]>) -> Self {
+    pub(crate) fn of<'a>(connection: impl Iterator<Item = &'a [u8]>) -> Self {
         let names = connection.flat_map(|value| value.split(|byte| *byte == b','));
         let names = names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok());
         Self { named: names.filter(|name| !is_end_to_end(name)).take(NAMED_MAX).collect() }
     }
 
     /// For a message with these headers.
-    pub fn of_message(headers: &HeaderMap) -> Self {
+    pub(crate) fn of_message(headers: &HeaderMap) -> Self {
         Self::of(headers.get_all(header::CONNECTION).iter().map(http::HeaderValue::as_bytes))
     }
 
     /// Whether `name` is not passed on.
-    pub fn holds(&self, name: &HeaderName) -> bool {
+    pub(crate) fn holds(&self, name: &HeaderName) -> bool {
         HOP_BY_HOP.contains(name) || self.named.contains(name)
     }
 }

@@ -1,6 +1,6 @@
 //! What all requests share.
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Homes};
 use crate::children::Children;
 use crate::execute::Executors;
 use crate::execute::start::Starter;
@@ -19,30 +19,33 @@ pub struct Host {
     /// The settings, which don't change while it runs.
     pub settings: Settings,
     /// What is served. A request keeps the catalogue with which it began.
-    pub catalogue: ArcSwap<Catalogue>,
+    pub(crate) catalogue: ArcSwap<Catalogue>,
+    /// The homes of functions.
+    pub(crate) homes: Homes,
     /// The permits for processes of all functions together.
-    pub processes: Arc<Limiter>,
+    pub(crate) processes: Arc<Limiter>,
     /// The ways to execute requests.
-    pub executors: Executors,
+    pub(crate) executors: Executors,
     /// What is counted.
-    pub metrics: Metrics,
+    pub(crate) metrics: Metrics,
     /// Memory of requests, from their head to the end of their process.
-    pub request_memory: Arc<Memory>,
+    pub(crate) request_memory: Arc<Memory>,
     /// Memory of responses, until their last byte is written.
-    pub response_memory: Arc<Memory>,
+    pub(crate) response_memory: Arc<Memory>,
     /// The accounts of clients' addresses in both.
-    pub addresses: Addresses,
+    pub(crate) addresses: Addresses,
     state: watch::Sender<State>,
     reload: Notify,
 }
 
 impl Host {
-    /// A host that serves `catalogue`.
-    pub fn new(settings: Settings, catalogue: Catalogue, children: Arc<Children>, jail: Jail) -> Self {
+    /// A host that serves nothing yet.
+    pub(crate) fn new(settings: Settings, children: Arc<Children>, jail: Jail) -> Self {
         let limits = &settings.limits;
         let metrics = Metrics::new();
-        metrics.series.serve(&catalogue);
         Self {
+            catalogue: ArcSwap::default(),
+            homes: Homes::new(jail.uid_base(), Arc::clone(&metrics.series)),
             // No limit for this queue: only requests with a permit of their function wait here.
             processes: Limiter::new(limits.processes, u32::MAX),
             request_memory: Memory::new(Use::Requests, limits.body_memory_bytes),
@@ -59,7 +62,6 @@ impl Host {
                 metrics.wear.clone(),
             ),
             metrics,
-            catalogue: ArcSwap::from_pointee(catalogue),
             state: watch::Sender::new(State::Serving),
             reload: Notify::new(),
             settings,

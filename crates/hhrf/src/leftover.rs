@@ -3,7 +3,6 @@
 //! would report a broken connection.
 
 use crate::host::Host;
-use crate::write_tracker::TrackedRequest;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
@@ -29,44 +28,44 @@ const BYTES_MAX: usize = 64 << 20;
 
 /// A request's body, which knows whether all of it was read.
 #[derive(Debug)]
-pub struct Upload {
+pub(crate) struct Upload {
     incoming: Incoming,
     is_over: bool,
 }
 
 impl Upload {
     /// For a new request.
-    pub fn new(incoming: Incoming) -> Self {
+    pub(crate) fn new(incoming: Incoming) -> Self {
         Self { is_over: incoming.is_end_stream(), incoming }
     }
 
     /// The least that the body has, as announced.
-    pub fn bytes_min(&self) -> u64 {
+    pub(crate) fn bytes_min(&self) -> u64 {
         self.incoming.size_hint().lower()
     }
 
     /// The announced length, if there is one.
-    pub fn bytes_announced(&self) -> Option<u64> {
+    pub(crate) fn bytes_announced(&self) -> Option<u64> {
         self.incoming.size_hint().exact()
     }
 
     /// The next frame; `None` at the end.
-    pub async fn frame(&mut self) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+    pub(crate) async fn frame(&mut self) -> Option<Result<Frame<Bytes>, hyper::Error>> {
         let frame = self.incoming.frame().await;
         self.is_over = !matches!(frame, Some(Ok(_)));
         frame
     }
 
     /// Whether nothing more comes.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.is_over
     }
 
-    /// Discards the rest while the answer is being sent, so that the connection can serve the next request. `request`
-    /// keeps the connection busy until then. If there is too much, hyper ends the connection after the answer.
-    pub fn discard(mut self, request: TrackedRequest, host: Arc<Host>) {
+    /// Discards the rest while the answer is being sent, so that the connection can serve the next request, and drops
+    /// `guard` then. If there is too much, hyper ends the connection after the answer.
+    pub(crate) fn discard(mut self, guard: impl Send + 'static, host: Arc<Host>) {
         tokio::spawn(async move {
-            let _request = request;
+            let _guard = guard;
             let rest = async {
                 let mut bytes = 0;
                 while let Ok(Some(Ok(frame))) = timeout(SILENCE_MAX, self.frame()).await
@@ -80,7 +79,7 @@ impl Upload {
     }
 
     /// Discards the rest until its end, or until `gone` is cancelled. If there is too much, it cancels `stop`.
-    pub fn discard_until(mut self, gone: CancellationToken, stop: CancellationToken) {
+    pub(crate) fn discard_until(mut self, gone: CancellationToken, stop: CancellationToken) {
         tokio::spawn(async move {
             let rest = async {
                 let mut bytes = 0;
@@ -100,7 +99,7 @@ impl Upload {
 }
 
 /// Ends this side of a connection, and waits for the client to end its own.
-pub async fn linger(host: &Host, mut socket: TcpStream) {
+pub(crate) async fn linger(host: &Host, mut socket: TcpStream) {
     // Fails if that is done already, or the client is gone.
     socket.shutdown().await.unwrap_or_default();
     let rest = async {

@@ -4,13 +4,13 @@
 use crate::access_log::RequestRecord;
 use crate::admit::{ReceivedRequest, admit, receive};
 use crate::builtin;
-use crate::connection::Origin;
 use crate::execute::AnswerBody;
 use crate::framing;
 use crate::host::Host;
 use crate::identity::Identity;
 use crate::leftover::Upload;
 use crate::memory::{Account, Accounts, is_large_head, response_bytes};
+use crate::origin::Origin;
 use crate::problem::Problem;
 use crate::respond::{Content, leave_out_body, respond};
 use crate::response_body::ResponseBody;

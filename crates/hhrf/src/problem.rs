@@ -11,7 +11,7 @@ use serde::Serialize;
 use std::time::Instant;
 
 /// Has the kind of every problem; a function can't set it.
-pub const FEZZ_ERROR: HeaderName = HeaderName::from_static("fezz-error");
+pub(crate) const FEZZ_ERROR: HeaderName = HeaderName::from_static("fezz-error");
 
 /// When to retry if load is the only reason, in seconds.
 const RETRY_AFTER_S: &str = "1";

@@ -1,12 +1,20 @@
-//! Builds a new catalogue when the source changes, or when an operator asks for it.
+//! Builds the catalogue: at the start, when the source changes, and when an operator asks for it.
 
 use crate::catalogue::Catalogue;
 use crate::host::Host;
-use crate::source::Source;
+use crate::source::{Snapshot, Source};
 use std::sync::Arc;
 
+/// Serves the first snapshot.
+pub(crate) fn begin(host: &Host, snapshot: Snapshot) {
+    let none = Catalogue::default();
+    let catalogue = Catalogue::build(snapshot, &none, &host.homes);
+    report(&catalogue, &none);
+    host.catalogue.store(Arc::new(catalogue));
+}
+
 /// Builds a catalogue from each snapshot of `source`, for ever.
-pub async fn follow(host: Arc<Host>, mut source: Box<dyn Source>) {
+pub(crate) async fn follow(host: Arc<Host>, mut source: Box<dyn Source>) {
     loop {
         let is_asked_for = tokio::select! {
             () = host.asked_for_reload() => true,
@@ -25,25 +33,26 @@ pub async fn follow(host: Arc<Host>, mut source: Box<dyn Source>) {
         let previous = host.catalogue.load_full();
         // If an operator asks, every problem is logged, known ones too.
         let known = if is_asked_for { Arc::default() } else { Arc::clone(&previous) };
-        swap_in(&host, Catalogue::build(snapshot, &previous), &known);
+        let catalogue = Catalogue::build(snapshot, &previous, &host.homes);
+        report(&catalogue, &known);
+        swap_in(&host, catalogue, &previous);
     }
 }
 
-fn swap_in(host: &Host, catalogue: Catalogue, known: &Catalogue) {
-    report(&catalogue, known);
+fn swap_in(host: &Host, catalogue: Catalogue, previous: &Catalogue) {
     let catalogue = Arc::new(catalogue);
-    host.metrics.series.serve(&catalogue);
     host.catalogue.store(Arc::clone(&catalogue));
     // After the swap: before it, a request could bring the old release's pool back.
     host.executors.retain(&catalogue);
+    catalogue.close_homes(previous);
     host.metrics.reloads.inc();
 }
 
 /// Logs the functions served, and the rejected releases that `known` doesn't have with the same reason.
-pub fn report(catalogue: &Catalogue, known: &Catalogue) {
+fn report(catalogue: &Catalogue, known: &Catalogue) {
     let known: Vec<String> = known.rejected().iter().map(ToString::to_string).collect();
-    for refusal in catalogue.rejected() {
-        let sentence = refusal.to_string();
+    for rejected in catalogue.rejected() {
+        let sentence = rejected.to_string();
         if !known.contains(&sentence) {
             tracing::error!("not served: {}", crate::log::harmless(sentence.as_bytes()));
         }

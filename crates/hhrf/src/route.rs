@@ -1,7 +1,6 @@
 //! First stage: which function a request is for.
 
-use crate::catalogue::Function;
-use crate::catalogue::{Catalogue, Found};
+use crate::catalogue::{Catalogue, Found, Function};
 use crate::refusal::Refusal;
 use http::header::HOST;
 use http::request::Parts;
@@ -13,7 +12,7 @@ use std::sync::Arc;
 
 /// A request that has a function.
 #[derive(Debug)]
-pub struct RoutedRequest {
+pub(crate) struct RoutedRequest {
     /// Which one.
     pub function: Arc<Function>,
     /// The route's parameters, percent-decoded.
@@ -23,7 +22,7 @@ pub struct RoutedRequest {
 }
 
 /// The path below which functions are called by name.
-pub const RPC: &str = "/rpc/";
+pub(crate) const RPC: &str = "/rpc/";
 
 /// Finds the function: by name below [`RPC`], where that is enabled, else by its routes.
 ///
@@ -31,7 +30,11 @@ pub const RPC: &str = "/rpc/";
 ///
 /// [`Refusal::NotFound`], [`Refusal::MethodNotAllowed`], and [`Refusal::BadRequest`] for a parameter that is not UTF-8
 /// once percent-decoded.
-pub fn route(catalogue: &Catalogue, mut head: Parts, with_rpc: bool) -> Result<RoutedRequest, Refusal> {
+pub(crate) fn route(
+    catalogue: &Catalogue,
+    mut head: Parts,
+    with_rpc: bool,
+) -> Result<RoutedRequest, Refusal> {
     if let Some(target) = head.uri.path().strip_prefix(RPC) {
         let name = target.split('/').next().unwrap_or_default();
         let function = catalogue.by_name(name).filter(|_| with_rpc).ok_or(Refusal::NotFound)?;
@@ -40,11 +43,11 @@ pub fn route(catalogue: &Catalogue, mut head: Parts, with_rpc: bool) -> Result<R
     let authority = authority(&head);
     let host = authority.as_deref().map(host_of);
     match catalogue.router().find(host.as_deref(), &head.method, head.uri.path()) {
-        Found::Function { function, params, is_get } => {
+        Found::Target { target, params, is_get } => {
             if is_get {
                 head.method = Method::GET;
             }
-            Ok(RoutedRequest { function: Arc::clone(function), params: decode(params)?, head })
+            Ok(RoutedRequest { function: Arc::clone(target.choose()), params: decode(params)?, head })
         }
         Found::OtherMethods(allowed) => Err(Refusal::MethodNotAllowed { allowed }),
         Found::Nothing => Err(Refusal::NotFound),
@@ -57,7 +60,7 @@ pub fn route(catalogue: &Catalogue, mut head: Parts, with_rpc: bool) -> Result<R
 /// # Errors
 ///
 /// [`Refusal::BadRequest`].
-pub fn check_target(head: &Parts) -> Result<(), Refusal> {
+pub(crate) fn check_target(head: &Parts) -> Result<(), Refusal> {
     let bad = |detail: &str| Err(Refusal::BadRequest { detail: detail.to_owned() });
     if head.method == Method::CONNECT {
         return bad("CONNECT is not supported: this host is no proxy");
@@ -89,7 +92,7 @@ pub fn check_target(head: &Parts) -> Result<(), Refusal> {
 }
 
 /// `:authority`, or `Host`, as received.
-pub fn authority(head: &Parts) -> Option<String> {
+pub(crate) fn authority(head: &Parts) -> Option<String> {
     let in_target = Uri::authority(&head.uri).map(ToString::to_string);
     in_target.or_else(|| head.headers.get(HOST)?.to_str().ok().map(str::to_owned))
 }

@@ -1,28 +1,29 @@
 //! The time series of functions. A function's series are kept while it is served or has a request, so that their number
-//! follows what is deployed now.
+//! follows what is deployed now: its home and each of its requests hold a [`Recording`].
 
-use crate::catalogue::Catalogue;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Counters of ended requests, by function.
 #[derive(Debug)]
-pub struct Series {
+pub(crate) struct Series {
     /// Ended requests.
-    pub requests: Family<RequestLabels, Counter>,
+    requests: Family<RequestLabels, Counter>,
     /// From head to response.
-    pub durations: Family<FunctionLabels, Histogram, fn() -> Histogram>,
-    functions: Mutex<Functions>,
+    durations: Family<FunctionLabels, Histogram, fn() -> Histogram>,
+    /// Those that have a recording.
+    functions: Mutex<HashMap<String, Recorded>>,
 }
 
 /// A function's name, status and problem.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct RequestLabels {
+pub(crate) struct RequestLabels {
     function: String,
     status: u16,
     kind: &'static str,
@@ -30,36 +31,28 @@ pub struct RequestLabels {
 
 /// A function's name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct FunctionLabels {
+pub(crate) struct FunctionLabels {
     /// `<id>@<version>`.
     pub function: String,
 }
 
 #[derive(Debug, Default)]
-struct Functions {
-    /// The names that the newest catalogue serves.
-    served: HashSet<String>,
-    /// The functions that have series.
-    called: HashMap<String, Called>,
-}
-
-#[derive(Debug, Default)]
-struct Called {
-    in_flight: usize,
+struct Recorded {
+    recordings: usize,
     outcomes: HashSet<(u16, &'static str)>,
 }
 
-/// A request of a function. It keeps the function's series alive, so that recording its end can't bring back series
-/// that were dropped.
+/// A function's series, which are dropped with the last recording. A request holds one until it has ended, so that
+/// recording its end can't bring back series that were dropped.
 #[derive(Debug)]
-pub struct Recording {
+pub(crate) struct Recording {
     series: Arc<Series>,
     function: String,
 }
 
 impl Series {
     /// Without any series.
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             requests: Family::default(),
             // 0.25 ms to 16 s: from a forked process that does nothing to the usual deadlines.
@@ -68,40 +61,29 @@ impl Series {
         })
     }
 
-    /// Begins a request of a function.
-    pub fn begin(self: &Arc<Self>, function: String) -> Recording {
-        self.lock().called.entry(function.clone()).or_default().in_flight += 1;
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register("requests", "Requests ended, by their status and problem", self.requests.clone());
+        registry.register("request_duration_seconds", "From head to response", self.durations.clone());
+    }
+
+    /// Begins to record a function, `<id>@<version>`.
+    pub(crate) fn begin(self: &Arc<Self>, function: String) -> Recording {
+        self.lock().entry(function.clone()).or_default().recordings += 1;
         Recording { series: Arc::clone(self), function }
     }
 
     /// Counts a request that led to no function.
-    pub fn record_without_function(&self, status: u16, kind: &'static str, duration: Duration) {
+    pub(crate) fn record_without_function(&self, status: u16, kind: &'static str, duration: Duration) {
         self.count("", status, kind, duration);
-    }
-
-    /// Sets the functions that are served from now on, and drops the series of others that have no request. Must be
-    /// called before requests see that catalogue: a request of an unknown name drops the name's series when it ends.
-    pub fn serve(&self, catalogue: &Catalogue) {
-        let mut functions = self.lock();
-        functions.served = catalogue.functions().map(|function| function.name()).collect();
-        let Functions { served, called } = &mut *functions;
-        called.retain(|name, called| {
-            let is_needed = called.in_flight > 0 || served.contains(name);
-            if !is_needed {
-                self.remove(name, &called.outcomes);
-            }
-            is_needed
-        });
     }
 
     fn end(&self, function: &str) {
         let mut functions = self.lock();
-        let is_served = functions.served.contains(function);
-        let Some(called) = functions.called.get_mut(function) else { return };
-        called.in_flight -= 1;
-        if called.in_flight == 0 && !is_served {
-            self.remove(function, &called.outcomes);
-            functions.called.remove(function);
+        let Some(recorded) = functions.get_mut(function) else { return };
+        recorded.recordings -= 1;
+        if recorded.recordings == 0 {
+            self.remove(function, &recorded.outcomes);
+            functions.remove(function);
         }
     }
 
@@ -119,7 +101,7 @@ impl Series {
         self.durations.remove(&FunctionLabels { function: function.to_owned() });
     }
 
-    fn lock(&self) -> MutexGuard<'_, Functions> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Recorded>> {
         // Nothing that is done under the lock can panic halfway.
         self.functions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,14 +109,14 @@ impl Series {
 
 impl Recording {
     /// The function's name.
-    pub fn function(&self) -> &str {
+    pub(crate) fn function(&self) -> &str {
         &self.function
     }
 
     /// Counts the request's end.
-    pub fn record(&self, status: u16, kind: &'static str, duration: Duration) {
-        if let Some(called) = self.series.lock().called.get_mut(&self.function) {
-            called.outcomes.insert((status, kind));
+    pub(crate) fn record(&self, status: u16, kind: &'static str, duration: Duration) {
+        if let Some(recorded) = self.series.lock().get_mut(&self.function) {
+            recorded.outcomes.insert((status, kind));
         }
         self.series.count(&self.function, status, kind, duration);
     }
@@ -152,9 +134,8 @@ mod tests {
 
     fn count(series: &Series) -> usize {
         use prometheus_client::encoding::text::encode;
-        let mut registry = prometheus_client::registry::Registry::default();
-        registry.register("requests", "-", series.requests.clone());
-        registry.register("durations", "-", series.durations.clone());
+        let mut registry = Registry::default();
+        series.register(&mut registry);
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         text.lines().filter(|line| line.contains("function=\"f@v1\"")).count()
@@ -163,19 +144,15 @@ mod tests {
     #[test]
     fn a_request_that_ends_after_its_function_was_removed_leaves_no_series() {
         let series = Series::new();
-        let (early, late) = (series.begin("f@v1".to_owned()), series.begin("f@v1".to_owned()));
-        early.record(200, "", Duration::ZERO);
-        drop(early);
-        assert!(count(&series) > 0);
-        series.serve(&Catalogue::default());
+        let (home, request) = (series.begin("f@v1".to_owned()), series.begin("f@v1".to_owned()));
+        request.record(200, "", Duration::ZERO);
+        drop(request);
+        assert!(count(&series) > 0, "it is served");
+        let late = series.begin("f@v1".to_owned());
+        drop(home);
         late.record(500, "function_panicked", Duration::ZERO);
         assert!(count(&series) > 0, "its last request runs");
         drop(late);
-        assert_eq!(count(&series), 0);
-        // A request that took the function from the old catalogue and begins only now.
-        let later = series.begin("f@v1".to_owned());
-        later.record(200, "", Duration::ZERO);
-        drop(later);
         assert_eq!(count(&series), 0);
     }
 }

@@ -1,8 +1,9 @@
 //! One listener: accepts connections, limits their number and the size of their heads, and waits for their end.
 
 use crate::arriving::HeadLimits;
-use crate::connection::{Origin, connection};
+use crate::connection::connection;
 use crate::host::Host;
+use crate::origin::Origin;
 use crate::settings::{HostLimits, Listener, Settings};
 use crate::share::{Connected, RefusalLog, share};
 use crate::socket;
@@ -22,7 +23,12 @@ use tokio::time::sleep;
 const STREAMS_MAX: u32 = 128;
 
 /// Serves one listener until `stop`, then lets the connections finish their requests, and returns when all have ended.
-pub async fn serve(host: Arc<Host>, socket: TcpListener, listener: Listener, stop: impl Future<Output = ()>) {
+pub(crate) async fn serve(
+    host: Arc<Host>,
+    socket: TcpListener,
+    listener: Listener,
+    stop: impl Future<Output = ()>,
+) {
     let connections_max = host.settings.limits.connections;
     let connections = Arc::new(Semaphore::new(connections_max));
     let head_limits = head_limits(&host.settings.limits);

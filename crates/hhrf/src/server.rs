@@ -1,15 +1,15 @@
 //! A host from start to end: it is built, serves, and drains.
 
-use crate::catalogue::{Catalogue, Execution};
+use crate::catalogue::Execution;
 use crate::children::Children;
 use crate::execute::pool::Executor;
 use crate::host::Host;
 use crate::jail::{Jail, JailError};
+use crate::release::{ModuleStore, StoreError};
 use crate::reload;
 use crate::serve::serve;
 use crate::settings::{Listener, Settings};
-use crate::source::store::StoreError;
-use crate::source::{Folder, ModuleStore, Source, SourceError};
+use crate::source::{Folder, Source, SourceError};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -222,20 +222,19 @@ impl Builder {
             None => Box::new(Folder::watched(&settings.root, ModuleStore::open(&settings.modules)?)),
         };
         let snapshot = source.snapshot().await.map_err(BuildError::Source)?;
-        let catalogue = Catalogue::build(snapshot, &Catalogue::default());
-        reload::report(&catalogue, &Catalogue::default());
-        let main = match main {
-            Some(main) => main,
-            None => bind(settings.listen).await?,
-        };
-        let admin = match (admin, settings.admin) {
-            (None, Some(address)) => Some(bind(address).await?),
-            (admin, _) => admin,
-        };
-        let mut host = Host::new(settings, catalogue, children, jail);
+        let mut host = Host::new(settings, children, jail);
         for (execution, executor) in executors {
             host.executors.replace(execution, executor);
         }
+        reload::begin(&host, snapshot);
+        let main = match main {
+            Some(main) => main,
+            None => bind(host.settings.listen).await?,
+        };
+        let admin = match (admin, host.settings.admin) {
+            (None, Some(address)) => Some(bind(address).await?),
+            (admin, _) => admin,
+        };
         Ok(HhrfServer { host: Arc::new(host), main, admin, source })
     }
 }
@@ -262,19 +261,19 @@ fn background(host: &Arc<Host>) -> JoinSet<()> {
 async fn finish(host: &Host, servers: &mut JoinSet<()>) {
     while servers.join_next().await.is_some() {}
     host.executors.retire();
-    no_process(host).await;
+    wait_for_no_process(host).await;
 }
 
 /// Kills every process.
 async fn cut_off(host: &Host) {
     host.executors.retire();
     host.executors.kill_all().await;
-    if timeout(SHUTDOWN_GRACE, no_process(host)).await.is_err() {
+    if timeout(SHUTDOWN_GRACE, wait_for_no_process(host)).await.is_err() {
         tracing::error!(processes = host.processes.taken(), "failed to end all processes");
     }
 }
 
-async fn no_process(host: &Host) {
+async fn wait_for_no_process(host: &Host) {
     const PAUSE: Duration = Duration::from_millis(5);
     while host.processes.taken() > 0 || !host.executors.is_empty() {
         sleep(PAUSE).await;

@@ -8,24 +8,24 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How many connections an address may have that has `own` of the `taken` ones.
-pub fn share(connections_max: usize, taken: usize, own: usize) -> usize {
+pub(crate) fn share(connections_max: usize, taken: usize, own: usize) -> usize {
     connections_max.saturating_sub(taken.saturating_sub(own)).div_ceil(2)
 }
 
 /// A connection that counts for its address until it is dropped.
 #[derive(Debug)]
-pub struct Connected(Arc<Account>);
+pub(crate) struct Connected(Arc<Account>);
 
 impl Connected {
     /// Counts one more for an address that has fewer than `max`; else `None`.
-    pub fn new(address: Arc<Account>, max: usize) -> Option<Self> {
+    pub(crate) fn new(address: Arc<Account>, max: usize) -> Option<Self> {
         let before = address.connections().fetch_add(1, Ordering::Relaxed);
         let connected = Self(address);
         (before < max).then_some(connected)
     }
 
     /// The address's account.
-    pub fn address(&self) -> &Arc<Account> {
+    pub(crate) fn address(&self) -> &Arc<Account> {
         &self.0
     }
 }
@@ -38,14 +38,14 @@ impl Drop for Connected {
 
 /// Logs refused connections, at most once a minute.
 #[derive(Debug, Default)]
-pub struct RefusalLog {
+pub(crate) struct RefusalLog {
     logged: Option<Instant>,
     unlogged: u64,
 }
 
 impl RefusalLog {
     /// A connection of `peer` was refused.
-    pub fn refused(&mut self, peer: IpAddr, connections_max: usize) {
+    pub(crate) fn refused(&mut self, peer: IpAddr, connections_max: usize) {
         /// A client that connects as fast as it can must not fill the log.
         const EVERY: Duration = Duration::from_secs(60);
         self.unlogged += 1;

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 const UNSENT_BYTES_MAX: u32 = 256 * 1024;
 
 /// Sets the options of an accepted connection. Returns a second descriptor, which outlives hyper's.
-pub fn prepare(stream: &TcpStream) -> io::Result<TcpStream> {
+pub(crate) fn prepare(stream: &TcpStream) -> io::Result<TcpStream> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "failed to turn off Nagle's delay");
     }
@@ -25,7 +25,7 @@ pub fn prepare(stream: &TcpStream) -> io::Result<TcpStream> {
 
 /// Ends a connection and drops what the kernel holds for it, unsent bytes included (SO_LINGER in socket(7)). Otherwise
 /// a client that reads nothing keeps them there for minutes.
-pub fn reset(socket: TcpStream) {
+pub(crate) fn reset(socket: TcpStream) {
     if let Err(error) = socket.set_zero_linger() {
         tracing::debug!(%error, "failed to reset a connection");
     }
@@ -33,7 +33,7 @@ pub fn reset(socket: TcpStream) {
 
 /// Waits until the client has closed its side. hyper sees that only when it reads, and it doesn't read while a further
 /// request, or a stray byte, waits in its buffer. So the host asks the kernel by a second descriptor.
-pub async fn client_gone(socket: &TcpStream) {
+pub(crate) async fn client_gone(socket: &TcpStream) {
     loop {
         match socket.ready(Interest::READABLE).await {
             Ok(ready) if ready.is_read_closed() => return,

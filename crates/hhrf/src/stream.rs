@@ -12,7 +12,7 @@ task_local! {
 
 /// Runs hyper's streams, each in a task that [`stop`] can stop.
 #[derive(Debug, Clone, Copy)]
-pub struct Streams;
+pub(crate) struct Streams;
 
 impl<F> Executor<F> for Streams
 where
@@ -34,6 +34,6 @@ where
 }
 
 /// The token that stops the stream of the calling task; `None` on HTTP/1.1, which has no streams.
-pub fn stop() -> Option<CancellationToken> {
+pub(crate) fn stop() -> Option<CancellationToken> {
     STOP.try_with(Clone::clone).ok()
 }

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 /// A version that the host serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
+pub(crate) enum Version {
     /// HTTP/1.0 and HTTP/1.1.
     Http1,
     /// HTTP/2 without TLS, by prior knowledge.
@@ -15,7 +15,7 @@ pub enum Version {
 }
 
 /// Waits until the first bytes are HTTP/2's preface (RFC 9113, section 3.4), or differ from it.
-pub async fn first_bytes(stream: &TcpStream) -> io::Result<Version> {
+pub(crate) async fn first_bytes(stream: &TcpStream) -> io::Result<Version> {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     const PAUSE_MAX: Duration = Duration::from_millis(500);
     let mut pause = Duration::from_millis(1);

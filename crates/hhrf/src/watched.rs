@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream of one connection.
 #[derive(Debug)]
-pub struct Watched<S> {
+pub(crate) struct Watched<S> {
     stream: S,
     heads: Heads,
     writes: Arc<Writes>,
@@ -22,7 +22,7 @@ pub struct Watched<S> {
 
 /// What observes the bytes that arrive.
 #[derive(Debug)]
-pub enum Heads {
+pub(crate) enum Heads {
     /// hyper polls the clock after each read that leaves the head incomplete.
     Http1(Arc<HeadClock>),
     /// hyper has no such timer for HTTP/2.
@@ -31,7 +31,7 @@ pub enum Heads {
 
 /// The heads of an HTTP/2 connection.
 #[derive(Debug)]
-pub struct Http2Heads {
+pub(crate) struct Http2Heads {
     arriving: Arc<Arriving>,
     blocks: HeaderBlocks,
     /// The incomplete head, and its number.
@@ -48,7 +48,7 @@ pub struct Writes {
 
 impl Http2Heads {
     /// For a new connection.
-    pub fn new(arriving: Arc<Arriving>) -> Self {
+    pub(crate) fn new(arriving: Arc<Arriving>) -> Self {
         Self { arriving, blocks: HeaderBlocks::default(), open: None }
     }
 
@@ -112,7 +112,7 @@ impl Writes {
 
 impl<S> Watched<S> {
     /// Of one connection.
-    pub fn new(stream: S, heads: Heads, writes: Arc<Writes>) -> Self {
+    pub(crate) fn new(stream: S, heads: Heads, writes: Arc<Writes>) -> Self {
         Self { stream, heads, writes }
     }
 }

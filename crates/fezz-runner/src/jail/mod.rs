@@ -1,12 +1,15 @@
 //! The jail: what this process gives up before it loads a module, which is assumed to be hostile.
 //!
-//! In the order of the steps: [`identity`] (user and groups), [`namespaces`], [`root`] (which files there are; [`view`]
-//! lists them), [`processes`] (the processes of the jail), [`capabilities`], [`scratch`] (whether a wrapper's scratch
-//! is the request's own), [`landlock`](mod@landlock) (which files may be opened for what), [`seccomp`] (which system
-//! calls may be made; [`policy`] lists them); then [`self_test`] checks that the jail holds. [`separation`] isolates
-//! the children of a zygote from each other. The limits of memory and the like are in [`crate::limits`].
+//! A [`Jail`] says what a function is granted. In the order of the steps: [`identity`] (user and groups),
+//! [`namespaces`], [`root`] (which files there are; [`view`] lists them), [`processes`] (the processes of the jail),
+//! [`capabilities`], [`scratch`] (whether a wrapper's scratch is the request's own), [`landlock`](mod@landlock) (which
+//! files may be opened for what), [`seccomp`] (which system calls may be made; [`policy`] lists them); then
+//! [`self_test`] checks that the jail holds. [`separation`] isolates the children of a zygote from each other. The
+//! limits of memory and the like are in [`crate::limits`].
 //!
 //! [`syscalls`] has the unsafe system calls.
+
+mod plan;
 
 pub mod identity;
 pub mod namespaces;
@@ -28,6 +31,8 @@ pub mod separation;
 
 pub mod syscalls;
 
+pub use plan::{Jail, Mode};
+
 use crate::syscalls::{die_with_parent, exit_now};
 use processes::Mark;
 use rustix::fd::BorrowedFd;
@@ -37,53 +42,6 @@ use rustix::thread::CapabilitySet;
 use seccomp::Filter;
 use separation::Forks;
 use std::path::{Path, PathBuf};
-
-/// How much of the jail this process makes itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// All of it.
-    Strict,
-    /// All but the namespaces and the root, which a wrapper makes.
-    Inner,
-    /// None of it.
-    Off,
-}
-
-impl Mode {
-    /// The value of `--jail`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Strict => "strict",
-            Self::Inner => "inner",
-            Self::Off => "off",
-        }
-    }
-}
-
-/// How a function is confined, and what it is granted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Jail {
-    /// How much is made here.
-    pub mode: Mode,
-    /// The user to become, if this process is root.
-    pub uid: Option<u32>,
-    /// Descriptors of namespaces to enter first: an empty network that the host's jails share, and before it the user
-    /// namespace that it belongs to.
-    pub join: Vec<u32>,
-    /// The TCP ports that it may connect to; empty: no network at all.
-    pub connect: Vec<u16>,
-    /// The size of the folder that it may write to; 0: none.
-    pub scratch_bytes: u64,
-    /// When the host began to start this process, in nanoseconds since 1970: a wrapper's scratch must be newer.
-    pub scratch_since_ns: Option<u64>,
-}
-
-impl Jail {
-    /// Whether the module may use the network at all.
-    pub fn has_network(&self) -> bool {
-        !self.connect.is_empty()
-    }
-}
 
 /// A restriction can't be put in force. The module isn't loaded.
 #[derive(Debug, thiserror::Error)]

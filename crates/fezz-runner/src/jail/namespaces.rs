@@ -1,6 +1,7 @@
 //! Namespaces: what the process doesn't share with any other (namespaces(7)).
 
-use super::{JailError, identity, syscalls};
+use super::identity::{self, IdentityError};
+use super::syscalls;
 use nix::sched::CloneFlags;
 use rustix::io::Errno;
 use rustix::thread::{SecureComputingMode, secure_computing_mode};
@@ -19,6 +20,9 @@ pub enum NamespaceError {
     /// The jail's host name can't be set.
     #[error("failed to set the host's name inside: does a unit's ProtectHostname= forbid it? leave that out")]
     HostName(#[source] Errno),
+    /// The ids of a user namespace can't be mapped.
+    #[error(transparent)]
+    Ids(#[from] IdentityError),
     /// What the host made can't be entered.
     #[error("failed to enter the namespace at descriptor {descriptor}, which --join names")]
     Join {
@@ -38,7 +42,7 @@ const HOST_NAME: &[u8] = b"fezz";
 /// # Errors
 ///
 /// As [`leave`], and where the ids can't be mapped.
-pub fn make_network() -> Result<(), JailError> {
+pub fn make_network() -> Result<(), NamespaceError> {
     let outside = identity::outside();
     if identity::is_root() {
         syscalls::unshare(CloneFlags::CLONE_NEWNET).map_err(refused)?;
@@ -68,7 +72,7 @@ pub fn join(descriptors: &[u32]) -> Result<(), NamespaceError> {
 /// # Errors
 ///
 /// It was made, and the ids can't be mapped.
-pub fn leave_users() -> Result<bool, JailError> {
+pub fn leave_users() -> Result<bool, IdentityError> {
     let outside = identity::outside();
     let leaves = identity::can_be_mapped() && syscalls::unshare(CloneFlags::CLONE_NEWUSER).is_ok();
     if leaves {

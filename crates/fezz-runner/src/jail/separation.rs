@@ -6,8 +6,9 @@
 //! capability that the zygote keeps, and which a child gives up first of all. Without it, as in some wrappers, a child
 //! restricts itself further instead, which takes three times as long.
 
+use super::plan::{Jail, Mode};
 use super::seccomp::{self, Filter};
-use super::{Jail, Mode, syscalls};
+use super::syscalls;
 use crate::syscalls::{die_with_parent, exit_now};
 use fezz_wire::control::Separation;
 use landlock::{CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetError, Scope};

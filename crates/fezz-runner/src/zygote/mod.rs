@@ -11,6 +11,7 @@
 //!
 //! It ends when the host is gone; its children end with it.
 
+mod busy;
 mod child;
 mod children;
 mod control;
@@ -25,14 +26,13 @@ use crate::jail::separation::Forks;
 use crate::limits::ChildLimits;
 use crate::module::Module;
 use crate::syscalls;
+use busy::BusyTime;
 use children::Children;
 use control::Received;
 use fezz_wire::control::Report;
 use nix::sys::signal::{SaFlags, Signal};
 use rustix::fd::{AsFd, BorrowedFd, RawFd};
 use rustix::io::Errno;
-use rustix::time::ClockId;
-use std::time::Duration;
 
 /// The state of a zygote; each child gets a copy of it.
 #[derive(Debug)]
@@ -122,19 +122,21 @@ impl Zygote {
     pub(crate) fn run(self) -> Result<(), ZygoteError> {
         let mut children = Children::new(self.forks.separation());
         let mut reports = vec![Report::Ready(self.forks.separation())];
-        let zygote = self;
+        let (zygote, mut busy) = (self, BusyTime::new());
         loop {
             if !reports.is_empty() {
                 zygote.control.report(&reports)?;
                 reports.clear();
             }
+            busy.pause();
             zygote.control.wait()?;
+            busy.resume();
             loop {
                 match zygote.control.receive()? {
                     Received::Nothing => break,
                     Received::HostGone => return Ok(()),
                     Received::Kill(child) => children.kill(child),
-                    Received::Probe => reports.push(Report::Alive { cpu_us: used_cpu_us() }),
+                    Received::Probe => reports.push(Report::Alive { busy_us: busy.total_us() }),
                     Received::Fork(child, descriptors) => match zygote.forks.fork() {
                         Ok(Some(process)) => children.add(child, process),
                         Ok(None) => child::run(zygote, descriptors),
@@ -145,12 +147,6 @@ impl Zygote {
             children.reap(&mut reports);
         }
     }
-}
-
-/// The processor time of this process, in microseconds.
-fn used_cpu_us() -> u64 {
-    let used = rustix::time::clock_gettime(ClockId::ProcessCPUTime);
-    Duration::try_from(used).map_or(0, |used| u64::try_from(used.as_micros()).unwrap_or(u64::MAX))
 }
 
 extern "C" fn ignore(_signal: libc::c_int) {}

@@ -1,8 +1,7 @@
-//! A function that is served: its present release, and what outlives releases.
+//! A function that is served: its present release, and its [`Home`].
 
-use super::release::Release;
-use crate::limiter::Limiter;
-use crate::memory::Account;
+use super::home::{Home, Homes};
+use crate::release::Release;
 use std::sync::Arc;
 
 /// One release of a function, ready to serve.
@@ -14,24 +13,10 @@ pub struct Function {
     pub home: Arc<Home>,
 }
 
-/// What outlives the releases of a function.
-#[derive(Debug)]
-pub struct Home {
-    /// Limits how many of its requests run, and how many wait.
-    pub limiter: Arc<Limiter>,
-    /// What its requests hold of the host's memory.
-    pub account: Arc<Account>,
-}
-
 impl Function {
     /// Serves a release, in the home of the `previous` one of its name.
-    pub(super) fn new(release: Arc<Release>, previous: Option<&Self>) -> Self {
-        let limits = &release.limits;
-        let new_home = || {
-            let limiter = Limiter::new(limits.concurrency, limits.queue);
-            Arc::new(Home { limiter, account: Arc::default() })
-        };
-        let home = previous.map_or_else(new_home, |previous| Arc::clone(&previous.home));
+    pub(super) fn new(release: Arc<Release>, previous: Option<&Self>, homes: &Homes) -> Self {
+        let home = previous.map_or_else(|| homes.make(&release), |previous| Arc::clone(&previous.home));
         Self { release, home }
     }
 

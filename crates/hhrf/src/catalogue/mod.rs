@@ -1,28 +1,33 @@
 //! What the host serves: built from a snapshot of a [source](crate::source), checked as a whole and swapped in as a
 //! whole.
 //!
-//! [`release`] is what a snapshot has of each function, [`function`] is one that is served, [`router`] finds the function
-//! for a path, and this file decides which are served.
+//! [`Function`] is one that is served, in its [`Home`]; `router` finds the target for a path, and a `target` chooses the
+//! function. This file decides which are served.
 
-pub mod function;
-pub mod release;
-pub mod router;
+mod function;
+mod home;
+mod router;
+mod target;
+mod uids;
 
 pub use fezz_manifest::{Execution, Limits};
-pub use function::{Function, Home};
-pub use release::{Release, ReleaseError};
-pub use router::{Conflict, Found, Router};
+pub use function::Function;
+pub use home::Home;
+pub(crate) use home::Homes;
+pub(crate) use router::{Conflict, Found, Router};
 
-use crate::source::{Entry, Snapshot, SourceError};
+use crate::source::{Entry, Snapshot, SourceError, Unavailable};
 use fezz_manifest::version;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use target::Target;
 
 /// All functions that are served, and the rejected releases.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     functions: BTreeMap<String, Arc<Function>>,
-    latest: HashMap<String, Arc<Function>>,
+    /// By id.
+    targets: HashMap<String, Arc<Target>>,
     router: Router,
     rejected: Vec<RejectedRelease>,
 }
@@ -48,28 +53,36 @@ pub enum RejectionCause {
     /// Another function has one of its routes.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// Another entry of the snapshot has its name.
+    #[error("`{name}` is already that of `{first}`: give each function a name of its own")]
+    SameName {
+        /// `<id>@<version>`
+        name: String,
+        /// Where the other comes from, which is served.
+        first: String,
+    },
 }
 
 impl Catalogue {
     /// Serves what is in `snapshot`. Unchanged functions are taken from `previous`. A new release of a name gets the
-    /// home of the previous one, which is resized. If a release is rejected, the previous one of its name is still
-    /// served.
-    pub fn build(snapshot: Snapshot, previous: &Self) -> Self {
+    /// home of the previous one, which is resized; a new name gets one of `homes`. If a release is rejected, the previous
+    /// one of its name is still served.
+    pub(crate) fn build(snapshot: Snapshot, previous: &Self, homes: &Homes) -> Self {
         let mut catalogue = Self::default();
         let mut origins = HashMap::new();
-        for Entry { name, origin, release } in snapshot.entries {
-            let before = previous.functions.get(&name);
-            origins.insert(name.clone(), origin.clone());
-            match release {
-                Ok(release) => {
-                    let function = match before {
-                        Some(before) if Arc::ptr_eq(&before.release, &release) => Arc::clone(before),
-                        _ => Arc::new(Function::new(release, before.map(Arc::as_ref))),
-                    };
-                    catalogue.functions.insert(name, function);
-                }
-                Err(cause) => catalogue.reject(origin, name, RejectionCause::Source(cause), before),
+        for entry in snapshot.entries {
+            let name = entry.name();
+            if let Some(first) = origins.get(&name) {
+                let cause = RejectionCause::SameName { name, first: String::clone(first) };
+                catalogue.rejected.push(RejectedRelease {
+                    origin: entry.origin,
+                    cause,
+                    keeps_previous: false,
+                });
+                continue;
             }
+            origins.insert(name.clone(), entry.origin.clone());
+            catalogue.add(name, entry, previous, homes);
         }
         catalogue.route(&origins, previous);
         // Last, when it is certain which release of each name is served.
@@ -77,16 +90,38 @@ impl Catalogue {
         catalogue
     }
 
+    fn add(&mut self, name: String, entry: Entry, previous: &Self, homes: &Homes) {
+        let before = previous.functions.get(&name);
+        match entry.release {
+            Ok(release) => {
+                let function = match before {
+                    Some(before) if Arc::ptr_eq(&before.release, &release) => Arc::clone(before),
+                    _ => Arc::new(Function::new(release, before.map(Arc::as_ref), homes)),
+                };
+                self.functions.insert(name, function);
+            }
+            Err(Unavailable { cause, .. }) => {
+                self.reject(entry.origin, name, RejectionCause::Source(cause), before);
+            }
+        }
+    }
+
+    /// Closes the homes of `previous` whose names this catalogue doesn't serve.
+    pub(crate) fn close_homes(&self, previous: &Self) {
+        let gone = previous.functions.iter().filter(|(name, _)| !self.functions.contains_key(*name));
+        gone.for_each(|(_, function)| function.home.close());
+    }
+
     /// The function named by `/rpc/<id>@<version>`, or by `/rpc/<id>` for its latest version.
     pub fn by_name(&self, name: &str) -> Option<&Arc<Function>> {
         if let Some(function) = self.functions.get(name) {
             return Some(function);
         }
-        self.latest.get(name.strip_suffix("@latest").unwrap_or(name))
+        self.targets.get(name.strip_suffix("@latest").unwrap_or(name)).map(|target| target.choose())
     }
 
-    /// Finds functions by their routes.
-    pub fn router(&self) -> &Router {
+    /// Finds targets by their routes.
+    pub(crate) fn router(&self) -> &Router {
         &self.router
     }
 
@@ -118,21 +153,21 @@ impl Catalogue {
     /// the others are routed again, so that a rejected function has no effect on them.
     fn route(&mut self, origins: &HashMap<String, String>, previous: &Self) {
         loop {
-            self.latest = latest_versions(self.functions.values());
+            self.targets = latest_versions(self.functions.values());
             // Releases served before come first, so that they keep their routes whatever the name of a new one is.
-            let is_new = |function: &&Arc<Function>| {
+            let is_new = |function: &Arc<Function>| {
                 let before = previous.functions.get(&function.name());
                 before.is_none_or(|before| !Arc::ptr_eq(before, function))
             };
-            let mut in_order: Vec<&Arc<Function>> = self.latest.values().collect();
-            in_order.sort_by_cached_key(|function| (is_new(function), function.name()));
+            let mut in_order: Vec<&Arc<Target>> = self.targets.values().collect();
+            in_order.sort_by_cached_key(|target| (is_new(target.owner()), target.owner().name()));
             match Router::new(in_order.into_iter()) {
                 Ok(router) => {
                     self.router = router;
                     return;
                 }
                 Err(conflict) => {
-                    let name = conflict.refused.clone();
+                    let name = conflict.rejected.clone();
                     let origin = origins.get(&name).cloned().unwrap_or_default();
                     // The previous release had no conflict with the functions of its catalogue. A second conflict means
                     // that the previous release itself lost a route.
@@ -146,13 +181,16 @@ impl Catalogue {
 }
 
 /// Of each id the version named `latest`, else the highest.
-fn latest_versions<'a>(functions: impl Iterator<Item = &'a Arc<Function>>) -> HashMap<String, Arc<Function>> {
-    let mut latest: HashMap<String, Arc<Function>> = HashMap::new();
+fn latest_versions<'a>(functions: impl Iterator<Item = &'a Arc<Function>>) -> HashMap<String, Arc<Target>> {
+    let mut latest: HashMap<&str, &Arc<Function>> = HashMap::new();
     for function in functions {
-        match latest.get(&function.release.id) {
+        match latest.get(function.release.id.as_str()) {
             Some(other) if version::compare(&other.release.version, &function.release.version).is_gt() => {}
-            _ => drop(latest.insert(function.release.id.clone(), Arc::clone(function))),
+            _ => drop(latest.insert(&function.release.id, function)),
         }
     }
-    latest
+    latest.into_iter().map(|(id, function)| (id.to_owned(), Target::new(function))).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,16 @@
-//! Finds the function for a host, method and path.
+//! Finds the target for a host, method and path.
 
-use super::function::Function;
+use super::target::Target;
 use fezz_manifest::{Domain, RoutePattern};
 use http::Method;
 use matchit::InsertError;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// The routes of all functions. A route for the exact host wins over one for `*.` of it (the longest first), and that
+/// The routes of all targets. A route for the exact host wins over one for `*.` of it (the longest first), and that
 /// over one for any host. Within each, a route for the exact method wins over one for any method.
 #[derive(Debug, Default)]
-pub struct Router {
+pub(crate) struct Router {
     exact: HashMap<String, Table>,
     /// Suffixes, longest first.
     below: Vec<(String, Table)>,
@@ -27,7 +27,7 @@ struct Table {
 
 #[derive(Debug, Default)]
 struct Paths {
-    trie: matchit::Router<Arc<Function>>,
+    trie: matchit::Router<Arc<Target>>,
     /// The function that owns each pattern: matchit's conflict names the pattern only.
     owners: HashMap<String, String>,
 }
@@ -35,13 +35,13 @@ struct Paths {
 /// Two functions claim one route.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the route `{route}` of `{refused}` is already `{path}` of `{owner}`: change one of them, or its method or domains"
+    "the route `{route}` of `{rejected}` is already `{path}` of `{owner}`: change one of them, or its method or domains"
 )]
 pub struct Conflict {
     /// Method and path of the second.
     pub route: String,
     /// The second: `<id>@<version>`.
-    pub refused: String,
+    pub rejected: String,
     /// The first one's path.
     pub path: String,
     /// The first: `<id>@<version>`.
@@ -49,15 +49,15 @@ pub struct Conflict {
 }
 
 /// Parameters as they stand in the path, still percent-encoded.
-pub type Params = Vec<(String, String)>;
+pub(super) type Params = Vec<(String, String)>;
 
 /// The result of routing.
 #[derive(Debug)]
-pub enum Found<'a> {
-    /// A function.
-    Function {
+pub(crate) enum Found<'a> {
+    /// A target.
+    Target {
         /// Which one.
-        function: &'a Arc<Function>,
+        target: &'a Arc<Target>,
         /// The route's parameters.
         params: Params,
         /// Whether its route is for GET, though the request is HEAD.
@@ -70,24 +70,24 @@ pub enum Found<'a> {
 }
 
 impl Router {
-    /// Adds the routes of all `functions`, in their order.
+    /// Adds the routes of all `targets`, in their order.
     ///
     /// # Errors
     ///
-    /// The first route that an earlier function has already.
-    pub fn new<'a>(functions: impl Iterator<Item = &'a Arc<Function>>) -> Result<Self, Conflict> {
+    /// The first route that an earlier target has already.
+    pub(crate) fn new<'a>(targets: impl Iterator<Item = &'a Arc<Target>>) -> Result<Self, Conflict> {
         let mut router = Self::default();
-        for function in functions {
-            for route in &function.release.routes {
-                router.insert(route, function)?;
+        for target in targets {
+            for route in target.routes() {
+                router.insert(route, target)?;
             }
         }
         router.below.sort_by_key(|(suffix, _)| std::cmp::Reverse(suffix.len()));
         Ok(router)
     }
 
-    /// Finds the function for a request. `host` is in lower case and without a port.
-    pub fn find<'a>(&'a self, host: Option<&'a str>, method: &Method, path: &str) -> Found<'a> {
+    /// Finds the target of a request. `host` is in lower case and without a port.
+    pub(crate) fn find<'a>(&'a self, host: Option<&'a str>, method: &Method, path: &str) -> Found<'a> {
         let mut allowed = BTreeSet::new();
         for table in self.tables(host) {
             if let Some(found) = table.find(method, path) {
@@ -106,9 +106,9 @@ impl Router {
         exact.into_iter().chain(below.map(|(_, table)| table)).chain([&self.any])
     }
 
-    fn insert(&mut self, route: &RoutePattern, function: &Arc<Function>) -> Result<(), Conflict> {
+    fn insert(&mut self, route: &RoutePattern, target: &Arc<Target>) -> Result<(), Conflict> {
         if route.domains.is_empty() {
-            return self.any.insert(route, function);
+            return self.any.insert(route, target);
         }
         for domain in &route.domains {
             let table = match domain {
@@ -122,20 +122,20 @@ impl Router {
                     &mut self.below[index].1
                 }
             };
-            table.insert(route, function)?;
+            table.insert(route, target)?;
         }
         Ok(())
     }
 }
 
 impl Table {
-    fn insert(&mut self, route: &RoutePattern, function: &Arc<Function>) -> Result<(), Conflict> {
+    fn insert(&mut self, route: &RoutePattern, target: &Arc<Target>) -> Result<(), Conflict> {
         if route.methods.is_empty() {
-            return self.any_method.insert("", &route.path, function);
+            return self.any_method.insert("", &route.path, target);
         }
         for method in &route.methods {
             let paths = self.methods.entry(method.clone()).or_default();
-            paths.insert(method, &route.path, function)?;
+            paths.insert(method, &route.path, target)?;
         }
         Ok(())
     }
@@ -146,7 +146,7 @@ impl Table {
         // HEAD is GET without the body (RFC 9110, section 9.3.2), which the host leaves out.
         let get = || self.methods.get(Method::GET.as_str())?.find(path);
         let get = || if method == Method::HEAD { get() } else { None };
-        let of = |(function, params), is_get| Found::Function { function, params, is_get };
+        let of = |(target, params), is_get| Found::Target { target, params, is_get };
         own.map(|found| of(found, false))
             .or_else(|| get().map(|found| of(found, true)))
             .or_else(|| any().map(|found| of(found, false)))
@@ -165,16 +165,16 @@ impl Table {
 }
 
 impl Paths {
-    fn insert(&mut self, method: &str, path: &str, function: &Arc<Function>) -> Result<(), Conflict> {
+    fn insert(&mut self, method: &str, path: &str, target: &Arc<Target>) -> Result<(), Conflict> {
         let route = || format!("{method} {path}").trim_start().to_owned();
-        match self.trie.insert(path, Arc::clone(function)) {
+        match self.trie.insert(path, Arc::clone(target)) {
             Ok(()) => {
-                self.owners.insert(path.to_owned(), function.name());
+                self.owners.insert(path.to_owned(), target.owner().name());
                 Ok(())
             }
             Err(InsertError::Conflict { with }) => Err(Conflict {
                 route: route(),
-                refused: function.name(),
+                rejected: target.owner().name(),
                 owner: self.owners.get(&with).cloned().unwrap_or_default(),
                 path: with,
             }),
@@ -182,7 +182,7 @@ impl Paths {
         }
     }
 
-    fn find(&self, path: &str) -> Option<(&Arc<Function>, Params)> {
+    fn find(&self, path: &str) -> Option<(&Arc<Target>, Params)> {
         let found = self.trie.at(path).ok()?;
         let params = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         Some((found.value, params.collect()))

@@ -4,7 +4,7 @@ use crate::catalogue::Execution;
 
 /// One attempt to do what a jail forbids.
 #[derive(Debug)]
-pub struct Attempt {
+pub(super) struct Attempt {
     /// Its name, here and in the report.
     pub id: &'static str,
     /// What it tries, as the end of the sentence "It tries to ...".
@@ -21,7 +21,7 @@ pub struct Attempt {
 
 /// The manifests of the attempts. There is a function for each manifest and executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Variant {
+pub(super) enum Variant {
     /// Nothing is granted.
     Plain,
     /// Nothing is granted, and the timeout is short.
@@ -34,20 +34,20 @@ pub enum Variant {
 
 impl Variant {
     /// Every manifest.
-    pub const ALL: [Self; 4] = [Self::Plain, Self::Brief, Self::Network, Self::Scratch];
+    pub(super) const ALL: [Self; 4] = [Self::Plain, Self::Brief, Self::Network, Self::Scratch];
 
     /// Whether the manifest grants something that not all machines and wrappers support.
-    pub fn has_grant(self) -> bool {
+    pub(super) fn has_grant(self) -> bool {
         matches!(self, Self::Network | Self::Scratch)
     }
 
     /// Whether an executor supports the manifest: forked processes would share a scratch folder.
-    pub fn is_supported_by(self, execution: Execution) -> bool {
+    pub(super) fn is_supported_by(self, execution: Execution) -> bool {
         (self, execution) != (Self::Scratch, Execution::Fork)
     }
 
     /// The id of the function with this manifest and executor.
-    pub fn function(self, execution: Execution) -> String {
+    pub(super) fn function(self, execution: Execution) -> String {
         let name = match self {
             Self::Plain => "attempts",
             Self::Brief => "attempts-brief",
@@ -60,7 +60,7 @@ impl Variant {
 
 /// The expected result of an attempt in a jail, which also decides how it is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expected {
+pub(super) enum Expected {
     /// The kernel refuses it, as the module reports, or kills the process by SIGSYS.
     Refused,
     /// The same for executing another program: if that runs, the module sends no response.
@@ -81,7 +81,7 @@ pub enum Expected {
 
 impl Expected {
     /// The text for the report.
-    pub fn label(self) -> &'static str {
+    pub(super) fn label(self) -> &'static str {
         match self {
             Self::Refused | Self::NotReplaced | Self::RefusedToOldCalls => "refused",
             Self::Bounded => "bounded",

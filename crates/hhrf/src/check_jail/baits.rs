@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// All baits of one check.
 #[derive(Debug)]
-pub struct Baits {
+pub(super) struct Baits {
     sockets: Sockets,
     open_folder: PathBuf,
     victim: Victim,
@@ -47,7 +47,7 @@ impl Baits {
     /// # Errors
     ///
     /// See [`BaitError`].
-    pub fn set(folder: &Path, secret: &str, children: &Arc<Children>) -> Result<Self, BaitError> {
+    pub(super) fn set(folder: &Path, secret: &str, children: &Arc<Children>) -> Result<Self, BaitError> {
         let marker = format!("fezz-{:08x}", rand::random::<u32>());
         let open_folder = folder.join("open");
         let (private, public) = (folder.join("bait-0600"), folder.join("bait-0644"));
@@ -79,7 +79,7 @@ impl Baits {
     }
 
     /// Where the baits are, as lines `name=value` for the module.
-    pub fn lines(&self) -> String {
+    pub(super) fn lines(&self) -> String {
         format!("{}victim={}\n", self.lines, self.victim.pid())
     }
 
@@ -88,7 +88,7 @@ impl Baits {
     /// # Errors
     ///
     /// A new victim is needed and can't be started.
-    pub fn reached(&mut self) -> Result<Option<String>, BaitError> {
+    pub(super) fn reached(&mut self) -> Result<Option<String>, BaitError> {
         let mut seen: Vec<String> = self.sockets.arrivals().into_iter().map(str::to_owned).collect();
         if let Some(death) = self.victim.death() {
             seen.push(format!("the victim died: {death}"));
@@ -106,7 +106,7 @@ impl Baits {
     /// # Errors
     ///
     /// Another can't be started.
-    pub fn renew_victim(&mut self) -> Result<(), BaitError> {
+    pub(super) fn renew_victim(&mut self) -> Result<(), BaitError> {
         self.victim = Victim::start(&self.children).map_err(BaitError::Victim)?;
         Ok(())
     }

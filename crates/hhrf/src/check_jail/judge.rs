@@ -22,7 +22,7 @@ pub enum Verdict {
 
 /// A verdict and its reason.
 #[derive(Debug)]
-pub struct Judgement {
+pub(super) struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
     /// What was seen.
@@ -31,7 +31,7 @@ pub struct Judgement {
 
 /// Everything that is known of an attempt.
 #[derive(Debug)]
-pub struct Evidence<'a> {
+pub(super) struct Evidence<'a> {
     /// The host's answer.
     pub answer: &'a Answer,
     /// What reached a bait, or was left running.
@@ -65,7 +65,7 @@ enum Result {
 const SIGNALS_OF_LIMITS: [&str; 3] = ["SIGKILL", "SIGXCPU", "signal 25"];
 
 /// Judges an attempt by its evidence.
-pub fn judge(attempt: &Attempt, evidence: Evidence<'_>, machine: &Machine) -> Judgement {
+pub(super) fn judge(attempt: &Attempt, evidence: Evidence<'_>, machine: &Machine) -> Judgement {
     if let Some(seen) = evidence.seen {
         return Judgement { verdict: Verdict::Worked, observed: seen };
     }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 const TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Waits until no process has the name `marker`; after 2 seconds it kills and counts those that are left.
-pub async fn scan(marker: &str) -> usize {
+pub(super) async fn scan(marker: &str) -> usize {
     const INTERVAL: Duration = Duration::from_millis(20);
     // A new process needs some time until it has set its name.
     const START_DELAY: Duration = Duration::from_millis(100);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// What is known of the kernel.
 #[derive(Debug)]
-pub struct Machine {
+pub(super) struct Machine {
     /// Its functions; `None` if it doesn't list them.
     functions: Option<HashSet<String>>,
 }
@@ -18,7 +18,7 @@ const STUBS: [(&str, &str); 3] =
 impl Machine {
     /// Reads the kernel's symbols. A call that was left out of the build is listed too, but weak (`W`): it returns
     /// ENOSYS.
-    pub fn look() -> Self {
+    pub(super) fn look() -> Self {
         let symbols = fs::read_to_string("/proc/kallsyms").ok();
         let strong = |line: &str| Some(line.split_once(" T ")?.1.split_whitespace().next()?.to_owned());
         let functions = symbols.map(|symbols| symbols.lines().filter_map(strong).collect::<HashSet<_>>());
@@ -26,7 +26,7 @@ impl Machine {
     }
 
     /// Whether the kernel has the call: `None` if it doesn't list its functions.
-    pub fn has_call(&self, call: &str) -> Option<bool> {
+    pub(super) fn has_call(&self, call: &str) -> Option<bool> {
         const PREFIXES: [&str; 3] = ["__x64_sys_", "__arm64_sys_", "__riscv_sys_"];
         let functions = self.functions.as_ref()?;
         if let Some((_, function)) = STUBS.iter().find(|(stub, _)| *stub == call) {
@@ -36,7 +36,7 @@ impl Machine {
     }
 
     /// Whether a file, or a device, exists.
-    pub fn has_file(&self, path: &str) -> bool {
+    pub(super) fn has_file(&self, path: &str) -> bool {
         Path::new(path).exists()
     }
 }

@@ -3,29 +3,30 @@
 //! every request. Each attempt is made under each executor, since each manifest chooses one.
 //!
 //! 1. [`secret`]: puts a secret into the host's environment.
-//! 2. [`site`]: a root with the module, under several manifests, each for every executor. [`baits`]: what attempts try
-//!    to reach, [`sockets`] and a [`victim`] process among it.
-//! 3. [`attempts`] is the list, [`attempt`] describes one. `run` makes them, one after the other, by [`client`].
-//! 4. [`judge`] decides on the result: by the module's report, the host's log, the baits, and [`leftovers`], the scan
-//!    for processes that are left. [`machine`] knows what this machine lacks.
-//! 5. [`report`] is what is printed.
+//! 2. `site`: a root with the module, under several manifests, each for every executor. `baits`: what attempts try
+//!    to reach, `sockets` and a [`victim`] process among it.
+//! 3. `attempts` is the list, `attempt` describes one. `run` makes them, one after the other, by `client`.
+//! 4. `judge` decides on the result: by the module's report, the host's log, the baits, and `leftovers`, the scan
+//!    for processes that are left. `machine` knows what this machine lacks.
+//! 5. `report` is what is printed.
 
 pub mod secret;
 
-pub mod baits;
-pub mod site;
-pub mod sockets;
+mod baits;
+mod site;
+mod sockets;
 pub mod victim;
 
-pub mod attempt;
-pub mod attempts;
-pub mod client;
+mod attempt;
+mod attempts;
+mod client;
 mod run;
 
-pub mod judge;
-pub mod leftovers;
-pub mod machine;
+mod judge;
+mod leftovers;
+mod machine;
 
-pub mod report;
+mod report;
 
+pub use report::{Format, Report};
 pub use run::{CheckError, Selection, check_jail};

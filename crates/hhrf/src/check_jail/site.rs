@@ -15,22 +15,22 @@ use tempfile::TempDir;
 const MODULE: &str = "libfezz_attempts.so";
 
 /// The memory limit of the functions: small, so that the attempts do no harm on a machine without a jail.
-pub const MEMORY_BYTES: u64 = 64 << 20;
+pub(super) const MEMORY_BYTES: u64 = 64 << 20;
 /// The functions' limit of threads.
-pub const THREADS: u64 = 16;
+pub(super) const THREADS: u64 = 16;
 
 /// Requests come one after the other.
 const CONCURRENCY: u32 = 1;
 
 /// Prewarmed processes: two, so that another one is idle while one makes its attempt.
-pub const SPARE: u32 = 2;
+pub(super) const SPARE: u32 = 2;
 
 /// The size of the scratch.
-pub const SCRATCH_BYTES: u64 = 1 << 20;
+pub(super) const SCRATCH_BYTES: u64 = 1 << 20;
 
 /// A folder that is removed after the check.
 #[derive(Debug)]
-pub struct Site {
+pub(super) struct Site {
     folder: TempDir,
     /// Holds the port that `Variant::Network` is granted.
     _granted: GrantedPort,
@@ -71,25 +71,25 @@ impl Site {
     /// # Errors
     ///
     /// See [`SiteError`].
-    pub fn new(module: Option<&Path>) -> Result<Self, SiteError> {
+    pub(super) fn new(module: Option<&Path>) -> Result<Self, SiteError> {
         let module = find_module(module)?;
         let parent = std::env::temp_dir();
         fill(&module, &parent).map_err(|source| SiteError::NoRoot { path: parent, source })
     }
 
     /// The root.
-    pub fn root(&self) -> &Path {
+    pub(super) fn root(&self) -> &Path {
         self.folder.path()
     }
 
     /// A file of another function.
-    pub fn other_function(&self) -> PathBuf {
+    pub(super) fn other_function(&self) -> PathBuf {
         function_folder(self.root(), Variant::Network, Execution::Spawn).join("fezz.json")
     }
 }
 
 /// The limit of threads as the kernel counts them: those of all children of a zygote together.
-pub fn threads_counted(execution: Execution) -> u64 {
+pub(super) fn threads_counted(execution: Execution) -> u64 {
     match execution {
         Execution::Spawn => THREADS,
         Execution::Fork => THREADS * children_max(CONCURRENCY, SPARE),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// One of every kind.
 #[derive(Debug)]
-pub struct Sockets {
+pub(super) struct Sockets {
     tcp: TcpListener,
     /// `None` on a machine without IPv6.
     tcp_v6: Option<TcpListener>,
@@ -35,7 +35,7 @@ impl Sockets {
     /// # Errors
     ///
     /// Those of the calls.
-    pub fn open(folder: &Path, marker: &str) -> io::Result<Self> {
+    pub(super) fn open(folder: &Path, marker: &str) -> io::Result<Self> {
         let names = |kind: &str| Names { path: folder.join(kind), name: format!("{marker}-{kind}") };
         let (stream, datagram) = (names("stream"), names("datagram"));
         let abstract_name = |names: &Names| SocketAddr::from_abstract_name(&names.name);
@@ -68,7 +68,7 @@ impl Sockets {
     }
 
     /// Their addresses, as lines for the module. The port of a missing socket is 0.
-    pub fn lines(&self) -> String {
+    pub(super) fn lines(&self) -> String {
         let port = |address: io::Result<std::net::SocketAddr>| address.map_or(0, |address| address.port());
         format!(
             "tcp_port={}\ntcp_v6_port={}\nudp_port={}\nunix_stream={}\nunix_datagram={}\nunix_abstract={}\n\
@@ -84,7 +84,7 @@ impl Sockets {
     }
 
     /// What has arrived since the last call.
-    pub fn arrivals(&self) -> Vec<&'static str> {
+    pub(super) fn arrivals(&self) -> Vec<&'static str> {
         let mut seen = Vec::new();
         let tcp_v6 = self.tcp_v6.iter().any(|socket| arrived(|| socket.accept()));
         if arrived(|| self.tcp.accept()) || tcp_v6 {

@@ -68,7 +68,7 @@ pub fn command(
         command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);
     }
     // The last argument, where wrappers expect it.
-    command.arg(function.release.module.path());
+    command.arg(function.release.artifact.path());
     command
 }
 

@@ -1,14 +1,12 @@
-//! How the host has its runners confine themselves: the [`mode`], and what the host provides for it: a uid ([`uids`],
-//! from a [range](uid_range) that no other host has), an [empty network](network) and a cgroup ([`crate::cgroups`]). A
-//! [`trial`] at the start checks that it works.
+//! How the host has its runners confine themselves: the [mode](JailMode), and what the host provides for it: a uid for
+//! each function (from a range that no other host has), an empty network and a cgroup. A
+//! trial at the start checks that it works.
 
-pub mod mode;
-pub mod network;
-pub mod trial;
-pub mod uid_range;
-pub mod uids;
+mod network;
+mod trial;
+mod uid_range;
 
-pub use mode::JailMode;
+pub use crate::settings::JailMode;
 pub use trial::TrialError;
 
 use crate::catalogue::{Execution, Function, Limits};
@@ -24,16 +22,13 @@ use std::process::Command;
 use std::sync::Arc;
 use trial::Trial;
 use uid_range::{UidRange, UidRangeError};
-use uids::Uids;
 
 /// What confines the runners of one host.
 #[derive(Debug)]
 pub struct Jail {
     mode: JailMode,
-    /// The functions' uids, if the host is root.
-    uids: Option<Uids>,
-    /// Locked against other hosts while it is held.
-    _uid_range: Option<UidRange>,
+    /// For the functions' uids, if the host is root; locked against other hosts while it is held.
+    uid_range: Option<UidRange>,
     /// Namespaces that every runner without a network joins: an empty network namespace, and before it, if the host
     /// isn't root, the user namespace that owns it.
     empty_network: Vec<OwnedFd>,
@@ -67,7 +62,6 @@ impl Jail {
         let is_root = rustix::process::geteuid().is_root();
         let has_uids = is_root && settings.jail != JailMode::Off;
         let uid_range = has_uids.then(|| UidRange::take(settings.uid_base)).transpose()?;
-        let uids = uid_range.as_ref().map(|range| Uids::new(range.base()));
         let empty_network = match settings.jail {
             JailMode::Strict => {
                 let trial = Trial { runner: &settings.runner, jail: settings.jail, children };
@@ -76,7 +70,7 @@ impl Jail {
             JailMode::Inner | JailMode::Off => Vec::new(),
         };
         let cgroups = settings.cgroup.as_deref().map(Cgroups::divide).transpose()?;
-        Ok(Self { mode: settings.jail, uids, _uid_range: uid_range, empty_network, cgroups })
+        Ok(Self { mode: settings.jail, uid_range, empty_network, cgroups })
     }
 
     /// Makes what the runners share, and tries the jail: the runner confines itself as for a request. If only `fork`
@@ -112,7 +106,7 @@ impl Jail {
         if execution == Execution::Fork {
             command.args(["--zygote", "1"]);
         }
-        let (uid, limits) = (self.uids.as_ref().map(Uids::base), Limits::default());
+        let (uid, limits) = (self.uid_base(), Limits::default());
         // Removed when it is dropped, after the trial.
         let cgroup = self.cgroup(&limits, 1, 0).map_err(JailError::RequestCgroup)?;
         if let Some(cgroup) = &cgroup {
@@ -127,6 +121,11 @@ impl Jail {
         self.mode
     }
 
+    /// The first of the functions' uids, which the trial uses, too; `None` if they have none.
+    pub(crate) fn uid_base(&self) -> Option<u32> {
+        self.uid_range.as_ref().map(UidRange::base)
+    }
+
     /// A cgroup for `requests` at a time and `waiting` idle processes, if there are cgroups.
     ///
     /// # Errors
@@ -138,8 +137,8 @@ impl Jail {
 
     /// Adds the runner's arguments that confine a function.
     pub fn confine(&self, command: &mut Command, function: &Function) {
-        let uid = self.uids.as_ref().map(|uids| uids.of(&function.name()));
-        self.confine_to(command, &function.release.limits, &function.release.connect, uid);
+        let release = &function.release;
+        self.confine_to(command, &release.limits, &release.connect, function.home.uid);
     }
 
     fn confine_to(&self, command: &mut Command, limits: &Limits, connect: &[u16], uid: Option<u32>) {

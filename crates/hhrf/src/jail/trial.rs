@@ -116,7 +116,7 @@ pub enum TrialError {
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A jail takes milliseconds; this allows for a very busy machine.
-pub const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The trial's manifest variable: a wrapper must pass it on.
 const VARIABLE: &str = "TRIAL";

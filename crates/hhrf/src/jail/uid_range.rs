@@ -5,7 +5,7 @@
 //! namespaces. A host with another `/run`, for example in another container, isn't seen: there the operator gives each
 //! host a range by `--uid-base`.
 
-use super::uids::UIDS;
+use crate::settings::{UID_BASE_FIRST as FIRST, UIDS};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File, TryLockError};
@@ -17,14 +17,12 @@ use std::path::Path;
 /// Where the locks lie, on every Linux system a file system that a restart empties.
 const FOLDER: &str = "/run/fezz";
 
-/// The first uid after those that systemd gives to containers, and the last unused one (systemd's `UIDS-GIDS`:
-/// 1879048192 to 2147483647 are unused).
-const FIRST: u32 = 0x7000_0000;
+/// The last of those that systemd leaves unused (systemd's `UIDS-GIDS`).
 const LAST: u32 = 0x7fff_ffff;
 
 /// A range that belongs to this host while it is held.
 #[derive(Debug)]
-pub struct UidRange {
+pub(super) struct UidRange {
     base: u32,
     /// One for each aligned range that it overlaps.
     _locks: Vec<File>,
@@ -83,7 +81,7 @@ impl UidRange {
     ///
     /// See [`UidRangeError`]. If root can't write in `/run`, a `base` is taken without a lock, with a warning in the
     /// log: then the operator must make sure that no other host has it.
-    pub fn take(base: Option<u32>) -> Result<Self, UidRangeError> {
+    pub(super) fn take(base: Option<u32>) -> Result<Self, UidRangeError> {
         check_mapped(base.unwrap_or(FIRST))?;
         let folder = Path::new(FOLDER);
         let ready = prepare(folder);
@@ -103,7 +101,7 @@ impl UidRange {
     }
 
     /// The first uid of them.
-    pub fn base(&self) -> u32 {
+    pub(super) fn base(&self) -> u32 {
         self.base
     }
 }

@@ -1,6 +1,6 @@
 //! Accounts of memory: of connections, clients' addresses and functions.
 
-use super::Use;
+use super::usage::Use;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -2,15 +2,15 @@
 //! there of the connection that holds most, and there the longest stalled. A holding that has stalled only briefly
 //! isn't evicted for a newcomer whose address (or connection, of the same address) would then hold more than its own.
 
-use super::Use;
 use super::accounts::{Account, Accounts};
-use super::state::Entry;
+use super::entry::Entry;
+use super::usage::Use;
 use std::cmp::Reverse;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// The newcomer that needs memory.
-pub(super) struct Eviction<'a> {
+/// A search for holdings to evict, for a newcomer that needs memory.
+pub(super) struct Search<'a> {
     pub(super) r#use: Use,
     pub(super) newcomer: &'a Accounts,
     /// What the newcomer needs.
@@ -18,43 +18,7 @@ pub(super) struct Eviction<'a> {
     pub(super) now: Instant,
 }
 
-/// A peer that made progress within this time isn't stalled: an honest peer's next bytes arrive sooner.
-pub(super) const STALLED_AFTER: Duration = Duration::from_millis(500);
-
-/// A holding whose peer makes no progress for so long is evicted for any newcomer.
-const LOST_AFTER: Duration = Duration::from_secs(5);
-
-/// A peer that makes progress, but at its average rate needs longer than this for what it holds, counts as stalled:
-/// otherwise it could hold much memory by sending or reading little.
-const WHOLE_WITHIN: Duration = Duration::from_secs(60);
-
-/// Before this a rate means nothing.
-const JUDGED_AFTER: Duration = Duration::from_secs(1);
-
-impl Entry {
-    /// When its peer last made progress, if it is stalled by now.
-    fn stalled_since(&self, now: Instant) -> Option<Instant> {
-        let wait = self.wait.as_ref()?;
-        let waited = now.saturating_duration_since(wait.since);
-        if now.saturating_duration_since(wait.moved) >= STALLED_AFTER {
-            return Some(wait.moved);
-        }
-        // bytes / rate > WHOLE_WITHIN, the rate being moved / waited.
-        let is_slow =
-            self.bytes as u128 * waited.as_millis() > u128::from(wait.moved_bytes) * WHOLE_WITHIN.as_millis();
-        (waited >= JUDGED_AFTER && is_slow).then_some(wait.since)
-    }
-
-    pub(super) fn is_evictable(&self, now: Instant) -> bool {
-        self.stalled_since(now).is_some()
-    }
-
-    fn is_lost(&self, now: Instant) -> bool {
-        self.wait.as_ref().is_some_and(|wait| now.saturating_duration_since(wait.moved) >= LOST_AFTER)
-    }
-}
-
-impl Eviction<'_> {
+impl Search<'_> {
     /// The holdings to evict, in order; none if together they have less than `missing_bytes`. Takes up to 7 ms for
     /// 32,000 holdings.
     pub(super) fn in_order<'a>(

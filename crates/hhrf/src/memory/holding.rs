@@ -1,6 +1,9 @@
 //! The memory that one request or response holds.
 
-use super::{Account, Memory, Use};
+use super::Memory;
+use super::accounts::{Account, Accounts};
+use super::entry::STALLED_AFTER;
+use super::usage::Full;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -12,19 +15,38 @@ pub struct Holding {
     number: u64,
 }
 
-/// There isn't enough memory left, and nothing can be evicted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the memory for {} is full, or the half of it that one client or function may hold", .r#use)]
-pub struct Full {
-    /// Of which memory.
-    pub r#use: Use,
+impl Memory {
+    /// Charges `bytes` to `accounts` until the holding is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]: the budget or an account is, and nothing can be evicted.
+    pub fn hold(self: &Arc<Self>, accounts: Accounts, bytes: usize) -> Result<Holding, Full> {
+        let number = self.lock().open(accounts);
+        // Dropped if the charge fails.
+        let holding = Holding { memory: Arc::clone(self), number };
+        holding.resize(bytes)?;
+        Ok(holding)
+    }
+
+    /// The same, but waits a moment until holdings that have just stalled can be evicted.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`], after that moment.
+    pub async fn hold_soon(self: &Arc<Self>, accounts: Accounts, bytes: usize) -> Result<Holding, Full> {
+        const PAUSE: Duration = Duration::from_millis(20);
+        let wait_until = Instant::now() + 2 * STALLED_AFTER;
+        loop {
+            match self.hold(accounts.clone(), bytes) {
+                Err(_) if Instant::now() < wait_until => tokio::time::sleep(PAUSE).await,
+                held => return held,
+            }
+        }
+    }
 }
 
 impl Holding {
-    pub(super) fn new(memory: Arc<Memory>, number: u64) -> Self {
-        Self { memory, number }
-    }
-
     /// Holds `bytes` in all from now on.
     ///
     /// # Errors

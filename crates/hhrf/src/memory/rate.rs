@@ -1,6 +1,6 @@
 //! The minimum data rate of clients.
 
-use super::state::Wait;
+use super::entry::Wait;
 use std::time::{Duration, Instant};
 
 /// A rate that a client must reach on average, after a few seconds of grace.

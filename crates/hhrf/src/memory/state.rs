@@ -1,8 +1,10 @@
 //! All holdings of a memory, and how some are evicted when it is full.
 
 use super::accounts::{Account, Accounts};
-use super::eviction::Eviction;
-use super::{DataRate, Full, SMALL_BYTES, Usage, Use};
+use super::entry::{Entry, Peer, Wait};
+use super::eviction::Search;
+use super::rate::DataRate;
+use super::usage::{Full, SMALL_BYTES, Usage, Use};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,38 +22,6 @@ pub(super) struct MemoryState {
     evictable_bytes: usize,
     evictions: u64,
     slow: u64,
-}
-
-/// One holding.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) accounts: Accounts,
-    pub(super) bytes: usize,
-    /// Set while it waits for a peer: only then can it be evicted.
-    pub(super) wait: Option<Wait>,
-}
-
-/// A holding's wait for a peer.
-#[derive(Debug)]
-pub(super) struct Wait {
-    peer: Peer,
-    pub(super) since: Instant,
-    /// The end of the client's time.
-    pub(super) until: Option<Instant>,
-    /// What the peer has sent or read.
-    pub(super) moved_bytes: u64,
-    /// When it last did.
-    pub(super) moved: Instant,
-    stop: CancellationToken,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Peer {
-    /// It must send or read bytes at the minimum data rate.
-    Client,
-    /// A client whose connection waits for it as a whole: it needs no minimum data rate.
-    Connection,
-    Function,
 }
 
 /// Why a holding can't grow.
@@ -219,10 +189,10 @@ impl MemoryState {
             over(limit, account.taken_bytes(self.r#use) + more, self.bytes_max / 2)
         });
         // A quarter is reserved for small holdings, so that a few large ones can't fill the memory.
-        let large_bytes = self.large_bytes + of_large(bytes) - of_large(entry.bytes);
+        let large_bytes = self.large_bytes + large_part(bytes) - large_part(entry.bytes);
         let all_bytes = self.small_bytes + self.large_bytes + more;
         of_accounts.or_else(|| over(Limit::Budget, all_bytes, self.bytes_max)).or_else(|| {
-            over(Limit::Large, large_bytes, self.bytes_max / 4 * 3).filter(|_| of_large(bytes) > 0)
+            over(Limit::Large, large_bytes, self.bytes_max / 4 * 3).filter(|_| large_part(bytes) > 0)
         })
     }
 
@@ -231,10 +201,10 @@ impl MemoryState {
     fn evict(&mut self, newcomer: u64, more: usize, shortage: &Shortage, now: Instant) -> bool {
         let Shortage { limit, missing_bytes } = shortage;
         let Some(Entry { accounts, .. }) = self.holdings.get(&newcomer) else { return false };
-        let eviction = Eviction { r#use: self.r#use, newcomer: accounts, more, now };
+        let search = Search { r#use: self.r#use, newcomer: accounts, more, now };
         let others =
             self.holdings.iter().filter(|(number, entry)| **number != newcomer && limit.counts(entry));
-        let stalled = eviction.in_order(others, *missing_bytes);
+        let stalled = search.in_order(others, *missing_bytes);
         let enough_bytes = (*missing_bytes).max(self.bytes_max / EVICTED_PART);
         let mut freed_bytes = 0;
         for number in &stalled {
@@ -261,16 +231,9 @@ impl MemoryState {
         let entry = self.holdings.get_mut(&number)?;
         let before = std::mem::replace(&mut entry.bytes, bytes);
         entry.accounts.iter().for_each(|account| account.recharge(self.r#use, before, bytes));
-        self.large_bytes = self.large_bytes - of_large(before) + of_large(bytes);
-        self.small_bytes = self.small_bytes - (before - of_large(before)) + (bytes - of_large(bytes));
+        self.large_bytes = self.large_bytes - large_part(before) + large_part(bytes);
+        self.small_bytes = self.small_bytes - (before - large_part(before)) + (bytes - large_part(bytes));
         Some(before)
-    }
-}
-
-impl Wait {
-    fn of(peer: Peer, stop: CancellationToken, now: Instant, time: Option<Duration>) -> Self {
-        let until = time.map(|time| now + time);
-        Self { peer, since: now, until, moved_bytes: 0, moved: now, stop }
     }
 }
 
@@ -286,6 +249,6 @@ impl Limit {
 }
 
 /// What counts as large of a holding of `bytes`: all or nothing.
-fn of_large(bytes: usize) -> usize {
+fn large_part(bytes: usize) -> usize {
     if bytes > SMALL_BYTES { bytes } else { 0 }
 }

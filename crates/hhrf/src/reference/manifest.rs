@@ -1,6 +1,7 @@
 //! `docs/manifest.md`: each key as `fezz.schema.json` has it, with its value in the page's own example.
 
 use super::{check, read, table};
+use crate::settings::Settings;
 use fezz_manifest::Manifest;
 use serde_json::{Value, json};
 
@@ -13,9 +14,7 @@ struct Key {
 
 #[test]
 fn the_manifest_page_is_made_from_the_schema() {
-    let page = read("docs/manifest.md");
-    let (_, rest) = page.split_once("```json\n").unwrap();
-    let example: Value = serde_json::from_str(rest.split_once("```").unwrap().0).unwrap();
+    let example = example();
     let rows = keys().into_iter().map(|key| {
         let example = look_up(&example, &key.name);
         let example = example.unwrap_or_else(|| panic!("the example lacks `{}`: add it", key.name));
@@ -23,6 +22,31 @@ fn the_manifest_page_is_made_from_the_schema() {
     });
     let made = table(["key", "type", "default", "allowed", "example", "meaning"], rows);
     check("docs/manifest.md", "manifest", &made);
+}
+
+/// The page says that its example has the defaults.
+#[test]
+fn the_numbers_of_the_example_are_the_defaults() {
+    let example = example();
+    let mut defaults: Vec<(String, Value)> = keys()
+        .into_iter()
+        .filter_map(|key| {
+            key.schema["default"].is_number().then(|| (key.name, key.schema["default"].clone()))
+        })
+        .collect();
+    assert_eq!(defaults.len(), 10, "{defaults:?}");
+    let settings = Settings::from_toml("runner = '/bin/true'").unwrap();
+    defaults.push(("execution".to_owned(), settings.execution.as_str().into()));
+    defaults.push(("spare".to_owned(), settings.limits.spare.into()));
+    for (name, default) in defaults {
+        assert_eq!(look_up(&example, &name), Some(&default), "{name}");
+    }
+}
+
+fn example() -> Value {
+    let page = read("docs/manifest.md");
+    let (_, rest) = page.split_once("```json\n").unwrap();
+    serde_json::from_str(rest.split_once("```").unwrap().0).unwrap()
 }
 
 #[test]

@@ -1,9 +1,15 @@
 //! Why settings are refused.
 
-use super::HEADERS_MAX;
-use super::runner::BUILD_RUNNER;
+use super::bounds::{HEADERS_MAX, UIDS};
 use crate::memory::MEMORY_BYTES_MIN;
 use std::path::PathBuf;
+
+/// Builds the runner of the same profile, which Cargo puts beside this program.
+const BUILD_RUNNER: &str = if cfg!(debug_assertions) {
+    "cargo build -p fezz-runner"
+} else {
+    "cargo build --release -p fezz-runner"
+};
 
 /// Why the settings are refused.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +75,7 @@ pub enum SettingsError {
         headers: usize,
     },
     /// Uids that can't be given.
-    #[error("`uid_base` is {value}: it must leave 65536 uids from 1 to 4294967294")]
+    #[error("`uid_base` is {value}: it must leave {UIDS} uids from 1 to 4294967294")]
     UidBase {
         /// What was set.
         value: u32,

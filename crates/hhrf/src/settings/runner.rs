@@ -1,7 +1,8 @@
 //! Finds the runner, and whether it is a wrapper.
 
-use super::{SettingsError, absolute};
-use crate::jail::mode::JailMode;
+use super::defaults;
+use super::error::SettingsError;
+use super::jail_mode::JailMode;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -9,37 +10,27 @@ use std::path::{Path, PathBuf};
 /// wrapper.
 pub(super) fn default_jail(runner: Option<&Path>) -> JailMode {
     match runner {
-        Some(runner) if is_wrapper(runner) => JailMode::Inner,
-        _ => JailMode::Strict,
+        Some(runner) if is_wrapper(runner) => defaults::JAIL_OF_WRAPPER,
+        _ => defaults::JAIL,
     }
 }
 
 /// Whether a runner is taken for a wrapper around one: by its name.
 pub fn is_wrapper(runner: &Path) -> bool {
-    runner.file_name().is_some_and(|name| name != RUNNER)
+    runner.file_name().is_some_and(|name| name != defaults::RUNNER)
 }
-
-/// The runner's program.
-const RUNNER: &str = "fezz-runner";
-
-/// Builds the runner of the same profile, which Cargo puts beside this program.
-pub(super) const BUILD_RUNNER: &str = if cfg!(debug_assertions) {
-    "cargo build -p fezz-runner"
-} else {
-    "cargo build --release -p fezz-runner"
-};
 
 /// The runner that was named, or `fezz-runner`. A bare name is looked for beside this program, then on PATH; anything with
 /// a slash is a path.
 pub(super) fn find_runner(named: Option<PathBuf>) -> Result<PathBuf, SettingsError> {
-    let name = named.unwrap_or_else(|| RUNNER.into());
+    let name = named.unwrap_or_else(|| defaults::RUNNER.into());
     let found = match name.file_name() {
         Some(bare) if bare == name.as_os_str() => beside_program(bare).or_else(|| on_path(bare)),
         _ => Some(name.clone()).filter(|path| is_executable(path)),
     };
     match found {
         Some(path) => absolute(&path),
-        None if name.as_os_str() == RUNNER => Err(SettingsError::NoRunner),
+        None if name.as_os_str() == defaults::RUNNER => Err(SettingsError::NoRunner),
         None => Err(SettingsError::BadRunner { path: name }),
     }
 }
@@ -56,4 +47,10 @@ fn on_path(name: &OsStr) -> Option<PathBuf> {
 
 fn is_executable(path: &Path) -> bool {
     path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+/// Processes are started in `/`, so paths must be absolute.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, SettingsError> {
+    std::path::absolute(path)
+        .map_err(|source| SettingsError::NoWorkingFolder { path: path.to_owned(), source })
 }

@@ -1,9 +1,8 @@
 //! The source of the program `hhrf`: each folder `functions/<id>@<version>` is a release.
 
-use super::module_file::FileIdentity;
-use super::store::ModuleStore;
-use super::{Entry, Reading, Snapshot, Source, SourceError, owned_file, release_folder};
-use crate::catalogue::Release;
+use super::release_folder::{self, Contents};
+use super::{Entry, Reading, Snapshot, Source, SourceError, Unavailable, owned_file};
+use crate::release::{ModuleStore, Release};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::HashMap;
 use std::io;
@@ -39,19 +38,10 @@ struct Watch {
 /// By name.
 type Known = HashMap<String, (Contents, Arc<Release>)>;
 
-/// What a release was read from. If it is the same again, nothing has changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Contents {
-    /// The manifest's bytes.
-    pub(super) manifest: Vec<u8>,
-    /// The identity of the module's file.
-    pub(super) module: FileIdentity,
-}
-
 /// Why the folder can't be read. At the host's start it ends with this error; later the previous functions are still
 /// served.
 #[derive(Debug, thiserror::Error)]
-pub enum FolderSourceError {
+pub(super) enum FolderSourceError {
     /// The folder can't be read.
     #[error("failed to read the folder `{}`: create it, or set --root to the folder that holds it", path.display())]
     Unreadable {
@@ -194,7 +184,8 @@ fn read(
             now_known.insert(name.clone(), before.clone());
         }
         let origin = folder.join(release_folder::MANIFEST_FILE).display().to_string();
-        snapshot.entries.push(Entry { name, origin, release: release.map_err(SourceError::from) });
+        let release = release.map_err(|error| Unavailable { name, cause: error.into() });
+        snapshot.entries.push(Entry { origin, release });
     }
     Ok((snapshot, now_known))
 }

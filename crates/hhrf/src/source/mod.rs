@@ -2,20 +2,17 @@
 //! reading a disk.
 //!
 //! [`folder`] is the source of the program `hhrf`: everything under `functions/`. `release_folder` makes a release of
-//! one folder there; `module_file` looks at a module without running it, [`owned_file`] refuses files that others could
-//! change, and [`store`] keeps copies of modules. A program that embeds the host may have a source of its own.
+//! one folder there; `module_file` looks at a module without running it, and `owned_file` refuses files that others
+//! could change. A program that embeds the host may have a source of its own.
 
-pub mod folder;
-pub mod module_file;
-pub mod owned_file;
-pub mod release_folder;
-pub mod store;
+mod folder;
+mod module_file;
+mod owned_file;
+mod release_folder;
 
 pub use folder::Folder;
-pub use release_folder::FolderError;
-pub use store::{KeptModule, ModuleStore};
 
-use crate::catalogue::Release;
+use crate::release::Release;
 use std::error::Error;
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -44,17 +41,34 @@ pub type SourceError = Box<dyn Error + Send + Sync>;
 /// What should be served.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    /// One for each name.
+    /// One for each name; a second one of the same name is rejected.
     pub entries: Vec<Entry>,
 }
 
-/// What should be served under a name.
+/// One function of a snapshot.
 #[derive(Debug)]
 pub struct Entry {
-    /// `<id>@<version>`
-    pub name: String,
     /// Where it comes from, for operators: for example a path.
     pub origin: String,
-    /// The release; or why there is none. Then the previous release of that name is still served.
-    pub release: Result<Arc<Release>, SourceError>,
+    /// The release, which is served under its own name; or why there is none.
+    pub release: Result<Arc<Release>, Unavailable>,
+}
+
+/// A release that the source can't provide. The previous one of the same name is still served.
+#[derive(Debug)]
+pub struct Unavailable {
+    /// `<id>@<version>`
+    pub name: String,
+    /// What is wrong.
+    pub cause: SourceError,
+}
+
+impl Entry {
+    /// `<id>@<version>`
+    pub fn name(&self) -> String {
+        match &self.release {
+            Ok(release) => release.name(),
+            Err(unavailable) => unavailable.name.clone(),
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// A module that may be served.
 #[derive(Debug)]
-pub struct ModuleFile {
+pub(super) struct ModuleFile {
     /// The whole file.
     pub bytes: Vec<u8>,
     /// The file's identity when it was read.
@@ -19,11 +19,11 @@ pub struct ModuleFile {
 }
 
 /// Device, inode, size, and the last change in nanoseconds: if the bytes change, so does this.
-pub type FileIdentity = (u64, u64, u64, i128);
+pub(super) type FileIdentity = (u64, u64, u64, i128);
 
 /// What is wrong with the file that a manifest's `entry` names. One sentence each, with the fix.
 #[derive(Debug, thiserror::Error)]
-pub enum ModuleFileError {
+pub(super) enum ModuleFileError {
     /// The file itself.
     #[error("key `entry` names {0}")]
     File(#[from] OwnedFileError),
@@ -43,7 +43,7 @@ impl ModuleFile {
     /// # Errors
     ///
     /// The first reason not to serve it.
-    pub fn read(folder: &Path, entry: &str) -> Result<Self, ModuleFileError> {
+    pub(super) fn read(folder: &Path, entry: &str) -> Result<Self, ModuleFileError> {
         let path = find(folder, entry);
         let (bytes, file) = owned_file::read(&path, MODULE_BYTES_MAX)?;
         let module = Module::check(&bytes).map_err(|fault| ModuleFileError::NotAModule { path, fault })?;

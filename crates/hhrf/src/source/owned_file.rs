@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a file isn't read, or a folder isn't trusted. Begins with its name, ends with the fix.
 #[derive(Debug, thiserror::Error)]
-pub enum OwnedFileError {
+pub(super) enum OwnedFileError {
     /// There is no such file.
     #[error("`{}`, which doesn't exist: put the file there", path.display())]
     Missing {

@@ -1,23 +1,30 @@
 //! Makes a release of one folder, `functions/<id>@<version>`.
 
-use super::folder::Contents;
-use super::module_file::{ModuleFile, ModuleFileError};
+use super::module_file::{FileIdentity, ModuleFile, ModuleFileError};
 use super::owned_file::{self, OwnedFileError};
-use super::store::ModuleStore;
-use crate::catalogue::{Release, ReleaseError};
+use crate::release::{ModuleStore, Release, ReleaseError};
 use fezz_manifest::{Manifest, ManifestError};
 use std::path::Path;
 use std::sync::Arc;
 
 /// The manifest's name in its folder.
-pub const MANIFEST_FILE: &str = "fezz.json";
+pub(super) const MANIFEST_FILE: &str = "fezz.json";
 
 /// A manifest is a page of JSON; a larger file is no manifest.
 const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 
+/// What a release was read from. If it is the same again, nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Contents {
+    /// The bytes of the manifest.
+    manifest: Vec<u8>,
+    /// The identity of the module's file.
+    module: FileIdentity,
+}
+
 /// What is wrong with a folder.
 #[derive(Debug, thiserror::Error)]
-pub enum FolderError {
+pub(super) enum FolderError {
     /// The folder's name.
     #[error("the folder is named `{name}`: name it <id>@<version>, as `id` and `version` in its manifest")]
     Name {

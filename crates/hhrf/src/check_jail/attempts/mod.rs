@@ -24,7 +24,7 @@ use super::attempt::Attempt;
 
 /// A theme.
 #[derive(Debug)]
-pub struct Group {
+pub(super) struct Group {
     /// Its name, for `--only`.
     pub name: &'static str,
     /// What it tries.
@@ -32,7 +32,7 @@ pub struct Group {
 }
 
 /// All, in the order of the report.
-pub const GROUPS: &[Group] = &[
+pub(super) const GROUPS: &[Group] = &[
     Group { name: "files", attempts: files::ATTEMPTS },
     Group { name: "environment", attempts: environment::ATTEMPTS },
     Group { name: "descriptors", attempts: descriptors::ATTEMPTS },

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-/// The processor time that a zygote uses, as it reports it. One that reports a false time can only have another zygote
-/// added or given up, within the limits.
+/// How busy a zygote is, as it reports it. One that reports a false time can only have another zygote added or given up,
+/// within the limits.
 #[derive(Debug, Default)]
 pub(super) struct Usage {
-    /// When it last reported, and how much it had used.
+    /// When it last reported, and for how long it had been busy in all.
     last: Option<(Instant, Duration)>,
     share: f64,
 }
@@ -32,11 +32,10 @@ pub(super) enum Change {
 /// Reports that follow each other faster are too inexact.
 const INTERVAL_MIN: Duration = Duration::from_millis(500);
 
-/// From this share of a processor on, a zygote is the bottleneck. Lower, since the processors are also used by others,
-/// and one that waits for a processor isn't faster with a second.
+/// A zygote that is busy for this share of its time is the bottleneck: most orders wait for it.
 const BUSY_SHARE: f64 = 0.75;
 
-/// A zygote is given up if the others would use no more than this share of their processors.
+/// A zygote is given up if the others would be busy for no more than this share of their time.
 const QUIET_SHARE: f64 = 0.5;
 
 /// A burst of a second or two is over before another zygote has loaded the module.
@@ -46,20 +45,20 @@ const BUSY_TICKS: u32 = 3;
 const QUIET_TICKS: u32 = 15;
 
 impl Usage {
-    /// By now it has `used` so much processor time in all.
-    pub(super) fn update(&mut self, now: Instant, used: Duration) {
+    /// By now it has been `busy` for so long in all.
+    pub(super) fn update(&mut self, now: Instant, busy: Duration) {
         let Some((then, before)) = self.last else {
-            self.last = Some((now, used));
+            self.last = Some((now, busy));
             return;
         };
         let interval = now.duration_since(then);
         if interval >= INTERVAL_MIN {
-            self.share = (used.saturating_sub(before).as_secs_f64() / interval.as_secs_f64()).min(1.0);
-            self.last = Some((now, used));
+            self.share = (busy.saturating_sub(before).as_secs_f64() / interval.as_secs_f64()).min(1.0);
+            self.last = Some((now, busy));
         }
     }
 
-    /// The share of one processor between the last two reports, from 0 to 1.
+    /// The share of the time between the last two reports, from 0 to 1.
     pub(super) fn share(&self) -> f64 {
         self.share
     }
@@ -71,7 +70,7 @@ impl Scale {
         Self { zygotes_max, busy: 0, quiet: 0 }
     }
 
-    /// Decides by the `shares` of a processor that each zygote uses. Called about once a second.
+    /// Decides by the `shares` of their time in which the zygotes were busy. Called about once a second.
     pub(super) fn tick(&mut self, shares: &[f64]) -> Option<Change> {
         let (zygotes, total) = (shares.len(), shares.iter().sum::<f64>());
         let is_busy = zygotes > 0 && zygotes < self.zygotes_max && total >= BUSY_SHARE * zygotes as f64;
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn usage_is_the_share_of_a_processor_between_reports() {
+    fn usage_is_the_share_of_the_time_between_reports() {
         let (begun, second) = (Instant::now(), Duration::from_secs(1));
         let mut usage = Usage::default();
         usage.update(begun, second);
@@ -126,7 +125,7 @@ mod tests {
         usage.update(begun + second, second * 3 / 2);
         assert!((usage.share() - 0.5).abs() < 0.01, "{usage:?}");
         usage.update(begun + second * 2, second * 9);
-        assert!((usage.share() - 1.0).abs() < 0.01, "no process with one thread uses more: {usage:?}");
+        assert!((usage.share() - 1.0).abs() < 0.01, "it reported a false time: {usage:?}");
         usage.update(begun + second * 3, Duration::ZERO);
         assert!(usage.share() < 0.01, "{usage:?}");
     }

@@ -212,7 +212,7 @@ impl Zygote {
         }
     }
 
-    /// The share of one processor that it has used lately, from 0 to 1.
+    /// The share of its time in which it was busy lately, from 0 to 1.
     pub(super) fn usage(&self) -> f64 {
         self.lock().usage.share()
     }
@@ -290,7 +290,7 @@ impl Zygote {
     fn handle_report(&self, report: Report) -> Result<(), InvalidReport> {
         let (child, end) = match report {
             Report::Ready(_) => return Err(InvalidReport),
-            Report::Alive { cpu_us } => return self.handle_heartbeat(Duration::from_micros(cpu_us)),
+            Report::Alive { busy_us } => return self.handle_heartbeat(Duration::from_micros(busy_us)),
             Report::Ended { child, status } => (child, self.end_by(ExitStatus::from_raw(status))),
             Report::NotForked { child, error } => (child, ChildEnd::NotForked(error)),
         };
@@ -304,12 +304,12 @@ impl Zygote {
         Ok(())
     }
 
-    fn handle_heartbeat(&self, used: Duration) -> Result<(), InvalidReport> {
+    fn handle_heartbeat(&self, busy: Duration) -> Result<(), InvalidReport> {
         let mut state = self.lock();
         if !std::mem::take(&mut state.is_asked) {
             return Err(InvalidReport);
         }
-        state.usage.update(Instant::now(), used);
+        state.usage.update(Instant::now(), busy);
         Ok(())
     }
 

@@ -1,6 +1,14 @@
-//! A release: one immutable version of a function.
+//! A release: one immutable version of a function. A [source](crate::source) makes releases, the
+//! [catalogue](crate::catalogue) serves them.
+//!
+//! A [`ModuleStore`] keeps their modules, and a [`Digest`] names the bytes of one.
 
-use crate::source::{KeptModule, ModuleStore};
+mod digest;
+mod store;
+
+pub use digest::Digest;
+pub use store::{Artifact, ModuleStore, StoreError};
+
 use fezz_manifest::names::full_name;
 use fezz_manifest::{Execution, Limits, Manifest, Metadata, MetadataError, RoutePattern};
 use std::io;
@@ -14,8 +22,10 @@ pub struct Release {
     pub id: String,
     /// The version in its manifest.
     pub version: String,
+    /// Of the module's bytes: releases with the same digest run the same code.
+    pub digest: Digest,
     /// The host's copy of the module.
-    pub module: KeptModule,
+    pub artifact: Artifact,
     /// Its environment variables.
     pub env: Vec<(String, String)>,
     /// The limits of a request.
@@ -62,7 +72,8 @@ impl Release {
         Ok(Self {
             timeout,
             routes,
-            module: store.keep(&name, module).map_err(ReleaseError::NotKept)?,
+            digest: Digest::of(module),
+            artifact: store.keep(&name, module).map_err(ReleaseError::NotKept)?,
             id: manifest.id,
             version: manifest.version,
             env: manifest.env.into_iter().collect(),

@@ -1,31 +1,26 @@
 //! An unprivileged uid for each function, if the host is root.
 
+use crate::settings::UIDS;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Assigns uids, so that no function has any right over another's processes.
+/// Assigns [`UIDS`] uids, so that no function has any right over another's processes. Beyond that many, uids are reused,
+/// with a warning in the log.
 #[derive(Debug)]
-pub struct Uids {
+pub(super) struct Uids {
     base: u32,
     given: Mutex<HashMap<String, u32>>,
 }
 
-/// More functions than a host is likely to serve in its life. Beyond that, uids are reused, with a warning in the log.
-pub const UIDS: u32 = 1 << 16;
-
 impl Uids {
     /// Assigns uids from `base` on.
-    pub fn new(base: u32) -> Self {
+    pub(super) fn new(base: u32) -> Self {
         Self { base, given: Mutex::default() }
     }
 
-    /// The first of them, which the trial uses, too.
-    pub fn base(&self) -> u32 {
-        self.base
-    }
-
-    /// The function's uid. It stays the same while this host lives: nothing that the uid owns lives longer.
-    pub fn of(&self, function: &str) -> u32 {
+    /// The function's uid. It stays the same while this host lives, even if the function is removed and comes back:
+    /// nothing that the uid owns lives longer.
+    pub(super) fn of(&self, function: &str) -> u32 {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(uid) = given.get(function) {
             return *uid;

@@ -24,9 +24,10 @@ const PREFIX: &str = "hhrf-modules-";
 /// The file in it that its host has locked.
 const LOCK: &str = ".lock";
 
-/// A copy, removed with the last function and the last request that use it.
+/// The module of a release, as a file that only the host writes; removed with the last function and the last request
+/// that use it.
 #[derive(Debug)]
-pub struct KeptModule {
+pub struct Artifact {
     path: PathBuf,
     _store: Arc<ModuleStore>,
 }
@@ -97,10 +98,10 @@ impl ModuleStore {
     /// # Errors
     ///
     /// The disk is full, or the folder is gone.
-    pub fn keep(self: &Arc<Self>, name: &str, module: &[u8]) -> io::Result<KeptModule> {
+    pub fn keep(self: &Arc<Self>, name: &str, module: &[u8]) -> io::Result<Artifact> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.path().join(format!("{name}.{number}.so"));
-        let kept = KeptModule { path, _store: Arc::clone(self) };
+        let kept = Artifact { path, _store: Arc::clone(self) };
         fs::write(&kept.path, module)?;
         fs::set_permissions(&kept.path, Permissions::from_mode(0o555))?;
         Ok(kept)
@@ -115,14 +116,14 @@ impl ModuleStore {
     }
 }
 
-impl KeptModule {
+impl Artifact {
     /// Where it lies, absolute if the store's parent was.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-impl Drop for KeptModule {
+impl Drop for Artifact {
     fn drop(&mut self) {
         // A process that has mapped it keeps it. If it can't be removed, it goes with the folder.
         fs::remove_file(&self.path).ok();

@@ -1,4 +1,4 @@
-//! The modes of the jail.
+//! How modules are confined.
 
 use serde::Deserialize;
 

@@ -1,0 +1,43 @@
+//! What [`admit`](mod@crate::admit) returns and an executor takes.
+
+use crate::catalogue::Function;
+use crate::identity::Identity;
+use crate::limiter::Permit;
+use crate::memory::Holding;
+use bytes::Bytes;
+use http::request::Parts;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// A request that may run: it is complete and has its permits.
+#[derive(Debug)]
+pub struct AdmittedRequest {
+    /// The function.
+    pub function: Arc<Function>,
+    /// The route's parameters, percent-decoded.
+    pub params: BTreeMap<String, String>,
+    /// Method, target and headers.
+    pub head: Parts,
+    /// The body.
+    pub body: RequestBody,
+    /// The request's id and trace.
+    pub identity: Identity,
+    /// The client's address.
+    pub client_ip: Option<IpAddr>,
+    /// When the process is killed.
+    pub deadline: Instant,
+    /// Room for a small response.
+    pub response_memory: Holding,
+    /// The permits, of the function and of the host; released when the process is gone.
+    pub permits: [Permit; 2],
+}
+
+/// A body, with the memory of the whole request.
+#[derive(Debug)]
+pub struct RequestBody {
+    /// The whole body.
+    pub bytes: Bytes,
+    pub(crate) holding: Holding,
+}

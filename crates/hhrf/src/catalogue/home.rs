@@ -1,0 +1,54 @@
+//! What outlives the releases of a function.
+
+use super::uids::Uids;
+use crate::limiter::Limiter;
+use crate::memory::Account;
+use crate::release::Release;
+use crate::series::{Recording, Series};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a new release of the same name takes over. A limit of requests per second belongs here, too, once there is one:
+/// a deployment mustn't reset it.
+#[derive(Debug)]
+pub struct Home {
+    /// Limits how many of its requests run, and how many wait.
+    pub limiter: Arc<Limiter>,
+    /// What its requests hold of the host's memory.
+    pub account: Arc<Account>,
+    /// The user that its processes run as, if the host is root.
+    pub(crate) uid: Option<u32>,
+    /// Keeps its counters while it is served. An executor may hold a function for longer.
+    recording: Mutex<Option<Recording>>,
+}
+
+/// Makes the homes of a host's functions.
+#[derive(Debug)]
+pub(crate) struct Homes {
+    uids: Option<Uids>,
+    series: Arc<Series>,
+}
+
+impl Home {
+    /// No release of its name is served any more: its counters go with its last request.
+    pub(super) fn close(&self) {
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Homes {
+    /// With uids from `uid_base` on, if the host is root and gives some; counters are kept in `series`.
+    pub(crate) fn new(uid_base: Option<u32>, series: Arc<Series>) -> Self {
+        Self { uids: uid_base.map(Uids::new), series }
+    }
+
+    /// A home for the first release of a name.
+    pub(super) fn make(&self, release: &Release) -> Arc<Home> {
+        let (name, limits) = (release.name(), &release.limits);
+        Arc::new(Home {
+            limiter: Limiter::new(limits.concurrency, limits.queue),
+            account: Arc::default(),
+            uid: self.uids.as_ref().map(|uids| uids.of(&name)),
+            recording: Mutex::new(Some(self.series.begin(name))),
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! Gauges of functions, read when they are printed.
+
+use super::gauge::count;
+use crate::series::FunctionLabels;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// What is true of a function now.
+#[derive(Debug)]
+pub(crate) struct FunctionStats {
+    /// `<id>@<version>`
+    pub(crate) name: String,
+    /// Of its module.
+    pub(crate) digest: String,
+    /// Permits that are taken.
+    pub(crate) processes: usize,
+    /// Requests that wait for a permit.
+    pub(crate) queued: usize,
+    /// Prewarmed processes.
+    pub(crate) idle: usize,
+    pub(crate) zygotes: usize,
+}
+
+/// The gauges of all functions.
+#[derive(Debug, Default)]
+pub(super) struct FunctionGauges {
+    info: Family<InfoLabels, Gauge>,
+    processes: Family<FunctionLabels, Gauge>,
+    queued: Family<FunctionLabels, Gauge>,
+    spare: Family<FunctionLabels, Gauge>,
+    zygotes: Family<FunctionLabels, Gauge>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InfoLabels {
+    function: String,
+    digest: String,
+}
+
+impl FunctionGauges {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "function_info",
+            "Always 1; the digest names the module's bytes, as sha256sum does",
+            self.info.clone(),
+        );
+        registry.register("processes", "Processes that run or are being ended", self.processes.clone());
+        registry.register("queued", "Requests that wait for a process", self.queued.clone());
+        registry.register("spare_processes", "Idle processes that wait for requests", self.spare.clone());
+        registry.register("zygotes", "Processes that others are forked from", self.zygotes.clone());
+    }
+
+    /// Has gauges of these functions, and of no others.
+    pub(super) fn set(&self, functions: &[FunctionStats]) {
+        self.info.clear();
+        let families = [&self.processes, &self.queued, &self.spare, &self.zygotes];
+        families.into_iter().for_each(Family::clear);
+        for function in functions {
+            let FunctionStats { name, digest, processes, queued, idle, zygotes } = function;
+            let info = InfoLabels { function: name.clone(), digest: digest.clone() };
+            self.info.get_or_create(&info).set(1);
+            let labels = FunctionLabels { function: name.clone() };
+            for (family, number) in families.into_iter().zip([processes, queued, idle, zygotes]) {
+                family.get_or_create(&labels).set(count(*number));
+            }
+        }
+    }
+}

@@ -25,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 /// A request whose head is charged.
 #[derive(Debug)]
 pub(crate) struct ReceivedRequest {
-    /// The function.
     pub function: Arc<Function>,
     params: BTreeMap<String, String>,
     head: Parts,
@@ -52,7 +51,11 @@ const ENVOY_MARGIN_PART: u32 = 3;
 /// # Errors
 ///
 /// See [`Refusal`].
-pub(crate) fn receive(host: &Host, routed: RoutedRequest, accounts: Accounts) -> Result<ReceivedRequest, Refusal> {
+pub(crate) fn receive(
+    host: &Host,
+    routed: RoutedRequest,
+    accounts: Accounts,
+) -> Result<ReceivedRequest, Refusal> {
     let arrival = Instant::now();
     let RoutedRequest { function, params, head } = routed;
     if host.is_draining() {

@@ -13,7 +13,6 @@ use std::sync::Arc;
 /// A request that has a function.
 #[derive(Debug)]
 pub(crate) struct RoutedRequest {
-    /// Which one.
     pub function: Arc<Function>,
     /// The route's parameters, percent-decoded.
     pub params: BTreeMap<String, String>,
@@ -30,7 +29,11 @@ pub(crate) const RPC: &str = "/rpc/";
 ///
 /// [`Refusal::NotFound`], [`Refusal::MethodNotAllowed`], and [`Refusal::BadRequest`] for a parameter that is not UTF-8
 /// once percent-decoded.
-pub(crate) fn route(catalogue: &Catalogue, mut head: Parts, with_rpc: bool) -> Result<RoutedRequest, Refusal> {
+pub(crate) fn route(
+    catalogue: &Catalogue,
+    mut head: Parts,
+    with_rpc: bool,
+) -> Result<RoutedRequest, Refusal> {
     if let Some(target) = head.uri.path().strip_prefix(RPC) {
         let name = target.split('/').next().unwrap_or_default();
         let function = catalogue.by_name(name).filter(|_| with_rpc).ok_or(Refusal::NotFound)?;

@@ -23,7 +23,12 @@ use tokio::time::sleep;
 const STREAMS_MAX: u32 = 128;
 
 /// Serves one listener until `stop`, then lets the connections finish their requests, and returns when all have ended.
-pub(crate) async fn serve(host: Arc<Host>, socket: TcpListener, listener: Listener, stop: impl Future<Output = ()>) {
+pub(crate) async fn serve(
+    host: Arc<Host>,
+    socket: TcpListener,
+    listener: Listener,
+    stop: impl Future<Output = ()>,
+) {
     let connections_max = host.settings.limits.connections;
     let connections = Arc::new(Semaphore::new(connections_max));
     let head_limits = head_limits(&host.settings.limits);

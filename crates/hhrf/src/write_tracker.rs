@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The requests and responses of one connection.
 #[derive(Debug)]
-pub struct WriteTracker {
+pub(crate) struct WriteTracker {
     state: Mutex<State>,
     rate: DataRate,
     /// Ends the connection, where one response can't be ended alone (HTTP/1).
@@ -31,7 +31,7 @@ struct State {
 
 /// A request in flight on the connection, until it is dropped.
 #[derive(Debug)]
-pub struct TrackedRequest(Arc<WriteTracker>);
+pub(crate) struct TrackedRequest(Arc<WriteTracker>);
 
 /// A response whose bytes aren't all written, until it is dropped.
 #[derive(Debug)]
@@ -54,21 +54,20 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 impl WriteTracker {
     /// For a new connection. What belongs to no request is charged to `accounts`; the client must read responses at
     /// `rate` at least.
-    pub fn new(memory: &Arc<Memory>, accounts: Accounts, rate: DataRate) -> Arc<Self> {
+    pub(crate) fn new(memory: &Arc<Memory>, accounts: Accounts, rate: DataRate) -> Arc<Self> {
         let heads = UnwrittenHeads::new(Arc::clone(memory), accounts);
         let state = State { unsent: 0, requests: 0, idle_since: Instant::now(), heads };
         Arc::new(Self { state: Mutex::new(state), rate, stop: CancellationToken::new() })
     }
 
-    /// A request has begun.
-    pub fn begin(self: &Arc<Self>) -> TrackedRequest {
+    pub(crate) fn begin(self: &Arc<Self>) -> TrackedRequest {
         self.lock().requests += 1;
         TrackedRequest(Arc::clone(self))
     }
 
     /// Makes a body of `bytes` and keeps `holding` charged until the last byte has been written. A client that doesn't
     /// read it in time loses its stream, or its HTTP/1.1 connection.
-    pub fn owe(self: &Arc<Self>, bytes: Bytes, holding: Holding) -> ResponseBody {
+    pub(crate) fn owe(self: &Arc<Self>, bytes: Bytes, holding: Holding) -> ResponseBody {
         self.lock().unsent += 1;
         let stop = stream::stop().unwrap_or_else(|| self.stop.clone());
         let time = RESPONSE_SEND_MAX.max(self.rate.time_for(bytes.len()));
@@ -82,7 +81,7 @@ impl WriteTracker {
     }
 
     /// Has hyper serve the connection, and after each poll records what was written.
-    pub async fn follow<F: Future>(&self, mut served: Pin<&mut F>, writes: &Writes) -> F::Output {
+    pub(crate) async fn follow<F: Future>(&self, mut served: Pin<&mut F>, writes: &Writes) -> F::Output {
         std::future::poll_fn(|context| {
             let polled = served.as_mut().poll(context);
             self.lock().heads.update(writes);
@@ -92,17 +91,17 @@ impl WriteTracker {
     }
 
     /// Waits until the connection must end because the client reads a response too slowly.
-    pub async fn overdue(&self) {
+    pub(crate) async fn overdue(&self) {
         self.stop.cancelled().await;
     }
 
     /// Whether it must end for that reason.
-    pub fn is_overdue(&self) -> bool {
+    pub(crate) fn is_overdue(&self) -> bool {
         self.stop.is_cancelled()
     }
 
     /// Waits until there was no request for `idle_max`.
-    pub async fn idle(&self, idle_max: Duration) {
+    pub(crate) async fn idle(&self, idle_max: Duration) {
         let mut left = idle_max;
         while !left.is_zero() {
             tokio::time::sleep(left).await;
@@ -118,7 +117,7 @@ impl WriteTracker {
 
     /// Waits until no request is in flight and every response is written; for at least a moment, since a request may
     /// still be on its way here.
-    pub async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         const A_MOMENT: Duration = Duration::from_millis(500);
         loop {
             tokio::time::sleep(A_MOMENT).await;

@@ -7,14 +7,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// A response.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// The status.
     pub status: u16,
     /// The kind of problem that the host reports; empty if there is none.
     pub kind: String,
-    /// The body.
     pub body: Vec<u8>,
 }
 
@@ -26,7 +23,12 @@ const TIME_MAX: Duration = Duration::from_secs(60);
 /// # Errors
 ///
 /// Those of the sockets; no answer within a minute, or one that isn't HTTP.
-pub(super) async fn post(address: SocketAddr, path: &str, request_id: &str, body: &str) -> io::Result<Answer> {
+pub(super) async fn post(
+    address: SocketAddr,
+    path: &str,
+    request_id: &str,
+    body: &str,
+) -> io::Result<Answer> {
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: check-jail\r\nconnection: close\r\nx-request-id: {request_id}\r\n\
          content-length: {}\r\n\r\n{body}",

@@ -30,7 +30,9 @@ fn the_numbers_of_the_example_are_the_defaults() {
     let example = example();
     let mut defaults: Vec<(String, Value)> = keys()
         .into_iter()
-        .filter_map(|key| key.schema["default"].is_number().then(|| (key.name, key.schema["default"].clone())))
+        .filter_map(|key| {
+            key.schema["default"].is_number().then(|| (key.name, key.schema["default"].clone()))
+        })
         .collect();
     assert_eq!(defaults.len(), 10, "{defaults:?}");
     let settings = Settings::from_toml("runner = '/bin/true'").unwrap();

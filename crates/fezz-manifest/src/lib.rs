@@ -13,11 +13,11 @@
 //!
 //! The files, with the feature `file`:
 //!
-//! 5. [`route`]: one route, as it is written and as it is checked.
-//! 6. [`manifest`]: `fezz.json` as types, with the defaults. [`schema`](fn@schema): the same for editors.
-//! 7. [`error`]: all that can be wrong with one. `check` has the rules that go beyond types, `explain` turns serde's
+//! 5. `route`: one route, as it is written and as it is checked.
+//! 6. `manifest`: `fezz.json` as types, with the defaults. [`schema`](fn@schema): the same for editors.
+//! 7. `error`: all that can be wrong with one. `check` has the rules that go beyond types, `explain` turns serde's
 //!    errors into sentences, and `parse` reads a manifest: [`Manifest::parse`].
-//! 8. [`metadata`]: the JSON of a module's section, [`Metadata::parse`], and which of the two counts.
+//! 8. `metadata`: the JSON of a module's section, [`Metadata::parse`], and which of the two counts.
 //!
 //! The module, with the feature `module`:
 //!
@@ -37,13 +37,13 @@ pub mod method;
 pub mod path;
 
 #[cfg(feature = "file")]
-pub mod route;
+mod route;
 
 #[cfg(feature = "file")]
-pub mod manifest;
+mod manifest;
 
 #[cfg(feature = "file")]
-pub mod error;
+mod error;
 
 #[cfg(feature = "file")]
 mod check;
@@ -55,7 +55,7 @@ mod explain;
 mod parse;
 
 #[cfg(feature = "file")]
-pub mod metadata;
+mod metadata;
 
 #[cfg(feature = "module")]
 pub mod module;
@@ -63,7 +63,7 @@ pub mod module;
 #[cfg(feature = "file")]
 pub use {
     error::ManifestError,
-    manifest::{Execution, Limits, Manifest, Network, schema},
+    manifest::{Execution, Limits, Manifest, Network, TIMEOUT_MS_DEFAULT, schema},
     metadata::{Metadata, MetadataError},
     route::{Domain, Methods, PatternError, Route, RoutePattern},
 };

@@ -26,24 +26,24 @@ thread_local! {
 }
 
 /// Whether a failed allocation explains an abort on this thread: none as large has succeeded since.
-pub fn explain_abort() -> bool {
+pub(crate) fn explain_abort() -> bool {
     FAILED.get().bytes > 0
 }
 
 /// Whether a failed allocation explains a fault at an address: the thread's last allocation failed, and the address
 /// lies within its size from the null pointer on.
-pub fn explain_fault_at(address: usize) -> bool {
+pub(crate) fn explain_fault_at(address: usize) -> bool {
     let failed = FAILED.get();
     failed.is_last && address < failed.bytes
 }
 
 /// Whether any allocation of this thread has failed.
-pub fn have_ever_failed() -> bool {
+pub(crate) fn have_ever_failed() -> bool {
     HAS_EVER_FAILED.get()
 }
 
 /// Clears the record, in a forked process: its zygote's failures don't concern it.
-pub fn forget() {
+pub(crate) fn forget() {
     // Writing copies a page of memory, reading doesn't.
     if have_ever_failed() {
         HAS_EVER_FAILED.set(false);
@@ -73,14 +73,14 @@ unsafe extern "C" {
 
 /// malloc(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn malloc(bytes: usize) -> *mut c_void {
+pub(crate) extern "C" fn malloc(bytes: usize) -> *mut c_void {
     // SAFETY: has no precondition.
     record(unsafe { __libc_malloc(bytes) }, bytes)
 }
 
 /// calloc(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn calloc(count: usize, bytes: usize) -> *mut c_void {
+pub(crate) extern "C" fn calloc(count: usize, bytes: usize) -> *mut c_void {
     // SAFETY: has no precondition.
     record(unsafe { __libc_calloc(count, bytes) }, count.saturating_mul(bytes))
 }
@@ -91,21 +91,21 @@ pub extern "C" fn calloc(count: usize, bytes: usize) -> *mut c_void {
 ///
 /// `old` is null, or came from this allocator and wasn't freed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn realloc(old: *mut c_void, bytes: usize) -> *mut c_void {
+pub(crate) unsafe extern "C" fn realloc(old: *mut c_void, bytes: usize) -> *mut c_void {
     // SAFETY: the caller promises the same.
     record(unsafe { __libc_realloc(old, bytes) }, bytes)
 }
 
 /// memalign(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn memalign(alignment: usize, bytes: usize) -> *mut c_void {
+pub(crate) extern "C" fn memalign(alignment: usize, bytes: usize) -> *mut c_void {
     // SAFETY: has no precondition: it makes a power of two of any alignment.
     record(unsafe { __libc_memalign(alignment, bytes) }, bytes)
 }
 
 /// aligned_alloc(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn aligned_alloc(alignment: usize, bytes: usize) -> *mut c_void {
+pub(crate) extern "C" fn aligned_alloc(alignment: usize, bytes: usize) -> *mut c_void {
     memalign(alignment, bytes)
 }
 
@@ -115,7 +115,11 @@ pub extern "C" fn aligned_alloc(alignment: usize, bytes: usize) -> *mut c_void {
 ///
 /// A pointer can be written to `result`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn posix_memalign(result: *mut *mut c_void, alignment: usize, bytes: usize) -> c_int {
+pub(crate) unsafe extern "C" fn posix_memalign(
+    result: *mut *mut c_void,
+    alignment: usize,
+    bytes: usize,
+) -> c_int {
     if !alignment.is_power_of_two() || !alignment.is_multiple_of(size_of::<*mut c_void>()) {
         return libc::EINVAL;
     }

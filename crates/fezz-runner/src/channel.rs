@@ -19,10 +19,8 @@ pub enum ChannelError {
     /// Stdin can't be moved out of the module's reach.
     #[error("failed to move stdin: is it open, and is there a /dev/null?")]
     MoveStdin(#[source] Errno),
-    /// Reading stdin failed.
     #[error("failed to read the request from stdin")]
     Read(#[source] Errno),
-    /// Writing the response failed.
     #[error("failed to write the response")]
     Write(#[source] Errno),
 }
@@ -30,7 +28,7 @@ pub enum ChannelError {
 /// The original stdout, under another number and closed on exec. Dropping it doesn't close it: the module may have
 /// closed it already, and the process is about to end.
 #[derive(Debug)]
-pub struct ResponseChannel(ManuallyDrop<OwnedFd>);
+pub(crate) struct ResponseChannel(ManuallyDrop<OwnedFd>);
 
 impl AsFd for ResponseChannel {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -40,7 +38,7 @@ impl AsFd for ResponseChannel {
 
 impl ResponseChannel {
     /// Closes it, for a process that writes no response.
-    pub fn close(self) {
+    pub(crate) fn close(self) {
         drop(ManuallyDrop::into_inner(self.0));
     }
 }
@@ -86,7 +84,7 @@ fn duplicate(standard: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
 /// # Errors
 ///
 /// Those of read(2).
-pub fn read_request(channel: impl AsFd) -> Result<Vec<u8>, ChannelError> {
+pub(crate) fn read_request(channel: impl AsFd) -> Result<Vec<u8>, ChannelError> {
     // One pipe buffer (pipe(7)): a request without a large body takes one read, and one more that finds the end.
     const STEP_BYTES: usize = 64 * 1024;
     let mut request = Vec::with_capacity(STEP_BYTES);
@@ -107,7 +105,7 @@ pub fn read_request(channel: impl AsFd) -> Result<Vec<u8>, ChannelError> {
 /// # Errors
 ///
 /// Those of write(2); if the reader is gone, SIGPIPE kills this process instead.
-pub fn write_response(channel: impl AsFd, mut response: &[u8]) -> Result<(), ChannelError> {
+pub(crate) fn write_response(channel: impl AsFd, mut response: &[u8]) -> Result<(), ChannelError> {
     while !response.is_empty() {
         match io::write(&channel, response) {
             Ok(written) => response = &response[written..],
@@ -120,6 +118,6 @@ pub fn write_response(channel: impl AsFd, mut response: &[u8]) -> Result<(), Cha
 
 /// Writes to the function's log. Errors are ignored: if stderr is gone, the exit status still tells the kind of
 /// failure. Async-signal-safe.
-pub fn log(line: &[u8]) {
+pub(crate) fn log(line: &[u8]) {
     io::write(stdio::stderr(), line).ok();
 }

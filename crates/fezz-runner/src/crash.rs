@@ -21,7 +21,7 @@ use nix::sys::signal::{SaFlags, Signal};
 /// # Errors
 ///
 /// Those of sigaction(2) and sigaltstack(2).
-pub fn watch_for_memory() -> Result<(), LimitError> {
+pub(crate) fn watch_for_memory() -> Result<(), LimitError> {
     syscalls::on_fatal_signal(exit_if_out_of_memory).map_err(LimitError::CrashHandler)
 }
 
@@ -31,7 +31,7 @@ pub fn watch_for_memory() -> Result<(), LimitError> {
 /// # Errors
 ///
 /// `ENOMEM`.
-pub fn keep_exit_codes_apart() -> Result<(), LimitError> {
+pub(crate) fn keep_exit_codes_apart() -> Result<(), LimitError> {
     syscalls::on_exit(exit_by_another_code).map_err(LimitError::ExitHandler)
 }
 
@@ -80,7 +80,7 @@ extern "C" fn exit_with_signal_status(signal: libc::c_int) {
 const SIGNAL_STATUS_BASE: libc::c_int = 128;
 
 /// The signal that an exit status of this file's handlers stands for.
-pub fn signal_of_status(status: libc::c_int) -> Option<libc::c_int> {
+pub(crate) fn signal_of_status(status: libc::c_int) -> Option<libc::c_int> {
     [libc::SIGABRT, libc::SIGXCPU].into_iter().find(|signal| SIGNAL_STATUS_BASE + signal == status)
 }
 
@@ -90,7 +90,7 @@ pub fn signal_of_status(status: libc::c_int) -> Option<libc::c_int> {
 /// # Errors
 ///
 /// Those of sigaction(2).
-pub fn watch_for_processor_time() -> Result<(), LimitError> {
+pub(crate) fn watch_for_processor_time() -> Result<(), LimitError> {
     syscalls::on_signal(Signal::SIGXCPU, exit_with_signal_status, SaFlags::empty())
         .map_err(LimitError::CrashHandler)
 }

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 
 /// The prefix of a variable's name on its way to the runner. Neither the loader nor a wrapper's shell acts upon such a
 /// name, so that a manifest can't set `LD_PRELOAD` for them. A command line, in turn, every user can read.
-pub const PREFIX: &str = "FEZZ_ENV_";
+pub(crate) const PREFIX: &str = "FEZZ_ENV_";
 
 /// Why the environment can't be made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

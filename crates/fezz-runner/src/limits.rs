@@ -8,14 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub enum LimitError {
     /// setrlimit(2) refused.
     #[error("failed to limit {what} to {value}")]
-    Resource {
-        /// The resource.
-        what: &'static str,
-        /// The limit.
-        value: u64,
-        /// The cause.
-        source: rustix::io::Errno,
-    },
+    Resource { what: &'static str, value: u64, source: rustix::io::Errno },
     /// The handler that notices the memory limit can't be installed.
     #[error("failed to install the handler of crashes")]
     CrashHandler(#[source] rustix::io::Errno),
@@ -36,12 +29,9 @@ const QUEUED_SIGNALS: u64 = 256;
 
 /// How much one process may take; `None`: the limit that it inherited.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Private memory.
+pub(crate) struct Limits {
     pub memory_bytes: Option<u64>,
-    /// Processor time.
     pub cpu_ms: Option<u64>,
-    /// Open descriptors.
     pub descriptors: Option<u64>,
     /// Threads, the first among them.
     pub threads: Option<u64>,
@@ -54,7 +44,7 @@ pub struct Limits {
 /// # Errors
 ///
 /// Those of setrlimit(2), with the limit's name.
-pub fn apply(limits: &Limits, others: Option<u64>) -> Result<(), LimitError> {
+pub(crate) fn apply(limits: &Limits, others: Option<u64>) -> Result<(), LimitError> {
     apply_to_memory(limits)?;
     let threads = limits.threads.zip(others).map(|(threads, others)| threads.saturating_add(others));
     ChildLimits::new(threads, limits.cpu_ms).apply()
@@ -67,7 +57,7 @@ pub fn apply(limits: &Limits, others: Option<u64>) -> Result<(), LimitError> {
 /// # Errors
 ///
 /// As [`apply`].
-pub fn apply_to_zygote(
+pub(crate) fn apply_to_zygote(
     limits: &Limits,
     others: Option<u64>,
     children: u64,
@@ -86,7 +76,7 @@ pub fn apply_to_zygote(
 
 /// The limits of a zygote's child that it doesn't inherit.
 #[derive(Debug, Clone, Copy)]
-pub struct ChildLimits {
+pub(crate) struct ChildLimits {
     threads: Option<u64>,
     /// The soft limit and the hard one.
     cpu_seconds: Option<(u64, u64)>,
@@ -109,7 +99,7 @@ impl ChildLimits {
     /// # Errors
     ///
     /// Those of setrlimit(2), with the limit's name.
-    pub fn apply(self) -> Result<(), LimitError> {
+    pub(crate) fn apply(self) -> Result<(), LimitError> {
         if let Some(threads) = self.threads {
             set("threads", Resource::Nproc, threads, threads)?;
         }

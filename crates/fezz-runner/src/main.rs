@@ -4,7 +4,7 @@
 //! overflow, neither of which a process of one request needs (README of `bench/`: what it gained).
 #![no_main]
 
-use fezz_runner::{Command, HELP, hold_network, parse, report, run, syscalls};
+use fezz_runner::{Command, HELP, exit_now, hold_network, parse, report, run};
 use std::ffi::{c_char, c_int};
 
 /// The C entry point. The arguments are read through std, to which glibc passes them before `main`.
@@ -27,7 +27,7 @@ extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
     };
     // Not `return`: destructors and atexit handlers of the module are module code, and what they did would come
     // after the response.
-    syscalls::exit_now(status)
+    exit_now(status)
 }
 
 fn print(text: &str) -> u8 {

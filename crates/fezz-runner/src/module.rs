@@ -11,28 +11,13 @@ use std::path::{Path, PathBuf};
 pub enum ModuleError {
     /// dlopen(3) refused.
     #[error("failed to load the module `{path}`")]
-    NotLoaded {
-        /// The module's file.
-        path: PathBuf,
-        /// The text of dlerror(3).
-        source: libloading::Error,
-    },
+    NotLoaded { path: PathBuf, source: libloading::Error },
     /// A required symbol isn't there.
     #[error("the module `{path}` has no `{symbol}`: is it built with #[fezz_function], or against fezz.h?")]
-    MissingSymbol {
-        /// The module's file.
-        path: PathBuf,
-        /// The symbol's name.
-        symbol: &'static str,
-        /// The text of dlerror(3).
-        source: libloading::Error,
-    },
+    MissingSymbol { path: PathBuf, symbol: &'static str, source: libloading::Error },
     /// `fezz_on_load_v2` returned a text.
     #[error("the module's fezz_on_load_v2 failed: {message}")]
-    OnLoad {
-        /// The text.
-        message: String,
-    },
+    OnLoad { message: String },
     /// `fezz_handle_v2` returned nothing.
     #[error("the module's fezz_handle_v2 returned an empty buffer")]
     EmptyBuffer,
@@ -41,7 +26,7 @@ pub enum ModuleError {
 /// A loaded module. It is never unloaded: that would be unsound for a Rust library, whose threads and thread-locals
 /// remain, and this process ends with it.
 #[derive(Debug)]
-pub struct Module {
+pub(crate) struct Module {
     handle: HandleFn,
     on_load: Option<OnLoadFn>,
     on_fork: Option<OnForkFn>,
@@ -53,7 +38,7 @@ impl Module {
     /// # Errors
     ///
     /// [`ModuleError::NotLoaded`] and [`ModuleError::MissingSymbol`].
-    pub fn load(path: &Path) -> Result<Self, ModuleError> {
+    pub(crate) fn load(path: &Path) -> Result<Self, ModuleError> {
         // A name without a slash would be searched in the library path instead (dlopen(3)).
         let file = if path.components().count() > 1 { path.to_owned() } else { Path::new(".").join(path) };
         // SAFETY: constructors are arbitrary code, and so is all of a module: nothing here relies on its effects but
@@ -84,7 +69,7 @@ impl Module {
     /// # Errors
     ///
     /// [`ModuleError::OnLoad`] with what it returned.
-    pub fn on_load(&self, context: &[u8]) -> Result<(), ModuleError> {
+    pub(crate) fn on_load(&self, context: &[u8]) -> Result<(), ModuleError> {
         let Some(on_load) = self.on_load else { return Ok(()) };
         // SAFETY: the context is borrowed for the call, as the ABI says.
         let complaint = unsafe { on_load(borrowed(context)) };
@@ -96,13 +81,13 @@ impl Module {
 
     /// Allocates the thread-local variables of all libraries. glibc would do so at the first use, again in each forked
     /// process, through its allocator, locks and loader, which takes 15 pages to map.
-    pub fn make_thread_locals() {
+    pub(crate) fn make_thread_locals() {
         // SAFETY: the callback has the type that dl_iterate_phdr(3) calls, and needs no data.
         unsafe { libc::dl_iterate_phdr(Some(make_thread_locals_of), std::ptr::null_mut()) };
     }
 
     /// Calls `fezz_on_fork_v2`, if the module has it.
-    pub fn on_fork(&self) {
+    pub(crate) fn on_fork(&self) {
         if let Some(on_fork) = self.on_fork {
             // SAFETY: the ABI says: in each forked process, before its request.
             unsafe { on_fork() };
@@ -114,7 +99,7 @@ impl Module {
     /// # Errors
     ///
     /// [`ModuleError::EmptyBuffer`].
-    pub fn handle(&self, request: &[u8]) -> Result<&'static [u8], ModuleError> {
+    pub(crate) fn handle(&self, request: &[u8]) -> Result<&'static [u8], ModuleError> {
         // SAFETY: the request is borrowed for the call, as the ABI says.
         let response = unsafe { (self.handle)(borrowed(request)) };
         owned(&response).ok_or(ModuleError::EmptyBuffer)

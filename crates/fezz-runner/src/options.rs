@@ -66,9 +66,8 @@ pub enum Command {
     Version,
 }
 
-/// What a confined process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task {
+pub(crate) enum Task {
     /// Read the request, load the module, answer.
     Serve,
     /// Load the module, read the request, answer.
@@ -83,26 +82,20 @@ pub enum Task {
 /// How to serve one request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The module's file.
-    pub module: PathBuf,
-    /// The function's id.
-    pub function: String,
-    /// The function's version.
-    pub version: String,
+    pub(crate) module: PathBuf,
+    pub(crate) function: String,
+    pub(crate) version: String,
     /// The variables of the function's environment; `None`: its value is in `FEZZ_ENV_<NAME>`.
-    pub env: Vec<(String, Option<String>)>,
-    /// The cgroup to join.
-    pub cgroup: Option<PathBuf>,
-    /// How it is confined.
-    pub jail: Jail,
-    /// How much it may take.
-    pub limits: Limits,
+    pub(crate) env: Vec<(String, Option<String>)>,
+    pub(crate) cgroup: Option<PathBuf>,
+    pub(crate) jail: Jail,
+    pub(crate) limits: Limits,
     /// What to do once it is confined.
-    pub task: Task,
+    pub(crate) task: Task,
     /// Whether it only reports that it is confined, and exits.
-    pub is_trial: bool,
+    pub(crate) is_trial: bool,
     /// The time after which the process is killed, in milliseconds.
-    pub timeout_ms: Option<u64>,
+    pub(crate) timeout_ms: Option<u64>,
 }
 
 /// Why a command line is refused.

@@ -29,7 +29,7 @@ unsafe extern "C" {
 
 /// Makes C's stdout line-buffered, as on a terminal (setbuf(3)). With full buffering, the output of a function that
 /// crashes, or is killed at its deadline, would be lost. Call it before anything is printed.
-pub fn buffer_stdout_by_line() {
+pub(crate) fn buffer_stdout_by_line() {
     let stream = &raw mut _IO_2_1_stdout_;
     // SAFETY: setvbuf(3) wants an open stream that hasn't been used: glibc's own is open from the start, and this
     // process prints by it nowhere. A null buffer means the stream's own, so that no memory must outlive the call.
@@ -38,7 +38,7 @@ pub fn buffer_stdout_by_line() {
 
 /// Flushes C's stdout, which [`exit_now`] doesn't. Only the original stream: one that a module has assigned to `stdout`
 /// may be closed and freed by now, and any other stream may be locked by a thread that waits for input.
-pub fn flush_stdout() {
+pub(crate) fn flush_stdout() {
     let stream = &raw mut _IO_2_1_stdout_;
     // SAFETY: __fpending(3) wants a stream, which the static one remains even after fclose(3), with nothing in it. It
     // reads two pointers without the stream's lock: where another thread prints meanwhile, the answer is a number too
@@ -57,7 +57,7 @@ pub fn flush_stdout() {
 /// # Errors
 ///
 /// Those of prctl(2).
-pub fn die_with_parent() -> Result<(), Errno> {
+pub(crate) fn die_with_parent() -> Result<(), Errno> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
 }
 
@@ -66,7 +66,7 @@ pub fn die_with_parent() -> Result<(), Errno> {
 /// # Errors
 ///
 /// Those of timer_create(2) and timer_settime(2).
-pub fn signal_after(time: Duration, signal: Signal) -> Result<(), Errno> {
+pub(crate) fn signal_after(time: Duration, signal: Signal) -> Result<(), Errno> {
     let event = SigEvent::new(SigevNotify::SigevSignal { signal, si_value: 0 });
     let mut timer = Timer::new(ClockId::CLOCK_MONOTONIC, event).map_err(of_nix)?;
     timer.set(Expiration::OneShot(time.into()), TimerSetTimeFlags::empty()).map_err(of_nix)?;
@@ -81,7 +81,7 @@ pub fn signal_after(time: Duration, signal: Signal) -> Result<(), Errno> {
 /// # Errors
 ///
 /// Those of fcntl(2).
-pub fn signal_this_process(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+pub(crate) fn signal_this_process(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
     let own_id = rustix::process::getpid().as_raw_nonzero().get();
     // SAFETY: the operation takes an int, and no pointer.
     let result = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETOWN, own_id) };
@@ -90,7 +90,7 @@ pub fn signal_this_process(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
 
 /// Whether the other end of a pipe or socket is closed. The descriptor may itself be closed by now. Async-signal-safe:
 /// it can't fail, and so leaves errno as it is.
-pub fn has_hung_up(descriptor: RawFd) -> bool {
+pub(crate) fn has_hung_up(descriptor: RawFd) -> bool {
     const AT_ONCE: c_int = 0;
     // No events: the kernel reports a hang-up in any case.
     let mut asked = libc::pollfd { fd: descriptor, events: 0, revents: 0 };
@@ -101,7 +101,7 @@ pub fn has_hung_up(descriptor: RawFd) -> bool {
 }
 
 /// The open descriptors from 3 on, up to the limit of open files.
-pub fn open_files() -> Vec<RawFd> {
+pub(crate) fn open_files() -> Vec<RawFd> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let limit = limit.and_then(|limit| RawFd::try_from(limit).ok()).unwrap_or(RawFd::MAX);
     (3..limit).filter(|descriptor| is_open(*descriptor)).collect()
@@ -123,7 +123,7 @@ fn is_open(descriptor: RawFd) -> bool {
 ///
 /// From `first` on, this process holds no descriptor that it uses or closes after this call: by then the number could
 /// stand for another file.
-pub unsafe fn close_from(first: u32) -> Result<(), Errno> {
+pub(crate) unsafe fn close_from(first: u32) -> Result<(), Errno> {
     // SAFETY: no pointers; that the descriptors are of no more use is what the caller promises.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
     if result == 0 { Ok(()) } else { Err(last_error()) }
@@ -169,25 +169,25 @@ fn wipe_environment() {
 
 /// Limits glibc's malloc to two arenas, shared by all threads, instead of eight a processor (mallopt(3)). Each reserves
 /// 64 MiB of addresses.
-pub fn use_few_arenas() {
+pub(crate) fn use_few_arenas() {
     // SAFETY: has no precondition; an unknown parameter would be refused.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
 }
 
 /// The calling thread's errno. Async-signal-safe.
-pub fn errno() -> c_int {
+pub(crate) fn errno() -> c_int {
     nix::errno::Errno::last_raw()
 }
 
 /// A handler that gets more than the signal's number (sigaction(2), SA_SIGINFO).
-pub type CrashHandler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
+pub(crate) type CrashHandler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
 
 /// The address of the fault, for a signal that has one.
 ///
 /// # Safety
 ///
 /// `info` is the argument that the kernel passed to a [`CrashHandler`].
-pub unsafe fn address_of_crash(signal: c_int, info: *const libc::siginfo_t) -> Option<usize> {
+pub(crate) unsafe fn address_of_crash(signal: c_int, info: *const libc::siginfo_t) -> Option<usize> {
     if ![libc::SIGSEGV, libc::SIGBUS].contains(&signal) {
         return None;
     }
@@ -249,7 +249,7 @@ fn set(signal: Signal, action: &SigAction) -> Result<(), Errno> {
 /// # Errors
 ///
 /// None in practice.
-pub fn block_child_signal(how: c_int) -> Result<(), Errno> {
+pub(crate) fn block_child_signal(how: c_int) -> Result<(), Errno> {
     // The kernel's own form of a signal set: a bit for each signal from 1 on.
     let set = 1_u64 << (libc::SIGCHLD - 1);
     let bytes = size_of_val(&set);
@@ -260,7 +260,7 @@ pub fn block_child_signal(how: c_int) -> Result<(), Errno> {
 }
 
 /// Closes a descriptor without libc, for the same reason.
-pub fn close(descriptor: OwnedFd) {
+pub(crate) fn close(descriptor: OwnedFd) {
     // SAFETY: the descriptor must be owned by the caller and not used later: `into_raw_fd` gives up its only owner.
     unsafe { rustix::io::close(descriptor.into_raw_fd()) };
 }
@@ -271,7 +271,7 @@ pub fn close(descriptor: OwnedFd) {
 /// # Errors
 ///
 /// Those of ppoll(2), but for `EINTR`.
-pub fn wait_for_input_or_signal(input: BorrowedFd<'_>) -> Result<bool, Errno> {
+pub(crate) fn wait_for_input_or_signal(input: BorrowedFd<'_>) -> Result<bool, Errno> {
     match ppoll(&mut [PollFd::new(input, PollFlags::POLLIN)], None, Some(SigSet::empty())) {
         Err(nix::errno::Errno::EINTR) => Ok(false),
         ready => ready.map(|_| true).map_err(of_nix),
@@ -284,7 +284,7 @@ pub fn wait_for_input_or_signal(input: BorrowedFd<'_>) -> Result<bool, Errno> {
 /// # Errors
 ///
 /// `ENOMEM`: no memory for another handler.
-pub fn on_exit(handler: extern "C" fn(c_int, *mut c_void)) -> Result<(), Errno> {
+pub(crate) fn on_exit(handler: extern "C" fn(c_int, *mut c_void)) -> Result<(), Errno> {
     unsafe extern "C" {
         // Missing in the libc crate.
         #[link_name = "on_exit"]
@@ -296,11 +296,11 @@ pub fn on_exit(handler: extern "C" fn(c_int, *mut c_void)) -> Result<(), Errno> 
 }
 
 /// The error of the last call through libc.
-pub fn last_error() -> Errno {
+pub(crate) fn last_error() -> Errno {
     Errno::from_raw_os_error(errno())
 }
 
 /// Converts an error of nix to one of rustix, which all errors here hold.
-pub fn of_nix(error: nix::errno::Errno) -> Errno {
+pub(crate) fn of_nix(error: nix::errno::Errno) -> Errno {
     Errno::from_raw_os_error(error as i32)
 }

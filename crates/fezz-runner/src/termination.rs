@@ -19,7 +19,7 @@ use std::time::Duration;
 /// # Errors
 ///
 /// Those of sigaction(2), timer_create(2) and timer_settime(2).
-pub fn kill_after(time: Duration) -> Result<(), Errno> {
+pub(crate) fn kill_after(time: Duration) -> Result<(), Errno> {
     if !rustix::process::getpid().is_init() {
         return syscalls::signal_after(time, Signal::SIGKILL);
     }
@@ -29,14 +29,14 @@ pub fn kill_after(time: Duration) -> Result<(), Errno> {
 
 /// Terminates this process when the host is gone; holds the descriptor's former flags.
 #[derive(Debug)]
-pub struct HostWatch(Option<OFlags>);
+pub(crate) struct HostWatch(Option<OFlags>);
 
 /// The descriptor whose other end is the host's.
 static WATCHED: AtomicI32 = AtomicI32::new(-1);
 
 impl HostWatch {
     /// No watch: the supervisor does it.
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self(None)
     }
 
@@ -48,7 +48,7 @@ impl HostWatch {
     /// # Errors
     ///
     /// Those of fcntl(2) and sigaction(2).
-    pub fn start(channel: BorrowedFd<'_>) -> Result<Self, Errno> {
+    pub(crate) fn start(channel: BorrowedFd<'_>) -> Result<Self, Errno> {
         if !matches!(FileType::from_raw_mode(fstat(channel)?.st_mode), FileType::Fifo | FileType::Socket) {
             // A regular file, as when a person replays a request, has no other end.
             return Ok(Self::none());
@@ -65,7 +65,7 @@ impl HostWatch {
     }
 
     /// Stops the watch, before this process uses the channel: the kernel would signal that too.
-    pub fn stop(self, channel: BorrowedFd<'_>) {
+    pub(crate) fn stop(self, channel: BorrowedFd<'_>) {
         if let Some(flags) = self.0 {
             // It fails if the module has closed the channel, and then no signal comes either.
             fcntl_setfl(channel, flags).ok();

@@ -25,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 /// A request whose head is charged.
 #[derive(Debug)]
 pub(crate) struct ReceivedRequest {
-    /// The function.
     pub function: Arc<Function>,
     params: BTreeMap<String, String>,
     head: Parts,

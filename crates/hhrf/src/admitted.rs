@@ -1,4 +1,4 @@
-//! What [`admit`](mod@crate::admit) returns and an executor takes.
+//! What the stage `admit` returns and an executor takes.
 
 use crate::catalogue::Function;
 use crate::identity::Identity;

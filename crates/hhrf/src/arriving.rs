@@ -52,13 +52,11 @@ const HTTP_2_HEADER_BYTES: usize = 224;
 const HTTP_2_COUNTED_MIN: usize = 33;
 
 impl Arriving {
-    /// For a new connection.
     pub(crate) fn new(memory: &Arc<Memory>, accounts: Accounts, limits: HeadLimits) -> Arc<Self> {
         let (memory, stop) = (Arc::clone(memory), CancellationToken::new());
         Arc::new(Self { memory, accounts, limits, stop, begun: watch::Sender::new(None) })
     }
 
-    /// A head that begins.
     pub(crate) fn head(self: &Arc<Self>) -> Head {
         Head { of: Arc::clone(self), came_bytes: 0, holding: None }
     }

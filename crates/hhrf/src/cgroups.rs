@@ -42,7 +42,6 @@ pub enum CgroupError {
         folder.display()
     )]
     NoController {
-        /// The cgroup.
         folder: PathBuf,
         /// `memory` or `pids`.
         controller: &'static str,
@@ -53,12 +52,7 @@ pub enum CgroupError {
          folder, cgroup.procs and cgroup.subtree_control, and move all other processes out of it",
         folder.display()
     )]
-    Divide {
-        /// The cgroup.
-        folder: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    Divide { folder: PathBuf, source: io::Error },
 }
 
 /// The controllers that limit a request; a cgroup without either is useless.

@@ -74,7 +74,7 @@ impl Children {
     /// # Errors
     ///
     /// Those of spawning a process.
-    pub fn start(&self, command: &mut Command) -> io::Result<Child> {
+    pub(crate) fn start(&self, command: &mut Command) -> io::Result<Child> {
         if let Some(orphans) = &self.orphans {
             orphans.open_lists()?;
         }
@@ -85,7 +85,7 @@ impl Children {
     }
 
     /// A runner has been reaped.
-    pub fn forget(&self, runner: Pid) {
+    pub(crate) fn forget(&self, runner: Pid) {
         let mut runners = lock(&self.runners);
         match runners.get_mut(&runner) {
             Some(count) if *count > 1 => *count -= 1,
@@ -96,7 +96,7 @@ impl Children {
     /// Reaps the present orphans, and kills those that don't end by themselves within a moment, as a wrapper's helpers
     /// do. Returns how many were killed. Orphans that appear meanwhile are left to the next call, so that a process
     /// that makes new ones all the time can't delay this one.
-    pub async fn end_orphans(&self) -> usize {
+    pub(crate) async fn end_orphans(&self) -> usize {
         const ROUNDS_MAX: u32 = 100;
         const PAUSE: Duration = Duration::from_millis(1);
         let Some(orphans) = &self.orphans else { return 0 };
@@ -125,7 +125,7 @@ impl Children {
 
     /// Ends orphans periodically, for ever: also while no request ends, or none can begin because orphans have used up
     /// the processes that the system allows. Calls `report` with the number killed each time.
-    pub async fn keep_ending_orphans(&self, report: impl Fn(usize)) -> std::convert::Infallible {
+    pub(crate) async fn keep_ending_orphans(&self, report: impl Fn(usize)) -> std::convert::Infallible {
         const EVERY: Duration = Duration::from_millis(100);
         loop {
             tokio::time::sleep(EVERY).await;

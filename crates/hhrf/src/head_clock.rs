@@ -38,7 +38,6 @@ struct Heads {
     buffer: Option<Holding>,
 }
 
-/// An incomplete head.
 struct Present {
     /// When it must be complete; `None` while the connection is idle.
     end: Option<Instant>,

@@ -58,7 +58,6 @@ impl Default for HeaderBlocks {
 }
 
 impl HeaderBlocks {
-    /// Takes the next bytes.
     pub(crate) fn read(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let taken = if self.rest > 0 { self.read_payload(bytes.len()) } else { self.read_header(bytes) };

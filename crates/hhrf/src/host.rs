@@ -20,13 +20,10 @@ pub struct Host {
     pub settings: Settings,
     /// What is served. A request keeps the catalogue with which it began.
     pub(crate) catalogue: ArcSwap<Catalogue>,
-    /// The homes of functions.
     pub(crate) homes: Homes,
     /// The permits for processes of all functions together.
     pub(crate) processes: Arc<Limiter>,
-    /// The ways to execute requests.
     pub(crate) executors: Executors,
-    /// What is counted.
     pub(crate) metrics: Metrics,
     /// Memory of requests, from their head to the end of their process.
     pub(crate) request_memory: Arc<Memory>,
@@ -69,12 +66,12 @@ impl Host {
     }
 
     /// How much of each memory is taken.
-    pub fn memory(&self) -> [(Use, Usage); 2] {
+    pub(crate) fn memory(&self) -> [(Use, Usage); 2] {
         [(Use::Requests, self.request_memory.usage()), (Use::Responses, self.response_memory.usage())]
     }
 
     /// The memory that is so full that the next requests may be refused.
-    pub fn short_memory(&self) -> Option<Use> {
+    pub(crate) fn short_memory(&self) -> Option<Use> {
         self.memory().into_iter().find(|(_, usage)| usage.is_short()).map(|(r#use, _)| r#use)
     }
 
@@ -84,34 +81,34 @@ impl Host {
     }
 
     /// Waits until a reload is asked for.
-    pub async fn asked_for_reload(&self) {
+    pub(crate) async fn asked_for_reload(&self) {
         self.reload.notified().await;
     }
 
     /// Whether the host is shutting down: it isn't ready any more, but may still serve.
-    pub fn is_leaving(&self) -> bool {
+    pub(crate) fn is_leaving(&self) -> bool {
         *self.state.borrow() >= State::Leaving
     }
 
     /// Whether the host takes no more requests.
-    pub fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         *self.state.borrow() >= State::Draining
     }
 
     /// Waits until the host takes no more requests.
-    pub async fn draining(&self) {
+    pub(crate) async fn draining(&self) {
         let mut state = self.state.subscribe();
         // The sender lives as long as the host.
         state.wait_for(|state| *state >= State::Draining).await.map(drop).unwrap_or_default();
     }
 
     /// Begins the shutdown: from now on the host isn't ready.
-    pub fn leave(&self) {
+    pub(crate) fn leave(&self) {
         self.state.send_modify(|state| *state = State::Leaving.max(*state));
     }
 
     /// From now on no request is accepted.
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         self.state.send_replace(State::Draining);
     }
 }

@@ -3,9 +3,9 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The request's id: the client's, or a new one.
-pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The request's trace context: <https://www.w3.org/TR/trace-context/#traceparent-header>.
-pub static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// No system makes longer ids; a longer one may be an attempt to fill the log.
 const REQUEST_ID_BYTES_MAX: usize = 128;
@@ -21,7 +21,7 @@ pub struct Identity {
 
 impl Identity {
     /// Takes the request's own headers where they are well-formed, and makes new ones otherwise.
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let text = |name: &HeaderName| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let request_id = text(&REQUEST_ID).filter(|id| is_request_id(id));
         let traceparent = text(&TRACEPARENT).filter(|parent| is_traceparent(parent));
@@ -32,7 +32,7 @@ impl Identity {
     }
 
     /// Sets both headers, in a request to a function or a response to the client.
-    pub fn write(&self, headers: &mut HeaderMap) {
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
         for (name, text) in [(&REQUEST_ID, &self.request_id), (&TRACEPARENT, &self.traceparent)] {
             let value = HeaderValue::from_str(text).expect("both are visible ASCII");
             headers.insert(name, value);

@@ -34,7 +34,6 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
-    /// For a new request.
     pub(crate) fn new(incoming: Incoming) -> Self {
         Self { is_over: incoming.is_end_stream(), incoming }
     }

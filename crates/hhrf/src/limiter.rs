@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 /// The permits of one function, or of the whole host.
 #[derive(Debug)]
-pub struct Limiter {
+pub(crate) struct Limiter {
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
     sizes: Mutex<Sizes>,
@@ -30,7 +30,7 @@ pub struct Permit {
 
 /// Why there is no permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoPermit {
+pub(crate) enum NoPermit {
     /// Every permit is taken and the queue is full.
     Full,
     /// None was released before the deadline.
@@ -39,14 +39,14 @@ pub enum NoPermit {
 
 impl Limiter {
     /// A limiter with `concurrency` permits and a queue of `queue_max`.
-    pub fn new(concurrency: u32, queue_max: u32) -> Arc<Self> {
+    pub(crate) fn new(concurrency: u32, queue_max: u32) -> Arc<Self> {
         let (concurrency, queue_max) = (concurrency as usize, queue_max as usize);
         let sizes = Mutex::new(Sizes { concurrency, queue_max, surplus: 0 });
         Arc::new(Self { permits: Arc::new(Semaphore::new(concurrency)), waiting: AtomicUsize::new(0), sizes })
     }
 
     /// Changes the sizes. Requests with a permit keep it, and those that wait keep waiting.
-    pub fn resize(&self, concurrency: u32, queue_max: u32) {
+    pub(crate) fn resize(&self, concurrency: u32, queue_max: u32) {
         let concurrency = concurrency as usize;
         let mut sizes = self.lock();
         sizes.queue_max = queue_max as usize;
@@ -66,7 +66,7 @@ impl Limiter {
     /// # Errors
     ///
     /// [`NoPermit`], at once or at the deadline.
-    pub async fn acquire(self: &Arc<Self>, deadline: Instant) -> Result<Permit, NoPermit> {
+    pub(crate) async fn acquire(self: &Arc<Self>, deadline: Instant) -> Result<Permit, NoPermit> {
         let permit = |permit| Permit { permit: Some(permit), limiter: Arc::clone(self) };
         if let Ok(acquired) = Arc::clone(&self.permits).try_acquire_owned() {
             return Ok(permit(acquired));
@@ -79,17 +79,15 @@ impl Limiter {
     }
 
     /// Whether the next request would be refused: to be checked before its body is read.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.permits.available_permits() == 0 && self.waiting() >= self.lock().queue_max
     }
 
-    /// Requests that wait now.
-    pub fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Permits that are taken now.
-    pub fn taken(&self) -> usize {
+    pub(crate) fn taken(&self) -> usize {
         let sizes = self.lock();
         (sizes.concurrency + sizes.surplus).saturating_sub(self.permits.available_permits())
     }

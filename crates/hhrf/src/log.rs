@@ -27,7 +27,7 @@ pub fn start(format: LogFormat) -> WorkerGuard {
 }
 
 /// Logs for the whole process into memory, for programs that embed a host and read its log. It grows until
-/// [`CollectedLog::clear`].
+/// `CollectedLog::clear`.
 pub fn collect() -> CollectedLog {
     let log = CollectedLog::default();
     let writer = log.clone();
@@ -40,23 +40,22 @@ pub fn collect() -> CollectedLog {
 pub struct CollectedLog(Arc<Mutex<Vec<Value>>>);
 
 impl CollectedLog {
-    /// Drops all events.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.events().clear();
     }
 
     /// Why requests had no response of their function.
-    pub fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         self.texts("error").join("; ")
     }
 
     /// The same, and what functions and runners wrote to stderr.
-    pub fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         [self.texts("error"), self.texts("line")].concat().join("; ")
     }
 
     /// How many bytes of functions' stderr were logged.
-    pub fn stderr_bytes(&self) -> usize {
+    pub(crate) fn stderr_bytes(&self) -> usize {
         self.texts("line").iter().map(String::len).sum()
     }
 
@@ -100,7 +99,7 @@ const SHOWN_BYTES_MAX: usize = 4 * 1024;
 
 /// Text from outside, made safe to show: characters that a terminal or an editor would act upon are escaped, and long
 /// texts are cut.
-pub fn harmless(bytes: &[u8]) -> String {
+pub(crate) fn harmless(bytes: &[u8]) -> String {
     let shown = &bytes[..bytes.len().min(SHOWN_BYTES_MAX)];
     let text = String::from_utf8_lossy(shown);
     let mut safe = String::with_capacity(text.len());

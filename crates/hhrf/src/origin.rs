@@ -11,20 +11,20 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Origin {
     /// The listener that accepted the connection.
-    pub listener: Listener,
+    pub(crate) listener: Listener,
     /// The other side's address.
-    pub peer: IpAddr,
+    pub(crate) peer: IpAddr,
     /// What the connection holds.
-    pub connection: Arc<Account>,
+    pub(crate) connection: Arc<Account>,
     /// What the other side's address holds.
-    pub address: Arc<Account>,
+    pub(crate) address: Arc<Account>,
     /// The connection's requests in flight and unsent responses.
-    pub tracker: Arc<WriteTracker>,
+    pub(crate) tracker: Arc<WriteTracker>,
 }
 
 impl Origin {
     /// For a connection that was accepted.
-    pub fn new(host: &Host, listener: Listener, peer: IpAddr, address: Arc<Account>) -> Self {
+    pub(crate) fn new(host: &Host, listener: Listener, peer: IpAddr, address: Arc<Account>) -> Self {
         let connection = Arc::default();
         let accounts = accounts(host, &connection, &address);
         let tracker = WriteTracker::new(&host.response_memory, accounts, host.settings.limits.data_rate);

@@ -18,10 +18,7 @@ pub enum Refusal {
     },
     /// The request makes no sense.
     #[error("{detail}")]
-    BadRequest {
-        /// What is wrong.
-        detail: String,
-    },
+    BadRequest { detail: String },
     /// Two parties could find the body's end in different places.
     #[error("the transfer coding must be `chunked`, and only once")]
     BadFraming,
@@ -30,57 +27,35 @@ pub enum Refusal {
     UnknownCoding,
     /// The request's head takes too long.
     #[error("the request's head took over {ms_max} ms")]
-    HeadTimeout {
-        /// The host's limit.
-        ms_max: u128,
-    },
+    HeadTimeout { ms_max: u128 },
     /// The client stopped in the middle of its body.
     #[error("the body ended early")]
     BodyBroken,
     /// The body is over the function's limit.
     #[error("the body is over {bytes_max} bytes")]
-    BodyTooLarge {
-        /// The function's limit.
-        bytes_max: u64,
-    },
+    BodyTooLarge { bytes_max: u64 },
     /// The body takes too long.
     #[error("the body took over {ms_max} ms")]
-    BodyTimeout {
-        /// The host's limit.
-        ms_max: u128,
-    },
+    BodyTimeout { ms_max: u128 },
     /// The body arrives too slowly.
     #[error("the body arrived at less than {bytes_per_second} bytes per second")]
-    BodyTooSlow {
-        /// The host's limit.
-        bytes_per_second: u64,
-    },
+    BodyTooSlow { bytes_per_second: u64 },
     /// The headers are over the host's limit.
     #[error("the headers are {bytes} bytes, the limit is {bytes_max}")]
     HeadersTooLarge {
         /// Names and values together.
         bytes: usize,
-        /// The host's limit.
         bytes_max: usize,
     },
     /// More headers than the host takes.
     #[error("there are {headers} headers, the limit is {headers_max}")]
-    TooManyHeaders {
-        /// How many.
-        headers: usize,
-        /// The host's limit.
-        headers_max: usize,
-    },
+    TooManyHeaders { headers: usize, headers_max: usize },
     /// No permit is free and the queue is full.
     #[error("{what} is full, try again later")]
-    Overloaded {
-        /// What is full.
-        what: &'static str,
-    },
+    Overloaded { what: &'static str },
     /// There is no memory for the request, or for its response. The function didn't run.
     #[error("{0}, try again later")]
     NoMemory(Full),
-    /// The host is draining.
     #[error("this host is shutting down, try another")]
     Draining,
     /// The deadline passed in the queue.

@@ -13,7 +13,6 @@ use std::sync::Arc;
 /// A request that has a function.
 #[derive(Debug)]
 pub(crate) struct RoutedRequest {
-    /// Which one.
     pub function: Arc<Function>,
     /// The route's parameters, percent-decoded.
     pub params: BTreeMap<String, String>,

@@ -13,7 +13,6 @@ use std::time::Duration;
 /// Counters of ended requests, by function.
 #[derive(Debug)]
 pub(crate) struct Series {
-    /// Ended requests.
     requests: Family<RequestLabels, Counter>,
     /// From head to response.
     durations: Family<FunctionLabels, Histogram, fn() -> Histogram>,
@@ -29,7 +28,6 @@ pub(crate) struct RequestLabels {
     kind: &'static str,
 }
 
-/// A function's name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct FunctionLabels {
     /// `<id>@<version>`.
@@ -51,7 +49,6 @@ pub(crate) struct Recording {
 }
 
 impl Series {
-    /// Without any series.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             requests: Family::default(),
@@ -108,12 +105,10 @@ impl Series {
 }
 
 impl Recording {
-    /// The function's name.
     pub(crate) fn function(&self) -> &str {
         &self.function
     }
 
-    /// Counts the request's end.
     pub(crate) fn record(&self, status: u16, kind: &'static str, duration: Duration) {
         if let Some(recorded) = self.series.lock().get_mut(&self.function) {
             recorded.outcomes.insert((status, kind));

@@ -243,7 +243,6 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, BuildError> {
     TcpListener::bind(address).await.map_err(|source| BuildError::Listen { address, source })
 }
 
-/// The host's periodic tasks.
 fn background(host: &Arc<Host>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     let (ending_orphans, ticking) = (Arc::clone(host), Arc::clone(host));

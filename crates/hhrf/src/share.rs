@@ -24,7 +24,6 @@ impl Connected {
         (before < max).then_some(connected)
     }
 
-    /// The address's account.
     pub(crate) fn address(&self) -> &Arc<Account> {
         &self.0
     }

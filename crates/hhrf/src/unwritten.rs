@@ -18,7 +18,6 @@ pub(crate) struct UnwrittenHeads {
     /// Whether bytes were waiting then for the client to read.
     is_blocked: bool,
     heads: VecDeque<Head>,
-    /// What they take together.
     heads_bytes: usize,
     /// The memory of all of them, where there are any.
     holding: Option<Holding>,

@@ -12,7 +12,6 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream of one connection.
 #[derive(Debug)]
 pub(crate) struct Watched<S> {
     stream: S,
@@ -38,16 +37,14 @@ pub(crate) struct Http2Heads {
     open: Option<(u64, Head)>,
 }
 
-/// The state of writing.
 #[derive(Debug, Default)]
-pub struct Writes {
+pub(crate) struct Writes {
     written_bytes: AtomicU64,
     is_blocked: AtomicBool,
     has_failed: AtomicBool,
 }
 
 impl Http2Heads {
-    /// For a new connection.
     pub(crate) fn new(arriving: Arc<Arriving>) -> Self {
         Self { arriving, blocks: HeaderBlocks::default(), open: None }
     }
@@ -86,17 +83,17 @@ impl Heads {
 
 impl Writes {
     /// How much was written since the connection began.
-    pub fn written_bytes(&self) -> u64 {
+    pub(crate) fn written_bytes(&self) -> u64 {
         self.written_bytes.load(Ordering::Relaxed)
     }
 
     /// Whether a write waits for the client to read.
-    pub fn is_blocked(&self) -> bool {
+    pub(crate) fn is_blocked(&self) -> bool {
         self.is_blocked.load(Ordering::Relaxed)
     }
 
     /// Whether a write has failed: the client has read nothing for too long, or is gone.
-    pub fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.has_failed.load(Ordering::Relaxed)
     }
 
@@ -111,7 +108,6 @@ impl Writes {
 }
 
 impl<S> Watched<S> {
-    /// Of one connection.
     pub(crate) fn new(stream: S, heads: Heads, writes: Arc<Writes>) -> Self {
         Self { stream, heads, writes }
     }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The requests and responses of one connection.
 #[derive(Debug)]
-pub struct WriteTracker {
+pub(crate) struct WriteTracker {
     state: Mutex<State>,
     rate: DataRate,
     /// Ends the connection, where one response can't be ended alone (HTTP/1).
@@ -32,7 +32,7 @@ struct State {
 
 /// A request in flight on the connection, until it is dropped.
 #[derive(Debug)]
-pub struct TrackedRequest(Arc<WriteTracker>);
+pub(crate) struct TrackedRequest(Arc<WriteTracker>);
 
 /// A response whose bytes aren't all written, until it is dropped.
 #[derive(Debug)]
@@ -55,14 +55,13 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 impl WriteTracker {
     /// For a new connection. What belongs to no request is charged to `accounts`; the client must read responses at
     /// `rate` at least.
-    pub fn new(memory: &Arc<Memory>, accounts: Accounts, rate: DataRate) -> Arc<Self> {
+    pub(crate) fn new(memory: &Arc<Memory>, accounts: Accounts, rate: DataRate) -> Arc<Self> {
         let heads = UnwrittenHeads::new(Arc::clone(memory), accounts);
         let state = State { unsent: 0, requests: 0, idle_since: Instant::now(), heads };
         Arc::new(Self { state: Mutex::new(state), rate, stop: CancellationToken::new() })
     }
 
-    /// A request has begun.
-    pub fn begin(self: &Arc<Self>) -> TrackedRequest {
+    pub(crate) fn begin(self: &Arc<Self>) -> TrackedRequest {
         self.lock().requests += 1;
         TrackedRequest(Arc::clone(self))
     }
@@ -85,7 +84,7 @@ impl WriteTracker {
     }
 
     /// Has hyper serve the connection, and after each poll records what was written.
-    pub async fn follow<F: Future>(&self, mut served: Pin<&mut F>, writes: &Writes) -> F::Output {
+    pub(crate) async fn follow<F: Future>(&self, mut served: Pin<&mut F>, writes: &Writes) -> F::Output {
         std::future::poll_fn(|context| {
             let polled = served.as_mut().poll(context);
             self.lock().heads.update(writes);
@@ -95,17 +94,17 @@ impl WriteTracker {
     }
 
     /// Waits until the connection must end because the client reads a response too slowly.
-    pub async fn overdue(&self) {
+    pub(crate) async fn overdue(&self) {
         self.stop.cancelled().await;
     }
 
     /// Whether it must end for that reason.
-    pub fn is_overdue(&self) -> bool {
+    pub(crate) fn is_overdue(&self) -> bool {
         self.stop.is_cancelled()
     }
 
     /// Waits until there was no request for `idle_max`.
-    pub async fn idle(&self, idle_max: Duration) {
+    pub(crate) async fn idle(&self, idle_max: Duration) {
         let mut left = idle_max;
         while !left.is_zero() {
             tokio::time::sleep(left).await;
@@ -121,7 +120,7 @@ impl WriteTracker {
 
     /// Waits until no request is in flight and every response is written; for at least a moment, since a request may
     /// still be on its way here.
-    pub async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         const A_MOMENT: Duration = Duration::from_millis(500);
         loop {
             tokio::time::sleep(A_MOMENT).await;

@@ -11,7 +11,7 @@ use rustix::thread::{
 /// # Errors
 ///
 /// Those of prctl(2) and capset(2).
-pub fn drop_all() -> Result<(), Errno> {
+pub(super) fn drop_all() -> Result<(), Errno> {
     drop_all_but(CapabilitySet::empty())
 }
 
@@ -20,7 +20,7 @@ pub fn drop_all() -> Result<(), Errno> {
 /// # Errors
 ///
 /// Those of prctl(2) and capset(2).
-pub fn drop_all_but(kept: CapabilitySet) -> Result<(), Errno> {
+pub(super) fn drop_all_but(kept: CapabilitySet) -> Result<(), Errno> {
     // The highest one that a kernel knows is found by asking: `EINVAL` for the first that it doesn't.
     for number in 0..u64::BITS {
         match remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)) {
@@ -42,6 +42,6 @@ pub fn drop_all_but(kept: CapabilitySet) -> Result<(), Errno> {
 /// # Errors
 ///
 /// `EINVAL` before Linux 3.5.
-pub fn no_new_privileges() -> Result<(), Errno> {
+pub(super) fn no_new_privileges() -> Result<(), Errno> {
     set_no_new_privs(true)
 }

@@ -20,9 +20,7 @@ pub enum IdentityError {
     GiveUpRoot {
         /// The user that it should have become.
         uid: u32,
-        /// How to fix it.
         fix: &'static str,
-        /// The system's error.
         source: Errno,
     },
     /// One of the files that map ids into a user namespace.
@@ -30,15 +28,13 @@ pub enum IdentityError {
     Map {
         /// The file.
         file: &'static str,
-        /// How to fix it.
         fix: &'static str,
-        /// The system's error.
         source: io::Error,
     },
 }
 
 /// Whether the process is root, perhaps only of a user namespace.
-pub fn is_root() -> bool {
+pub(super) fn is_root() -> bool {
     geteuid().is_root()
 }
 
@@ -47,7 +43,7 @@ pub fn is_root() -> bool {
 /// # Errors
 ///
 /// `EINVAL`: the id isn't mapped, as in a container that has only some. `EPERM`: root without its capabilities.
-pub fn give_up_root(uid: Option<u32>) -> Result<(), IdentityError> {
+pub(super) fn give_up_root(uid: Option<u32>) -> Result<(), IdentityError> {
     let uid = uid.unwrap_or(NOBODY);
     let failed = |source| IdentityError::GiveUpRoot { uid, fix: fix(source), source };
     // The groups first: without root they can't be given up. These system calls change the calling thread only, which
@@ -89,7 +85,7 @@ pub(super) fn is_root_of_one_user() -> bool {
 }
 
 /// Whether /proc is mounted, through which ids are mapped.
-pub fn can_be_mapped() -> bool {
+pub(super) fn can_be_mapped() -> bool {
     rustix::fs::access(UID_MAP, rustix::fs::Access::EXISTS).is_ok()
 }
 
@@ -98,7 +94,7 @@ pub fn can_be_mapped() -> bool {
 /// # Errors
 ///
 /// See [`IdentityError::Map`].
-pub fn map_to_nobody(outside: (Uid, Gid)) -> Result<(), IdentityError> {
+pub(super) fn map_to_nobody(outside: (Uid, Gid)) -> Result<(), IdentityError> {
     let (uid, gid) = outside;
     // Without this, an unprivileged user may map no group: it could otherwise drop a group that denies it access.
     const FIX: &str =
@@ -109,7 +105,7 @@ pub fn map_to_nobody(outside: (Uid, Gid)) -> Result<(), IdentityError> {
 }
 
 /// The ids that [`map_to_nobody`] takes. They are read before the new user namespace is made, in which no id is mapped.
-pub fn outside() -> (Uid, Gid) {
+pub(super) fn outside() -> (Uid, Gid) {
     (geteuid(), getegid())
 }
 
@@ -119,7 +115,7 @@ pub fn outside() -> (Uid, Gid) {
 /// # Errors
 ///
 /// See [`IdentityError::Map`].
-pub fn forbid_user_namespaces() -> Result<(), IdentityError> {
+pub(super) fn forbid_user_namespaces() -> Result<(), IdentityError> {
     const FIX: &str =
         "/proc/sys must be there and writable (in systemd leave out ProtectKernelTunables= and ProcSubset=)";
     write("/proc/sys/user/max_user_namespaces", "0", FIX)

@@ -34,7 +34,7 @@ pub enum LandlockError {
 ///
 /// The kernel lacks a required right. Optional, because other steps restrict the same, are the scopes (Linux 6.12), and
 /// the separate rights for truncation, moves between folders and device ioctls.
-pub fn restrict(module: &Path, has_scratch: bool, ports: &[u16]) -> Result<(), LandlockError> {
+pub(super) fn restrict(module: &Path, has_scratch: bool, ports: &[u16]) -> Result<(), LandlockError> {
     let mut rules = ruleset(!ports.is_empty())?;
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
     let network = if ports.is_empty() { &[] } else { view::NETWORK };

@@ -11,27 +11,28 @@
 
 mod plan;
 
-pub mod identity;
-pub mod namespaces;
-pub mod root;
-pub mod view;
+mod identity;
+pub(crate) mod namespaces;
+pub(crate) mod root;
+mod view;
 
-pub mod processes;
+mod processes;
 
-pub mod capabilities;
-pub mod scratch;
+mod capabilities;
+mod scratch;
 
-pub mod landlock;
-pub mod policy;
-pub mod seccomp;
+mod landlock;
+#[expect(dead_code, reason = "the build script compiles these lists, and the tests interpret them")]
+pub(crate) mod policy;
+mod seccomp;
 
-pub mod self_test;
+mod self_test;
 
-pub mod separation;
+pub(crate) mod separation;
 
-pub mod syscalls;
+pub(crate) mod syscalls;
 
-pub use plan::{Jail, Mode};
+pub(crate) use plan::{Jail, Mode};
 
 use crate::syscalls::{die_with_parent, exit_now};
 use processes::Mark;
@@ -46,50 +47,34 @@ use std::path::{Path, PathBuf};
 /// A restriction can't be put in force. The module isn't loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum JailError {
-    /// The uid, or its mapping.
     #[error(transparent)]
     Identity(#[from] identity::IdentityError),
-    /// Namespaces.
     #[error(transparent)]
     Namespaces(#[from] namespaces::NamespaceError),
     /// The system refuses to signal the parent's exit.
     #[error("failed to ask for a signal at the parent's exit")]
     Parent(#[source] Errno),
-    /// The root.
     #[error(transparent)]
     Root(#[from] root::RootError),
-    /// The processes.
     #[error(transparent)]
     Processes(#[from] processes::ProcessError),
-    /// The capabilities.
     #[error("failed to give up {what}")]
-    Privileges {
-        /// Which.
-        what: &'static str,
-        /// The system's error.
-        source: Errno,
-    },
-    /// Landlock.
+    Privileges { what: &'static str, source: Errno },
     #[error(transparent)]
     Landlock(#[from] landlock::LandlockError),
-    /// The filter of system calls.
     #[error("failed to filter system calls: use a kernel with CONFIG_SECCOMP_FILTER")]
     Seccomp(#[source] Errno),
-    /// The wrapper's scratch.
     #[error(transparent)]
     Scratch(#[from] scratch::ScratchError),
-    /// The children of a zygote.
     #[error(transparent)]
     Separation(#[from] separation::SeparationError),
-    /// The self-test failed.
     #[error(transparent)]
     Broken(#[from] self_test::BrokenJail),
 }
 
 /// The environment in which a module is loaded, once its namespaces and root are made.
 #[derive(Debug)]
-pub struct Entered {
-    /// Where the module is.
+pub(crate) struct Entered {
     pub module: PathBuf,
     /// How many processes of the same user are in this user namespace, beside this one; `None`: any number.
     pub others: Option<u64>,
@@ -106,7 +91,7 @@ const STRICT_OTHERS: u64 = 2;
 /// # Errors
 ///
 /// The step that failed; the error says how to fix it.
-pub fn enter(jail: &Jail, module: &Path, host: BorrowedFd<'_>) -> Result<Entered, JailError> {
+pub(crate) fn enter(jail: &Jail, module: &Path, host: BorrowedFd<'_>) -> Result<Entered, JailError> {
     if jail.mode == Mode::Off {
         return Ok(Entered { module: module.to_owned(), others: None, mark: None });
     }
@@ -164,7 +149,7 @@ fn others_of_wrapper() -> u64 {
 /// # Errors
 ///
 /// The right that can't be given up, with the fix; or the attempt of the self-test that wasn't refused.
-pub fn confine(jail: &Jail, module: &Path, forks: Option<&Forks>) -> Result<(), JailError> {
+pub(crate) fn confine(jail: &Jail, module: &Path, forks: Option<&Forks>) -> Result<(), JailError> {
     if jail.mode == Mode::Off {
         return Ok(());
     }

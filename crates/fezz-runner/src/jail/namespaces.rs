@@ -11,12 +11,7 @@ use rustix::thread::{SecureComputingMode, secure_computing_mode};
 pub enum NamespaceError {
     /// The system makes none.
     #[error("failed to make namespaces: {fix}")]
-    Refused {
-        /// How to fix it.
-        fix: &'static str,
-        /// The system's error.
-        source: Errno,
-    },
+    Refused { fix: &'static str, source: Errno },
     /// The jail's host name can't be set.
     #[error("failed to set the host's name inside: does a unit's ProtectHostname= forbid it? leave that out")]
     HostName(#[source] Errno),
@@ -28,7 +23,6 @@ pub enum NamespaceError {
     Join {
         /// As it was given.
         descriptor: u32,
-        /// The system's error.
         source: Errno,
     },
 }
@@ -42,7 +36,7 @@ const HOST_NAME: &[u8] = b"fezz";
 /// # Errors
 ///
 /// As [`leave`], and where the ids can't be mapped.
-pub fn make_network() -> Result<(), NamespaceError> {
+pub(crate) fn make_network() -> Result<(), NamespaceError> {
     let outside = identity::outside();
     if identity::is_root() {
         syscalls::unshare(CloneFlags::CLONE_NEWNET).map_err(refused)?;
@@ -57,7 +51,7 @@ pub fn make_network() -> Result<(), NamespaceError> {
 /// # Errors
 ///
 /// `EBADF`: a wrapper has closed the descriptor. `EPERM`: the namespace belongs to another user.
-pub fn join(descriptors: &[u32]) -> Result<(), NamespaceError> {
+pub(crate) fn join(descriptors: &[u32]) -> Result<(), NamespaceError> {
     for &descriptor in descriptors {
         syscalls::enter_namespace(descriptor)
             .map_err(|source| NamespaceError::Join { descriptor, source })?;
@@ -72,7 +66,7 @@ pub fn join(descriptors: &[u32]) -> Result<(), NamespaceError> {
 /// # Errors
 ///
 /// It was made, and the ids can't be mapped.
-pub fn leave_users() -> Result<bool, IdentityError> {
+pub(crate) fn leave_users() -> Result<bool, IdentityError> {
     let outside = identity::outside();
     let leaves = identity::can_be_mapped() && syscalls::unshare(CloneFlags::CLONE_NEWUSER).is_ok();
     if leaves {
@@ -90,7 +84,7 @@ pub fn leave_users() -> Result<bool, IdentityError> {
 /// # Errors
 ///
 /// The system doesn't allow this user namespaces, or is too old for one of them.
-pub fn leave(keeps_network: bool) -> Result<(), NamespaceError> {
+pub(crate) fn leave(keeps_network: bool) -> Result<(), NamespaceError> {
     let mut flags = CloneFlags::CLONE_NEWUSER
         | CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID

@@ -2,7 +2,7 @@
 
 /// How much of the jail this process makes itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// All of it.
     Strict,
     /// All but the namespaces and the root, which a wrapper makes.
@@ -13,7 +13,7 @@ pub enum Mode {
 
 impl Mode {
     /// The value of `--jail`.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Strict => "strict",
             Self::Inner => "inner",
@@ -24,8 +24,7 @@ impl Mode {
 
 /// How a function is confined, and what it is granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Jail {
-    /// How much is made here.
+pub(crate) struct Jail {
     pub mode: Mode,
     /// The user to become, if this process is root.
     pub uid: Option<u32>,
@@ -42,7 +41,7 @@ pub struct Jail {
 
 impl Jail {
     /// Whether the module may use the network at all.
-    pub fn has_network(&self) -> bool {
+    pub(crate) fn has_network(&self) -> bool {
         !self.connect.is_empty()
     }
 }

@@ -9,7 +9,7 @@ use libc::c_long;
 
 /// One system call, or one way to make it.
 #[derive(Debug, Clone, Copy)]
-pub struct Allowed {
+pub(crate) struct Allowed {
     /// Its number on this architecture.
     pub number: c_long,
     /// Its name, as in its manual page.
@@ -22,7 +22,7 @@ pub struct Allowed {
 
 /// The condition on one argument.
 #[derive(Debug, Clone, Copy)]
-pub struct Argument {
+pub(crate) struct Argument {
     /// Its index, from 0.
     pub index: u8,
     /// What its value must be.
@@ -31,7 +31,7 @@ pub struct Argument {
 
 /// A test of an argument's value. The kernel takes integers of 32 bits out of the lower half, and so does this.
 #[derive(Debug, Clone, Copy)]
-pub enum Test {
+pub(crate) enum Test {
     /// This number.
     Is(u32),
     /// The bits in `mask` equal those of `value`.
@@ -59,7 +59,7 @@ pub enum Test {
 /// Exit statuses by which wrappers report that the runner never ran: a shell that can't execute it (126, 127), and
 /// nsjail if it can't make its jail (255). The host then answers that a retry is safe, so no module may exit by one of
 /// them, not even by `_exit(2)`; the runner itself doesn't use them.
-pub const OF_WRAPPERS: [u32; 3] = [126, 127, 255];
+pub(crate) const OF_WRAPPERS: [u32; 3] = [126, 127, 255];
 
 /// An exit status, of which the parent gets eight bits, that isn't one of [`OF_WRAPPERS`].
 const fn other_status(at: usize) -> Test {
@@ -67,7 +67,7 @@ const fn other_status(at: usize) -> Test {
 }
 
 /// A placeholder in the compiled filter for the process's own id: no process id is that high (proc(5), pid_max).
-pub const THIS_PROCESS: u32 = 0x7e2a_5e1f;
+pub(crate) const THIS_PROCESS: u32 = 0x7e2a_5e1f;
 
 macro_rules! calls {
     ($($name:ident $([$($index:literal: $test:expr),+])? => $who:literal,)*) => {
@@ -144,7 +144,7 @@ const PLAIN_SENDING: Test = Test::Bits { mask: (libc::MSG_FASTOPEN | libc::MSG_O
 const PLAIN_RECEIVING: Test = Test::Bits { mask: (libc::MSG_ERRQUEUE | libc::MSG_OOB) as u32, value: 0 };
 
 /// What every function may do.
-pub const ALWAYS: &[Allowed] = calls! {
+pub(crate) const ALWAYS: &[Allowed] = calls! {
     // Memory. PROT_EXEC isn't restricted: dlopen(3) needs it, and so do just-in-time compilers.
     SYS_brk => "malloc",
     // Not shared memory without a file, nor memory that grows downwards: no limit of the process counts them (mmap(2),
@@ -308,7 +308,7 @@ pub const ALWAYS: &[Allowed] = calls! {
 
 /// What a function whose manifest has `network.connect` may do in addition: TCP to the ports that Landlock allows. No
 /// datagrams, which Landlock can't restrict to a port: names are looked up by TCP (resolv.conf(5), use-vc).
-pub const NETWORK: &[Allowed] = calls! {
+pub(crate) const NETWORK: &[Allowed] = calls! {
     // TCP only: Landlock's rules don't cover MPTCP and SCTP, which are streams too.
     SYS_socket [0: Test::Is(libc::AF_INET as u32), 1: STREAM, 2: Test::Is(0)] => "TCP over IPv4",
     SYS_socket [0: Test::Is(libc::AF_INET as u32), 1: STREAM, 2: TCP] => "the same, named",
@@ -350,7 +350,7 @@ pub const NETWORK: &[Allowed] = calls! {
 
 /// What a function whose manifest has `limits.scratch_bytes` may do in addition: calls that change files, and calls
 /// that could act on files that it may only read, the host's libraries among them.
-pub const SCRATCH: &[Allowed] = calls! {
+pub(crate) const SCRATCH: &[Allowed] = calls! {
     SYS_creat => "C code: open in another form",
     SYS_msync [2: ASYNCHRONOUSLY] => "databases and memmap2, which write to the scratch through memory",
     SYS_mkdir => "temporary folders",
@@ -389,7 +389,7 @@ pub const SCRATCH: &[Allowed] = calls! {
 ///   (F_SETLK) the answer is right, since only one process has the scratch. Locks of an open file (flock, F_OFD_SETLK)
 ///   don't exclude two open files of one process.
 /// - Flushing to a disk delays all other processes that use it.
-pub const GRANTED: &[Allowed] = calls! {
+pub(crate) const GRANTED: &[Allowed] = calls! {
     SYS_flock => "databases, the standard library's File::lock",
     SYS_fcntl [1: Test::Is(libc::F_SETLK as u32)] => "databases",
     SYS_fcntl [1: Test::Is(libc::F_SETLKW as u32)] => "databases",
@@ -403,7 +403,7 @@ pub const GRANTED: &[Allowed] = calls! {
 /// What a zygote may do in addition, and its children with it: a filter can't be replaced, and adding one to each child
 /// costs more than all its other steps (README of `bench/`). The calls that would be dangerous for a function also need
 /// a capability, which a child gives up before it reads its request.
-pub const FORK: &[Allowed] = calls! {
+pub(crate) const FORK: &[Allowed] = calls! {
     // The kernel requires CAP_SYS_ADMIN for the new namespace (clone(2)). Only this clone and a thread's are allowed.
     SYS_clone [0: A_SEPARATE_PROCESS] => "a zygote's children",
     SYS_capset => "a child, which gives up that capability; no process can gain one by it",
@@ -425,7 +425,7 @@ pub const FORK: &[Allowed] = calls! {
 
 /// What a zygote may do in addition if it can't make PID namespaces. Each of its children adds the filter of an
 /// ordinary function, which allows none of this nor of [`FORK`].
-pub const SCOPED: &[Allowed] = calls! {
+pub(crate) const SCOPED: &[Allowed] = calls! {
     SYS_clone [0: A_PROCESS] => "a zygote's children",
     SYS_landlock_restrict_self => "a child, which then can't signal other processes",
     // The child's own filter restricts it to its own id, which the zygote's filter can't know. The zygote's own signals
@@ -436,7 +436,7 @@ pub const SCOPED: &[Allowed] = calls! {
 };
 
 /// Calls that fail by `ENOSYS`, so that glibc and other libraries use another call, whose arguments a filter can read.
-pub const UNKNOWN: &[Allowed] = calls! {
+pub(crate) const UNKNOWN: &[Allowed] = calls! {
     SYS_clone3 => "pthread_create, which then calls clone",
     SYS_openat2 => "libraries that then call openat",
     SYS_io_uring_setup => "runtimes that then use epoll",

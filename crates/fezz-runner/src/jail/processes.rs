@@ -31,7 +31,7 @@ pub struct ProcessError {
 /// Tells the supervisor that module code is about to run. From then on, the supervisor reports no exit status that
 /// means that the module never ran.
 #[derive(Debug)]
-pub struct Mark(OwnedFd);
+pub(crate) struct Mark(OwnedFd);
 
 impl Mark {
     /// Sets it, for good.
@@ -39,7 +39,7 @@ impl Mark {
     /// # Errors
     ///
     /// The supervisor is gone.
-    pub fn set(self) -> Result<(), ProcessError> {
+    pub(crate) fn set(self) -> Result<(), ProcessError> {
         let failed =
             |source| ProcessError { step: "tell the jail's supervisor that the module starts", source };
         rustix::io::write(&self.0, &[1]).map(drop).map_err(failed)
@@ -52,7 +52,7 @@ impl Mark {
 /// # Errors
 ///
 /// `EAGAIN`, `ENOMEM`: the system has no more processes to give.
-pub fn split(host: BorrowedFd<'_>) -> Result<Mark, ProcessError> {
+pub(super) fn split(host: BorrowedFd<'_>) -> Result<Mark, ProcessError> {
     let failed = |step| move |source| ProcessError { step, source };
     let supervisor = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .map_err(failed("watch the jail's supervisor"))?;

@@ -19,44 +19,24 @@ use std::path::{Path, PathBuf};
 pub enum RootError {
     /// The module doesn't exist, or this user can't reach it.
     #[error("failed to reach the module `{}`: may this user go through every folder above it?", path.display())]
-    Module {
-        /// Where it should be.
-        path: PathBuf,
-        /// The system's error.
-        source: Errno,
-    },
+    Module { path: PathBuf, source: Errno },
     /// Root without the right to mount.
     #[error("failed to make a mount: {fix}")]
-    NotPrivileged {
-        /// How to fix it.
-        fix: &'static str,
-        /// The system's error.
-        source: Errno,
-    },
+    NotPrivileged { fix: &'static str, source: Errno },
     /// A file or folder of the host can't be shown inside.
     #[error("failed to show `{}` in the jail", path.display())]
-    Show {
-        /// Which.
-        path: PathBuf,
-        /// The system's error.
-        source: Errno,
-    },
+    Show { path: PathBuf, source: Errno },
     /// A file system in memory can't be made.
     #[error("failed to make a file system in memory (tmpfs)")]
     Tmpfs(#[source] Errno),
     /// The old root can't be left.
     #[error("failed to {step} the root")]
-    Change {
-        /// What was tried.
-        step: &'static str,
-        /// The system's error.
-        source: Errno,
-    },
+    Change { step: &'static str, source: Errno },
 }
 
 /// A read-only copy of the mount of a file or folder, with the mounts below it, not attached yet.
 #[derive(Debug)]
-pub struct Detached(OwnedFd);
+pub(crate) struct Detached(OwnedFd);
 
 impl Detached {
     /// The module; call it while this process's user can reach it.
@@ -64,7 +44,7 @@ impl Detached {
     /// # Errors
     ///
     /// `ENOENT`, `EACCES`; `EPERM` without CAP_SYS_ADMIN in this mount namespace.
-    pub fn module(path: &Path) -> Result<Self, RootError> {
+    pub(crate) fn module(path: &Path) -> Result<Self, RootError> {
         Self::take(path, MountAttrFlags::MOUNT_ATTR_NODEV).map_err(|source| match source {
             Errno::PERM if identity::is_root_of_one_user() => {
                 RootError::NotPrivileged { fix: identity::LEAVE_NAMESPACE, source }
@@ -98,7 +78,7 @@ impl Detached {
 /// # Errors
 ///
 /// See [`RootError`].
-pub fn change(
+pub(crate) fn change(
     module: &Detached,
     file_name: &OsStr,
     has_network: bool,

@@ -48,7 +48,7 @@ pub enum ScratchError {
 /// # Errors
 ///
 /// See [`ScratchError`].
-pub fn check(bytes: u64, since_ns: Option<u64>) -> Result<(), ScratchError> {
+pub(super) fn check(bytes: u64, since_ns: Option<u64>) -> Result<(), ScratchError> {
     let found = statfs(view::SCRATCH).map_err(|_| ScratchError::Missing { bytes })?;
     let size = found.f_blocks.saturating_mul(found.f_bsize.cast_unsigned());
     // A tmpfs has whole pages (tmpfs(5)).

@@ -11,7 +11,7 @@ mod compiled {
 
 /// Which kind of process the filter is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filter {
+pub(super) enum Filter {
     /// A process that serves one request.
     Function {
         /// Whether it may use the network.
@@ -54,7 +54,7 @@ impl Filter {
 /// # Errors
 ///
 /// `EINVAL`: the kernel is built without seccomp filters.
-pub fn install(filter: Filter) -> Result<(), Errno> {
+pub(super) fn install(filter: Filter) -> Result<(), Errno> {
     let mut steps = filter.steps().to_vec();
     let own_id = rustix::process::getpid().as_raw_nonzero().get().cast_unsigned();
     for step in steps.iter_mut().filter(|step| step.k == THIS_PROCESS) {

@@ -6,7 +6,6 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::thread::CapabilitySet;
 
-/// A forbidden operation is possible.
 #[derive(Debug, thiserror::Error)]
 #[error("the jail doesn't hold: {what} isn't refused ({answer}); the module is not loaded")]
 pub struct BrokenJail {
@@ -27,7 +26,7 @@ const FILES: [(&str, &str); 4] = [
 /// # Errors
 ///
 /// The first one that isn't refused.
-pub fn run(has_network: bool, kept: CapabilitySet) -> Result<(), BrokenJail> {
+pub(super) fn run(has_network: bool, kept: CapabilitySet) -> Result<(), BrokenJail> {
     // A wrapper's own filter may answer either of these. Any other answer comes from the call itself: it was made.
     const FILTERED: [Errno; 2] = [Errno::PERM, Errno::NOSYS];
     let without_network = if has_network { [].iter() } else { REFUSED_WITHOUT_NETWORK.iter() };

@@ -26,7 +26,6 @@ pub enum SeparationError {
          namespaces?), and Landlock's scopes need Linux 6.12; set `execution` to `spawn`"
     )]
     NoWay(#[source] RulesetError),
-    /// A child can't be forked.
     #[error(
         "failed to fork a process in a PID namespace of its own: raise /proc/sys/user/max_pid_namespaces?"
     )]
@@ -36,17 +35,11 @@ pub enum SeparationError {
     ThreadId(#[source] Errno),
     /// A child can't give up what it must.
     #[error("failed to {step} in a forked process")]
-    Child {
-        /// What was tried.
-        step: &'static str,
-        /// The system's error.
-        source: Errno,
-    },
+    Child { step: &'static str, source: Errno },
 }
 
-/// How a zygote forks.
 #[derive(Debug)]
-pub struct Forks {
+pub(crate) struct Forks {
     separation: Separation,
     zygote: Pid,
     thread_id: syscalls::ThreadId,
@@ -60,7 +53,7 @@ impl Forks {
     /// # Errors
     ///
     /// See [`SeparationError`].
-    pub fn prepare(jail: &Jail) -> Result<Self, SeparationError> {
+    pub(crate) fn prepare(jail: &Jail) -> Result<Self, SeparationError> {
         let may_make_namespaces =
             capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN));
         let (separation, scope) = match jail.mode {
@@ -92,12 +85,11 @@ impl Forks {
     }
 
     /// Whether a descriptor is the Landlock ruleset by which children restrict themselves.
-    pub fn is_scope(&self, descriptor: RawFd) -> bool {
+    pub(crate) fn is_scope(&self, descriptor: RawFd) -> bool {
         self.scope.as_ref().is_some_and(|scope| scope.as_raw_fd() == descriptor)
     }
 
-    /// How the children are isolated.
-    pub fn separation(&self) -> Separation {
+    pub(crate) fn separation(&self) -> Separation {
         self.separation
     }
 
@@ -124,7 +116,7 @@ impl Forks {
     /// # Errors
     ///
     /// Those of clone(2).
-    pub fn fork(&self) -> Result<Option<Pid>, Errno> {
+    pub(crate) fn fork(&self) -> Result<Option<Pid>, Errno> {
         syscalls::fork_in(self.separation == Separation::PidNamespace, &self.thread_id)
     }
 
@@ -133,7 +125,7 @@ impl Forks {
     /// # Errors
     ///
     /// The step that failed: the child must not serve a request.
-    pub fn separate(self) -> Result<(), SeparationError> {
+    pub(crate) fn separate(self) -> Result<(), SeparationError> {
         let failed = |step| move |source| SeparationError::Child { step, source };
         if self.separation == Separation::PidNamespace {
             let none = CapabilitySet::empty();

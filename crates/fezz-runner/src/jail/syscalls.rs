@@ -17,7 +17,7 @@ use std::mem::MaybeUninit;
 /// # Errors
 ///
 /// Those of unshare(2).
-pub fn unshare(what: CloneFlags) -> Result<(), Errno> {
+pub(crate) fn unshare(what: CloneFlags) -> Result<(), Errno> {
     nix::sched::unshare(what).map_err(of_nix)
 }
 
@@ -26,7 +26,7 @@ pub fn unshare(what: CloneFlags) -> Result<(), Errno> {
 /// # Errors
 ///
 /// Those of setns(2): `EBADF` if it isn't open, `EINVAL` if it isn't a namespace.
-pub fn enter_namespace(descriptor: u32) -> Result<(), Errno> {
+pub(crate) fn enter_namespace(descriptor: u32) -> Result<(), Errno> {
     let descriptor = RawFd::try_from(descriptor).map_err(|_| Errno::BADF)?;
     // SAFETY: setns(2) takes two integers and no pointer. The number comes from the command line and may not be open:
     // so its type isn't one that promises that, and the kernel checks it.
@@ -41,7 +41,7 @@ pub fn enter_namespace(descriptor: u32) -> Result<(), Errno> {
 /// # Errors
 ///
 /// `ENOSYS` before Linux 5.12.
-pub fn restrict_mounts(tree: BorrowedFd<'_>, attributes: MountAttrFlags) -> Result<(), Errno> {
+pub(crate) fn restrict_mounts(tree: BorrowedFd<'_>, attributes: MountAttrFlags) -> Result<(), Errno> {
     mount_setattr(tree, attributes, libc::AT_RECURSIVE)
 }
 
@@ -50,7 +50,7 @@ pub fn restrict_mounts(tree: BorrowedFd<'_>, attributes: MountAttrFlags) -> Resu
 /// # Errors
 ///
 /// As [`restrict_mounts`].
-pub fn restrict_mount(mount: BorrowedFd<'_>, attributes: MountAttrFlags) -> Result<(), Errno> {
+pub(crate) fn restrict_mount(mount: BorrowedFd<'_>, attributes: MountAttrFlags) -> Result<(), Errno> {
     mount_setattr(mount, attributes, 0)
 }
 
@@ -76,7 +76,7 @@ fn mount_setattr(mount: BorrowedFd<'_>, attributes: MountAttrFlags, how: c_int) 
 /// # Errors
 ///
 /// Those of fork(2).
-pub fn fork() -> Result<Option<Pid>, Errno> {
+pub(crate) fn fork() -> Result<Option<Pid>, Errno> {
     // SAFETY: this process has one thread, and what shares its memory (`start_first_process`) takes no lock and writes
     // no memory but its own stack, so that the copy may go on with anything.
     match unsafe { libc::fork() } {
@@ -87,14 +87,14 @@ pub fn fork() -> Result<Option<Pid>, Errno> {
 
 /// The address where glibc keeps the id of the calling thread, which a forked process has to update.
 #[derive(Debug)]
-pub struct ThreadId(*mut c_int);
+pub(crate) struct ThreadId(*mut c_int);
 
 /// Asks the kernel, where glibc has registered it (prctl(2), `PR_GET_TID_ADDRESS`).
 ///
 /// # Errors
 ///
 /// `EINVAL`: the kernel is built without CONFIG_CHECKPOINT_RESTORE.
-pub fn thread_id() -> Result<ThreadId, Errno> {
+pub(crate) fn thread_id() -> Result<ThreadId, Errno> {
     let mut address: *mut c_int = std::ptr::null_mut();
     // SAFETY: the kernel writes a pointer to where this one lies.
     let result = unsafe { libc::prctl(libc::PR_GET_TID_ADDRESS, &raw mut address) };
@@ -107,7 +107,7 @@ pub fn thread_id() -> Result<ThreadId, Errno> {
 /// # Errors
 ///
 /// Those of clone(2): `EPERM` without CAP_SYS_ADMIN, for a namespace.
-pub fn fork_in(is_separate: bool, thread_id: &ThreadId) -> Result<Option<Pid>, Errno> {
+pub(crate) fn fork_in(is_separate: bool, thread_id: &ThreadId) -> Result<Option<Pid>, Errno> {
     let namespace = if is_separate { libc::CLONE_NEWPID } else { 0 };
     let flags = namespace | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD;
     let (none, thread_id) = (0_usize, thread_id.0);
@@ -130,7 +130,7 @@ pub fn fork_in(is_separate: bool, thread_id: &ThreadId) -> Result<Option<Pid>, E
 /// # Errors
 ///
 /// `E2BIG`: it is in sixteen already.
-pub fn restrict_by_landlock(rules: &OwnedFd) -> Result<(), Errno> {
+pub(crate) fn restrict_by_landlock(rules: &OwnedFd) -> Result<(), Errno> {
     // SAFETY: the kernel checks the descriptor, and there are no pointers.
     let result = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, rules.as_raw_fd(), 0) };
     if result == 0 { Ok(()) } else { Err(last_error()) }
@@ -143,7 +143,7 @@ pub fn restrict_by_landlock(rules: &OwnedFd) -> Result<(), Errno> {
 /// # Errors
 ///
 /// Those of clone(2).
-pub fn start_first_process(supervisor: BorrowedFd<'_>) -> Result<Pid, Errno> {
+pub(crate) fn start_first_process(supervisor: BorrowedFd<'_>) -> Result<Pid, Errno> {
     const STACK_BYTES: usize = 16 * 1024;
     static mut STACK: [MaybeUninit<u8>; STACK_BYTES] = [MaybeUninit::uninit(); STACK_BYTES];
     let stack: *mut c_void = (&raw mut STACK).cast();
@@ -186,7 +186,7 @@ extern "C" fn reap_for_ever(supervisor: *mut c_void) -> c_int {
 /// # Errors
 ///
 /// Those of prctl(2) and poll(2).
-pub fn die_with_supervisor(supervisor: BorrowedFd<'_>) -> Result<(), Errno> {
+pub(crate) fn die_with_supervisor(supervisor: BorrowedFd<'_>) -> Result<(), Errno> {
     die_with_parent()?;
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     match poll(&mut [PollFd::new(&supervisor, PollFlags::IN)], Some(&now))? {
@@ -196,7 +196,7 @@ pub fn die_with_supervisor(supervisor: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 /// Ends this process by a signal, as the module's process was; without a core file, since this one isn't dumpable.
-pub fn end_by(signal: c_int) -> ! {
+pub(crate) fn end_by(signal: c_int) -> ! {
     // A signal that can't be raised, such as a real-time one, becomes the status that a shell reports for it.
     if let Ok(signal) = Signal::try_from(signal) {
         reset_signal(signal).ok();
@@ -210,7 +210,7 @@ pub fn end_by(signal: c_int) -> ! {
 /// # Errors
 ///
 /// `EINVAL`: the kernel is built without filters. `EACCES`: no_new_privs isn't set.
-pub fn filter_system_calls(steps: &[sock_filter]) -> Result<(), Errno> {
+pub(crate) fn filter_system_calls(steps: &[sock_filter]) -> Result<(), Errno> {
     let program = libc::sock_fprog {
         len: steps.len().try_into().map_err(|_| Errno::INVAL)?,
         filter: steps.as_ptr().cast_mut(),
@@ -224,8 +224,7 @@ pub fn filter_system_calls(steps: &[sock_filter]) -> Result<(), Errno> {
 /// A forbidden system call with invalid arguments, so that it does nothing if it isn't refused: the kernel then answers
 /// `EINVAL`, `EFAULT` or `EBADF`.
 #[derive(Debug)]
-pub struct Attempt {
-    /// What is forbidden.
+pub(crate) struct Attempt {
     pub what: &'static str,
     number: c_long,
     arguments: [c_long; 6],
@@ -238,7 +237,7 @@ const fn attempt(what: &'static str, number: c_long, arguments: [c_long; 6]) -> 
 }
 
 /// What no module may do, whatever its manifest grants.
-pub static ALWAYS_REFUSED: [Attempt; 15] = [
+pub(crate) static ALWAYS_REFUSED: [Attempt; 15] = [
     // Shared handlers of signals need shared memory.
     attempt("starting a process", libc::SYS_clone, [libc::CLONE_SIGHAND as c_long, 0, 0, 0, 0, 0]),
     // Its flags lie in memory, where a filter can't look.
@@ -267,7 +266,7 @@ pub static ALWAYS_REFUSED: [Attempt; 15] = [
 ];
 
 /// What a module without a network may not do, either.
-pub static REFUSED_WITHOUT_NETWORK: [Attempt; 1] = [attempt(
+pub(crate) static REFUSED_WITHOUT_NETWORK: [Attempt; 1] = [attempt(
     "making a TCP socket",
     libc::SYS_socket,
     [libc::AF_INET as c_long, libc::SOCK_STREAM as c_long, NO, 0, 0, 0],
@@ -279,7 +278,7 @@ impl Attempt {
     /// # Errors
     ///
     /// The filter's, always, in a jail that holds.
-    pub fn make(&self) -> Result<(), Errno> {
+    pub(crate) fn make(&self) -> Result<(), Errno> {
         let [a, b, c, d, e, f] = self.arguments;
         // SAFETY: only the two lists above make these values. None of their pointers but null, which the kernel checks;
         // all are refused as invalid before they change anything, and the one signal is 0, which is none.

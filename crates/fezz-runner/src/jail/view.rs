@@ -2,7 +2,7 @@
 //! `landlock.rs` allows reading it. Paths that a system doesn't have are left out.
 
 /// Folders and files that every function may read.
-pub const ALWAYS: &[(&str, &str)] = &[
+pub(super) const ALWAYS: &[(&str, &str)] = &[
     ("/usr/lib", "libraries that modules are linked with"),
     ("/usr/lib64", "the same, in Red Hat's distributions"),
     ("/lib", "the same; on most systems a link to the first"),
@@ -12,11 +12,11 @@ pub const ALWAYS: &[(&str, &str)] = &[
 
 /// Devices that neither store nor reveal data; writing to them has no effect. Not /dev/zero: mapped as shared memory,
 /// it is memory that no limit of the process counts.
-pub const DEVICES: &[(&str, &str)] =
+pub(super) const DEVICES: &[(&str, &str)] =
     &[("/dev/null", "libraries that discard output"), ("/dev/urandom", "libraries older than getrandom(2)")];
 
 /// What a function that may use the network may read in addition.
-pub const NETWORK: &[(&str, &str)] = &[
+pub(super) const NETWORK: &[(&str, &str)] = &[
     ("/etc/resolv.conf", "where names are looked up (resolv.conf(5))"),
     ("/etc/hosts", "names that are known locally (hosts(5))"),
     ("/etc/nsswitch.conf", "the order of the two (nsswitch.conf(5))"),
@@ -28,7 +28,7 @@ pub const NETWORK: &[(&str, &str)] = &[
 ];
 
 /// The module's folder in the jail's own root, which holds nothing else.
-pub const MODULE: &str = "/module";
+pub(super) const MODULE: &str = "/module";
 
 /// The folder to which a function may write whose manifest has `limits.scratch_bytes`.
-pub const SCRATCH: &str = "/tmp";
+pub(super) const SCRATCH: &str = "/tmp";

@@ -22,19 +22,15 @@ enum ChildFailure {
     /// It can't be isolated from its siblings.
     #[error(transparent)]
     Separation(#[from] SeparationError),
-    /// A limit can't be set.
     #[error(transparent)]
     Limit(#[from] LimitError),
-    /// Its log.
     #[error("failed to connect stderr to the function's log")]
     Log(#[source] Errno),
-    /// Its signals.
     #[error("failed to unblock signals")]
     Signals(#[source] Errno),
     /// The request can't be read, or the response written.
     #[error(transparent)]
     Channel(#[from] ChannelError),
-    /// The module.
     #[error(transparent)]
     Module(#[from] ModuleError),
 }

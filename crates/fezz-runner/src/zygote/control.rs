@@ -20,7 +20,6 @@ pub(crate) struct Control(OwnedFd);
 pub(crate) struct ChildDescriptors {
     /// For the request and the response.
     pub(super) socket: OwnedFd,
-    /// Its log.
     pub(super) stderr: OwnedFd,
 }
 
@@ -39,13 +38,10 @@ pub(super) enum Received {
     HostGone,
 }
 
-/// Communication with the host failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// The socket.
     #[error("failed to communicate with the host over stdin: a zygote needs a SOCK_SEQPACKET socket there")]
     Socket(#[source] Errno),
-    /// A packet.
     #[error(transparent)]
     Packet(#[from] BadPacket),
     /// The descriptors that should come with it.

@@ -18,9 +18,9 @@ mod control;
 mod threads;
 
 pub(crate) use control::Control;
-pub use control::ControlError;
+pub(crate) use control::ControlError;
 pub(crate) use threads::Threads;
-pub use threads::Uncountable;
+pub(crate) use threads::Uncountable;
 
 use crate::jail::separation::Forks;
 use crate::limits::ChildLimits;
@@ -57,7 +57,6 @@ pub enum ZygoteError {
     /// There is no way to count threads.
     #[error(transparent)]
     Uncountable(#[from] Uncountable),
-    /// Counting them failed.
     #[error("failed to count the threads that the module's fezz_on_load_v2 left")]
     NotCounted(#[source] Errno),
     /// Forked processes share the files that are open when they are forked.
@@ -65,14 +64,9 @@ pub enum ZygoteError {
         "the module's fezz_on_load_v2 left {count} descriptors open, which forked processes would share, with their \
          offsets, flags, timers and watches: close them there and open them in each request, or set `execution` to `spawn`"
     )]
-    Descriptors {
-        /// How many.
-        count: usize,
-    },
-    /// Signals.
+    Descriptors { count: usize },
     #[error("failed to set up SIGCHLD, the signal at the end of a forked process")]
     Signals(#[source] Errno),
-    /// The host.
     #[error(transparent)]
     Control(#[from] ControlError),
 }

@@ -6,7 +6,6 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{Dir, Mode, OFlags, open};
 use rustix::io::Errno;
 
-/// How threads are counted.
 #[derive(Debug)]
 pub(crate) enum Threads {
     /// unshare(2) of what threads share does nothing where there is one thread, and else fails by `EINVAL`.

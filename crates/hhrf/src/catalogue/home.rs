@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub struct Home {
     /// Limits how many of its requests run, and how many wait.
-    pub limiter: Arc<Limiter>,
+    pub(crate) limiter: Arc<Limiter>,
     /// What its requests hold of the host's memory.
-    pub account: Arc<Account>,
+    pub(crate) account: Arc<Account>,
     /// The user that its processes run as, if the host is root.
     pub(crate) uid: Option<u32>,
     /// Keeps its counters while it is served. An executor may hold a function for longer.

@@ -35,18 +35,16 @@ pub struct Catalogue {
 /// A release that is not served.
 #[derive(Debug, thiserror::Error)]
 #[error("`{origin}`: {cause}{}", if *keeps_previous { "; its previous release is still served" } else { "" })]
-pub struct RejectedRelease {
+pub(crate) struct RejectedRelease {
     /// Where it comes from, for example its manifest's path.
     pub origin: String,
-    /// What is wrong.
     pub cause: RejectionCause,
     /// Whether the previous release of this name is still served.
     pub keeps_previous: bool,
 }
 
-/// Why a release is rejected.
 #[derive(Debug, thiserror::Error)]
-pub enum RejectionCause {
+pub(crate) enum RejectionCause {
     /// The source can't provide it.
     #[error("{0}")]
     Source(#[source] SourceError),
@@ -113,25 +111,23 @@ impl Catalogue {
     }
 
     /// The function named by `/rpc/<id>@<version>`, or by `/rpc/<id>` for its latest version.
-    pub fn by_name(&self, name: &str) -> Option<&Arc<Function>> {
+    pub(crate) fn by_name(&self, name: &str) -> Option<&Arc<Function>> {
         if let Some(function) = self.functions.get(name) {
             return Some(function);
         }
         self.targets.get(name.strip_suffix("@latest").unwrap_or(name)).map(|target| target.choose())
     }
 
-    /// Finds targets by their routes.
     pub(crate) fn router(&self) -> &Router {
         &self.router
     }
 
     /// Every function that is served, in the order of their names.
-    pub fn functions(&self) -> impl Iterator<Item = &Arc<Function>> {
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &Arc<Function>> {
         self.functions.values()
     }
 
-    /// Every rejected release.
-    pub fn rejected(&self) -> &[RejectedRelease] {
+    pub(crate) fn rejected(&self) -> &[RejectedRelease] {
         &self.rejected
     }
 

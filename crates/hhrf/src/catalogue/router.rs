@@ -37,7 +37,7 @@ struct Paths {
 #[error(
     "the route `{route}` of `{rejected}` is already `{path}` of `{owner}`: change one of them, or its method or domains"
 )]
-pub struct Conflict {
+pub(crate) struct Conflict {
     /// Method and path of the second.
     pub route: String,
     /// The second: `<id>@<version>`.
@@ -51,14 +51,10 @@ pub struct Conflict {
 /// Parameters as they stand in the path, still percent-encoded.
 pub(super) type Params = Vec<(String, String)>;
 
-/// The result of routing.
 #[derive(Debug)]
 pub(crate) enum Found<'a> {
-    /// A target.
     Target {
-        /// Which one.
         target: &'a Arc<Target>,
-        /// The route's parameters.
         params: Params,
         /// Whether its route is for GET, though the request is HEAD.
         is_get: bool,

@@ -10,7 +10,6 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// All baits of one check.
 #[derive(Debug)]
 pub(super) struct Baits {
     sockets: Sockets,
@@ -25,18 +24,10 @@ pub(super) struct Baits {
 /// Why a bait can't be set.
 #[derive(Debug, thiserror::Error)]
 pub enum BaitError {
-    /// A file.
     #[error("failed to make the bait `{}`", path.display())]
-    File {
-        /// Where it was to be.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// The sockets.
+    File { path: PathBuf, source: io::Error },
     #[error("failed to open the bait sockets")]
     Sockets(#[source] io::Error),
-    /// The victim.
     #[error("failed to start the bait process")]
     Victim(#[source] io::Error),
 }

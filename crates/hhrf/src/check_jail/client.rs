@@ -7,14 +7,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// A response.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// The status.
     pub status: u16,
     /// The kind of problem that the host reports; empty if there is none.
     pub kind: String,
-    /// The body.
     pub body: Vec<u8>,
 }
 

@@ -6,13 +6,10 @@ use super::client::Answer;
 use super::machine::Machine;
 use serde::{Deserialize, Serialize};
 
-/// The result of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// The jail held.
+pub(super) enum Verdict {
     Held,
-    /// The attempt worked.
     Worked,
     /// This machine lacks what the attempt needs.
     NotTried,
@@ -20,19 +17,15 @@ pub enum Verdict {
     Unclear,
 }
 
-/// A verdict and its reason.
 #[derive(Debug)]
 pub(super) struct Judgement {
-    /// The verdict.
     pub verdict: Verdict,
-    /// What was seen.
     pub observed: String,
 }
 
 /// Everything that is known of an attempt.
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {
-    /// The host's answer.
     pub answer: &'a Answer,
     /// What reached a bait, or was left running.
     pub seen: Option<String>,
@@ -40,11 +33,9 @@ pub(super) struct Evidence<'a> {
     pub reason: String,
     /// How much of the function's output is in the log.
     pub logged_bytes: usize,
-    /// The limit of that.
     pub logged_bytes_max: usize,
 }
 
-/// The module's report.
 #[derive(Debug, Deserialize)]
 struct ModuleReport {
     result: Result,

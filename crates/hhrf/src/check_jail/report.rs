@@ -22,31 +22,25 @@ pub enum Format {
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// What was checked, and where.
-    pub checked: Checked,
-    /// The executors, with their counts.
-    pub executors: Vec<Executor>,
+    pub(super) checked: Checked,
+    pub(super) executors: Vec<Executor>,
     /// Each attempt under each executor, in the order in which they were made.
-    pub attempts: Vec<Row>,
+    pub(super) attempts: Vec<Row>,
 }
 
 /// What was checked, and where: another machine may give another result.
 #[derive(Debug, Serialize)]
-pub struct Checked {
-    /// This program's.
+pub(super) struct Checked {
     pub version: &'static str,
-    /// How modules were confined.
     pub jail: &'static str,
-    /// The runner, or wrapper.
     pub runner: String,
-    /// The host's user.
     pub uid: u32,
-    /// The kernel's release.
     pub kernel: String,
 }
 
 impl Checked {
     /// With these settings, on this machine.
-    pub fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             jail: settings.jail.as_str(),
@@ -59,8 +53,7 @@ impl Checked {
 
 /// The results of all attempts under one executor.
 #[derive(Debug, Serialize)]
-pub struct Executor {
-    /// Its name.
+pub(super) struct Executor {
     pub execution: Execution,
     /// What keeps forked processes apart.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,12 +64,9 @@ pub struct Executor {
 
 /// How many attempts had which result.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// All.
+pub(super) struct Counts {
     pub attempts: usize,
-    /// Those that the jail held.
     pub held: usize,
-    /// Those that worked.
     pub worked: usize,
     /// Those that need something that this machine lacks.
     pub not_tried: usize,
@@ -84,28 +74,20 @@ pub struct Counts {
     pub unclear: usize,
 }
 
-/// One attempt.
 #[derive(Debug, Serialize)]
-pub struct Row {
-    /// Under which executor.
+pub(super) struct Row {
     pub execution: Execution,
-    /// Its theme.
     pub group: &'static str,
-    /// Its name.
     pub id: &'static str,
-    /// What it tries.
     pub tries: &'static str,
-    /// The expected result.
     pub expected: &'static str,
-    /// The observed result.
     pub observed: String,
-    /// The verdict on the jail.
     pub verdict: Verdict,
 }
 
 impl Report {
     /// Counts the rows. `separation` is what the zygotes reported.
-    pub fn new(checked: Checked, separation: Option<Separation>, attempts: Vec<Row>) -> Self {
+    pub(super) fn new(checked: Checked, separation: Option<Separation>, attempts: Vec<Row>) -> Self {
         let of = |execution| {
             let rows: Vec<&Row> = attempts.iter().filter(|row| row.execution == execution).collect();
             let separation = separation.filter(|_| execution == Execution::Fork).map(separation_label);

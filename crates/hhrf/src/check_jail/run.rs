@@ -193,16 +193,13 @@ fn settings_for(site: &Site, settings: Settings) -> Settings {
     }
 }
 
-/// A running host.
 struct Served {
     host: Arc<Host>,
-    /// Where it listens.
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     end: tokio::task::JoinHandle<()>,
 }
 
-/// Starts the host.
 async fn serve(settings: Settings, children: Arc<Children>, jail: Jail) -> Result<Served, CheckError> {
     let store = ModuleStore::open(&settings.modules)?;
     let source = Folder::unwatched(&settings.root, store);
@@ -232,7 +229,6 @@ static READY: [Attempt; Variant::ALL.len()] = {
     ]
 };
 
-/// A running check.
 struct Check<'a> {
     site: &'a Site,
     baits: Baits,

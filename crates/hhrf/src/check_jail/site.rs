@@ -11,12 +11,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// The module's file name.
 const MODULE: &str = "libfezz_attempts.so";
 
 /// The memory limit of the functions: small, so that the attempts do no harm on a machine without a jail.
 pub(super) const MEMORY_BYTES: u64 = 64 << 20;
-/// The functions' limit of threads.
 pub(super) const THREADS: u64 = 16;
 
 /// Requests come one after the other.
@@ -25,7 +23,6 @@ const CONCURRENCY: u32 = 1;
 /// Prewarmed processes: two, so that another one is idle while one makes its attempt.
 pub(super) const SPARE: u32 = 2;
 
-/// The size of the scratch.
 pub(super) const SCRATCH_BYTES: u64 = 1 << 20;
 
 /// A folder that is removed after the check.
@@ -45,24 +42,13 @@ pub enum SiteError {
          program, or name it by --module",
         looked.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" or ")
     )]
-    NoModule {
-        /// Where it was looked for.
-        looked: Vec<PathBuf>,
-    },
+    NoModule { looked: Vec<PathBuf> },
     /// The module that was named isn't there.
     #[error("the module `{}` is not a file: correct --module", path.display())]
-    BadModule {
-        /// As given.
-        path: PathBuf,
-    },
+    BadModule { path: PathBuf },
     /// The folder can't be written.
     #[error("failed to make a root for the check in `{}`: let this user write there, or set TMPDIR", path.display())]
-    NoRoot {
-        /// Where.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
+    NoRoot { path: PathBuf, source: io::Error },
 }
 
 impl Site {
@@ -77,7 +63,6 @@ impl Site {
         fill(&module, &parent).map_err(|source| SiteError::NoRoot { path: parent, source })
     }
 
-    /// The root.
     pub(super) fn root(&self) -> &Path {
         self.folder.path()
     }

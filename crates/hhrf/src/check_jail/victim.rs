@@ -7,11 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 /// The hidden subcommand that makes this program a victim.
-pub const COMMAND: &str = "check-jail-victim";
+pub(super) const COMMAND: &str = "check-jail-victim";
 
 /// A running victim. Dropping it kills the process.
 #[derive(Debug)]
-pub struct Victim {
+pub(super) struct Victim {
     child: Child,
     children: Arc<Children>,
 }
@@ -28,7 +28,7 @@ impl Victim {
     /// # Errors
     ///
     /// This program can't be started.
-    pub fn start(children: &Arc<Children>) -> io::Result<Self> {
+    pub(super) fn start(children: &Arc<Children>) -> io::Result<Self> {
         let program = std::env::current_exe()?;
         let mut command = Command::new(program);
         command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -36,13 +36,12 @@ impl Victim {
         Ok(Self { child, children: Arc::clone(children) })
     }
 
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
+    pub(super) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// How it died, if it did.
-    pub fn death(&mut self) -> Option<String> {
+    pub(super) fn death(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok()??;
         Some(status.to_string())
     }

@@ -58,7 +58,7 @@ impl Jail {
     /// # Errors
     ///
     /// See [`JailError`].
-    pub fn prepare(settings: &Settings, children: &Children) -> Result<Self, JailError> {
+    pub(crate) fn prepare(settings: &Settings, children: &Children) -> Result<Self, JailError> {
         let is_root = rustix::process::geteuid().is_root();
         let has_uids = is_root && settings.jail != JailMode::Off;
         let uid_range = has_uids.then(|| UidRange::take(settings.uid_base)).transpose()?;
@@ -98,7 +98,12 @@ impl Jail {
     /// # Errors
     ///
     /// The runner reports why it can't, or can't be started; or the program is no runner.
-    pub fn try_out(&self, runner: &Path, execution: Execution, children: &Children) -> Result<(), JailError> {
+    pub(crate) fn try_out(
+        &self,
+        runner: &Path,
+        execution: Execution,
+        children: &Children,
+    ) -> Result<(), JailError> {
         if self.mode == JailMode::Off {
             return Ok(());
         }
@@ -116,8 +121,7 @@ impl Jail {
         Ok(Trial { runner, jail: self.mode, children }.run(command)?)
     }
 
-    /// The jail's mode.
-    pub fn mode(&self) -> JailMode {
+    pub(crate) fn mode(&self) -> JailMode {
         self.mode
     }
 
@@ -131,12 +135,12 @@ impl Jail {
     /// # Errors
     ///
     /// It can't be made; the requests must not begin.
-    pub fn cgroup(&self, limits: &Limits, requests: u64, waiting: u64) -> io::Result<Option<Cgroup>> {
+    pub(crate) fn cgroup(&self, limits: &Limits, requests: u64, waiting: u64) -> io::Result<Option<Cgroup>> {
         self.cgroups.as_ref().map(|all| all.make(limits, requests, waiting)).transpose()
     }
 
     /// Adds the runner's arguments that confine a function.
-    pub fn confine(&self, command: &mut Command, function: &Function) {
+    pub(crate) fn confine(&self, command: &mut Command, function: &Function) {
         let release = &function.release;
         self.confine_to(command, &release.limits, &release.connect, function.home.uid);
     }

@@ -232,13 +232,10 @@ impl Trial<'_> {
     }
 }
 
-/// How a process ended.
 #[derive(Debug)]
 pub(super) struct RunnerEnd {
     pub(super) status: ExitStatus,
-    /// What it wrote to stdout.
     pub(super) answer: String,
-    /// What it wrote to stderr.
     pub(super) output: String,
 }
 

@@ -36,10 +36,7 @@ pub enum UidRangeError {
         "the uids from {base} on can't be given to functions, since another host has them: leave out --uid-base, or \
          choose one that is {UIDS} uids away"
     )]
-    Taken {
-        /// What was asked for.
-        base: u32,
-    },
+    Taken { base: u32 },
     /// Other hosts have all of them.
     #[error(
         "all {} ranges of uids from {FIRST} to {LAST} are taken by other hosts (`{FOLDER}`): stop some, or set \
@@ -58,10 +55,7 @@ pub enum UidRangeError {
         "the uids from {base} on aren't mapped in this user namespace (/proc/self/uid_map): set --uid-base to the first of \
          {UIDS} that are"
     )]
-    NotMapped {
-        /// The first of them.
-        base: u32,
-    },
+    NotMapped { base: u32 },
     /// The lock can't be made.
     #[error(
         "failed to lock a range of uids in `{FOLDER}`: let root write in /run (RuntimeDirectory=fezz and \

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// What one connection, address or function holds, by use; and an address's connections.
 #[derive(Debug, Default)]
-pub struct Account {
+pub(crate) struct Account {
     request_bytes: AtomicUsize,
     response_bytes: AtomicUsize,
     connections: AtomicUsize,
@@ -16,7 +16,7 @@ pub struct Account {
 
 /// The accounts that a holding is charged to.
 #[derive(Debug, Clone)]
-pub struct Accounts {
+pub(crate) struct Accounts {
     /// `None` where the connection is a trusted proxy's, which carries the requests of many clients.
     pub connection: Option<Arc<Account>>,
     /// The client's.
@@ -27,13 +27,12 @@ pub struct Accounts {
 
 /// The accounts of all addresses that have a connection or a request.
 #[derive(Debug, Default)]
-pub struct Addresses {
+pub(crate) struct Addresses {
     accounts: Mutex<HashMap<IpAddr, Weak<Account>>>,
 }
 
 impl Account {
-    /// How much it holds.
-    pub fn taken_bytes(&self, r#use: Use) -> usize {
+    pub(crate) fn taken_bytes(&self, r#use: Use) -> usize {
         self.taken(r#use).load(Ordering::Relaxed)
     }
 
@@ -64,7 +63,7 @@ impl Accounts {
 impl Addresses {
     /// The account of a client's address. All addresses of an IPv6 /64 share one, since a single client usually gets a
     /// whole /64 (RFC 6177).
-    pub fn of(&self, address: IpAddr) -> Arc<Account> {
+    pub(crate) fn of(&self, address: IpAddr) -> Arc<Account> {
         const PRUNED_AT: usize = 1024;
         let address = match address.to_canonical() {
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),

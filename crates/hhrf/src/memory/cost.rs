@@ -15,23 +15,22 @@ const REQUEST_BYTES: usize = 8 * 1024;
 const TARGET_COPIES: usize = 3;
 
 /// What a request takes before its body comes.
-pub fn request_bytes(head: &Parts) -> usize {
+pub(crate) fn request_bytes(head: &Parts) -> usize {
     let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
     REQUEST_BYTES + TARGET_COPIES * target + headers_bytes(&head.headers)
 }
 
 /// What a response takes beside its body: as long as it isn't sent, its request's task and stream are there, too.
-pub fn response_bytes(headers: &HeaderMap) -> usize {
+pub(crate) fn response_bytes(headers: &HeaderMap) -> usize {
     REQUEST_BYTES + headers_bytes(headers)
 }
 
 /// Whether the headers of a response take much more than those of most, for which hyper's first buffer does.
-pub fn is_large_head(headers: &HeaderMap) -> bool {
+pub(crate) fn is_large_head(headers: &HeaderMap) -> bool {
     const LARGE_BYTES: usize = 16 * 1024;
     headers_bytes(headers) > LARGE_BYTES
 }
 
-/// What headers take.
 fn headers_bytes(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + HEADER_BYTES).sum()
 }

@@ -4,7 +4,6 @@ use super::accounts::Accounts;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// One holding.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) accounts: Accounts,

@@ -13,7 +13,6 @@ use std::time::Instant;
 pub(super) struct Search<'a> {
     pub(super) r#use: Use,
     pub(super) newcomer: &'a Accounts,
-    /// What the newcomer needs.
     pub(super) more: usize,
     pub(super) now: Instant,
 }

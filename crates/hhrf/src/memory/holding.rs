@@ -21,7 +21,7 @@ impl Memory {
     /// # Errors
     ///
     /// [`Full`]: the budget or an account is, and nothing can be evicted.
-    pub fn hold(self: &Arc<Self>, accounts: Accounts, bytes: usize) -> Result<Holding, Full> {
+    pub(crate) fn hold(self: &Arc<Self>, accounts: Accounts, bytes: usize) -> Result<Holding, Full> {
         let number = self.lock().open(accounts);
         // Dropped if the charge fails.
         let holding = Holding { memory: Arc::clone(self), number };
@@ -34,7 +34,11 @@ impl Memory {
     /// # Errors
     ///
     /// [`Full`], after that moment.
-    pub async fn hold_soon(self: &Arc<Self>, accounts: Accounts, bytes: usize) -> Result<Holding, Full> {
+    pub(crate) async fn hold_soon(
+        self: &Arc<Self>,
+        accounts: Accounts,
+        bytes: usize,
+    ) -> Result<Holding, Full> {
         const PAUSE: Duration = Duration::from_millis(20);
         let wait_until = Instant::now() + 2 * STALLED_AFTER;
         loop {
@@ -61,7 +65,7 @@ impl Holding {
     /// # Errors
     ///
     /// [`Full`]: the function holds its half.
-    pub fn charge_also(&mut self, function: &Arc<Account>) -> Result<(), Full> {
+    pub(crate) fn charge_also(&mut self, function: &Arc<Account>) -> Result<(), Full> {
         self.memory.lock().charge_also(self.number, function)
     }
 
@@ -79,7 +83,7 @@ impl Holding {
 
     /// From now on it waits for its client's connection as a whole: for the rest of a head, or for the client to read.
     /// These have their own timeouts. If others need the memory, `stop` is cancelled.
-    pub fn wait_for_connection(&self, stop: &CancellationToken) {
+    pub(crate) fn wait_for_connection(&self, stop: &CancellationToken) {
         self.memory.lock().wait_for_connection(self.number, stop.clone(), Instant::now());
     }
 
@@ -88,8 +92,7 @@ impl Holding {
         self.memory.lock().moved(self.number, bytes, Instant::now());
     }
 
-    /// Whether it was evicted.
-    pub fn is_evicted(&self) -> bool {
+    pub(crate) fn is_evicted(&self) -> bool {
         self.memory.lock().is_evicted(self.number)
     }
 
@@ -98,7 +101,7 @@ impl Holding {
     /// # Errors
     ///
     /// [`Full`]: it was evicted already.
-    pub fn settle(&self) -> Result<(), Full> {
+    pub(crate) fn settle(&self) -> Result<(), Full> {
         self.memory.lock().settle(self.number)
     }
 }

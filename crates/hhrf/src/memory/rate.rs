@@ -15,7 +15,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 impl DataRate {
     /// How long `bytes` may take; zero if no rate is demanded.
-    pub fn time_for(self, bytes: usize) -> Duration {
+    pub(crate) fn time_for(self, bytes: usize) -> Duration {
         match (bytes as u64).checked_div(self.bytes_per_second) {
             Some(seconds) => GRACE + Duration::from_secs(seconds),
             None => Duration::ZERO,

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// The state of a memory.
 #[derive(Debug)]
 pub(super) struct MemoryState {
     r#use: Use,
@@ -161,7 +160,6 @@ impl MemoryState {
         self.evictable_bytes = evictable.map(|entry| entry.bytes).sum();
     }
 
-    /// Whether it was evicted.
     pub(super) fn is_evicted(&self, number: u64) -> bool {
         !self.holdings.contains_key(&number)
     }

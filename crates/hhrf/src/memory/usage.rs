@@ -22,7 +22,7 @@ impl fmt::Display for Use {
 
 /// How much of a memory is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// By holdings of up to [`SMALL_BYTES`].
     pub small_bytes: usize,
     /// By larger ones.
@@ -39,10 +39,10 @@ pub struct Usage {
 
 /// The largest small holding: nearly all requests and responses are small. Also what is reserved for a response before
 /// its function runs.
-pub const SMALL_BYTES: usize = 64 * 1024;
+pub(crate) const SMALL_BYTES: usize = 64 * 1024;
 
 /// The smallest budget: a request with the largest head, or a reserved response, is a small part of it.
-pub const MEMORY_BYTES_MIN: usize = 1024 * 1024;
+pub(crate) const MEMORY_BYTES_MIN: usize = 1024 * 1024;
 
 /// There isn't enough memory left, and nothing can be evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +55,7 @@ pub struct Full {
 impl Usage {
     /// Whether so much is taken that the next requests may be refused. Evictable memory doesn't count: otherwise a few
     /// stalled clients could take the host out of service.
-    pub fn is_short(&self) -> bool {
+    pub(crate) fn is_short(&self) -> bool {
         let taken_bytes = self.small_bytes + self.large_bytes;
         taken_bytes.saturating_sub(self.evictable_bytes) > self.bytes_max / 10 * 9
     }

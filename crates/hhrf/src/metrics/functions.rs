@@ -14,7 +14,6 @@ pub(crate) struct FunctionStats {
     pub(crate) name: String,
     /// Of its module.
     pub(crate) digest: String,
-    /// Permits that are taken.
     pub(crate) processes: usize,
     /// Requests that wait for a permit.
     pub(crate) queued: usize,
@@ -23,7 +22,6 @@ pub(crate) struct FunctionStats {
     pub(crate) zygotes: usize,
 }
 
-/// The gauges of all functions.
 #[derive(Debug, Default)]
 pub(super) struct FunctionGauges {
     info: Family<InfoLabels, Gauge>,

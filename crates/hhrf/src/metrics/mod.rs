@@ -22,17 +22,14 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The counters of one host.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
     /// Counters of ended requests, by function.
     pub series: Arc<Series>,
-    /// Requests in flight.
     pub in_flight: Gauge,
     /// Catalogues swapped in since the start.
     pub reloads: Counter,
-    /// Counters of functions that crash.
     pub wear: WearCounters,
     /// Connections above their address's limit.
     pub connections_refused: Counter,
@@ -48,7 +45,6 @@ pub(crate) struct Metrics {
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 impl Metrics {
-    /// All at zero.
     pub(crate) fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("fezz"),

@@ -7,7 +7,6 @@ use hhrf::command_line::CheckJail;
 use hhrf::settings::{Settings, SettingsError};
 use hhrf::{log, variables};
 
-/// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartCheckError {
     #[error(transparent)]

@@ -12,7 +12,6 @@ use hhrf::{log, variables};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Why the host doesn't start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
     #[error(transparent)]

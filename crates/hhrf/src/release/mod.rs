@@ -91,7 +91,7 @@ impl Release {
 
     /// How its requests are executed: as its manifest says, else by `default`. A function with a scratch folder is
     /// never forked by default, since its processes would share the folder.
-    pub fn execution_or(&self, default: Execution) -> Execution {
+    pub(crate) fn execution_or(&self, default: Execution) -> Execution {
         match self.execution {
             Some(execution) => execution,
             None if self.limits.scratch_bytes > 0 => Execution::Spawn,

@@ -98,7 +98,7 @@ impl ModuleStore {
     /// # Errors
     ///
     /// The disk is full, or the folder is gone.
-    pub fn keep(self: &Arc<Self>, name: &str, module: &[u8]) -> io::Result<Artifact> {
+    pub(crate) fn keep(self: &Arc<Self>, name: &str, module: &[u8]) -> io::Result<Artifact> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.path().join(format!("{name}.{number}.so"));
         let kept = Artifact { path, _store: Arc::clone(self) };

@@ -26,7 +26,6 @@ pub struct Folder {
     watch: Option<Watch>,
 }
 
-/// A folder that is watched.
 #[derive(Debug)]
 struct Watch {
     sender: mpsc::Sender<()>,
@@ -42,14 +41,8 @@ type Known = HashMap<String, (Contents, Arc<Release>)>;
 /// served.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FolderSourceError {
-    /// The folder can't be read.
     #[error("failed to read the folder `{}`: create it, or set --root to the folder that holds it", path.display())]
-    Unreadable {
-        /// Where it should be.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    Unreadable { path: PathBuf, source: io::Error },
     /// Other users could remove functions or replace them with older ones.
     #[error("the functions lie in {0}")]
     NotTrusted(owned_file::OwnedFileError),

@@ -1,7 +1,7 @@
 //! Where releases come from. A source yields snapshots of what should be served; the catalogue is built from one without
 //! reading a disk.
 //!
-//! [`folder`] is the source of the program `hhrf`: everything under `functions/`. `release_folder` makes a release of
+//! A [`Folder`] is the source of the program `hhrf`: everything under `functions/`. `release_folder` makes a release of
 //! one folder there; `module_file` looks at a module without running it, and `owned_file` refuses files that others
 //! could change. A program that embeds the host may have a source of its own.
 

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 /// A module that may be served.
 #[derive(Debug)]
 pub(super) struct ModuleFile {
-    /// The whole file.
     pub bytes: Vec<u8>,
     /// The file's identity when it was read.
     pub identity: FileIdentity,
@@ -24,17 +23,10 @@ pub(super) type FileIdentity = (u64, u64, u64, i128);
 /// What is wrong with the file that a manifest's `entry` names. One sentence each, with the fix.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ModuleFileError {
-    /// The file itself.
     #[error("key `entry` names {0}")]
     File(#[from] OwnedFileError),
-    /// What is in it.
     #[error("`{}` {fault}", path.display())]
-    NotAModule {
-        /// Where it is.
-        path: PathBuf,
-        /// Why it can't be served.
-        fault: ModuleError,
-    },
+    NotAModule { path: PathBuf, fault: ModuleError },
 }
 
 impl ModuleFile {

@@ -10,58 +10,28 @@ use std::path::{Path, PathBuf};
 /// Why a file isn't read, or a folder isn't trusted. Begins with its name, ends with the fix.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OwnedFileError {
-    /// There is no such file.
     #[error("`{}`, which doesn't exist: put the file there", path.display())]
-    Missing {
-        /// Where it should be.
-        path: PathBuf,
-    },
+    Missing { path: PathBuf },
     /// It is a link, whose target may change at any time.
     #[error("`{}`, which is a link: put the file itself there", path.display())]
-    Link {
-        /// Where it is.
-        path: PathBuf,
-    },
+    Link { path: PathBuf },
     /// It is a folder, a device, a pipe.
     #[error("`{}`, which is no regular file: put a file there", path.display())]
-    NotRegular {
-        /// Where it is.
-        path: PathBuf,
-    },
-    /// Another user could change it.
+    NotRegular { path: PathBuf },
     #[error("`{}`, which belongs to user {owner}, while the host runs as user {host}: give it to user {host} or root", path.display())]
     OtherOwner {
-        /// Where it is.
         path: PathBuf,
-        /// Whose it is.
         owner: u32,
         /// The host's effective user id.
         host: u32,
     },
     /// Every user could change it.
     #[error("`{}`, which every user can write: `chmod o-w` it", path.display())]
-    WritableByAll {
-        /// Where it is.
-        path: PathBuf,
-    },
-    /// It can't be read.
+    WritableByAll { path: PathBuf },
     #[error("`{}`, which can't be read ({source}): let the host's user read it", path.display())]
-    Unreadable {
-        /// Where it is.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// It is too large.
+    Unreadable { path: PathBuf, source: std::io::Error },
     #[error("`{}`, which is {bytes} bytes, while the limit is {bytes_max}: make it smaller", path.display())]
-    TooLarge {
-        /// Where it is.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
-        /// The limit.
-        bytes_max: u64,
-    },
+    TooLarge { path: PathBuf, bytes: u64, bytes_max: u64 },
 }
 
 /// Reads a regular file that this user or root owns. It is opened without following a link and checked by its

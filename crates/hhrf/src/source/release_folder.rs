@@ -16,31 +16,21 @@ const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 /// What a release was read from. If it is the same again, nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Contents {
-    /// The bytes of the manifest.
     manifest: Vec<u8>,
-    /// The identity of the module's file.
     module: FileIdentity,
 }
 
 /// What is wrong with a folder.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FolderError {
-    /// The folder's name.
     #[error("the folder is named `{name}`: name it <id>@<version>, as `id` and `version` in its manifest")]
-    Name {
-        /// As it is.
-        name: String,
-    },
-    /// The folder itself.
+    Name { name: String },
     #[error("the folder is {0}")]
     NotTrusted(OwnedFileError),
-    /// The manifest's file.
     #[error("the manifest should be {0}")]
     ManifestFile(OwnedFileError),
-    /// The manifest's content.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// The module that it names.
     #[error(transparent)]
     Module(#[from] ModuleFileError),
     /// The manifest and the module together.

@@ -22,12 +22,10 @@ mod x86;
 
 use super::attempt::Attempt;
 
-/// A theme.
 #[derive(Debug)]
 pub(super) struct Group {
     /// Its name, for `--only`.
     pub name: &'static str,
-    /// What it tries.
     pub attempts: &'static [Attempt],
 }
 

@@ -7,7 +7,7 @@ use fezz_bench::function::Function;
 use fezz_bench::plots::lines;
 use fezz_bench::result_files::{self, ResultsError};
 use fezz_bench::table::Table;
-use fezz_bench::{chain, machine};
+use fezz_bench::machine;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bench: {}", chain(&error));
+            eprintln!("bench: {}", fezz_wire::chain(&error));
             ExitCode::FAILURE
         }
     }

@@ -2,7 +2,6 @@
 
 use clap::{Parser, ValueEnum};
 use fezz_bench::build::{Build, BuildError};
-use fezz_bench::chain;
 use fezz_bench::function::Function;
 use fezz_bench::host::{Host, HostError};
 use fezz_bench::http::Page;
@@ -73,7 +72,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("bench: {}", chain(&error));
+            eprintln!("bench: {}", fezz_wire::chain(&error));
             ExitCode::FAILURE
         }
     }

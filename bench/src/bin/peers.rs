@@ -3,7 +3,6 @@
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use fezz_bench::build::{Build, BuildError};
-use fezz_bench::chain;
 use fezz_bench::function::Function;
 use fezz_bench::peers_run::{PeersRun, PeersRunError};
 use fezz_bench::report::Report;
@@ -67,7 +66,7 @@ fn main() -> ExitCode {
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bench: {}", chain(&error));
+            eprintln!("bench: {}", fezz_wire::chain(&error));
             ExitCode::FAILURE
         }
     }

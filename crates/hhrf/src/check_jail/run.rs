@@ -372,7 +372,7 @@ impl Check<'_> {
             execution.as_str(),
             threads_counted(execution),
         );
-        let answer = client::post(self.address, &path, attempt.id, &(self.baits.lines() + &own)).await;
+        let answer = client::post(self.address, &path, attempt.id, self.baits.lines() + &own).await;
         let answer = answer.map_err(|source| CheckError::NoAnswer { attempt: attempt.id, source })?;
         match answer.status {
             // A program that was executed in the module's place can exit with a status that means "never ran".

@@ -171,8 +171,11 @@ mod tests {
     #[test]
     fn no_process_can_exit_with_a_status_that_wrappers_reserve() {
         for status in 0..1024 {
-            let expected =
-                if WrapperStatus::from_status((status & 0xff) as i32).is_some() { REFUSED } else { SECCOMP_RET_ALLOW };
+            let expected = if WrapperStatus::from_status((status & 0xff) as i32).is_some() {
+                REFUSED
+            } else {
+                SECCOMP_RET_ALLOW
+            };
             for call in [libc::SYS_exit, libc::SYS_exit_group] {
                 let answer = run(&compiled::PLAIN, ARCHITECTURE, call as u32, [status, 0, 0, 0, 0, 0]);
                 assert_eq!(answer, expected, "{status}");

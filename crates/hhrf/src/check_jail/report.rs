@@ -90,11 +90,11 @@ pub struct Row {
     /// Under which executor.
     pub execution: Execution,
     /// Its theme.
-    pub group: &'static str,
+    pub group: String,
     /// Its name.
-    pub id: &'static str,
+    pub id: String,
     /// What it tries.
-    pub tries: &'static str,
+    pub tries: String,
     /// The expected result.
     pub expected: &'static str,
     /// The observed result.
@@ -135,16 +135,16 @@ impl Report {
     fn text(&self) -> String {
         let width =
             |of: fn(&Row) -> &str| self.attempts.iter().map(|row| of(row).len()).max().unwrap_or_default();
-        let (ids, expectations) = (width(|row| row.id), width(|row| row.expected));
+        let (ids, expectations) = (width(|row| &row.id), width(|row| row.expected));
         let Checked { version, jail, runner, uid, kernel } = &self.checked;
         let mut text = format!("hhrf {version}, --jail {jail}, runner {runner}, uid {uid}, Linux {kernel}\n");
         let mut group = "";
         for (executors, row) in self.lines() {
             if row.group != group {
-                group = row.group;
+                group = &row.group;
                 writeln!(text, "{group}").expect(A_STRING);
             }
-            let (id, expected, verdict) = (row.id, row.expected, verdict_label(row.verdict));
+            let (id, expected, verdict) = (&row.id, row.expected, verdict_label(row.verdict));
             writeln!(
                 text,
                 "  {verdict:9}  {executors:5}  {id:ids$}  {expected:expectations$}  {}",
@@ -164,12 +164,12 @@ impl Report {
     fn lines(&self) -> impl Iterator<Item = (&'static str, &Row)> {
         let ids = |execution| {
             let rows = self.attempts.iter().filter(move |row| row.execution == execution);
-            rows.map(|row| (row.id, row)).collect::<HashMap<_, _>>()
+            rows.map(|row| (row.id.as_str(), row)).collect::<HashMap<_, _>>()
         };
         let (spawned, forked) = (ids(Execution::Spawn), ids(Execution::Fork));
         let first = self.attempts.first().map(|row| row.execution);
         let of_first = self.attempts.iter().filter(move |row| Some(row.execution) == first);
-        of_first.flat_map(move |row| match (spawned.get(row.id), forked.get(row.id)) {
+        of_first.flat_map(move |row| match (spawned.get(&*row.id), forked.get(&*row.id)) {
             (Some(some), Some(other)) if some.verdict == other.verdict => vec![("both", *some)],
             both => [("spawn", both.0), ("fork", both.1)]
                 .into_iter()

@@ -80,3 +80,14 @@ pub mod machine;
 
 pub mod report;
 pub mod result_files;
+
+/// How a program of this crate ends: an error is printed with its causes.
+pub fn exit_code(result: Result<(), impl std::error::Error + 'static>) -> std::process::ExitCode {
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {}", fezz_wire::chain(&error));
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -70,7 +70,7 @@ fn the_readme_leads_to_what_a_stranger_looks_for() {
 #[test]
 fn the_fixes_of_a_jail_come_before_its_explanation() {
     let page = std::fs::read_to_string(repository("jail/README.md")).unwrap();
-    let first = page.lines().filter(|line| line.starts_with("## ")).next();
+    let first = page.lines().find(|line| line.starts_with("## "));
     assert_eq!(first, Some("## When the jail cannot be made"));
 }
 

@@ -146,6 +146,10 @@ impl Reader {
         };
         let namespace = format!("unshare {root} --net sh -ec 'ip link set lo up; exec {user} sh -e'");
         let mut sh = self.command(&format!("{namespace} << 'END'\n{}END\n", block.text));
+        // The commands have options of their own for the host and for curl.
+        for name in ["HHRF_LISTEN", "HHRF_LOG_FORMAT", "CURL_HOME"] {
+            sh.env_remove(name);
+        }
         let output = sh.stdout(Stdio::piped()).output().unwrap();
         let printed = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "{}: {}", block.at, String::from_utf8_lossy(&printed));

@@ -125,7 +125,9 @@ fn in_a_plain_container_every_attempt_is_held() {
 #[test]
 fn a_container_that_is_killed_leaves_no_host() {
     for user in User::BOTH {
-        let Some(host) = Host::in_container(site(&json!({})), user, &[], &["--jail", "inner"]) else { return };
+        let Some(host) = Host::in_container(site(&json!({})), user, &[], &["--jail", "inner"]) else {
+            return;
+        };
         let pid = host.pid();
         let inside = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
         drop(host);

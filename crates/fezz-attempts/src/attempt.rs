@@ -96,3 +96,15 @@ impl Attempt {
         Self { variant, ..self }
     }
 }
+
+/// `"id" "what it tries": call number (arguments);`, one a line, as attempts.
+macro_rules! probes {
+    ($($id:literal $tries:literal: $call:ident $number:ident ($($argument:expr),* $(,)?);)*) => {
+        &[$($crate::attempt::Attempt::probe($id, $tries, $crate::probe::Probe {
+            call: stringify!($call),
+            number: libc::$number,
+            arguments: || vec![$($argument as usize),*],
+        })),*]
+    };
+}
+pub(crate) use probes;

@@ -1,9 +1,9 @@
 //! System calls that expose much of the kernel, or are for administrators. Their arguments can do no harm: calls that
 //! only root may make have arguments that the kernel refuses after its check of privileges.
 
-use crate::attempt::{Attempt, Variant};
+use crate::attempt::{Attempt, Variant, probes};
 use crate::found::Found;
-use crate::probe::{judge, probes};
+use crate::probe::judge;
 use crate::sys::{self, HERE, NO_FD, NOWHERE};
 
 pub(crate) const PROBES: &[Attempt] = probes! {

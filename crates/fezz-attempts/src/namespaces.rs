@@ -1,10 +1,9 @@
 //! Mounts, roots and namespaces. Mounts are made, if at all, in a namespace of the attempt's own.
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, probes};
 use crate::files;
 use crate::found::Found;
 use crate::params::Params;
-use crate::probe::probes;
 use crate::processes;
 use crate::sys::{self, HERE, NO_FD, NOWHERE};
 use std::ffi::CString;

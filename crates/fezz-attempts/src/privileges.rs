@@ -1,9 +1,9 @@
 //! The process's privileges: those that it has, and those that it could regain.
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, probes};
 use crate::found::Found;
 use crate::params::Params;
-use crate::probe::{judge, probes};
+use crate::probe::judge;
 use crate::sys;
 use std::io;
 

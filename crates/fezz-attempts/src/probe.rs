@@ -28,15 +28,3 @@ pub(crate) fn judge(call: &'static str, answer: std::io::Result<usize>) -> Found
         Err(error) => Found::Worked(format!("{call}: {}, so the kernel took it", sys::name(&error))),
     }
 }
-
-/// `"id" "what it tries": call number (arguments);`, one a line, as attempts.
-macro_rules! probes {
-    ($($id:literal $tries:literal: $call:ident $number:ident ($($argument:expr),* $(,)?);)*) => {
-        &[$($crate::attempt::Attempt::probe($id, $tries, $crate::probe::Probe {
-            call: stringify!($call),
-            number: libc::$number,
-            arguments: || vec![$($argument as usize),*],
-        })),*]
-    };
-}
-pub(crate) use probes;

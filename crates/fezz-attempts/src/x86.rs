@@ -1,10 +1,9 @@
 //! Attempts for this processor only: 32-bit and x32 system calls, which have other numbers and pass a filter that
 //! doesn't check the architecture; I/O ports, segments, and obsolete calls.
 
-use crate::attempt::{Attempt, Expected};
+use crate::attempt::{Attempt, Expected, probes};
 use crate::found::Found;
 use crate::params::Params;
-use crate::probe::probes;
 use crate::processes;
 use crate::sys::{self, NOWHERE};
 use std::io;

@@ -415,37 +415,3 @@ fn unknown_attempt_names_are_refused_and_the_known_ones_listed() {
     assert_no_check(&site, &["--only", "fiels"], "there is no group `fiels`: there are files, environment");
     assert_no_check(&site, &["--attempt", "nothing"], "there is no attempt `nothing`");
 }
-
-/// The opposite direction needs no test: an attempt that the module doesn't know would stop every full check.
-#[test]
-fn every_attempt_of_the_module_is_made_by_the_host() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
-    let mut names = 0;
-    for file in std::fs::read_dir(root.join("fezz-attempts/src")).unwrap().map(|entry| entry.unwrap()) {
-        let source = std::fs::read_to_string(file.path()).unwrap();
-        let list = root.join("hhrf/src/check_jail/attempts").join(file.file_name());
-        let list = std::fs::read_to_string(list).unwrap_or_default();
-        for name in names_in_tables(&source) {
-            assert!(
-                list.contains(&format!("\"{name}\"")),
-                "{}: `{name}` is never tried",
-                file.path().display()
-            );
-            names += 1;
-        }
-    }
-    assert!(names > 200, "{names} attempts were found: are the tables of another form?");
-}
-
-/// The names in tables with rows of the forms `("name", |...| ...)` and `"name" call ...;`.
-fn names_in_tables(source: &str) -> impl Iterator<Item = &str> {
-    let before = std::iter::once("").chain(source.lines());
-    before.zip(source.lines()).filter_map(|(before, line)| {
-        let name = match line.strip_prefix("    (\"").or(line.strip_prefix("    \"")) {
-            Some(name) => name,
-            None if before == "    (" => line.strip_prefix("        \"")?,
-            None => return None,
-        };
-        name.split('"').next()
-    })
-}

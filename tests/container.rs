@@ -1,7 +1,7 @@
 //! A plain container: Docker's default capabilities and filter, no right to make namespaces. There `--jail inner` works
 //! without a wrapper.
 
-use crate::harness::{AUTHOR, Host, ORDINARY, Site, User, folder_of, in_container};
+use crate::harness::{AUTHOR, Host, ORDINARY, Site, User, folder_of, in_container, wait_for};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -119,5 +119,19 @@ fn in_a_plain_container_every_attempt_is_held() {
         for executor in [spawn, fork] {
             assert!(executor["counts"]["held"].as_u64().unwrap() > 330, "{executor}");
         }
+    }
+}
+
+#[test]
+fn a_container_that_is_killed_leaves_no_host() {
+    for user in User::BOTH {
+        let Some(host) = Host::in_container(site(&json!({})), user, &[], &["--jail", "inner"]) else {
+            return;
+        };
+        let pid = host.pid();
+        let inside = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        drop(host);
+        let program = format!("/proc/{}/exe", inside.trim());
+        wait_for("the host's end", || std::fs::read_link(&program).is_err().then_some(()));
     }
 }

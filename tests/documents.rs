@@ -1,16 +1,18 @@
-//! README.md and docs/: their commands run, their samples are read by what they are for, their tables name what there
-//! is, and their links lead somewhere.
+//! Every page of the repository: its commands run, its samples are read by what they are for, its tables name what
+//! there is, and its links lead somewhere.
 
 mod blocks;
 mod commands;
 mod links;
 mod markdown;
+mod not_run;
 mod tables;
 
-use markdown::Page;
+use markdown::{Page, repository};
+use std::path::Path;
 
-/// The pages whose blocks are checked, in the order in which a new user reads them.
-const PAGES: [&str; 9] = [
+/// The pages, in the order in which a new user reads them.
+const PAGES: [&str; 17] = [
     "README.md",
     "docs/author.md",
     "docs/operate.md",
@@ -20,6 +22,14 @@ const PAGES: [&str; 9] = [
     "docs/errors.md",
     "docs/wire.md",
     "docs/performance.md",
+    "examples/envoy/README.md",
+    "jail/README.md",
+    "bench/README.md",
+    "SECURITY.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "bench/STEPS.md",
+    "functions/README.md",
 ];
 
 fn pages() -> Vec<Page> {
@@ -27,10 +37,29 @@ fn pages() -> Vec<Page> {
 }
 
 #[test]
-fn every_page_of_docs_is_checked() {
-    let folder = std::fs::read_dir(markdown::repository("docs")).unwrap();
-    for file in folder {
-        let page = format!("docs/{}", file.unwrap().file_name().to_str().unwrap());
-        assert!(PAGES.contains(&page.as_str()), "{page} isn't among those whose blocks are checked");
+fn every_page_of_the_repository_is_checked() {
+    let mut pages = Vec::new();
+    find_pages(&repository(""), "", &mut pages);
+    pages.sort_unstable();
+    let mut checked = PAGES.map(str::to_owned);
+    checked.sort_unstable();
+    assert_eq!(pages, checked);
+}
+
+/// Folders of what is built, and of what `make bench` writes.
+const MADE: [&str; 2] = ["target", "results"];
+
+/// The paths of the Markdown pages below `folder`, without those of hidden folders and of [`MADE`].
+fn find_pages(folder: &Path, prefix: &str, pages: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        let path = format!("{prefix}{name}");
+        if entry.file_type().unwrap().is_dir() {
+            if !name.starts_with('.') && !MADE.contains(&name.as_str()) {
+                find_pages(&entry.path(), &format!("{path}/"), pages);
+            }
+        } else if name.ends_with(".md") {
+            pages.push(path);
+        }
     }
 }

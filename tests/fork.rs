@@ -469,14 +469,9 @@ fn sigterm_lets_running_requests_finish_leaves_nothing_and_exits_0() {
     each_host(
         || site_of(AUTHOR, json!({"spare": 4})),
         &[],
-        |mut host| {
+        |host| {
             many(host.address, "/rpc/forked/pid", 16);
-            let running = host.client("GET", "/rpc/forked/sleep?ms=600").begin();
-            host.logged("the function", |line| line["line"] == "sleeping");
-            host.signal(Signal::TERM);
-            assert_eq!(Answer::read(running, Instant::now()).text(), "slept");
-            assert_eq!(host.ended().code(), Some(0));
-            wait_for("the end of every process", || (Leftovers::of_dead(&host) == 0).then_some(()));
+            host.assert_drains("/rpc/forked/sleep?ms=600");
         },
     );
 }

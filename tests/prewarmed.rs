@@ -184,14 +184,9 @@ fn idle_runners_end_some_seconds_after_the_last_request() {
 
 #[test]
 fn sigterm_lets_running_requests_finish_and_leaves_no_runner() {
-    let mut host = Host::start(site_of(AUTHOR, json!({"spare": 4})));
+    let host = Host::start(site_of(AUTHOR, json!({"spare": 4})));
     many(host.address, "/rpc/prewarmed/pid", 32);
-    let running = host.client("GET", "/rpc/prewarmed/sleep?ms=600").begin();
-    host.logged("the function", |line| line["line"] == "sleeping");
-    host.signal(Signal::TERM);
-    assert_eq!(Answer::read(running, Instant::now()).text(), "slept");
-    assert_eq!(host.ended().code(), Some(0));
-    wait_for("the end of every process", || (Leftovers::of_dead(&host) == 0).then_some(()));
+    host.assert_drains("/rpc/prewarmed/sleep?ms=600");
 }
 
 #[test]

@@ -37,6 +37,11 @@ pub enum BuildError {
 }
 
 impl Build {
+    /// The build in this folder; [`Build::default_build`] for none.
+    pub fn at(folder: Option<PathBuf>) -> Self {
+        folder.map_or_else(Self::default_build, |folder| Self { name: String::new(), folder })
+    }
+
     /// What `cargo build --release` made, under `CARGO_TARGET_DIR` or `target`.
     pub fn default_build() -> Self {
         Self { name: String::new(), folder: target().join("release") }

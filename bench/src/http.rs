@@ -201,13 +201,17 @@ impl Response {
 
 /// The length of the response, by its content-length, which all targets send; `None` while the head is incomplete.
 fn measure(response: &[u8]) -> io::Result<Option<usize>> {
-    let Some(end) = response.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
-    let head = String::from_utf8_lossy(&response[..end]);
-    let mut headers = head.lines().filter_map(|line| line.split_once(':'));
-    let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    let length = length.and_then(|(_, length)| length.trim().parse::<usize>().ok());
-    let no_length = || io::Error::new(io::ErrorKind::InvalidData, format!("no content-length: {head}"));
-    Ok(Some(end + 4 + length.ok_or_else(no_length)?))
+    /// No target sends as many.
+    const HEADERS_MAX: usize = 32;
+    let invalid = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut head = httparse::Response::new(&mut headers);
+    let parsed = head.parse(response).map_err(|error| invalid(error.to_string()))?;
+    let httparse::Status::Complete(head_bytes) = parsed else { return Ok(None) };
+    let length = head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let length = length.and_then(|header| std::str::from_utf8(header.value).ok()?.parse::<usize>().ok());
+    let length = length.ok_or_else(|| invalid(format!("no content-length: {:?}", head.headers)))?;
+    Ok(Some(head_bytes + length))
 }
 
 #[cfg(test)]

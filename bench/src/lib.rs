@@ -81,8 +81,13 @@ pub mod machine;
 pub mod report;
 pub mod result_files;
 
-/// An error with its causes, as one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+/// How a program of this crate ends: an error is printed with its causes.
+pub fn exit_code(result: Result<(), impl std::error::Error + 'static>) -> std::process::ExitCode {
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {}", fezz_wire::chain(&error));
+            std::process::ExitCode::FAILURE
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Every command of the pages, run in a clean clone as a reader would run it, page by page.
 //!
 //! A comment right before a block says what else it is: `file: PATH`, a file that the reader writes; `server`, which runs
-//! until the page's next; `output`, what the block before prints; `not run: REASON`.
+//! until the page's next; `output`, what the block before prints; `fixed ports`, run in a network namespace, where all
+//! ports are free; `not run: REASON` (`not_run.rs`).
 //!
 //! Some things aren't as a reader types them. Ports are free ones, since 3000 and 3001 may be taken on a machine that is
 //! shared. `/opt/fezz` is what the clone has built, and `/var/tmp` a folder of the test's own. And Cargo may ask no
@@ -10,7 +11,7 @@
 use super::markdown::{Block, Page};
 use super::pages;
 use crate::clean_clone::{changed, clone_below, shell};
-use crate::harness::{Host, Site, on_path, skip, wait_for};
+use crate::harness::{Host, Site, envoy_program, is_root, on_path, skip, wait_for};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -57,6 +58,7 @@ impl Reader {
             (_, remark) if remark.starts_with("file:") => self.write(&remark[5..], &block.text),
             ("sh", "server") => self.serve(&block.text),
             ("sh", "") => self.run(block),
+            ("sh", "fixed ports") => self.run_in_network(block),
             ("text", "output") => {
                 assert!(self.printed.contains(block.text.trim()), "{}: {}", block.at, self.printed);
             }
@@ -125,6 +127,32 @@ impl Reader {
             assert!(once(), "{}: {last}", block.at);
         }
         self.printed = last;
+    }
+
+    /// Runs a block with Envoy in a network namespace of its own.
+    fn run_in_network(&self, block: &Block) {
+        let Some(envoy) = envoy_program() else { return };
+        if on_path("ip").is_none() {
+            return skip("ip isn't installed: apt-get install iproute2");
+        }
+        // Where `scripts/install-envoy` would install it.
+        let installed = envoy.ancestors().nth(4).unwrap();
+        std::os::unix::fs::symlink(installed, self.folder().join("target/envoy")).ok();
+        // Root of a user namespace has no uids for functions, so there the host runs as an ordinary user.
+        let (root, user) = if is_root() {
+            ("", "")
+        } else {
+            ("--map-root-user", "unshare --map-user=1000 --map-group=1000")
+        };
+        let namespace = format!("unshare {root} --net sh -ec 'ip link set lo up; exec {user} sh -e'");
+        let mut sh = self.command(&format!("{namespace} << 'END'\n{}END\n", block.text));
+        // The commands have options of their own for the host and for curl.
+        for name in ["HHRF_LISTEN", "HHRF_LOG_FORMAT", "CURL_HOME"] {
+            sh.env_remove(name);
+        }
+        let output = sh.stdout(Stdio::piped()).output().unwrap();
+        let printed = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{}: {}", block.at, String::from_utf8_lossy(&printed));
     }
 
     fn command(&self, text: &str) -> Command {

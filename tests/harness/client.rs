@@ -1,4 +1,5 @@
-//! HTTP/1.1 by hand, so that a test can send what no client library sends.
+//! Requests of HTTP/1.1 are written by hand, so that a test can send what no client library sends. The heads of
+//! responses are parsed by hyper's parser.
 
 use super::PATIENCE;
 use rustix::net::{AddressFamily, SocketType};
@@ -174,15 +175,16 @@ impl Answer {
     }
 
     fn parse(bytes: &[u8], took: Duration) -> Option<Self> {
-        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
-        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-        let mut lines = head.split("\r\n");
-        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-        let headers: Vec<(String, String)> = lines
-            .filter_map(|line| line.split_once(": "))
-            .map(|(n, v)| (n.to_owned(), v.to_owned()))
-            .collect();
-        Some(Self { status, headers, body: bytes[end + 4..].to_vec(), took })
+        /// More than a function may send.
+        const HEADERS_MAX: usize = 2048;
+        let mut headers = vec![httparse::EMPTY_HEADER; HEADERS_MAX];
+        let mut head = httparse::Response::new(&mut headers);
+        let httparse::Status::Complete(head_bytes) = head.parse(bytes).ok()? else { return None };
+        let text = |header: &httparse::Header<'_>| {
+            (header.name.to_owned(), String::from_utf8_lossy(header.value).into_owned())
+        };
+        let (status, headers) = (head.code?, head.headers.iter().map(text).collect());
+        Some(Self { status, headers, body: bytes[head_bytes..].to_vec(), took })
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

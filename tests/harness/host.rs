@@ -1,7 +1,7 @@
 //! The host's program, started for one test.
 
 use super::machine::together;
-use super::{Answer, Client, PATIENCE, Site, binary, wait_for};
+use super::{Answer, Client, Leftovers, PATIENCE, Site, binary, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -10,6 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, RwLockReadGuard};
+use std::time::Instant;
 
 /// A running host. Dropped, it is killed.
 pub(crate) struct Host {
@@ -55,6 +56,18 @@ impl Host {
         let mut host = Self::spawn(site, command);
         host._machine = Some(machine);
         host
+    }
+
+    /// SIGTERM lets a request finish that has begun. Then the host exits with 0 and leaves no process. `path` is that of
+    /// a function that logs `sleeping`, sleeps and answers `slept`.
+    pub(crate) fn assert_drains(mut self, path: &str) {
+        let begun = Instant::now();
+        let running = self.client("GET", path).begin();
+        self.logged("the function", |line| line["line"] == "sleeping");
+        self.signal(Signal::TERM);
+        assert_eq!(Answer::read(running, begun).text(), "slept");
+        assert_eq!(self.ended().code(), Some(0));
+        wait_for("the end of every process", || (Leftovers::of_dead(&self) == 0).then_some(()));
     }
 
     /// A host that runs as the user `nobody` if the test runs as root; else as the test's user.

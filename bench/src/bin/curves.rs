@@ -3,11 +3,12 @@
 use clap::Parser;
 use fezz_bench::build::{Build, BuildError};
 use fezz_bench::curves::{Curve, CurveError, Plan, bodies, cold, on_load, registered};
+use fezz_bench::exit_code;
 use fezz_bench::function::Function;
+use fezz_bench::machine;
 use fezz_bench::plots::lines;
 use fezz_bench::result_files::{self, ResultsError};
 use fezz_bench::table::Table;
-use fezz_bench::{chain, machine};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -53,13 +54,7 @@ enum BenchError {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bench: {}", chain(&error));
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(Arguments::parse()))
 }
 
 fn run(arguments: Arguments) -> Result<(), BenchError> {
@@ -81,8 +76,7 @@ fn run(arguments: Arguments) -> Result<(), BenchError> {
 }
 
 fn plan(arguments: Arguments) -> Result<Plan, BuildError> {
-    let named = |folder| Build { name: String::new(), folder };
-    let build = arguments.build.map_or_else(Build::default_build, named);
+    let build = Build::at(arguments.build);
     let build = build.check(&[Function::HelloC, Function::Hello, Function::Echo])?;
     let Arguments { rounds, turn_ms, starts, quick, .. } = arguments;
     let (rounds, turn_ms, starts) = if quick { (2, 100, 3) } else { (rounds, turn_ms, starts) };

@@ -2,7 +2,7 @@
 
 use clap::{Parser, ValueEnum};
 use fezz_bench::build::{Build, BuildError};
-use fezz_bench::chain;
+use fezz_bench::exit_code;
 use fezz_bench::function::Function;
 use fezz_bench::host::{Host, HostError};
 use fezz_bench::http::Page;
@@ -67,22 +67,12 @@ enum BenchError {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let markdown = arguments.markdown;
-    match run(arguments) {
-        Ok((rows, comparisons)) => {
-            print(markdown, &rows, &comparisons);
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("bench: {}", chain(&error));
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(arguments).map(|(rows, comparisons)| print(markdown, &rows, &comparisons)))
 }
 
 fn run(arguments: Arguments) -> Result<(Vec<Row>, Vec<Comparison>), BenchError> {
     let jails = if arguments.jails.is_empty() { Jail::value_variants() } else { &arguments.jails };
-    let named = |folder| Build { name: String::new(), folder };
-    let build = arguments.build.map_or_else(Build::default_build, named).check(&[FUNCTION])?;
+    let build = Build::at(arguments.build).check(&[FUNCTION])?;
     let servers = start(jails, &build)?;
     let pages: Vec<Page> = servers.iter().map(|(jail, host)| host.page(name(*jail), FUNCTION)).collect();
     let targets: Vec<&dyn Target> = pages.iter().map(|page| page as &dyn Target).collect();

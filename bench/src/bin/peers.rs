@@ -3,7 +3,7 @@
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use fezz_bench::build::{Build, BuildError};
-use fezz_bench::chain;
+use fezz_bench::exit_code;
 use fezz_bench::function::Function;
 use fezz_bench::peers_run::{PeersRun, PeersRunError};
 use fezz_bench::report::Report;
@@ -64,13 +64,7 @@ enum BenchError {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bench: {}", chain(&error));
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(Arguments::parse()))
 }
 
 fn run(arguments: Arguments) -> Result<(), BenchError> {
@@ -87,8 +81,7 @@ fn run(arguments: Arguments) -> Result<(), BenchError> {
 }
 
 fn plan(arguments: Arguments) -> Result<PeersRun, BuildError> {
-    let named = |folder| Build { name: String::new(), folder };
-    let build = arguments.build.map_or_else(Build::default_build, named);
+    let build = Build::at(arguments.build);
     let (rounds, turn_ms) = if arguments.quick { (3, 150) } else { (arguments.rounds, arguments.turn_ms) };
     let specs = if arguments.only.is_empty() { TARGETS.to_vec() } else { arguments.only };
     Ok(PeersRun {

@@ -3,7 +3,7 @@
 use clap::{Parser, ValueEnum};
 use fezz_bench::bare::Bare;
 use fezz_bench::build::{Build, BuildError};
-use fezz_bench::chain;
+use fezz_bench::exit_code;
 use fezz_bench::function::Function;
 use fezz_bench::host::{Host, HostError};
 use fezz_bench::ratios::{self, Row};
@@ -66,17 +66,10 @@ enum BenchError {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let markdown = arguments.markdown;
-    match run(arguments) {
-        Ok(rows) => {
-            let table = ratios::table(&rows);
-            print!("{}", if markdown { table.markdown() } else { table.text() });
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("bench: {}", chain(&error));
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(arguments).map(|rows| {
+        let table = ratios::table(&rows);
+        print!("{}", if markdown { table.markdown() } else { table.text() });
+    }))
 }
 
 fn run(mut arguments: Arguments) -> Result<Vec<Row>, BenchError> {

@@ -8,9 +8,17 @@ use crate::sys;
 use std::os::fd::RawFd;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("inherited-descriptors", inherited),
-    ("standard-descriptors", standard),
-    ("read-own-stderr", |_| {
+    Attempt::new(
+        "inherited-descriptors",
+        "find an open descriptor beside its streams and its response",
+        inherited,
+    ),
+    Attempt::new(
+        "standard-descriptors",
+        "find a folder, a file or a socket at its standard streams",
+        standard,
+    ),
+    Attempt::new("read-own-stderr", "open the host's end of its log", |_| {
         Found::achieved(
             "open /proc/self/fd/2",
             files::open(c"/proc/self/fd/2", libc::O_RDONLY | libc::O_NONBLOCK),

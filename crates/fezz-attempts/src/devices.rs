@@ -9,19 +9,33 @@ use std::ffi::{CStr, CString};
 use std::io;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("make-device", make_device),
-    ("open-memory", |_| open(c"/dev/mem", libc::O_RDONLY)),
-    ("open-kernel-log", |_| open(c"/dev/kmsg", libc::O_RDONLY)),
-    ("open-disk", open_disk),
-    ("open-terminal", |_| open(c"/dev/tty", libc::O_RDWR)),
-    ("open-console", |_| open(c"/dev/tty0", libc::O_RDWR)),
-    ("open-new-terminal", |_| open(c"/dev/ptmx", libc::O_RDWR)),
-    ("open-fuse", |_| open(c"/dev/fuse", libc::O_RDWR)),
-    ("open-kvm", |_| open(c"/dev/kvm", libc::O_RDWR)),
-    ("open-tunnel", |_| open(c"/dev/net/tun", libc::O_RDWR)),
-    ("open-vsock", |_| open(c"/dev/vsock", libc::O_RDONLY)),
-    ("open-loop-control", |_| open(c"/dev/loop-control", libc::O_RDWR)),
-    ("open-userfaultfd", |_| open(c"/dev/userfaultfd", libc::O_RDWR)),
+    Attempt::new("make-device", "make a device node", make_device),
+    Attempt::new("open-memory", "open the machine's memory", |_| open(c"/dev/mem", libc::O_RDONLY))
+        .needs("/dev/mem"),
+    Attempt::new("open-kernel-log", "open the kernel's log", |_| open(c"/dev/kmsg", libc::O_RDONLY))
+        .needs("/dev/kmsg"),
+    Attempt::new("open-disk", "open a disk", open_disk),
+    Attempt::new("open-terminal", "open the terminal of the host", |_| open(c"/dev/tty", libc::O_RDWR))
+        .needs("/dev/tty"),
+    Attempt::new("open-console", "open the console", |_| open(c"/dev/tty0", libc::O_RDWR)).needs("/dev/tty0"),
+    Attempt::new("open-new-terminal", "make a terminal", |_| open(c"/dev/ptmx", libc::O_RDWR))
+        .needs("/dev/ptmx"),
+    Attempt::new("open-fuse", "open the device for file systems", |_| open(c"/dev/fuse", libc::O_RDWR))
+        .needs("/dev/fuse"),
+    Attempt::new("open-kvm", "open the device for virtual machines", |_| open(c"/dev/kvm", libc::O_RDWR))
+        .needs("/dev/kvm"),
+    Attempt::new("open-tunnel", "open the device for networks", |_| open(c"/dev/net/tun", libc::O_RDWR))
+        .needs("/dev/net/tun"),
+    Attempt::new("open-vsock", "open the device of the hypervisor", |_| open(c"/dev/vsock", libc::O_RDONLY))
+        .needs("/dev/vsock"),
+    Attempt::new("open-loop-control", "open the device that makes disks of files", |_| {
+        open(c"/dev/loop-control", libc::O_RDWR)
+    })
+    .needs("/dev/loop-control"),
+    Attempt::new("open-userfaultfd", "open the device for page faults", |_| {
+        open(c"/dev/userfaultfd", libc::O_RDWR)
+    })
+    .needs("/dev/userfaultfd"),
 ];
 
 fn open(path: &CStr, flags: i32) -> Found {

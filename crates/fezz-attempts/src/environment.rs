@@ -7,16 +7,30 @@ use crate::sys;
 use std::os::unix::ffi::OsStrExt;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("secret-in-environment", secret_in_environment),
-    ("secret-in-own-proc-environ", |params| search("/proc/self/environ", params)),
-    ("secret-in-parents-environ", |params| {
+    Attempt::new(
+        "secret-in-environment",
+        "find a variable of the host in its own environment",
+        secret_in_environment,
+    ),
+    Attempt::new("secret-in-own-proc-environ", "find it in /proc/self/environ", |params| {
+        search("/proc/self/environ", params)
+    }),
+    Attempt::new("secret-in-parents-environ", "find it in its parent's environment", |params| {
         search(&format!("/proc/{}/environ", std::os::unix::process::parent_id()), params)
     }),
-    ("secret-in-hosts-environ", |params| search(&format!("/proc/{}/environ", params.number("host")), params)),
-    ("secret-in-victims-environ", |params| {
-        search(&format!("/proc/{}/environ", params.number("victim")), params)
+    Attempt::new("secret-in-hosts-environ", "find it in the host's environment", |params| {
+        search(&format!("/proc/{}/environ", params.number("host")), params)
     }),
-    ("secret-on-stack", secret_on_stack),
+    Attempt::new(
+        "secret-in-victims-environ",
+        "find it in the environment of another process of the host's user",
+        |params| search(&format!("/proc/{}/environ", params.number("victim")), params),
+    ),
+    Attempt::new(
+        "secret-on-stack",
+        "find it in memory, where the kernel put its initial environment",
+        secret_on_stack,
+    ),
 ];
 
 fn secret_in_environment(params: &Params<'_>) -> Found {

@@ -10,28 +10,59 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("read-bait-0600", |params| read(params.text("bait_0600"))),
-    ("read-bait-0644", |params| read(params.text("bait_0644"))),
-    ("read-etc-passwd", |_| read("/etc/passwd")),
-    ("read-etc-shadow", |_| read("/etc/shadow")),
-    ("read-other-function", |params| read(params.text("other_function"))),
-    ("read-through-proc-root", |params| read(&format!("/proc/1/root{}", params.text("bait_0644")))),
-    ("read-by-dots", |params| read(&format!("../../../../../../../../..{}", params.text("bait_0644")))),
-    ("read-by-symbolic-link", read_by_symbolic_link),
-    ("read-by-hard-link", read_by_hard_link),
-    ("read-by-handle", read_by_handle),
-    ("list-host-folder", list_host_folder),
-    ("see-host-root", see_host_root),
-    ("leave-root-by-chroot", leave_root_by_chroot),
-    ("write-root", |params| create("/", params)),
-    ("write-tmp", |params| create("/tmp", params)),
-    ("write-var-tmp", |params| create("/var/tmp", params)),
-    ("write-usr-lib", |params| create("/usr/lib", params)),
-    ("write-dev-shm", |params| create("/dev/shm", params)),
-    ("write-host-folder", |params| create(params.text("open_folder"), params)),
-    ("write-module-folder", |_| create_beside_module()),
-    ("write-module", |_| write_module()),
-    ("change-mode-of-bait", |params| {
+    Attempt::new("read-bait-0600", "read a file of the host's user that only this user may read", |params| {
+        read(params.text("bait_0600"))
+    }),
+    Attempt::new("read-bait-0644", "read a file of the host that all users may read", |params| {
+        read(params.text("bait_0644"))
+    }),
+    Attempt::new("read-etc-passwd", "read the system's list of users", |_| read("/etc/passwd")),
+    Attempt::new("read-etc-shadow", "read the system's passwords", |_| read("/etc/shadow"))
+        .needs("/etc/shadow"),
+    Attempt::new("read-other-function", "read the manifest of another function", |params| {
+        read(params.text("other_function"))
+    }),
+    Attempt::new("read-through-proc-root", "read a file through /proc/1/root", |params| {
+        read(&format!("/proc/1/root{}", params.text("bait_0644")))
+    }),
+    Attempt::new("read-by-dots", "read a file by a path with `..` out of the working folder", |params| {
+        read(&format!("../../../../../../../../..{}", params.text("bait_0644")))
+    }),
+    Attempt::new(
+        "read-by-symbolic-link",
+        "read a file through a symbolic link that it made",
+        read_by_symbolic_link,
+    ),
+    Attempt::new("read-by-hard-link", "link to a file that only the host's user may read", read_by_hard_link),
+    Attempt::new(
+        "read-by-handle",
+        "open a file by its inode number, bypassing the folders above it",
+        read_by_handle,
+    ),
+    Attempt::new("list-host-folder", "list a folder of the host", list_host_folder),
+    Attempt::new("see-host-root", "find itself in the host's root", see_host_root),
+    Attempt::new(
+        "leave-root-by-chroot",
+        "leave its root by a chroot into a folder of it",
+        leave_root_by_chroot,
+    ),
+    Attempt::new("write-root", "create a file in /", |params| create("/", params)),
+    Attempt::new("write-tmp", "create a file in /tmp", |params| create("/tmp", params)),
+    Attempt::new("write-var-tmp", "create a file in /var/tmp", |params| create("/var/tmp", params)),
+    Attempt::new("write-usr-lib", "create a file among the system's libraries", |params| {
+        create("/usr/lib", params)
+    }),
+    Attempt::new("write-dev-shm", "create a file in the folder of shared memory", |params| {
+        create("/dev/shm", params)
+    }),
+    Attempt::new(
+        "write-host-folder",
+        "create a file in a folder of the host that all users may write to",
+        |params| create(params.text("open_folder"), params),
+    ),
+    Attempt::new("write-module-folder", "create a file beside its own module", |_| create_beside_module()),
+    Attempt::new("write-module", "open its own module for writing", |_| write_module()),
+    Attempt::new("change-mode-of-bait", "change the mode of a file of the host", |params| {
         let change = fs::set_permissions(
             params.text("bait_0644"),
             std::os::unix::fs::PermissionsExt::from_mode(0o644),

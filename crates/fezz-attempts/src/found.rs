@@ -38,13 +38,18 @@ impl Found {
 }
 
 fn json(result: &str, detail: &str) -> String {
-    let mut text = String::new();
-    for char in detail.chars() {
+    format!(r#"{{"result":"{result}","detail":{}}}"#, quoted(detail))
+}
+
+/// A text as JSON has it.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut quoted = "\"".to_owned();
+    for char in text.chars() {
         match char {
-            '"' | '\\' => text.extend(['\\', char]),
-            _ if char.is_control() => text.push_str(&format!("\\u{:04x}", u32::from(char))),
-            _ => text.push(char),
+            '"' | '\\' => quoted.extend(['\\', char]),
+            _ if char.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(char))),
+            _ => quoted.push(char),
         }
     }
-    format!(r#"{{"result":"{result}","detail":"{text}"}}"#)
+    quoted + "\""
 }

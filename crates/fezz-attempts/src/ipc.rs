@@ -7,20 +7,20 @@ use crate::sys;
 use std::ffi::CString;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("shared-memory-segment", |_| {
+    Attempt::new("shared-memory-segment", "make a System V shared memory segment", |_| {
         let made = sys::call(libc::SYS_shmget, &[0, 4096, CREATE]);
         Found::achieved("shmget", made.and_then(|id| sys::call(libc::SYS_shmctl, &[id, REMOVE, 0])))
     }),
-    ("semaphore-set", |_| {
+    Attempt::new("semaphore-set", "make a System V semaphore set", |_| {
         let made = sys::call(libc::SYS_semget, &[0, 1, CREATE]);
         Found::achieved("semget", made.and_then(|id| sys::call(libc::SYS_semctl, &[id, 0, REMOVE, 0])))
     }),
-    ("message-queue", |_| {
+    Attempt::new("message-queue", "make a System V message queue", |_| {
         let made = sys::call(libc::SYS_msgget, &[0, CREATE]);
         Found::achieved("msgget", made.and_then(|id| sys::call(libc::SYS_msgctl, &[id, REMOVE, 0])))
     }),
-    ("posix-message-queue", posix_message_queue),
-    ("list-shared-memory", |_| {
+    Attempt::new("posix-message-queue", "make a POSIX message queue", posix_message_queue),
+    Attempt::new("list-shared-memory", "ask for the System V shared memory of all", |_| {
         let mut info = [0_u64; 16];
         Found::achieved("shmctl", sys::call(libc::SYS_shmctl, &[0, SHM_INFO, sys::at_mut(&mut info)]))
     }),

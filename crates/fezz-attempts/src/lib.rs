@@ -1,8 +1,8 @@
 //! A module that tries to do what a jail forbids: one attempt a request, named by the last segment of the path. For
 //! `hhrf check-jail`, which sends the requests, sets the baits and judges.
 //!
-//! `params` describes the check's baits, `found` is the result of an attempt, `sys` makes system calls. Each other file
-//! is one theme, with a table of its attempts; the host's own list describes each of them.
+//! `list` has all attempts; the host asks for it first. `attempt` describes one, `params` the check's baits, `found` is
+//! the result of an attempt, `sys` makes system calls. Each other file is one theme, with a table of its attempts.
 //!
 //! No attempt does lasting harm without a jail, even as root. Signals go to victims that the check has started. Calls
 //! that can't be undone have arguments that the kernel refuses after its check of privileges. Every attempt on a
@@ -10,6 +10,7 @@
 
 mod attempt;
 mod found;
+mod list;
 mod params;
 mod probe;
 mod sys;
@@ -34,44 +35,10 @@ mod tracing;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use attempt::Attempt;
 use fezz_wire::abi::{FezzOwned, FezzSlice};
 use fezz_wire::{FezzWireRequest, FezzWireResponse};
 use found::Found;
 use params::Params;
-use probe::Probe;
-
-/// Attempts of more than one system call.
-const ATTEMPTS: &[&[Attempt]] = &[
-    files::ATTEMPTS,
-    environment::ATTEMPTS,
-    descriptors::ATTEMPTS,
-    procfs::ATTEMPTS,
-    network::ATTEMPTS,
-    signals::ATTEMPTS,
-    tracing::ATTEMPTS,
-    namespaces::ATTEMPTS,
-    privileges::ATTEMPTS,
-    ipc::ATTEMPTS,
-    kernel::ATTEMPTS,
-    locks::ATTEMPTS,
-    processes::ATTEMPTS,
-    siblings::ATTEMPTS,
-    devices::ATTEMPTS,
-    resources::ATTEMPTS,
-    state::ATTEMPTS,
-    #[cfg(target_arch = "x86_64")]
-    x86::ATTEMPTS,
-];
-
-/// Attempts of one system call.
-const PROBES: &[&[Probe]] = &[
-    namespaces::PROBES,
-    privileges::PROBES,
-    kernel::PROBES,
-    #[cfg(target_arch = "x86_64")]
-    x86::PROBES,
-];
 
 /// The module's entry.
 #[unsafe(no_mangle)]
@@ -97,19 +64,12 @@ fn answer(request: &FezzWireRequest<'_>) -> (u16, String) {
     let Some(params) = Params::parse(request.body) else {
         return (400, "the body is no text of `name=value` lines".to_owned());
     };
-    match attempt(name, &params) {
-        Some(found) => (200, found.to_json()),
-        None => (404, format!("no attempt is called `{name}`")),
+    match name {
+        "list" => (200, list::to_json()),
+        "ready" => (200, Found::Untried("nothing is attempted".to_owned()).to_json()),
+        _ => match list::attempt(name, &params) {
+            Some(found) => (200, found.to_json()),
+            None => (404, format!("no attempt is called `{name}`")),
+        },
     }
-}
-
-fn attempt(name: &str, params: &Params<'_>) -> Option<Found> {
-    if name == "ready" {
-        return Some(Found::Untried("nothing is attempted".to_owned()));
-    }
-    if let Some(probe) = PROBES.iter().copied().flatten().find(|probe| probe.id == name) {
-        return Some(probe.run());
-    }
-    let (_, attempt) = ATTEMPTS.iter().copied().flatten().find(|(known, _)| *known == name)?;
-    Some(attempt(params))
 }

@@ -3,7 +3,7 @@
 //! A filter may also answer that a lock is granted without making the call. So each attempt checks that its lock is
 //! held, by a second open file of its own, with which a real lock would conflict (flock(2), fcntl(2)).
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Variant};
 use crate::found::Found;
 use crate::sys;
 use std::fs::File;
@@ -11,10 +11,42 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("hold-lock-of-library", |_| hold("flock", Lock::Whole, 1)),
-    ("hold-record-lock-of-library", |_| hold("fcntl(F_SETLK)", Lock::Record, 1)),
-    ("hold-open-file-lock-of-library", |_| hold("fcntl(F_OFD_SETLK)", Lock::OpenFile, 1)),
-    ("memory-in-locks", |_| hold("fcntl(F_SETLK)", Lock::Record, MANY)),
+    Attempt::new("hold-lock-of-library", "hold a lock on the host's C library", |_| {
+        hold("flock", Lock::Whole, 1)
+    }),
+    Attempt::new("hold-record-lock-of-library", "hold a lock on a part of it", |_| {
+        hold("fcntl(F_SETLK)", Lock::Record, 1)
+    }),
+    Attempt::new("hold-open-file-lock-of-library", "hold such a lock by an open file", |_| {
+        hold("fcntl(F_OFD_SETLK)", Lock::OpenFile, 1)
+    }),
+    Attempt::new("memory-in-locks", "hold 4096 locks, which are the kernel's memory", |_| {
+        hold("fcntl(F_SETLK)", Lock::Record, MANY)
+    }),
+    Attempt::again(
+        "hold-lock-of-library",
+        "granted-hold-lock-of-library",
+        "hold a lock on the host's C library",
+    )
+    .under(Variant::Scratch),
+    Attempt::again(
+        "hold-record-lock-of-library",
+        "granted-hold-record-lock-of-library",
+        "hold a lock on a part of it",
+    )
+    .under(Variant::Scratch),
+    Attempt::again(
+        "hold-open-file-lock-of-library",
+        "granted-hold-open-file-lock-of-library",
+        "hold such a lock by an open file",
+    )
+    .under(Variant::Scratch),
+    Attempt::again(
+        "memory-in-locks",
+        "granted-memory-in-locks",
+        "hold 4096 locks, which are the kernel's memory",
+    )
+    .under(Variant::Scratch),
 ];
 
 /// A megabyte of the kernel's memory, which the end of the process frees.

@@ -1,6 +1,6 @@
 //! Sockets: connections to the check's baits, which record what arrives, and sockets of every address family.
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Variant};
 use crate::found::Found;
 use crate::params::Params;
 use crate::sys;
@@ -12,63 +12,175 @@ use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram, UnixStream};
 use std::time::Duration;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("connect-tcp", |params| connect((Ipv4Addr::LOCALHOST, params.number("tcp_port") as u16).into())),
-    ("connect-tcp-v6", |params| match params.number("tcp_v6_port") {
-        0 => Found::Untried("this machine has no IPv6".to_owned()),
-        port => connect((Ipv6Addr::LOCALHOST, port as u16).into()),
+    Attempt::new("connect-tcp", "connect to a port of this machine", |params| {
+        connect((Ipv4Addr::LOCALHOST, params.number("tcp_port") as u16).into())
     }),
-    ("connect-mptcp", |params| connect_by_protocol(libc::AF_INET, libc::IPPROTO_MPTCP, params)),
-    ("connect-smc", |params| connect_by_protocol(AF_SMC, 0, params)),
-    ("large-send-buffer", large_send_buffer),
-    ("connect-by-fast-open", connect_by_fast_open),
-    ("connect-by-fast-open-message", connect_by_fast_open_message),
-    ("send-udp", send_udp),
-    ("bind-tcp", |_| Found::achieved("bind and listen", TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))),
-    ("listen-without-bind", listen_without_bind),
-    ("bind-udp", |_| Found::achieved("bind", UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)))),
-    ("connect-unix-path", |params| {
+    Attempt::new("connect-tcp-v6", "connect to a port of this machine by IPv6", |params| {
+        match params.number("tcp_v6_port") {
+            0 => Found::Untried("this machine has no IPv6".to_owned()),
+            port => connect((Ipv6Addr::LOCALHOST, port as u16).into()),
+        }
+    }),
+    Attempt::new("connect-mptcp", "connect by multipath TCP", |params| {
+        connect_by_protocol(libc::AF_INET, libc::IPPROTO_MPTCP, params)
+    }),
+    Attempt::new("connect-smc", "connect by SMC", |params| connect_by_protocol(AF_SMC, 0, params)),
+    Attempt::new(
+        "granted-large-send-buffer",
+        "make the kernel buffer a megabyte for a socket",
+        large_send_buffer,
+    )
+    .under(Variant::Network),
+    Attempt::new("connect-by-fast-open", "connect by sending (TCP fast open)", connect_by_fast_open),
+    Attempt::new(
+        "connect-by-fast-open-message",
+        "connect by sending a message (TCP fast open)",
+        connect_by_fast_open_message,
+    ),
+    Attempt::new("send-udp", "send a UDP datagram", send_udp),
+    Attempt::new("bind-tcp", "listen on a TCP port", |_| {
+        Found::achieved("bind and listen", TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+    }),
+    Attempt::new("listen-without-bind", "listen on a TCP port without choosing it", listen_without_bind),
+    Attempt::new("bind-udp", "take a UDP port", |_| {
+        Found::achieved("bind", UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)))
+    }),
+    Attempt::new("connect-unix-path", "connect to a Unix socket of the host", |params| {
         Found::achieved("connect", UnixStream::connect(params.text("unix_stream")))
     }),
-    ("connect-unix-abstract", |params| {
+    Attempt::new("connect-unix-abstract", "connect to an abstract Unix socket of the host", |params| {
         let connect =
             || UnixStream::connect_addr(&UnixAddr::from_abstract_name(params.text("unix_abstract"))?);
         Found::achieved("connect", connect())
     }),
-    ("send-unix-path", |params| {
+    Attempt::new("send-unix-path", "send a datagram to a Unix socket of the host", |params| {
         let send = || UnixDatagram::unbound()?.send_to(BAIT, params.text("unix_datagram"));
         Found::achieved("send", send())
     }),
-    ("send-unix-abstract", |params| {
+    Attempt::new("send-unix-abstract", "send a datagram to an abstract Unix socket of the host", |params| {
         let address = || UnixAddr::from_abstract_name(params.text("unix_abstract_datagram"));
         let send = || UnixDatagram::unbound()?.send_to_addr(BAIT, &address()?);
         Found::achieved("send", send())
     }),
-    ("socket-tcp", |_| socket("a TCP socket", libc::AF_INET, libc::SOCK_STREAM, 0)),
-    ("socket-udp", |_| socket("a UDP socket", libc::AF_INET, libc::SOCK_DGRAM, 0)),
-    ("socket-unix", |_| socket("a Unix socket", libc::AF_UNIX, libc::SOCK_STREAM, 0)),
-    ("socket-raw", |_| socket("a raw socket", libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP)),
-    ("socket-ping", |_| socket("a ping socket", libc::AF_INET, libc::SOCK_DGRAM, libc::IPPROTO_ICMP)),
-    ("socket-packet", |_| socket("a packet socket", libc::AF_PACKET, libc::SOCK_RAW, 0)),
-    ("socket-netlink-route", |_| {
+    Attempt::new("socket-tcp", "open a TCP socket", |_| {
+        socket("a TCP socket", libc::AF_INET, libc::SOCK_STREAM, 0)
+    }),
+    Attempt::new("socket-udp", "open a UDP socket", |_| {
+        socket("a UDP socket", libc::AF_INET, libc::SOCK_DGRAM, 0)
+    }),
+    Attempt::new("socket-unix", "open a Unix socket", |_| {
+        socket("a Unix socket", libc::AF_UNIX, libc::SOCK_STREAM, 0)
+    }),
+    Attempt::new("socket-raw", "open a raw socket", |_| {
+        socket("a raw socket", libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP)
+    }),
+    Attempt::new("socket-ping", "open a ping socket", |_| {
+        socket("a ping socket", libc::AF_INET, libc::SOCK_DGRAM, libc::IPPROTO_ICMP)
+    }),
+    Attempt::new("socket-packet", "open a packet socket", |_| {
+        socket("a packet socket", libc::AF_PACKET, libc::SOCK_RAW, 0)
+    }),
+    Attempt::new("socket-netlink-route", "ask the kernel for its interfaces and routes", |_| {
         socket("a netlink socket", libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE)
     }),
-    ("socket-netlink-netfilter", |_| {
+    Attempt::new("socket-netlink-netfilter", "open a socket to the kernel's firewall", |_| {
         socket("a netlink socket", libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_NETFILTER)
     }),
-    ("socket-netlink-audit", |_| {
+    Attempt::new("socket-netlink-audit", "open a socket to the kernel's audit system", |_| {
         socket("a netlink socket", libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_AUDIT)
     }),
-    ("socket-vsock", |_| socket("a vsock socket", libc::AF_VSOCK, libc::SOCK_STREAM, 0)),
-    ("socket-sctp", |_| socket("an SCTP socket", libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_SCTP)),
-    ("socket-udplite", |_| {
+    Attempt::new("socket-vsock", "open a socket to the hypervisor", |_| {
+        socket("a vsock socket", libc::AF_VSOCK, libc::SOCK_STREAM, 0)
+    }),
+    Attempt::new("socket-sctp", "open an SCTP socket", |_| {
+        socket("an SCTP socket", libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_SCTP)
+    }),
+    Attempt::new("socket-udplite", "open a UDP-Lite socket", |_| {
         socket("a UDP-Lite socket", libc::AF_INET, libc::SOCK_DGRAM, libc::IPPROTO_UDPLITE)
     }),
-    ("socket-crypto", |_| socket("a crypto socket", libc::AF_ALG, libc::SOCK_SEQPACKET, 0)),
-    ("socket-key", |_| socket("a key management socket", libc::AF_KEY, libc::SOCK_RAW, PF_KEY_V2)),
-    ("socket-xdp", |_| socket("an XDP socket", libc::AF_XDP, libc::SOCK_RAW, 0)),
-    ("socket-bluetooth", |_| socket("a Bluetooth socket", libc::AF_BLUETOOTH, libc::SOCK_RAW, 1)),
-    ("socket-can", |_| socket("a CAN socket", libc::AF_CAN, libc::SOCK_RAW, 1)),
-    ("socket-tipc", |_| socket("a TIPC socket", libc::AF_TIPC, libc::SOCK_RDM, 0)),
+    Attempt::new("socket-crypto", "open a socket to the kernel's cryptography", |_| {
+        socket("a crypto socket", libc::AF_ALG, libc::SOCK_SEQPACKET, 0)
+    }),
+    Attempt::new("socket-key", "open a socket to the kernel's IPsec keys", |_| {
+        socket("a key management socket", libc::AF_KEY, libc::SOCK_RAW, PF_KEY_V2)
+    }),
+    Attempt::new("socket-xdp", "open an XDP socket", |_| {
+        socket("an XDP socket", libc::AF_XDP, libc::SOCK_RAW, 0)
+    }),
+    Attempt::new("socket-bluetooth", "open a Bluetooth socket", |_| {
+        socket("a Bluetooth socket", libc::AF_BLUETOOTH, libc::SOCK_RAW, 1)
+    }),
+    Attempt::new("socket-can", "open a CAN socket", |_| {
+        socket("a CAN socket", libc::AF_CAN, libc::SOCK_RAW, 1)
+    }),
+    Attempt::new("socket-tipc", "open a TIPC socket", |_| {
+        socket("a TIPC socket", libc::AF_TIPC, libc::SOCK_RDM, 0)
+    }),
+    // The same with TCP granted to one port of this machine, another one than the bait's.
+    Attempt::again("connect-tcp", "granted-connect-tcp", "connect to another port than it may")
+        .under(Variant::Network),
+    Attempt::again("connect-tcp-v6", "granted-connect-tcp-v6", "connect to another port than it may by IPv6")
+        .under(Variant::Network),
+    Attempt::again("connect-mptcp", "granted-connect-mptcp", "connect by multipath TCP")
+        .under(Variant::Network),
+    Attempt::again("connect-smc", "granted-connect-smc", "connect by SMC").under(Variant::Network),
+    Attempt::again(
+        "connect-by-fast-open",
+        "granted-connect-by-fast-open",
+        "connect by sending (TCP fast open)",
+    )
+    .under(Variant::Network),
+    Attempt::again(
+        "connect-by-fast-open-message",
+        "granted-connect-by-fast-open-message",
+        "connect by sending a message (TCP fast open)",
+    )
+    .under(Variant::Network),
+    Attempt::again("send-udp", "granted-send-udp", "send a UDP datagram").under(Variant::Network),
+    Attempt::again("bind-tcp", "granted-bind-tcp", "listen on a TCP port").under(Variant::Network),
+    Attempt::again(
+        "listen-without-bind",
+        "granted-listen-without-bind",
+        "listen on a TCP port without choosing it",
+    )
+    .under(Variant::Network),
+    Attempt::again("bind-udp", "granted-bind-udp", "take a UDP port").under(Variant::Network),
+    Attempt::again("connect-unix-path", "granted-connect-unix-path", "connect to a Unix socket of the host")
+        .under(Variant::Network),
+    Attempt::again(
+        "connect-unix-abstract",
+        "granted-connect-unix-abstract",
+        "connect to an abstract Unix socket of the host",
+    )
+    .under(Variant::Network),
+    Attempt::again(
+        "send-unix-path",
+        "granted-send-unix-path",
+        "send a datagram to a Unix socket of the host",
+    )
+    .under(Variant::Network),
+    Attempt::again(
+        "send-unix-abstract",
+        "granted-send-unix-abstract",
+        "send a datagram to an abstract Unix socket of the host",
+    )
+    .under(Variant::Network),
+    Attempt::again("socket-udp", "granted-socket-udp", "open a UDP socket").under(Variant::Network),
+    Attempt::again("socket-unix", "granted-socket-unix", "open a Unix socket").under(Variant::Network),
+    Attempt::again("socket-raw", "granted-socket-raw", "open a raw socket").under(Variant::Network),
+    Attempt::again("socket-ping", "granted-socket-ping", "open a ping socket").under(Variant::Network),
+    Attempt::again("socket-packet", "granted-socket-packet", "open a packet socket").under(Variant::Network),
+    Attempt::again(
+        "socket-netlink-route",
+        "granted-socket-netlink-route",
+        "ask the kernel for its interfaces and routes",
+    )
+    .under(Variant::Network),
+    Attempt::again("socket-vsock", "granted-socket-vsock", "open a socket to the hypervisor")
+        .under(Variant::Network),
+    Attempt::again("socket-sctp", "granted-socket-sctp", "open an SCTP socket").under(Variant::Network),
+    Attempt::again("socket-crypto", "granted-socket-crypto", "open a socket to the kernel's cryptography")
+        .under(Variant::Network),
 ];
 
 const AF_SMC: i32 = 43;

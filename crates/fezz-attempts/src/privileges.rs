@@ -1,64 +1,90 @@
 //! The process's privileges: those that it has, and those that it could regain.
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, probes};
 use crate::found::Found;
 use crate::params::Params;
-use crate::probe::{Probe, judge, probes};
+use crate::probe::judge;
 use crate::sys;
 use std::io;
 
-pub(crate) const PROBES: &[Probe] = probes! {
-    "change-personality" personality SYS_personality (libc::ADDR_NO_RANDOMIZE);
+pub(crate) const PROBES: &[Attempt] = probes! {
+    "change-personality" "switch off address space randomization": personality SYS_personality (libc::ADDR_NO_RANDOMIZE);
 };
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("become-root", |_| Found::achieved("setuid", sys::call(libc::SYS_setuid, &[0]))),
-    ("become-root-group", |_| Found::achieved("setgid", sys::call(libc::SYS_setgid, &[0]))),
-    ("set-group-list", |_| Found::achieved("setgroups", sys::call(libc::SYS_setgroups, &[0, 0]))),
-    ("effective-capabilities", |_| capabilities("effective", 0)),
-    ("permitted-capabilities", |_| capabilities("permitted", 1)),
-    ("inheritable-capabilities", |_| capabilities("inheritable", 2)),
-    ("bounding-capabilities", |_| has_any("bounding", |which| prctl(libc::PR_CAPBSET_READ, which, 0))),
-    ("ambient-capabilities", |_| {
+    Attempt::new("become-root", "become user 0", |_| {
+        Found::achieved("setuid", sys::call(libc::SYS_setuid, &[0]))
+    }),
+    Attempt::new("become-root-group", "become group 0", |_| {
+        Found::achieved("setgid", sys::call(libc::SYS_setgid, &[0]))
+    }),
+    Attempt::new("set-group-list", "change its list of groups", |_| {
+        Found::achieved("setgroups", sys::call(libc::SYS_setgroups, &[0, 0]))
+    }),
+    Attempt::new("effective-capabilities", "use a capability", |_| capabilities("effective", 0)),
+    Attempt::new("permitted-capabilities", "find a capability that it may use", |_| {
+        capabilities("permitted", 1)
+    }),
+    Attempt::new("inheritable-capabilities", "find a capability that programs inherit", |_| {
+        capabilities("inheritable", 2)
+    }),
+    Attempt::new("bounding-capabilities", "find a capability that a program could give it", |_| {
+        has_any("bounding", |which| prctl(libc::PR_CAPBSET_READ, which, 0))
+    }),
+    Attempt::new("ambient-capabilities", "find a capability that every program would have", |_| {
         has_any("ambient", |which| prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_IS_SET as usize, which))
     }),
-    ("become-root-by-setresuid", |_| {
+    Attempt::new("become-root-by-setresuid", "become user 0 by setresuid", |_| {
         Found::achieved("setresuid", sys::call(libc::SYS_setresuid, &[0, 0, 0]))
     }),
-    ("become-root-by-setfsuid", setfsuid),
-    ("new-privileges", |_| match prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0) {
-        Ok(1) => Found::Refused("no_new_privs is set".to_owned()),
-        Ok(_) => Found::Worked("no_new_privs isn't set".to_owned()),
-        // Only a filter refuses this call, and installing one takes either no_new_privs or a privilege.
-        Err(error) => Found::Refused(format!("prctl: {}", sys::name(&error))),
+    Attempt::new("become-root-by-setfsuid", "open files as user 0", setfsuid),
+    Attempt::new("new-privileges", "find itself without no_new_privs", |_| {
+        match prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0) {
+            Ok(1) => Found::Refused("no_new_privs is set".to_owned()),
+            Ok(_) => Found::Worked("no_new_privs isn't set".to_owned()),
+            // Only a filter refuses this call, and installing one takes either no_new_privs or a privilege.
+            Err(error) => Found::Refused(format!("prctl: {}", sys::name(&error))),
+        }
     }),
-    ("dumpable", |_| match prctl(libc::PR_GET_DUMPABLE, 0, 0) {
-        Ok(1) => Found::Worked("it is dumpable".to_owned()),
-        Ok(value) => Found::Refused(format!("PR_GET_DUMPABLE is {value}")),
-        Err(error) => Found::Refused(format!("prctl: {}", sys::name(&error))),
+    Attempt::new("dumpable", "find itself dumpable, open to debuggers and core files", |_| {
+        match prctl(libc::PR_GET_DUMPABLE, 0, 0) {
+            Ok(1) => Found::Worked("it is dumpable".to_owned()),
+            Ok(value) => Found::Refused(format!("PR_GET_DUMPABLE is {value}")),
+            Err(error) => Found::Refused(format!("prctl: {}", sys::name(&error))),
+        }
     }),
-    ("become-dumpable", |_| Found::achieved("prctl", prctl(libc::PR_SET_DUMPABLE, 1, 0))),
-    ("regain-capability", |_| Found::achieved("capset", regain())),
-    ("use-regained-capability", |_| use_regained()),
-    ("change-securebits", |_| {
+    Attempt::new("become-dumpable", "make itself dumpable, open to debuggers and core files", |_| {
+        Found::achieved("prctl", prctl(libc::PR_SET_DUMPABLE, 1, 0))
+    }),
+    Attempt::new("regain-capability", "get the capability that a zygote keeps", |_| {
+        Found::achieved("capset", regain())
+    }),
+    Attempt::new(
+        "use-regained-capability",
+        "mount, or change namespaces, by the capability that a zygote keeps",
+        |_| use_regained(),
+    ),
+    Attempt::new("change-securebits", "change how capabilities are given", |_| {
         let bits = prctl(libc::PR_GET_SECUREBITS, 0, 0);
         Found::achieved("prctl", bits.and_then(|bits| prctl(libc::PR_SET_SECUREBITS, bits, 0)))
     }),
-    ("raise-limits-by-setrlimit", |_| {
+    Attempt::new("raise-limits-by-setrlimit", "raise a limit by setrlimit", |_| {
         raise(|kind, limit| sys::call(libc::SYS_setrlimit, &[kind, sys::at(limit)]))
     }),
-    ("raise-limits-by-prlimit", |_| {
+    Attempt::new("raise-limits-by-prlimit", "raise a limit by prlimit", |_| {
         raise(|kind, limit| sys::call(libc::SYS_prlimit64, &[0, kind, sys::at(limit), 0]))
     }),
-    ("core-files", |_| match limit_of(libc::RLIMIT_CORE as usize) {
-        Ok([_, 0]) => Found::Refused("RLIMIT_CORE is 0".to_owned()),
-        Ok([_, hard]) => Found::Worked(format!("RLIMIT_CORE can be raised to {hard}")),
-        Err(error) => Found::Untried(format!("prlimit: {}", sys::name(&error))),
+    Attempt::new("core-files", "be able to write a core file", |_| {
+        match limit_of(libc::RLIMIT_CORE as usize) {
+            Ok([_, 0]) => Found::Refused("RLIMIT_CORE is 0".to_owned()),
+            Ok([_, hard]) => Found::Worked(format!("RLIMIT_CORE can be raised to {hard}")),
+            Err(error) => Found::Untried(format!("prlimit: {}", sys::name(&error))),
+        }
     }),
-    ("raise-priority", |_| {
+    Attempt::new("raise-priority", "raise its priority", |_| {
         Found::achieved("setpriority", sys::call(libc::SYS_setpriority, &[0, 0, -10_isize as usize]))
     }),
-    ("real-time-scheduling", |_| {
+    Attempt::new("real-time-scheduling", "keep a processor for itself", |_| {
         let lowest = 1_i32;
         Found::achieved(
             "sched_setscheduler",

@@ -6,8 +6,6 @@ use crate::sys;
 
 /// One system call.
 pub(crate) struct Probe {
-    /// The attempt's name.
-    pub(crate) id: &'static str,
     /// The call's name, as in /proc/kallsyms.
     pub(crate) call: &'static str,
     pub(crate) number: libc::c_long,
@@ -30,16 +28,3 @@ pub(crate) fn judge(call: &'static str, answer: std::io::Result<usize>) -> Found
         Err(error) => Found::Worked(format!("{call}: {}, so the kernel took it", sys::name(&error))),
     }
 }
-
-/// `id, call(arguments)`, one a line. The number is libc's `SYS_` constant of the call's name.
-macro_rules! probes {
-    ($($id:literal $call:ident $number:ident ($($argument:expr),* $(,)?);)*) => {
-        &[$($crate::probe::Probe {
-            id: $id,
-            call: stringify!($call),
-            number: libc::$number,
-            arguments: || vec![$($argument as usize),*],
-        }),*]
-    };
-}
-pub(crate) use probes;

@@ -1,7 +1,7 @@
 //! Starting processes and programs. Children end at once. A program that replaces this process writes to the response's
 //! descriptor, by which the host knows that it ran.
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Expected, Variant};
 use crate::descriptors;
 use crate::files;
 use crate::found::Found;
@@ -16,26 +16,62 @@ use std::path::Path;
 use std::process::Command;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("clone", |_| clone(0)),
-    ("clone-as-sibling", |_| clone(libc::CLONE_PARENT)),
-    ("clone-without-signal", |_| child("clone", sys::call(libc::SYS_clone, &[0]))),
-    ("clone3", |_| clone3(0)),
-    ("vfork", |_| vfork()),
-    ("start-shell", |_| start(Command::new("/bin/sh").args(["-c", "exit 0"]))),
-    ("start-set-uid-program", |_| start_set_uid()),
-    ("execute-shell", |_| execute(c"/bin/sh", &[c"sh", c"-c", c"echo a shell"])),
-    ("execute-runner", |_| execute_runner()),
-    ("execute-loader", |_| execute(LOADER, &[c"ld.so", c"--version"])),
-    ("execute-program-by-loader", |_| execute(LOADER, &[c"ld.so", c"/bin/sh", c"-c", c"echo a shell"])),
-    ("execute-by-descriptor", |_| by_descriptor(files::open(LOADER, libc::O_RDONLY).map(Into::into))),
-    ("execute-path-only-descriptor", |_| by_descriptor(files::open(LOADER, libc::O_PATH).map(Into::into))),
-    ("execute-from-memory", |_| by_descriptor(in_memory())),
-    ("execute-written-file", execute_written_file),
-    ("memory-file", |_| Found::achieved("memfd_create", memory_file())),
-    ("executable-memory-file", |_| {
+    Attempt::new("clone", "start a process", |_| clone(0)),
+    Attempt::new("clone-as-sibling", "start a process whose parent is the host", |_| {
+        clone(libc::CLONE_PARENT)
+    }),
+    Attempt::new("clone-without-signal", "start a process whose end sends no signal", |_| {
+        child("clone", sys::call(libc::SYS_clone, &[0]))
+    }),
+    Attempt::new("clone3", "start a process by clone3", |_| clone3(0)),
+    Attempt::new("vfork", "start a process in its own memory", |_| vfork()),
+    Attempt::new("start-shell", "start a shell", |_| start(Command::new("/bin/sh").args(["-c", "exit 0"])))
+        .needs("/bin/sh"),
+    Attempt::new("start-set-uid-program", "start a program with the rights of its owner", |_| {
+        start_set_uid()
+    })
+    .needs("/usr/bin/su"),
+    Attempt::new("execute-shell", "execute a shell", |_| {
+        execute(c"/bin/sh", &[c"sh", c"-c", c"echo a shell"])
+    })
+    .expected(Expected::NotReplaced)
+    .needs("/bin/sh"),
+    Attempt::new("execute-runner", "execute the runner again", |_| execute_runner())
+        .expected(Expected::NotReplaced),
+    Attempt::new("execute-loader", "execute the dynamic loader", |_| {
+        execute(LOADER, &[c"ld.so", c"--version"])
+    })
+    .expected(Expected::NotReplaced),
+    Attempt::new("execute-program-by-loader", "execute a shell through the loader", |_| {
+        execute(LOADER, &[c"ld.so", c"/bin/sh", c"-c", c"echo a shell"])
+    })
+    .expected(Expected::NotReplaced),
+    Attempt::new("execute-by-descriptor", "execute a program by its open descriptor", |_| {
+        by_descriptor(files::open(LOADER, libc::O_RDONLY).map(Into::into))
+    })
+    .expected(Expected::NotReplaced),
+    Attempt::new(
+        "execute-path-only-descriptor",
+        "execute a program by a descriptor of its path alone (O_PATH)",
+        |_| by_descriptor(files::open(LOADER, libc::O_PATH).map(Into::into)),
+    )
+    .expected(Expected::NotReplaced),
+    Attempt::new("execute-from-memory", "execute a program from its memory", |_| by_descriptor(in_memory()))
+        .expected(Expected::NotReplaced),
+    Attempt::new("execute-written-file", "execute a program that it wrote", execute_written_file)
+        .expected(Expected::NotReplaced),
+    Attempt::new("memory-file", "make a file in memory", |_| Found::achieved("memfd_create", memory_file())),
+    Attempt::new("executable-memory-file", "make a program in memory", |_| {
         const MFD_EXEC: usize = 0x10;
         Found::achieved("memfd_create", sys::open(libc::SYS_memfd_create, &[sys::at(c"fezz"), MFD_EXEC]))
     }),
+    Attempt::again(
+        "execute-written-file",
+        "execute-file-in-scratch",
+        "execute a program that it wrote to its scratch",
+    )
+    .under(Variant::Scratch)
+    .expected(Expected::NotReplaced),
 ];
 
 #[cfg(target_arch = "x86_64")]

@@ -1,6 +1,6 @@
 //! Attempts to exhaust resources, each with a cap that does no harm without a jail, and to leave processes running.
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Expected, Variant};
 use crate::found::Found;
 use crate::params::Params;
 use crate::processes::{exit_now, memory_file};
@@ -13,45 +13,84 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("fork-bomb", fork_bomb),
-    ("thread-bomb", thread_bomb),
-    ("private-memory", |params| memory(libc::MAP_PRIVATE, params)),
-    ("shared-memory", |params| memory(libc::MAP_SHARED, params)),
-    ("memory-in-memory-file", |params| fill("memfd_create", memory_file(), params.number("memory_bytes"))),
-    ("memory-in-shared-folder", |params| {
-        fill("/dev/shm", unlinked("/dev/shm", params), params.number("memory_bytes"))
-    }),
-    ("memory-in-stacks", memory_in_stacks),
-    ("memory-in-pipes", memory_in_pipes),
-    ("addresses", |_| {
+    Attempt::new("fork-bomb", "start more processes than it may have threads", fork_bomb)
+        .expected(Expected::Bounded),
+    Attempt::new(
+        "thread-bomb",
+        "start more threads than `limits.threads`, under `fork` times a zygote's children",
+        thread_bomb,
+    )
+    .expected(Expected::Bounded),
+    Attempt::new("private-memory", "use more memory than `limits.memory_bytes`", |params| {
+        memory(libc::MAP_PRIVATE, params)
+    })
+    .expected(Expected::Bounded),
+    Attempt::new("shared-memory", "use more memory, as shared memory", |params| {
+        memory(libc::MAP_SHARED, params)
+    })
+    .expected(Expected::Bounded),
+    Attempt::new("memory-in-memory-file", "use more memory, as a file in memory", |params| {
+        fill("memfd_create", memory_file(), params.number("memory_bytes"))
+    })
+    .expected(Expected::Bounded),
+    Attempt::new(
+        "memory-in-shared-folder",
+        "use more memory, as a file in the folder of shared memory",
+        |params| fill("/dev/shm", unlinked("/dev/shm", params), params.number("memory_bytes")),
+    )
+    .expected(Expected::Bounded),
+    Attempt::new("memory-in-stacks", "use more memory, as stacks of threads", memory_in_stacks)
+        .expected(Expected::Bounded),
+    Attempt::new("memory-in-pipes", "use twice its memory, as data in pipes", memory_in_pipes)
+        .expected(Expected::Bounded),
+    Attempt::new("addresses", "reserve 64 GiB of addresses", |_| {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         const BYTES: usize = 64 << 30;
         Found::achieved("mmap of 64 GiB", map(BYTES, libc::PROT_READ, flags))
-    }),
-    ("descriptor-bomb", descriptor_bomb),
-    ("signal-bomb", |_| signal_bomb()),
-    ("disk-bomb", disk_bomb),
-    ("scratch-bomb", |params| fill("/tmp", unlinked("/tmp", params), params.number("scratch_bytes"))),
-    ("flood-stderr", |_| flood(2)),
-    ("flood-stdout", |_| flood(1)),
-    ("burn-processor", |_| {
+    })
+    .expected(Expected::Bounded),
+    Attempt::new("descriptor-bomb", "open more than 64 files", descriptor_bomb).expected(Expected::Bounded),
+    Attempt::new("signal-bomb", "queue more than 256 signals", |_| signal_bomb()).expected(Expected::Bounded),
+    Attempt::new("disk-bomb", "write 32 MiB to a disk", disk_bomb).expected(Expected::Bounded),
+    Attempt::new("scratch-bomb", "write more than `limits.scratch_bytes`", |params| {
+        fill("/tmp", unlinked("/tmp", params), params.number("scratch_bytes"))
+    })
+    .under(Variant::Scratch)
+    .expected(Expected::Bounded),
+    Attempt::new("flood-stderr", "write 8 MiB into the host's log", |_| flood(2)).expected(Expected::Cut),
+    Attempt::new("flood-stdout", "write 8 MiB to its stdout, which isn't the response", |_| flood(1))
+        .expected(Expected::Cut),
+    Attempt::new("burn-processor", "compute for ever", |_| {
         loop {
             black_box(0);
         }
-    }),
-    ("ignore-deadline", |_| ignore_deadline()),
-    ("stop-itself", |_| {
+    })
+    .under(Variant::Brief)
+    .expected(Expected::Ended),
+    Attempt::new("ignore-deadline", "sleep for ever and ignore every signal", |_| ignore_deadline())
+        .under(Variant::Brief)
+        .expected(Expected::Ended),
+    Attempt::new("stop-itself", "stop itself for ever", |_| {
         let stopped = sys::call(libc::SYS_kill, &[std::process::id() as usize, libc::SIGSTOP as usize]);
         Found::Refused(match stopped {
             Ok(_) => "SIGSTOP had no effect".to_owned(),
             Err(error) => format!("kill: {}", sys::name(&error)),
         })
-    }),
-    ("leave-daemon", |params| leave(params, &[libc::SIGCHLD as usize], Leaving::Session)),
-    ("leave-sibling", |params| {
+    })
+    .under(Variant::Brief)
+    .expected(Expected::Bounded),
+    Attempt::new("leave-daemon", "leave a process running, in a session of its own", |params| {
+        leave(params, &[libc::SIGCHLD as usize], Leaving::Session)
+    })
+    .expected(Expected::NothingLeft),
+    Attempt::new("leave-sibling", "leave a process running that is the host's child", |params| {
         leave(params, &[(libc::CLONE_PARENT | libc::SIGCHLD) as usize], Leaving::Session)
-    }),
-    ("leave-child", |params| leave(params, &[libc::SIGCHLD as usize], Leaving::Group)),
+    })
+    .expected(Expected::NothingLeft),
+    Attempt::new("leave-child", "leave a process running", |params| {
+        leave(params, &[libc::SIGCHLD as usize], Leaving::Group)
+    })
+    .expected(Expected::NothingLeft),
 ];
 
 const MIB: usize = 1 << 20;

@@ -4,7 +4,7 @@
 //! If processes are visible, only those are tried, and get only signal 0, which just checks whether one could be sent.
 //! If none is visible, as in a jail, all process ids nearby are tried.
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Variant};
 use crate::descriptors;
 use crate::files;
 use crate::found::Found;
@@ -18,43 +18,49 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("kill-siblings", |params| {
+    Attempt::new("kill-siblings", "kill its parent, or another process of the same function", |params| {
         let signal = signal();
         with_any(params, |pid| sys::call(libc::SYS_kill, &[pid, signal]))
     }),
-    ("kill-siblings-groups", |params| {
+    Attempt::new("kill-siblings-groups", "kill a process group of theirs", |params| {
         let signal = signal();
         with_any(params, |pid| sys::call(libc::SYS_kill, &[pid.wrapping_neg(), signal]))
     }),
-    ("kill-siblings-threads", |params| {
+    Attempt::new("kill-siblings-threads", "kill one by its thread (tgkill)", |params| {
         let signal = signal();
         with_any(params, |pid| sys::call(libc::SYS_tgkill, &[pid, pid, signal]))
     }),
-    ("kill-siblings-by-tkill", |params| {
+    Attempt::new("kill-siblings-by-tkill", "kill one by its thread (tkill)", |params| {
         let signal = signal();
         with_any(params, |pid| sys::call(libc::SYS_tkill, &[pid, signal]))
     }),
-    ("kill-siblings-by-pidfd", |params| {
+    Attempt::new("kill-siblings-by-pidfd", "kill one by a descriptor of it", |params| {
         with_any(params, |pid| {
             let sibling = sys::open(libc::SYS_pidfd_open, &[pid, 0])?;
             sys::call(libc::SYS_pidfd_send_signal, &[sibling.as_raw_fd() as usize, 0, 0, 0])
         })
     }),
-    ("kill-own-group", |_| kill_own_group()),
-    ("trace-siblings", |params| {
+    Attempt::new("kill-own-group", "kill the process group that it was started in", |_| kill_own_group()),
+    Attempt::new("trace-siblings", "attach to one as a debugger", |params| {
         with_any(params, |pid| sys::call(libc::SYS_ptrace, &[libc::PTRACE_SEIZE as usize, pid]))
     }),
-    ("read-siblings-memory", |params| with_any(params, |pid| transfer(pid, libc::SYS_process_vm_readv))),
-    ("write-siblings-memory", |params| with_any(params, |pid| transfer(pid, libc::SYS_process_vm_writev))),
-    ("open-siblings-memory", |params| with_any(params, |pid| open_memory(pid, libc::O_RDWR))),
-    ("open-siblings-log", |params| with_any(params, open_log)),
-    ("take-siblings-descriptor", |params| {
+    Attempt::new("read-siblings-memory", "read one's memory", |params| {
+        with_any(params, |pid| transfer(pid, libc::SYS_process_vm_readv))
+    }),
+    Attempt::new("write-siblings-memory", "write one's memory", |params| {
+        with_any(params, |pid| transfer(pid, libc::SYS_process_vm_writev))
+    }),
+    Attempt::new("open-siblings-memory", "open one's memory as a file", |params| {
+        with_any(params, |pid| open_memory(pid, libc::O_RDWR))
+    }),
+    Attempt::new("open-siblings-log", "open the pipe of one's log", |params| with_any(params, open_log)),
+    Attempt::new("take-siblings-descriptor", "take an open file of one", |params| {
         with_any(params, |pid| {
             let sibling = sys::open(libc::SYS_pidfd_open, &[pid, 0])?;
             sys::open(libc::SYS_pidfd_getfd, &[sibling.as_raw_fd() as usize, 2, 0]).map(|_| 0)
         })
     }),
-    ("change-siblings-limits", |params| {
+    Attempt::new("change-siblings-limits", "set one's limits", |params| {
         with_any(params, |pid| {
             let mut limit = [0_u64; 2];
             let kind = libc::RLIMIT_CPU as usize;
@@ -62,7 +68,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
             sys::call(libc::SYS_prlimit64, &[pid, kind, sys::at(&limit), 0])
         })
     }),
-    ("change-siblings-priority", |params| {
+    Attempt::new("change-siblings-priority", "set one's priority", |params| {
         with_any(params, |pid| {
             // What the kernel returns is 20 less the value (getpriority(2)).
             const HIGHEST: usize = 20;
@@ -72,9 +78,23 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         })
     }),
     // The exact flags of a zygote that can make PID namespaces, and of one that can't.
-    ("fork-as-zygote", |_| fork_told(libc::CLONE_NEWPID)),
-    ("fork-as-scoped-zygote", |_| fork_told(0)),
-    ("forge-reports", |_| forge_reports()),
+    Attempt::new("fork-as-zygote", "start a process as a zygote does, in a PID namespace", |_| {
+        fork_told(libc::CLONE_NEWPID)
+    }),
+    Attempt::new(
+        "fork-as-scoped-zygote",
+        "start a process as a zygote does that can't make namespaces",
+        |_| fork_told(0),
+    ),
+    Attempt::new("forge-reports", "report to the host, as its zygote, that a process has ended", |_| {
+        forge_reports()
+    }),
+    Attempt::again(
+        "forge-reports",
+        "granted-forge-reports",
+        "report to the host, as its zygote, that a process has ended",
+    )
+    .under(Variant::Network),
 ];
 
 /// A function that is the first process of its PID namespace can reach only a sibling that shouldn't be visible.

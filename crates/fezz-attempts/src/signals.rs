@@ -9,41 +9,57 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("kill-victim", |params| to("victim", params, |pid| sys::call(libc::SYS_kill, &[pid, KILL]))),
-    ("kill-victims-thread", |params| {
+    Attempt::new("kill-victim", "kill another process", |params| {
+        to("victim", params, |pid| sys::call(libc::SYS_kill, &[pid, KILL]))
+    }),
+    Attempt::new("kill-victims-thread", "kill another process by its thread (tgkill)", |params| {
         to("victim", params, |pid| sys::call(libc::SYS_tgkill, &[pid, pid, KILL]))
     }),
-    ("kill-by-tkill", |params| to("victim", params, |pid| sys::call(libc::SYS_tkill, &[pid, KILL]))),
-    ("kill-by-queue", |params| to("victim", params, |pid| queue(pid, &[], libc::SYS_rt_sigqueueinfo))),
-    ("kill-by-thread-queue", |params| {
-        to("victim", params, |pid| queue(pid, &[pid], libc::SYS_rt_tgsigqueueinfo))
+    Attempt::new("kill-by-tkill", "kill another process by its thread (tkill)", |params| {
+        to("victim", params, |pid| sys::call(libc::SYS_tkill, &[pid, KILL]))
     }),
-    ("kill-by-pidfd", |params| {
+    Attempt::new("kill-by-queue", "kill another process by a queued signal", |params| {
+        to("victim", params, |pid| queue(pid, &[], libc::SYS_rt_sigqueueinfo))
+    }),
+    Attempt::new(
+        "kill-by-thread-queue",
+        "kill another process by a signal queued for its thread",
+        |params| to("victim", params, |pid| queue(pid, &[pid], libc::SYS_rt_tgsigqueueinfo)),
+    ),
+    Attempt::new("kill-by-pidfd", "kill another process by a descriptor of it", |params| {
         to("victim", params, |pid| {
             let victim = sys::open(libc::SYS_pidfd_open, &[pid, 0])?;
             sys::call(libc::SYS_pidfd_send_signal, &[victim.as_raw_fd() as usize, KILL, 0, 0])
         })
     }),
-    ("kill-by-descriptor-owner", |params| to("victim", params, by_descriptor_owner)),
-    ("signal-host", |params| to("host", params, |pid| sys::call(libc::SYS_kill, &[pid, 0]))),
-    ("signal-parent", signal_parent),
-    ("signal-all", |_| Found::achieved("kill(-1, 0)", sys::call(libc::SYS_kill, &[usize::MAX, 0]))),
-    ("change-victims-priority", |params| {
+    Attempt::new(
+        "kill-by-descriptor-owner",
+        "make the kernel kill another process, as the owner of a pipe",
+        |params| to("victim", params, by_descriptor_owner),
+    ),
+    Attempt::new("signal-host", "send the host a signal", |params| {
+        to("host", params, |pid| sys::call(libc::SYS_kill, &[pid, 0]))
+    }),
+    Attempt::new("signal-parent", "send its parent a signal", signal_parent),
+    Attempt::new("signal-all", "send all processes a signal", |_| {
+        Found::achieved("kill(-1, 0)", sys::call(libc::SYS_kill, &[usize::MAX, 0]))
+    }),
+    Attempt::new("change-victims-priority", "lower another process's processor priority", |params| {
         to("victim", params, |pid| sys::call(libc::SYS_setpriority, &[libc::PRIO_PROCESS as usize, pid, 19]))
     }),
-    ("change-victims-limits", |params| {
+    Attempt::new("change-victims-limits", "change another process's limits", |params| {
         let limit = [1024_u64, 1024];
         to("victim", params, |pid| {
             sys::call(libc::SYS_prlimit64, &[pid, libc::RLIMIT_NOFILE as usize, sys::at(&limit), 0])
         })
     }),
-    ("change-victims-scheduling", |params| {
+    Attempt::new("change-victims-scheduling", "change another process's scheduling", |params| {
         let plain = 0_i32;
         to("victim", params, |pid| {
             sys::call(libc::SYS_sched_setscheduler, &[pid, libc::SCHED_OTHER as usize, sys::at(&plain)])
         })
     }),
-    ("change-victims-input-priority", |params| {
+    Attempt::new("change-victims-input-priority", "lower another process's disk priority", |params| {
         const BEST_EFFORT_LOWEST: usize = 2 << 13 | 7;
         to("victim", params, |pid| sys::call(libc::SYS_ioprio_set, &[1, pid, BEST_EFFORT_LOWEST]))
     }),

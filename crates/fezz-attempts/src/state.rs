@@ -1,6 +1,6 @@
 //! State between requests: a first request leaves something, a second looks for it, a third takes it away.
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Expected, Variant};
 use crate::descriptors;
 use crate::found::Found;
 use crate::ipc::{CREATE, REMOVE};
@@ -13,22 +13,61 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("leave-variable", |params| step(params, &VARIABLE)),
-    ("leave-environment-variable", |params| step(params, &ENVIRONMENT)),
-    ("leave-descriptor", |params| step(params, &DESCRIPTOR)),
-    ("leave-flags-of-descriptors", |params| step(params, &FLAGS)),
-    ("leave-umask", |params| step(params, &UMASK)),
-    ("leave-working-folder", |params| step(params, &FOLDER)),
-    ("leave-priority", |params| step(params, &PRIORITY)),
-    ("leave-signal-mask", |params| step(params, &SIGNAL_MASK)),
-    ("leave-signal-handler", |params| step(params, &SIGNAL_HANDLER)),
-    ("leave-file-in-tmp", |params| step(params, &File("/tmp", params))),
-    ("leave-file-in-shared-folder", |params| step(params, &File("/dev/shm", params))),
-    ("leave-shared-memory", |params| step(params, &SharedMemory(params))),
-    ("leave-message-queue", |params| step(params, &MessageQueue(params))),
-    ("leave-key-of-user", |params| step(params, &Key(params, -4))),
-    ("leave-key-of-session", |params| step(params, &Key(params, -3))),
-    ("leave-key-of-user-session", |params| step(params, &Key(params, -5))),
+    Attempt::new("leave-variable", "leave a variable's value", |params| step(params, &VARIABLE))
+        .expected(Expected::NothingFound),
+    Attempt::new("leave-environment-variable", "leave a variable of its environment", |params| {
+        step(params, &ENVIRONMENT)
+    })
+    .expected(Expected::NothingFound),
+    Attempt::new("leave-descriptor", "leave an open descriptor", |params| step(params, &DESCRIPTOR))
+        .expected(Expected::NothingFound),
+    Attempt::new(
+        "leave-flags-of-descriptors",
+        "leave flags of its open descriptors (O_NONBLOCK, O_APPEND)",
+        |params| step(params, &FLAGS),
+    )
+    .expected(Expected::NothingFound),
+    Attempt::new("leave-umask", "leave another umask", |params| step(params, &UMASK))
+        .expected(Expected::NothingFound),
+    Attempt::new("leave-working-folder", "leave another working folder", |params| step(params, &FOLDER))
+        .expected(Expected::NothingFound),
+    Attempt::new("leave-priority", "leave another priority", |params| step(params, &PRIORITY))
+        .expected(Expected::NothingFound),
+    Attempt::new("leave-signal-mask", "leave a signal blocked", |params| step(params, &SIGNAL_MASK))
+        .expected(Expected::NothingFound),
+    Attempt::new("leave-signal-handler", "leave a signal ignored", |params| step(params, &SIGNAL_HANDLER))
+        .expected(Expected::NothingFound),
+    Attempt::new("leave-file-in-tmp", "leave a file in /tmp", |params| step(params, &File("/tmp", params)))
+        .expected(Expected::NothingFound),
+    Attempt::new("leave-file-in-shared-folder", "leave a file in the folder of shared memory", |params| {
+        step(params, &File("/dev/shm", params))
+    })
+    .expected(Expected::NothingFound),
+    Attempt::new("leave-shared-memory", "leave a System V shared memory segment", |params| {
+        step(params, &SharedMemory(params))
+    })
+    .expected(Expected::NothingFound),
+    Attempt::new("leave-message-queue", "leave a POSIX message queue", |params| {
+        step(params, &MessageQueue(params))
+    })
+    .expected(Expected::NothingFound),
+    Attempt::new("leave-key-of-user", "leave a key in the user's keyring", |params| {
+        step(params, &Key(params, -4))
+    })
+    .expected(Expected::NothingFound),
+    Attempt::new("leave-key-of-session", "leave a key in the session's keyring", |params| {
+        step(params, &Key(params, -3))
+    })
+    .expected(Expected::NothingFound),
+    Attempt::new(
+        "leave-key-of-user-session",
+        "leave a key in the user's default session keyring",
+        |params| step(params, &Key(params, -5)),
+    )
+    .expected(Expected::NothingFound),
+    Attempt::again("leave-file-in-tmp", "leave-file-in-scratch", "leave a file where it may write")
+        .under(Variant::Scratch)
+        .expected(Expected::NothingFound),
 ];
 
 /// Something that may outlive the process that wrote to it.

@@ -9,49 +9,59 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("trace-victim", |params| {
+    Attempt::new("trace-victim", "attach to another process as a debugger", |params| {
         to("victim", params, |pid| sys::call(libc::SYS_ptrace, &[libc::PTRACE_ATTACH as usize, pid]))
     }),
-    ("seize-victim", |params| {
+    Attempt::new("seize-victim", "attach to another process without stopping it", |params| {
         to("victim", params, |pid| sys::call(libc::SYS_ptrace, &[libc::PTRACE_SEIZE as usize, pid]))
     }),
-    ("be-traced-by-host", |_| {
+    Attempt::new("be-traced-by-host", "make the host its debugger", |_| {
         crate::probe::judge("ptrace", sys::call(libc::SYS_ptrace, &[libc::PTRACE_TRACEME as usize]))
     }),
-    ("read-victims-memory", |params| to("victim", params, |pid| transfer(pid, libc::SYS_process_vm_readv))),
-    ("write-victims-memory", |params| to("victim", params, |pid| transfer(pid, libc::SYS_process_vm_writev))),
-    ("open-victims-memory", |params| to("victim", params, |pid| open_memory(pid, libc::O_RDWR))),
-    ("open-hosts-memory", |params| to("host", params, |pid| open_memory(pid, libc::O_RDONLY))),
-    ("compare-victims-memory", |params| {
+    Attempt::new("read-victims-memory", "read another process's memory", |params| {
+        to("victim", params, |pid| transfer(pid, libc::SYS_process_vm_readv))
+    }),
+    Attempt::new("write-victims-memory", "write another process's memory", |params| {
+        to("victim", params, |pid| transfer(pid, libc::SYS_process_vm_writev))
+    }),
+    Attempt::new("open-victims-memory", "open another process's memory as a file", |params| {
+        to("victim", params, |pid| open_memory(pid, libc::O_RDWR))
+    }),
+    Attempt::new("open-hosts-memory", "open the host's memory as a file", |params| {
+        to("host", params, |pid| open_memory(pid, libc::O_RDONLY))
+    }),
+    Attempt::new("compare-victims-memory", "compare kernel objects with another process", |params| {
         const KCMP_VM: usize = 1;
         to("victim", params, |pid| sys::call(libc::SYS_kcmp, &[std::process::id() as usize, pid, KCMP_VM]))
     }),
-    ("take-victims-descriptor", |params| {
+    Attempt::new("take-victims-descriptor", "take an open file of another process", |params| {
         to("victim", params, |pid| {
             let victim = sys::open(libc::SYS_pidfd_open, &[pid, 0])?;
             sys::call(libc::SYS_pidfd_getfd, &[victim.as_raw_fd() as usize, 0, 0])
         })
     }),
-    ("advise-victims-memory", |params| to("victim", params, advise)),
-    ("move-victims-memory", |params| {
+    Attempt::new("advise-victims-memory", "have another process's memory swapped out", |params| {
+        to("victim", params, advise)
+    }),
+    Attempt::new("move-victims-memory", "ask where another process's memory lies", |params| {
         to("victim", params, |pid| sys::call(libc::SYS_move_pages, &[pid, 0, 0, 0, 0, 0]))
     }),
-    ("read-victims-robust-list", |params| {
+    Attempt::new("read-victims-robust-list", "read an address of another process", |params| {
         let mut found = [0_usize; 2];
         let head = sys::at_mut(&mut found[0]);
         let length = sys::at_mut(&mut found[1]);
         to("victim", params, |pid| sys::call(libc::SYS_get_robust_list, &[pid, head, length]))
     }),
-    ("call-pidfd-getfd", |_| {
+    Attempt::new("call-pidfd-getfd", "call pidfd_getfd", |_| {
         crate::probe::judge("pidfd_getfd", sys::call(libc::SYS_pidfd_getfd, &[NO_FD, 0, 0]))
     }),
-    ("call-process-madvise", |_| {
+    Attempt::new("call-process-madvise", "call process_madvise", |_| {
         crate::probe::judge(
             "process_madvise",
             sys::call(libc::SYS_process_madvise, &[NO_FD, NOWHERE, 1, 0, 0]),
         )
     }),
-    ("call-process-mrelease", |_| {
+    Attempt::new("call-process-mrelease", "call process_mrelease", |_| {
         crate::probe::judge("process_mrelease", sys::call(libc::SYS_process_mrelease, &[NO_FD, 0]))
     }),
 ];

@@ -1,40 +1,47 @@
 //! Attempts for this processor only: 32-bit and x32 system calls, which have other numbers and pass a filter that
 //! doesn't check the architecture; I/O ports, segments, and obsolete calls.
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Expected, probes};
 use crate::found::Found;
 use crate::params::Params;
-use crate::probe::{Probe, probes};
 use crate::processes;
 use crate::sys::{self, NOWHERE};
 use std::io;
 
-pub(crate) const PROBES: &[Probe] = probes! {
-    "port-rights" iopl SYS_iopl (3);
-    "port-right" ioperm SYS_ioperm (0x80, 1, 1);
-    "segment-table" modify_ldt SYS_modify_ldt (0, 0, 0);
-    "use-library" uselib SYS_uselib (NOWHERE);
-    "file-system-kinds" sysfs SYS_sysfs (3);
-    "file-system-usage" ustat SYS_ustat (usize::MAX, NOWHERE);
+pub(crate) const PROBES: &[Attempt] = probes! {
+    "port-rights" "get access to all I/O ports": iopl SYS_iopl (3);
+    "port-right" "get access to an I/O port": ioperm SYS_ioperm (0x80, 1, 1);
+    "segment-table" "read its segment table": modify_ldt SYS_modify_ldt (0, 0, 0);
+    "use-library" "call uselib": uselib SYS_uselib (NOWHERE);
+    "file-system-kinds" "call sysfs": sysfs SYS_sysfs (3);
+    "file-system-usage" "call ustat": ustat SYS_ustat (usize::MAX, NOWHERE);
 };
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    ("fork", |_| processes::child("fork", sys::call(libc::SYS_fork, &[]))),
-    ("32-bit-getpid", |_| {
+    Attempt::new("fork", "call fork", |_| processes::child("fork", sys::call(libc::SYS_fork, &[]))),
+    Attempt::new("32-bit-getpid", "make a system call of 32 bits", |_| {
         const GETPID: usize = 20;
         Found::achieved("int 0x80", call_32(GETPID, [0; 3]))
-    }),
-    ("32-bit-open", open_32),
-    ("32-bit-socket", |_| {
+    })
+    .expected(Expected::RefusedToOldCalls),
+    Attempt::new("32-bit-open", "open a file by a system call of 32 bits", open_32)
+        .expected(Expected::RefusedToOldCalls),
+    Attempt::new("32-bit-socket", "open a socket by a system call of 32 bits", |_| {
         const SOCKET: usize = 359;
         Found::achieved("int 0x80", call_32(SOCKET, [libc::AF_UNIX as usize, libc::SOCK_STREAM as usize, 0]))
-    }),
-    ("32-bit-unshare", |_| {
+    })
+    .expected(Expected::RefusedToOldCalls),
+    Attempt::new("32-bit-unshare", "make a user namespace by a system call of 32 bits", |_| {
         const UNSHARE: usize = 310;
         Found::achieved("int 0x80", call_32(UNSHARE, [libc::CLONE_NEWUSER as usize, 0, 0]))
-    }),
-    ("x32-getpid", |_| x32(libc::SYS_getpid, &[])),
-    ("x32-socket", |_| x32(libc::SYS_socket, &[libc::AF_UNIX as usize, libc::SOCK_STREAM as usize, 0])),
+    })
+    .expected(Expected::RefusedToOldCalls),
+    Attempt::new("x32-getpid", "make a system call of x32", |_| x32(libc::SYS_getpid, &[]))
+        .expected(Expected::RefusedToOldCalls),
+    Attempt::new("x32-socket", "open a socket by a system call of x32", |_| {
+        x32(libc::SYS_socket, &[libc::AF_UNIX as usize, libc::SOCK_STREAM as usize, 0])
+    })
+    .expected(Expected::RefusedToOldCalls),
 ];
 
 /// A system call as a program of 32 bits makes it.

@@ -10,10 +10,9 @@
 //! fails. In all other cases the signal has its default effect, so that debuggers and exit statuses show the usual
 //! picture. A module that installs handlers of its own loses only this distinction.
 
-use crate::jail::policy;
 use crate::limits::LimitError;
 use crate::{allocations, channel, syscalls};
-use fezz_wire::ExitCode;
+use fezz_wire::{ExitCode, WrapperStatus};
 use nix::sys::signal::{SaFlags, Signal};
 
 /// Installs the handler that distinguishes a crash at the memory limit from any other.
@@ -26,7 +25,7 @@ pub(crate) fn watch_for_memory() -> Result<(), LimitError> {
 }
 
 /// Makes a module that calls `exit(3)` with a reserved status exit with 1 instead. Reserved are the runner's own codes
-/// and [`policy::OF_WRAPPERS`]: for these, the host answers that the function never ran, and that a retry is safe.
+/// and each [`WrapperStatus`]: for these, the host answers that the function never ran, and that a retry is safe.
 ///
 /// # Errors
 ///
@@ -38,8 +37,7 @@ pub(crate) fn keep_exit_codes_apart() -> Result<(), LimitError> {
 extern "C" fn exit_by_another_code(status: libc::c_int, _: *mut libc::c_void) {
     // The eight bits that the parent receives (exit(3)).
     let status = status & 0xff;
-    let is_of_wrappers = u32::try_from(status).is_ok_and(|status| policy::OF_WRAPPERS.contains(&status));
-    if ExitCode::from_status(status).is_some() || is_of_wrappers {
+    if ExitCode::from_status(status).is_some() || WrapperStatus::from_status(status).is_some() {
         channel::log(
             b"fezz-runner: the module called exit with a reserved status (64 to 78, 126, 127, 255): exiting with 1\n",
         );

@@ -42,15 +42,7 @@ pub use run::{Failure, hold_network, run};
 pub use syscalls::exit_now;
 
 /// Prints an error with its causes on stderr, as one line, and returns the status to exit with.
-pub fn report(error: &dyn std::error::Error, code: fezz_wire::ExitCode) -> u8 {
-    let mut line = format!("fezz-runner: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        cause = error.source();
-    }
-    line.push('\n');
-    channel::log(line.as_bytes());
+pub fn report(error: &(dyn std::error::Error + 'static), code: fezz_wire::ExitCode) -> u8 {
+    channel::log(format!("fezz-runner: {}\n", fezz_wire::chain(error)).as_bytes());
     code.as_u8()
 }

@@ -1,6 +1,6 @@
-//! The runner's exit status if it ends without a response.
+//! The exit status of a runner, or of its wrapper, that ends without a response.
 
-/// The runner's exit codes, in the range of `sysexits.h`: they differ from a shell's codes (126, 127) and from the
+/// The runner's exit codes, in the range of `sysexits.h`: they differ from a wrapper's ([`WrapperStatus`]) and from the
 /// usual `exit(1)` of a module. A module that calls `exit(3)` with one of them exits with 1 instead. A module can still
 /// fake one by `_exit(2)`, which harms its own requests only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,5 +86,41 @@ impl ExitCode {
     /// The number for `_exit(2)`.
     pub fn as_u8(self) -> u8 {
         self as u8
+    }
+}
+
+/// The exit status by which a wrapper reports that the runner never ran. The host then answers that a retry is safe. So
+/// the runner uses none of them, and lets no module exit by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum WrapperStatus {
+    /// A shell found the runner and can't execute it (sh(1)).
+    NotExecutable = 126,
+    /// A shell didn't find the runner (sh(1)).
+    NotFound = 127,
+    /// nsjail can't make its jail.
+    NotConfined = 255,
+}
+
+impl WrapperStatus {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::NotExecutable, Self::NotFound, Self::NotConfined];
+
+    /// The meaning of an exit status, if it is one of these.
+    pub fn from_status(status: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| *known as i32 == status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_exit_status_is_both_the_runners_and_a_wrappers() {
+        for status in 0..=255 {
+            let (runner, wrapper) = (ExitCode::from_status(status), WrapperStatus::from_status(status));
+            assert!(runner.is_none() || wrapper.is_none(), "{status}: {runner:?}, {wrapper:?}");
+        }
     }
 }

@@ -6,7 +6,9 @@
 //! - [`abi`]: the C functions of a module, which the runner calls with those bytes.
 //! - [`FezzWireResponse`]: what the module returns and the runner writes on stdout, one CBOR map.
 //! - [`Framer`]: finds where that map ends, while it arrives.
-//! - [`ExitCode`]: the runner's exit status if there is no response.
+//! - [`ExitCode`]: the runner's exit status if there is no response; [`WrapperStatus`]: a wrapper's, if it never ran the
+//!   runner.
+//! - [`chain`](fn@chain): an error with its causes, where it crosses as text.
 //! - [`control`]: the protocol between the host and a zygote, a runner that forks a process for each request.
 //! - `owned`, with the feature `serde`: both messages as owned types, for any format of serde.
 //! - [`TrialAnswer`]: what a runner prints after it has tried its jail; [`NETWORK_MADE`]: after it has made an empty
@@ -78,6 +80,8 @@ mod framer;
 
 mod exit_code;
 
+mod chain;
+
 pub mod control;
 
 #[cfg(feature = "serde")]
@@ -88,8 +92,9 @@ mod cbor;
 mod error;
 mod reader;
 
+pub use chain::chain;
 pub use error::WireError;
-pub use exit_code::ExitCode;
+pub use exit_code::{ExitCode, WrapperStatus};
 pub use framer::{Framer, Progress};
 pub use request::{FezzWireRequest, Meta};
 pub use response::{ErrorKind, FezzWireError, FezzWireResponse};

@@ -1,10 +1,10 @@
 //! What a function returns where it can't answer.
 
 use crate::{BodyError, Response};
-use fezz_wire::ErrorKind;
+use fezz_wire::{ErrorKind, chain};
 use std::any::Any;
 use std::error::Error as StdError;
-use std::fmt::{Display, Write};
+use std::fmt::Display;
 
 /// An error for the log, or a chosen response for the client; `?` converts other types to one of the two.
 ///
@@ -120,15 +120,4 @@ impl<E: Display + 'static> IntoError for E {
         }
         Error::new(format!("{self:#}"))
     }
-}
-
-/// The error and its sources, separated by colons.
-fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        write!(message, ": {error}").expect("a String takes every write");
-        source = error.source();
-    }
-    message
 }

@@ -81,17 +81,7 @@ impl io::Write for CollectedLog {
     }
 }
 
-/// An error with its causes, as one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        cause = error.source();
-    }
-    line
-}
+pub use fezz_wire::chain;
 
 /// The most of a text from outside that is shown: a path, a reason, a name. Longer ones may be attempts to fill the
 /// log.

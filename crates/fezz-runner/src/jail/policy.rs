@@ -5,6 +5,7 @@
 //! `build/main.rs` compiles these lists into filters; `seccomp.rs` installs one of them. An addition here widens what a
 //! hostile module can reach of the kernel, for all functions: name the software that needs it, and say why it is safe.
 
+use fezz_wire::WrapperStatus;
 use libc::c_long;
 
 /// One system call, or one way to make it.
@@ -56,14 +57,10 @@ pub(crate) enum Test {
     IsThisProcess,
 }
 
-/// Exit statuses by which wrappers report that the runner never ran: a shell that can't execute it (126, 127), and
-/// nsjail if it can't make its jail (255). The host then answers that a retry is safe, so no module may exit by one of
-/// them, not even by `_exit(2)`; the runner itself doesn't use them.
-pub(crate) const OF_WRAPPERS: [u32; 3] = [126, 127, 255];
-
-/// An exit status, of which the parent gets eight bits, that isn't one of [`OF_WRAPPERS`].
+/// An exit status, of which the parent gets eight bits, other than this [`WrapperStatus`]: a module may exit by none of
+/// them, not even by `_exit(2)`.
 const fn other_status(at: usize) -> Test {
-    Test::BitsOtherThan { mask: 0xff, value: OF_WRAPPERS[at] }
+    Test::BitsOtherThan { mask: 0xff, value: WrapperStatus::ALL[at] as u32 }
 }
 
 /// A placeholder in the compiled filter for the process's own id: no process id is that high (proc(5), pid_max).

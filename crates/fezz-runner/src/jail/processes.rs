@@ -12,7 +12,7 @@
 use super::{capabilities, syscalls};
 use crate::channel;
 use crate::syscalls::{close_from, exit_now};
-use fezz_wire::ExitCode;
+use fezz_wire::{ExitCode, WrapperStatus};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -104,9 +104,9 @@ fn wait_for_either(module: Pid, host: BorrowedFd<'_>) {
 }
 
 /// The exit status to report. A module that has run may exit with a status that means that it never ran: one of the
-/// runner's own, or of a shell that can't execute a program. Then 1 is reported.
+/// runner's own, or of a wrapper. Then 1 is reported.
 fn reported_status(status: i32) -> u8 {
-    let means_never_ran = [126, 127].contains(&status)
+    let means_never_ran = WrapperStatus::from_status(status).is_some()
         || ExitCode::from_status(status).is_some_and(ExitCode::is_before_the_module);
     // The other end of the pipe is closed: this doesn't block.
     let has_run = || rustix::io::read(stdin(), &mut [0; 1]) != Ok(0);

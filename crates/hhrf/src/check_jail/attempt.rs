@@ -1,26 +1,35 @@
-//! What an attempt is, before it is made.
+//! What an attempt is, before it is made, as the module describes it (`list.rs` of `fezz-attempts`).
 
 use crate::catalogue::Execution;
+use serde::Deserialize;
+
+/// A theme.
+#[derive(Debug, Deserialize)]
+pub(super) struct Group {
+    /// Its name, for `--only`.
+    pub name: String,
+    /// What it tries.
+    pub attempts: Vec<Attempt>,
+}
 
 /// One attempt to do what a jail forbids.
-#[derive(Debug)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Attempt {
-    /// Its name, here and in the report.
-    pub id: &'static str,
+    /// Its name, in requests and in the report.
+    pub id: String,
     /// What it tries, as the end of the sentence "It tries to ...".
-    pub tries: &'static str,
-    /// Its name in the module, if that isn't `id`: several attempts may make the same call under different manifests.
-    pub call: Option<&'static str>,
+    pub tries: String,
     /// Under which manifest.
     pub variant: Variant,
     /// The expected result in a jail.
     pub expected: Expected,
     /// A file that this machine must have: without it, the attempt would fail even without a jail.
-    pub needs: Option<&'static str>,
+    pub needs: Option<String>,
 }
 
 /// The manifests of the attempts. There is a function for each manifest and executor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Variant {
     /// Nothing is granted.
     Plain,
@@ -59,7 +68,8 @@ impl Variant {
 }
 
 /// The expected result of an attempt in a jail, which also decides how it is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Expected {
     /// The kernel refuses it, as the module reports, or kills the process by SIGSYS.
     Refused,
@@ -94,25 +104,9 @@ impl Expected {
 }
 
 impl Attempt {
-    /// An attempt that must be refused, under a manifest that grants nothing.
-    pub(super) const fn new(id: &'static str, tries: &'static str) -> Self {
-        let (variant, expected) = (Variant::Plain, Expected::Refused);
-        Self { id, tries, call: None, variant, expected, needs: None }
-    }
-
-    pub(super) const fn expected(self, expected: Expected) -> Self {
-        Self { expected, ..self }
-    }
-
-    pub(super) const fn needs(self, path: &'static str) -> Self {
-        Self { needs: Some(path), ..self }
-    }
-
-    pub(super) const fn under(self, variant: Variant) -> Self {
-        Self { variant, ..self }
-    }
-
-    pub(super) const fn call(self, call: &'static str) -> Self {
-        Self { call: Some(call), ..self }
+    /// A request that attempts nothing.
+    pub(super) fn none(id: &str, variant: Variant) -> Self {
+        let tries = "answer".to_owned();
+        Self { id: id.to_owned(), tries, variant, expected: Expected::Refused, needs: None }
     }
 }

@@ -1,17 +1,24 @@
-//! A minimal HTTP/1.1 client for the check's requests.
+//! The client of the check's requests.
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::client::conn::http1::handshake;
+use hyper_util::rt::TokioIo;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+/// A response.
 #[derive(Debug)]
 pub(super) struct Answer {
+    /// The status.
     pub status: u16,
     /// The kind of problem that the host reports; empty if there is none.
     pub kind: String,
+    /// The body.
     pub body: Vec<u8>,
 }
 
@@ -27,27 +34,30 @@ pub(super) async fn post(
     address: SocketAddr,
     path: &str,
     request_id: &str,
-    body: &str,
+    body: String,
 ) -> io::Result<Answer> {
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: check-jail\r\nconnection: close\r\nx-request-id: {request_id}\r\n\
-         content-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let answer = async {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(request.as_bytes()).await?;
-        let mut response = Vec::new();
-        stream.read_to_end(&mut response).await?;
-        parse(&response).ok_or_else(|| io::Error::other("the host's answer is not HTTP"))
-    };
-    timeout(TIME_MAX, answer).await.map_err(io::Error::from)?
+    let request = Request::post(path)
+        .header("host", "check-jail")
+        .header("x-request-id", request_id)
+        .body(Full::new(Bytes::from(body)))
+        .map_err(io::Error::other)?;
+    timeout(TIME_MAX, send(address, request)).await.map_err(io::Error::from)?
 }
 
-fn parse(response: &[u8]) -> Option<Answer> {
-    let end = response.windows(4).position(|window| window == b"\r\n\r\n")?;
-    let head = std::str::from_utf8(&response[..end]).ok()?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    let kind = head.lines().find_map(|line| line.strip_prefix("fezz-error: ")).unwrap_or_default();
-    Some(Answer { status, kind: kind.to_owned(), body: response[end + 4..].to_vec() })
+async fn send(address: SocketAddr, request: Request<Full<Bytes>>) -> io::Result<Answer> {
+    let stream = TokioIo::new(TcpStream::connect(address).await?);
+    let (mut sender, connection) = handshake(stream).await.map_err(io::Error::other)?;
+    let exchange = async {
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let kind = head.headers.get("fezz-error").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let body = body.collect().await?.to_bytes().to_vec();
+        Ok::<_, hyper::Error>(Answer { status: head.status.as_u16(), kind: kind.to_owned(), body })
+    };
+    // The connection moves the bytes of the exchange; dropping it closes the socket.
+    tokio::select! {
+        biased;
+        answer = exchange => answer,
+        Err(error) = connection => Err(error),
+    }
+    .map_err(io::Error::other)
 }

@@ -126,9 +126,10 @@ fn judge_failure(attempt: &Attempt, answer: &Answer, reason: String) -> Judgemen
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check_jail::attempt::Variant;
 
     fn check(expected: Expected, status: u16, kind: &str, text: &str, verdict: Verdict) {
-        let attempt = Attempt::new("attempt", "test").expected(expected);
+        let attempt = Attempt { expected, ..Attempt::none("attempt", Variant::Plain) };
         let answer = Answer { status, kind: kind.to_owned(), body: text.as_bytes().to_vec() };
         let (reason, logged_bytes, logged_bytes_max) = (text.to_owned(), 0, 1);
         let evidence = Evidence { answer: &answer, seen: None, reason, logged_bytes, logged_bytes_max };

@@ -5,7 +5,8 @@
 //! 1. [`secret`]: puts a secret into the host's environment.
 //! 2. `site`: a root with the module, under several manifests, each for every executor. `baits`: what attempts try
 //!    to reach, `sockets` and a [`victim`] process among it.
-//! 3. `attempts` is the list, `attempt` describes one. `run` makes them, one after the other, by `client`.
+//! 3. The module has the list of the attempts, `attempt` describes one. `run` asks for the list and makes them, one
+//!    after the other, by `client`.
 //! 4. `judge` decides on the result: by the module's report, the host's log, the baits, and `leftovers`, the scan
 //!    for processes that are left. `machine` knows what this machine lacks.
 //! 5. `report` is what is printed.
@@ -18,7 +19,6 @@ mod sockets;
 pub mod victim;
 
 mod attempt;
-mod attempts;
 mod client;
 mod run;
 

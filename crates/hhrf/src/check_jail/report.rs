@@ -23,6 +23,7 @@ pub enum Format {
 pub struct Report {
     /// What was checked, and where.
     pub(super) checked: Checked,
+    /// The executors, with their counts.
     pub(super) executors: Vec<Executor>,
     /// Each attempt under each executor, in the order in which they were made.
     pub(super) attempts: Vec<Row>,
@@ -31,10 +32,15 @@ pub struct Report {
 /// What was checked, and where: another machine may give another result.
 #[derive(Debug, Serialize)]
 pub(super) struct Checked {
+    /// This program's.
     pub version: &'static str,
+    /// How modules were confined.
     pub jail: &'static str,
+    /// The runner, or wrapper.
     pub runner: String,
+    /// The host's user.
     pub uid: u32,
+    /// The kernel's release.
     pub kernel: String,
 }
 
@@ -54,6 +60,7 @@ impl Checked {
 /// The results of all attempts under one executor.
 #[derive(Debug, Serialize)]
 pub(super) struct Executor {
+    /// Its name.
     pub execution: Execution,
     /// What keeps forked processes apart.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,8 +72,11 @@ pub(super) struct Executor {
 /// How many attempts had which result.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Counts {
+    /// All.
     pub attempts: usize,
+    /// Those that the jail held.
     pub held: usize,
+    /// Those that worked.
     pub worked: usize,
     /// Those that need something that this machine lacks.
     pub not_tried: usize,
@@ -74,14 +84,22 @@ pub(super) struct Counts {
     pub unclear: usize,
 }
 
+/// One attempt.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
+    /// Under which executor.
     pub execution: Execution,
-    pub group: &'static str,
-    pub id: &'static str,
-    pub tries: &'static str,
+    /// Its theme.
+    pub group: String,
+    /// Its name.
+    pub id: String,
+    /// What it tries.
+    pub tries: String,
+    /// The expected result.
     pub expected: &'static str,
+    /// The observed result.
     pub observed: String,
+    /// The verdict on the jail.
     pub verdict: Verdict,
 }
 
@@ -117,16 +135,16 @@ impl Report {
     fn text(&self) -> String {
         let width =
             |of: fn(&Row) -> &str| self.attempts.iter().map(|row| of(row).len()).max().unwrap_or_default();
-        let (ids, expectations) = (width(|row| row.id), width(|row| row.expected));
+        let (ids, expectations) = (width(|row| &row.id), width(|row| row.expected));
         let Checked { version, jail, runner, uid, kernel } = &self.checked;
         let mut text = format!("hhrf {version}, --jail {jail}, runner {runner}, uid {uid}, Linux {kernel}\n");
         let mut group = "";
         for (executors, row) in self.lines() {
             if row.group != group {
-                group = row.group;
+                group = &row.group;
                 writeln!(text, "{group}").expect(A_STRING);
             }
-            let (id, expected, verdict) = (row.id, row.expected, verdict_label(row.verdict));
+            let (id, expected, verdict) = (&row.id, row.expected, verdict_label(row.verdict));
             writeln!(
                 text,
                 "  {verdict:9}  {executors:5}  {id:ids$}  {expected:expectations$}  {}",
@@ -146,12 +164,12 @@ impl Report {
     fn lines(&self) -> impl Iterator<Item = (&'static str, &Row)> {
         let ids = |execution| {
             let rows = self.attempts.iter().filter(move |row| row.execution == execution);
-            rows.map(|row| (row.id, row)).collect::<HashMap<_, _>>()
+            rows.map(|row| (row.id.as_str(), row)).collect::<HashMap<_, _>>()
         };
         let (spawned, forked) = (ids(Execution::Spawn), ids(Execution::Fork));
         let first = self.attempts.first().map(|row| row.execution);
         let of_first = self.attempts.iter().filter(move |row| Some(row.execution) == first);
-        of_first.flat_map(move |row| match (spawned.get(row.id), forked.get(row.id)) {
+        of_first.flat_map(move |row| match (spawned.get(&*row.id), forked.get(&*row.id)) {
             (Some(some), Some(other)) if some.verdict == other.verdict => vec![("both", *some)],
             both => [("spawn", both.0), ("fork", both.1)]
                 .into_iter()

@@ -1,7 +1,6 @@
 //! The check: a real host on a port of its own, and one attempt after the other.
 
-use super::attempt::{Attempt, Expected, Variant};
-use super::attempts::{GROUPS, Group};
+use super::attempt::{Attempt, Expected, Group, Variant};
 use super::baits::{BaitError, Baits};
 use super::client::{self, Answer};
 use super::judge::{Evidence, Judgement, Verdict, judge};
@@ -49,7 +48,7 @@ pub enum CheckError {
         /// As given.
         name: String,
         /// Those that exist.
-        known: Vec<&'static str>,
+        known: Vec<String>,
     },
     /// The root can't be made.
     #[error(transparent)]
@@ -73,7 +72,7 @@ pub enum CheckError {
     #[error("the host didn't answer the attempt `{attempt}`")]
     NoAnswer {
         /// The attempt.
-        attempt: &'static str,
+        attempt: String,
         /// The cause.
         source: io::Error,
     },
@@ -81,7 +80,7 @@ pub enum CheckError {
     #[error("the function of the attempt `{attempt}` never ran ({kind}): {reason}")]
     NeverRan {
         /// The attempt.
-        attempt: &'static str,
+        attempt: String,
         /// The kind of problem that the host reported.
         kind: String,
         /// What the host logged, with the runner's own message.
@@ -106,7 +105,7 @@ pub enum CheckError {
     )]
     OtherVersion {
         /// The attempt.
-        attempt: &'static str,
+        attempt: String,
         /// The module's answer.
         answer: String,
     },
@@ -126,7 +125,6 @@ pub async fn check_jail(
     log: &CollectedLog,
     children: Children,
 ) -> Result<Report, CheckError> {
-    let selected = select(selection)?;
     let children = Arc::new(children);
     // First of all: without a working jail, no attempt means anything.
     let jail = Jail::prepare(&settings, &children)?;
@@ -149,7 +147,7 @@ pub async fn check_jail(
         logged_bytes_max,
         unsupported: HashMap::new(),
     };
-    let rows = check.make_all(&selected, selection.executor).await;
+    let rows = check.make_all(selection).await;
     let separation = check.separation();
     // The host drains: it only waits for processes that are ending.
     served.stop.send(()).ok();
@@ -157,27 +155,33 @@ pub async fn check_jail(
     Ok(Report::new(checked, separation, rows?))
 }
 
-type Selected = Vec<(&'static Group, &'static Attempt)>;
-
-fn select(selection: &Selection) -> Result<Selected, CheckError> {
-    let all = || GROUPS.iter().flat_map(|group| group.attempts.iter().map(move |attempt| (group, attempt)));
-    if let Some(name) =
-        selection.group.as_ref().filter(|name| GROUPS.iter().all(|group| group.name != **name))
-    {
-        let known = GROUPS.iter().map(|group| group.name).collect();
-        return Err(CheckError::Unknown { what: "group", name: name.clone(), known });
-    }
-    if let Some(name) =
-        selection.attempt.as_ref().filter(|name| all().all(|(_, attempt)| attempt.id != **name))
-    {
-        let known = all().map(|(_, attempt)| attempt.id).collect();
-        return Err(CheckError::Unknown { what: "attempt", name: name.clone(), known });
-    }
+/// The selected attempts of `groups`.
+fn select<'a>(
+    groups: &'a [Group],
+    selection: &Selection,
+) -> Result<Vec<(&'a Group, &'a Attempt)>, CheckError> {
+    let all = || groups.iter().flat_map(|group| group.attempts.iter().map(move |attempt| (group, attempt)));
+    let groups = || groups.iter().map(|group| group.name.clone()).collect();
+    check_name("group", selection.group.as_ref(), groups)?;
+    check_name("attempt", selection.attempt.as_ref(), || all().map(|(_, one)| one.id.clone()).collect())?;
     let is_wanted = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
     let selected = all().filter(|(group, attempt)| {
-        is_wanted(&selection.group, group.name) && is_wanted(&selection.attempt, attempt.id)
+        is_wanted(&selection.group, &group.name) && is_wanted(&selection.attempt, &attempt.id)
     });
     Ok(selected.collect())
+}
+
+fn check_name(
+    what: &'static str,
+    name: Option<&String>,
+    known: impl Fn() -> Vec<String>,
+) -> Result<(), CheckError> {
+    match name {
+        Some(name) if !known().contains(name) => {
+            Err(CheckError::Unknown { what, name: name.clone(), known: known() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The operator's settings, except those that the check sets itself.
@@ -193,13 +197,16 @@ fn settings_for(site: &Site, settings: Settings) -> Settings {
     }
 }
 
+/// A running host.
 struct Served {
     host: Arc<Host>,
+    /// Where it listens.
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     end: tokio::task::JoinHandle<()>,
 }
 
+/// Starts the host.
 async fn serve(settings: Settings, children: Arc<Children>, jail: Jail) -> Result<Served, CheckError> {
     let store = ModuleStore::open(&settings.modules)?;
     let source = Folder::unwatched(&settings.root, store);
@@ -218,17 +225,7 @@ async fn serve(settings: Settings, children: Arc<Children>, jail: Jail) -> Resul
 /// The module's answer to a request that attempts nothing.
 const READY_ANSWER: &[u8] = br#"{"result":"untried","detail":"nothing is attempted"}"#;
 
-/// A request that attempts nothing, for each manifest.
-static READY: [Attempt; Variant::ALL.len()] = {
-    let [plain, brief, network, scratch] = Variant::ALL;
-    [
-        Attempt::new("ready", "answer").under(plain),
-        Attempt::new("ready", "answer").under(brief),
-        Attempt::new("ready", "answer").under(network),
-        Attempt::new("ready", "answer").under(scratch),
-    ]
-};
-
+/// A running check.
 struct Check<'a> {
     site: &'a Site,
     baits: Baits,
@@ -244,31 +241,44 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// Makes the selected attempts, under one executor after the other.
-    async fn make_all(
-        &mut self,
-        selected: &Selected,
-        executor: Option<Execution>,
-    ) -> Result<Vec<Row>, CheckError> {
+    async fn make_all(&mut self, selection: &Selection) -> Result<Vec<Row>, CheckError> {
+        let groups = self.list().await?;
+        let selected = select(&groups, selection)?;
+        let is_wanted = |one: &Execution| selection.executor.is_none_or(|named| named == *one);
         let mut rows = Vec::new();
-        for execution in Execution::ALL.into_iter().filter(|one| executor.is_none_or(|named| named == *one)) {
+        for execution in Execution::ALL.into_iter().filter(is_wanted) {
             self.check_functions(execution).await?;
-            for (group, attempt) in selected {
+            for (group, attempt) in &selected {
                 let Judgement { verdict, observed } = self.make(attempt, execution).await?;
-                let &&Attempt { id, tries, expected, .. } = attempt;
-                let (group, expected) = (group.name, expected.label());
+                let Attempt { id, tries, expected, .. } = (*attempt).clone();
+                let (group, expected) = (group.name.clone(), expected.label());
                 rows.push(Row { execution, group, id, tries, expected, observed, verdict });
             }
         }
         Ok(rows)
     }
 
+    /// Asks the module for all attempts.
+    async fn list(&self) -> Result<Vec<Group>, CheckError> {
+        let answer = self.ask(&Attempt::none("list", Variant::Plain), Execution::Spawn, "").await?;
+        if answer.status != 200 {
+            return Err(self.not_ready(Variant::Plain, Execution::Spawn, answer));
+        }
+        serde_json::from_slice(&answer.body).map_err(|_| CheckError::OtherModule)
+    }
+
+    fn not_ready(&self, variant: Variant, execution: Execution, answer: Answer) -> CheckError {
+        let (function, kind, reason) = (variant.function(execution), answer.kind, self.log.words());
+        CheckError::NotReady { function, kind, reason }
+    }
+
     /// Checks that each function can run at all, and remembers those that this machine doesn't support.
     async fn check_functions(&mut self, execution: Execution) -> Result<(), CheckError> {
-        for attempt in READY.iter().filter(|attempt| attempt.variant.is_supported_by(execution)) {
-            let may_fail = attempt.variant.has_grant() || execution == Execution::Fork;
-            let answer = match self.ask(attempt, execution, "").await {
+        for variant in Variant::ALL.into_iter().filter(|variant| variant.is_supported_by(execution)) {
+            let may_fail = variant.has_grant() || execution == Execution::Fork;
+            let answer = match self.ask(&Attempt::none("ready", variant), execution, "").await {
                 Err(CheckError::NeverRan { kind, reason, .. }) if may_fail && kind == "jail_failed" => {
-                    self.unsupported.insert(attempt.variant.function(execution), reason);
+                    self.unsupported.insert(variant.function(execution), reason);
                     continue;
                 }
                 answer => answer?,
@@ -276,11 +286,7 @@ impl Check<'_> {
             match answer.status {
                 200 if answer.body == READY_ANSWER => {}
                 200 => return Err(CheckError::OtherModule),
-                _ => {
-                    let function = attempt.variant.function(execution);
-                    let (kind, reason) = (answer.kind, self.log.words());
-                    return Err(CheckError::NotReady { function, kind, reason });
-                }
+                _ => return Err(self.not_ready(variant, execution, answer)),
             }
         }
         Ok(())
@@ -293,16 +299,12 @@ impl Check<'_> {
         catalogue.by_name(&name).and_then(|function| self.host.executors.stats(function).separation)
     }
 
-    async fn make(
-        &mut self,
-        attempt: &'static Attempt,
-        execution: Execution,
-    ) -> Result<Judgement, CheckError> {
+    async fn make(&mut self, attempt: &Attempt, execution: Execution) -> Result<Judgement, CheckError> {
         if !attempt.variant.is_supported_by(execution) {
             let observed = format!("only {} supports a scratch", Execution::Spawn.as_str());
             return Ok(Judgement { verdict: Verdict::NotTried, observed });
         }
-        if let Some(path) = attempt.needs.filter(|path| !self.machine.has_file(path)) {
+        if let Some(path) = attempt.needs.as_ref().filter(|path| !self.machine.has_file(path)) {
             let observed = format!("this machine has no {path}");
             return Ok(Judgement { verdict: Verdict::NotTried, observed });
         }
@@ -331,11 +333,7 @@ impl Check<'_> {
 
     /// One request leaves something, later ones look for it, the last one removes it. If it can't be left, the other
     /// requests aren't needed.
-    async fn in_three_steps(
-        &self,
-        attempt: &'static Attempt,
-        execution: Execution,
-    ) -> Result<Answer, CheckError> {
+    async fn in_three_steps(&self, attempt: &Attempt, execution: Execution) -> Result<Answer, CheckError> {
         let left = self.ask(attempt, execution, "leave").await?;
         if !has_worked(&left) {
             return Ok(left);
@@ -353,14 +351,8 @@ impl Check<'_> {
         Ok(found)
     }
 
-    async fn ask(
-        &self,
-        attempt: &'static Attempt,
-        execution: Execution,
-        step: &str,
-    ) -> Result<Answer, CheckError> {
-        let (function, call) = (attempt.variant.function(execution), attempt.call.unwrap_or(attempt.id));
-        let path = format!("/rpc/{function}@v1/{call}");
+    async fn ask(&self, attempt: &Attempt, execution: Execution, step: &str) -> Result<Answer, CheckError> {
+        let path = format!("/rpc/{}@v1/{}", attempt.variant.function(execution), attempt.id);
         let own = format!(
             "other_function={}\nexecution={}\nmemory_bytes={MEMORY_BYTES}\nthreads={THREADS}\nthreads_counted={}\n\
              scratch_bytes={SCRATCH_BYTES}\nstep={step}\n",
@@ -368,16 +360,18 @@ impl Check<'_> {
             execution.as_str(),
             threads_counted(execution),
         );
-        let answer = client::post(self.address, &path, attempt.id, &(self.baits.lines() + &own)).await;
-        let answer = answer.map_err(|source| CheckError::NoAnswer { attempt: attempt.id, source })?;
+        let answer = client::post(self.address, &path, &attempt.id, self.baits.lines() + &own).await;
+        let answer = answer.map_err(|source| CheckError::NoAnswer { attempt: attempt.id.clone(), source })?;
         match answer.status {
             // A program that was executed in the module's place can exit with a status that means "never ran".
-            503 if attempt.expected != Expected::NotReplaced => {
-                Err(CheckError::NeverRan { attempt: attempt.id, kind: answer.kind, reason: self.log.words() })
-            }
+            503 if attempt.expected != Expected::NotReplaced => Err(CheckError::NeverRan {
+                attempt: attempt.id.clone(),
+                kind: answer.kind,
+                reason: self.log.words(),
+            }),
             400 | 404 | 405 => {
                 let answer = String::from_utf8_lossy(&answer.body).into_owned();
-                Err(CheckError::OtherVersion { attempt: attempt.id, answer })
+                Err(CheckError::OtherVersion { attempt: attempt.id.clone(), answer })
             }
             _ => Ok(answer),
         }

@@ -1,7 +1,7 @@
 //! Why a function gave no answer. The text is for the log; `problem.rs` has what the client is told.
 
 use crate::memory::Full;
-use fezz_wire::{ExitCode, WireError};
+use fezz_wire::{ExitCode, WireError, WrapperStatus};
 use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -25,7 +25,7 @@ pub enum Failure {
         "exited with status {code}, as a wrapper does that can't execute the runner: see the function's lines in the log"
     )]
     RunnerNotExecuted {
-        /// 126 or 127.
+        /// Its exit status.
         code: i32,
     },
     /// The module can't be loaded, or its `on_load` failed.
@@ -130,17 +130,16 @@ pub enum InvalidResponse {
 impl Failure {
     /// The failure that the end of a process without a response means.
     pub fn of_exit(status: ExitStatus, memory_limit_bytes: u64) -> Self {
-        // sh(1): "not executable" and "not found". If a module calls exit(3) with one of these, the runner changes the
-        // status.
-        if let Some(code @ (126 | 127)) = status.code() {
-            return Self::RunnerNotExecuted { code };
+        let Some(number) = status.code() else { return Self::Crashed(status) };
+        // A module can't exit by one of these: the runner's filter refuses them (`policy.rs`), in every mode except `off`.
+        match WrapperStatus::from_status(number) {
+            Some(WrapperStatus::NotExecutable | WrapperStatus::NotFound) => {
+                return Self::RunnerNotExecuted { code: number };
+            }
+            Some(WrapperStatus::NotConfined) => return Self::NotConfined,
+            None => {}
         }
-        // nsjail exits with it when it can't make its jail. A module can't use any of the three: the runner's filter
-        // refuses them (`policy.rs`), in every mode except `off`.
-        if status.code() == Some(255) {
-            return Self::NotConfined;
-        }
-        let Some(code) = status.code().and_then(ExitCode::from_status) else { return Self::Crashed(status) };
+        let Some(code) = ExitCode::from_status(number) else { return Self::Crashed(status) };
         match code {
             ExitCode::Usage | ExitCode::BadRequest | ExitCode::Io | ExitCode::EnvironmentIncomplete => {
                 Self::RunnerGaveUp(code)

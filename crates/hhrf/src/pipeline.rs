@@ -145,12 +145,12 @@ fn send(
         }
     };
     let body = match body {
-        Some(body) if !body.is_empty() => origin.tracker.owe(body, record),
+        Some(body) if !body.is_empty() => ResponseBody::owed(&origin.tracker, body, record),
         _ => {
             if let Some(record) = record {
                 record.complete();
             }
-            origin.tracker.owe_head(head_bytes)
+            ResponseBody::empty(&origin.tracker, head_bytes)
         }
     };
     Response::from_parts(head, body)

@@ -5,7 +5,7 @@ use crate::execute::{AnswerBody, AnswerBytes, Failure};
 use crate::leftover::Upload;
 use crate::log;
 use crate::memory::{Holding, SMALL_BYTES};
-use crate::write_tracker::{OnlyHead, Unsent};
+use crate::write_tracker::{OnlyHead, Unsent, WriteTracker};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::pin::Pin;
@@ -87,14 +87,14 @@ const PIECE_TIME: Duration = Duration::from_millis(100);
 const PIECES_READ_WITHIN: Duration = Duration::from_secs(120);
 
 impl ResponseBody {
-    /// The body of an answer; `stop` ends its stream or connection.
-    pub(crate) fn owed(
-        body: AnswerBody,
-        stop: CancellationToken,
-        unsent: Unsent,
-        record: Option<RequestRecord>,
-    ) -> Self {
+    /// The body of an answer, whose memory stays charged until the last byte has been written. `record` ends with it.
+    pub(crate) fn owed(tracker: &Arc<WriteTracker>, body: AnswerBody, record: Option<RequestRecord>) -> Self {
         let AnswerBody { bytes, holding } = body;
+        let length = match &bytes {
+            AnswerBytes::Whole(bytes) => Some(bytes.len()),
+            AnswerBytes::Arriving(_) => None,
+        };
+        let (unsent, stop) = tracker.owe(length, &holding);
         let transfer = Transfer { begun: None, bytes_max: PIECE_BYTES_MAX, waker: None, _gone: None };
         let owed = Owed { holding, stop, transfer: Mutex::new(transfer), _unsent: unsent };
         let unfinished =
@@ -102,9 +102,9 @@ impl ResponseBody {
         Self(Kind::Owed(Box::new(unfinished)))
     }
 
-    /// A body of no bytes.
-    pub(crate) fn empty(head: OnlyHead) -> Self {
-        Self(Kind::Empty { _head: head })
+    /// No body, for a response whose head takes `head_bytes`.
+    pub(crate) fn empty(tracker: &Arc<WriteTracker>, head_bytes: usize) -> Self {
+        Self(Kind::Empty { _head: tracker.owe_head(head_bytes) })
     }
 
     /// Discards the rest of an HTTP/2 request while the response is being sent: h2 would keep it, uncharged, until

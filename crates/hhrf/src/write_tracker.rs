@@ -1,9 +1,6 @@
 //! What a connection still has to do for its client: requests in flight, and responses that aren't fully written.
 
-use crate::access_log::RequestRecord;
-use crate::execute::{AnswerBody, AnswerBytes};
-use crate::memory::{Accounts, DataRate, Memory};
-use crate::response_body::ResponseBody;
+use crate::memory::{Accounts, DataRate, Holding, Memory};
 use crate::stream;
 use crate::unwritten::UnwrittenHeads;
 use crate::watched::Writes;
@@ -66,21 +63,24 @@ impl WriteTracker {
         TrackedRequest(Arc::clone(self))
     }
 
-    /// Makes the body of a response, whose memory stays charged until the last byte has been written. A client that
-    /// doesn't read it in time loses its stream, or its HTTP/1.1 connection. `record` ends with the body.
-    pub(crate) fn owe(self: &Arc<Self>, body: AnswerBody, record: Option<RequestRecord>) -> ResponseBody {
+    /// A response of `bytes` begins, if their number is known; `holding` is its memory. A client that doesn't read it in
+    /// time loses its stream, or its HTTP/1.1 connection, by the token.
+    pub(crate) fn owe(
+        self: &Arc<Self>,
+        bytes: Option<usize>,
+        holding: &Holding,
+    ) -> (Unsent, CancellationToken) {
         self.lock().unsent += 1;
         let stop = stream::stop().unwrap_or_else(|| self.stop.clone());
-        if let AnswerBytes::Whole(bytes) = &body.bytes {
-            let time = RESPONSE_SEND_MAX.max(self.rate.time_for(bytes.len()));
-            body.holding.wait_for_client(&stop, Some(time));
+        if let Some(bytes) = bytes {
+            holding.wait_for_client(&stop, Some(RESPONSE_SEND_MAX.max(self.rate.time_for(bytes))));
         }
-        ResponseBody::owed(body, stop, Unsent(Arc::clone(self)), record)
+        (Unsent(Arc::clone(self)), stop)
     }
 
-    /// Makes a body of no bytes for a response whose head takes `bytes`.
-    pub(crate) fn owe_head(self: &Arc<Self>, bytes: usize) -> ResponseBody {
-        ResponseBody::empty(OnlyHead { bytes, tracker: Arc::clone(self) })
+    /// A response without a body begins; its head takes `bytes`.
+    pub(crate) fn owe_head(self: &Arc<Self>, bytes: usize) -> OnlyHead {
+        OnlyHead { bytes, tracker: Arc::clone(self) }
     }
 
     /// Has hyper serve the connection, and after each poll records what was written.

@@ -1,6 +1,5 @@
 //! The interface between a pool and the way in which its processes are made.
 
-use super::idle::IdleQueue;
 use crate::admit::AdmittedRequest;
 use crate::execute::Failure;
 use crate::execute::demand::IdlePermit;
@@ -113,6 +112,3 @@ pub(in crate::execute) struct ProcessEnd {
     /// What its end means, if there is no response.
     pub(in crate::execute) failure: Failure,
 }
-
-/// The idle processes of a factory's pool.
-pub(in crate::execute) type IdleOf<F> = Arc<IdleQueue<<F as ProcessFactory>::Process>>;

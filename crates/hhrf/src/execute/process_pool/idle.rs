@@ -1,10 +1,13 @@
 //! The idle processes of one function, which wait for requests.
 
-use super::factory::PooledProcess;
+use super::factory::{PooledProcess, ProcessFactory};
 use crate::execute::demand::IdlePermit;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// The idle processes of a factory's pool.
+pub(in crate::execute) type IdleOf<F> = Arc<IdleQueue<<F as ProcessFactory>::Process>>;
 
 /// A queue of idle processes.
 #[derive(Debug)]

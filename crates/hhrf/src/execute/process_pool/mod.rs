@@ -9,7 +9,8 @@ pub(super) mod factory;
 pub(super) mod idle;
 
 use self::exchange::Exchange;
-use self::factory::{IdleOf, ProcessFactory};
+use self::factory::ProcessFactory;
+use self::idle::IdleOf;
 use super::Failure;
 use super::demand::{Demand, IdlePermit, IdlePermits};
 use super::pool::{Call, Pool, Stats};

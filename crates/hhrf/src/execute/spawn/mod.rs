@@ -1,9 +1,11 @@
 //! The `spawn` executor: each request gets a runner that is started for it and ends with it.
 //!
-//! `runners` starts them, also ahead of their requests; `runner` is one of them, with its pipes and cgroup.
+//! `runners` starts them, also ahead of their requests; `runner` is one of them, with its pipes and cgroup; `shared` is
+//! what they share.
 
 mod runner;
 mod runners;
+mod shared;
 
 use super::demand::IdlePermits;
 use super::pool::{Executor, Pool};
@@ -11,6 +13,7 @@ use super::process_pool::ProcessPool;
 use super::start::Starter;
 use crate::catalogue::Function;
 use runners::Runners;
+use shared::Shared;
 use std::sync::Arc;
 
 /// Starts a runner for each request.
@@ -33,8 +36,8 @@ impl Executor for Spawn {
     fn pool(&self, function: &Arc<Function>) -> Arc<dyn Pool> {
         let spare_max = function.release.spare.unwrap_or(self.spare_default);
         let stderr_bytes_max = self.starter.stderr_bytes_max;
-        let runners = Runners::new(Arc::clone(function), Arc::clone(&self.starter));
-        let (runners, idle) = (Arc::new(runners), Arc::default());
+        let shared = Shared::new(Arc::clone(function), Arc::clone(&self.starter));
+        let (runners, idle) = (Arc::new(Runners(Arc::new(shared))), Arc::default());
         Arc::new(ProcessPool::new(runners, idle, self.idle.clone(), spare_max, stderr_bytes_max))
     }
 }

@@ -1,6 +1,6 @@
 //! A runner for one request, with its pipes and cgroup.
 
-use super::runners::Runners;
+use super::shared::Shared;
 use crate::admit::AdmittedRequest;
 use crate::cgroups::Cgroup;
 use crate::execute::command::Purpose;
@@ -27,7 +27,7 @@ pub(super) struct Runner {
     /// Until the request is sent.
     streams: Option<Streams>,
     request_id: Option<String>,
-    runners: Arc<Runners>,
+    shared: Arc<Shared>,
     runtime: Handle,
 }
 
@@ -56,8 +56,8 @@ impl Runner {
     /// # Errors
     ///
     /// Those of pipe(2) and of the exec; or its cgroup can't be made.
-    pub(super) fn start(runners: &Arc<Runners>, purpose: Purpose) -> io::Result<Self> {
-        let Runners { starter, function, .. } = &**runners;
+    pub(super) fn start(shared: &Arc<Shared>, purpose: Purpose) -> io::Result<Self> {
+        let Shared { starter, function, .. } = &**shared;
         let (mut command, cgroup) = starter.command(function, purpose)?;
         let streams = Streams::of(&mut command)?;
         let process = Process::start(&starter.children, command)?;
@@ -65,7 +65,7 @@ impl Runner {
             stage: Stage::Living(process, cgroup),
             streams: Some(streams),
             request_id: None,
-            runners: Arc::clone(runners),
+            shared: Arc::clone(shared),
             runtime: Handle::current(),
         })
     }
@@ -76,10 +76,10 @@ impl Runner {
             Stage::Living(process, cgroup) => (process, cgroup),
             other => return self.stage = other,
         };
-        let (runners, request_id) = (Arc::clone(&self.runners), self.request_id.take());
+        let (shared, request_id) = (Arc::clone(&self.shared), self.request_id.take());
         self.stage = Stage::Ending(self.runtime.spawn(async move {
             let status = process.end(grace).await.map(|ended| {
-                runners.starter.log_orphans(ended.orphans, Some(&runners.function), request_id.as_deref());
+                shared.starter.log_orphans(ended.orphans, Some(&shared.function), request_id.as_deref());
                 ended.status
             });
             Reaped { status, ran_out_of_memory: cgroup.is_some_and(|cgroup| cgroup.ran_out_of_memory()) }
@@ -87,13 +87,13 @@ impl Runner {
     }
 
     /// Calls `then` when the process is reaped; with `None` if that was before.
-    fn when_reaped(&mut self, then: impl FnOnce(&Runners, Option<Reaped>) + Send + 'static) {
+    fn when_reaped(&mut self, then: impl FnOnce(&Shared, Option<Reaped>) + Send + 'static) {
         match std::mem::replace(&mut self.stage, Stage::Reaped) {
             Stage::Ending(reaping) => {
-                let runners = Arc::clone(&self.runners);
-                self.runtime.spawn(async move { then(&runners, reaping.await.ok()) });
+                let shared = Arc::clone(&self.shared);
+                self.runtime.spawn(async move { then(&shared, reaping.await.ok()) });
             }
-            Stage::Living(..) | Stage::Reaped => then(&self.runners, None),
+            Stage::Living(..) | Stage::Reaped => then(&self.shared, None),
         }
     }
 }
@@ -115,14 +115,14 @@ impl PooledProcess for Runner {
         // The end of its stdin tells the runner that it isn't needed.
         let stderr = streams.map(|Streams { stderr, .. }| stderr);
         self.begin_end(Some(EXIT_GRACE));
-        self.when_reaped(move |runners, reaped| {
-            let Runners { function, starter, .. } = runners;
+        self.when_reaped(move |shared, reaped| {
+            let Shared { function, starter, .. } = shared;
             let log = |stderr| StderrLog::new(stderr, function, None, starter.stderr_bytes_max);
             if let Some(Ok(log)) = stderr.map(|stderr| log(stderr.into())) {
                 log.finish();
             }
             if has_failed && let Some(Reaped { status: Ok(status), .. }) = reaped {
-                runners.ended_unused(status);
+                shared.ended_unused(status);
             }
             drop(permit);
         });
@@ -151,7 +151,7 @@ impl PooledProcess for Runner {
         let Stage::Ending(reaping) = &mut self.stage else { return None };
         let reaped = reaping.await;
         self.stage = Stage::Reaped;
-        let limit_bytes = self.runners.function.release.limits.memory_bytes;
+        let limit_bytes = self.shared.function.release.limits.memory_bytes;
         let (is_success, failure) = match reaped {
             Err(_) => (false, Failure::Host),
             Ok(Reaped { status: Err(error), .. }) => (false, Failure::NotReaped(error)),
@@ -167,7 +167,7 @@ impl PooledProcess for Runner {
 
     fn release(&mut self, leave: Leave, lease: Lease, channel: Option<OpenChannel>) {
         if leave == Leave::Answered {
-            self.runners.has_answered();
+            self.shared.has_answered();
         }
         self.begin_end((!leave.is_by_force()).then_some(EXIT_GRACE));
         self.when_reaped(move |_, _| {

@@ -40,6 +40,12 @@ pub enum BareError {
     },
 }
 
+impl From<BareError> for MeasureError {
+    fn from(error: BareError) -> Self {
+        Self::Target(Box::new(error))
+    }
+}
+
 /// The default limits of a manifest, as the host passes them on, and no jail. Another bench measures the jail.
 const OPTIONS: [&str; 6] = ["--memory-bytes", "134217728", "--cpu-ms", "10000", "--jail", "off"];
 

@@ -51,6 +51,12 @@ pub enum HttpError {
     },
 }
 
+impl From<HttpError> for MeasureError {
+    fn from(error: HttpError) -> Self {
+        Self::Target(Box::new(error))
+    }
+}
+
 impl Target for Page {
     fn name(&self) -> &str {
         &self.name

@@ -17,7 +17,7 @@
 //! - [`target_specs`]: all targets of `make bench`, one table row each.
 //! - [`memory`]: the memory of an idle server.
 //! - [`rounds`]: alternates targets, so that other load on the machine affects all of them alike.
-//! - [`peers_run`]: a run of `make bench`; `goal_groups`: measurements that only the goals need.
+//! - [`peers_run`]: a run of `make bench`, and its measurements that only the goals need.
 //! - `statistics`: medians, and ratios within a round.
 //! - [`table`]: tables in text and Markdown; then their contents: [`ratios`], [`summary`], [`target_results`], [`goals`].
 //! - [`plots`]: the same as SVG.
@@ -60,7 +60,6 @@ pub mod memory;
 
 pub mod rounds;
 
-mod goal_groups;
 pub mod peers_run;
 
 mod statistics;

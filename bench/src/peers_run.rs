@@ -1,8 +1,9 @@
 //! A run of `make bench`: all targets, measured alternately.
 
+mod goal_groups;
+
 use crate::build::Build;
 use crate::function::Function;
-use crate::goal_groups;
 use crate::goals::Measured;
 use crate::host::HostError;
 use crate::memory::{MemoryError, footprint};

@@ -63,6 +63,12 @@ pub enum PreforkError {
     },
 }
 
+impl From<PreforkError> for MeasureError {
+    fn from(error: PreforkError) -> Self {
+        Self::Target(Box::new(error))
+    }
+}
+
 /// Twice the usual number of clients, since a child counts until it is reaped. With 16 children, the loop answers some
 /// 10 % fewer requests per second, with 4 a quarter as many.
 const CHILDREN: &str = "32";

@@ -1,8 +1,6 @@
 //! A target of a measurement: something that answers requests.
 
-use crate::bare::BareError;
-use crate::http::HttpError;
-use crate::prefork::PreforkError;
+use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -42,15 +40,9 @@ impl Slice {
 /// A failed request ends the whole run: its figures would mean nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum MeasureError {
-    /// Of the bare spawn.
+    /// Of a target of one kind, in its own words.
     #[error(transparent)]
-    Bare(#[from] BareError),
-    /// Of a server: the host or a peer.
-    #[error(transparent)]
-    Http(#[from] HttpError),
-    /// Of the prefork loop.
-    #[error(transparent)]
-    Prefork(#[from] PreforkError),
+    Target(Box<dyn Error + Send + Sync>),
     /// Waiting for answers by epoll(7) failed.
     #[error("failed to wait for answers")]
     Poll(#[source] io::Error),

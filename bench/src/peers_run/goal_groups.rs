@@ -1,10 +1,10 @@
 //! Measurements that only the goals need: other functions, and clients that pause.
 
+use super::{PeersRun, PeersRunError};
 use crate::function::Function;
 use crate::goals::{Measured, extra};
 use crate::host::Host;
 use crate::memory::at_rest;
-use crate::peers_run::{PeersRun, PeersRunError};
 use crate::setup::{Execution, Setup};
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use crate::limiter::Limiter;
 use crate::memory::Account;
 use crate::release::Release;
 use crate::series::{Recording, Series};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What a new release of the same name takes over. A limit of requests per second belongs here, too, once there is one:
 /// a deployment mustn't reset it.
@@ -15,8 +15,9 @@ pub struct Home {
     pub(crate) limiter: Arc<Limiter>,
     /// What its requests hold of the host's memory.
     pub(crate) account: Arc<Account>,
-    /// The user that its processes run as, if the host is root.
-    pub(crate) uid: Option<u32>,
+    name: String,
+    uids: Option<Arc<Uids>>,
+    uid: OnceLock<u32>,
     /// Keeps its counters while it is served. An executor may hold a function for longer.
     recording: Mutex<Option<Recording>>,
 }
@@ -24,11 +25,17 @@ pub struct Home {
 /// Makes the homes of a host's functions.
 #[derive(Debug)]
 pub(crate) struct Homes {
-    uids: Option<Uids>,
+    uids: Option<Arc<Uids>>,
     series: Arc<Series>,
 }
 
 impl Home {
+    /// The user that its processes run as, if the host is root; given to it at its first process.
+    pub(crate) fn uid(&self) -> Option<u32> {
+        let uids = self.uids.as_ref()?;
+        Some(*self.uid.get_or_init(|| uids.of(&self.name)))
+    }
+
     /// No release of its name is served any more: its counters go with its last request.
     pub(super) fn close(&self) {
         self.recording.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -38,7 +45,7 @@ impl Home {
 impl Homes {
     /// With uids from `uid_base` on, if the host is root and gives some; counters are kept in `series`.
     pub(crate) fn new(uid_base: Option<u32>, series: Arc<Series>) -> Self {
-        Self { uids: uid_base.map(Uids::new), series }
+        Self { uids: uid_base.map(Uids::new).map(Arc::new), series }
     }
 
     /// A home for the first release of a name.
@@ -47,8 +54,10 @@ impl Homes {
         Arc::new(Home {
             limiter: Limiter::new(limits.concurrency, limits.queue),
             account: Arc::default(),
-            uid: self.uids.as_ref().map(|uids| uids.of(&name)),
-            recording: Mutex::new(Some(self.series.begin(name))),
+            recording: Mutex::new(Some(self.series.begin(name.clone()))),
+            name,
+            uids: self.uids.clone(),
+            uid: OnceLock::new(),
         })
     }
 }

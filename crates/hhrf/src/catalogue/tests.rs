@@ -44,7 +44,8 @@ fn a_new_release_of_a_name_has_the_home_of_the_previous_one() {
     let (before, after) = (of(&first, "f@v1"), of(&second, "f@v1"));
     assert!(Arc::ptr_eq(&before.home, &after.home) && !Arc::ptr_eq(&before, &after));
     assert_ne!(before.release.digest, after.release.digest);
-    assert_eq!([of(&second, "f@v1").home.uid, of(&second, "g@v1").home.uid], [Some(1000), Some(1001)]);
+    let uids = [&before, &of(&second, "g@v1"), &after].map(|function| function.home.uid());
+    assert_eq!(uids, [Some(1000), Some(1001), Some(1000)]);
 }
 
 #[test]

@@ -142,7 +142,7 @@ impl Jail {
     /// Adds the runner's arguments that confine a function.
     pub(crate) fn confine(&self, command: &mut Command, function: &Function) {
         let release = &function.release;
-        self.confine_to(command, &release.limits, &release.connect, function.home.uid);
+        self.confine_to(command, &release.limits, &release.connect, function.home.uid());
     }
 
     fn confine_to(&self, command: &mut Command, limits: &Limits, connect: &[u16], uid: Option<u32>) {

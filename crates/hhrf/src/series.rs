@@ -149,5 +149,10 @@ mod tests {
         assert!(count(&series) > 0, "its last request runs");
         drop(late);
         assert_eq!(count(&series), 0);
+        // A request that took the function from the old catalogue and begins only now.
+        let later = series.begin("f@v1".to_owned());
+        later.record(200, "", Duration::ZERO);
+        drop(later);
+        assert_eq!(count(&series), 0);
     }
 }

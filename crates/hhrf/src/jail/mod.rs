@@ -1,6 +1,6 @@
 //! How the host has its runners confine themselves: the [mode](JailMode), and what the host provides for it: a uid for
-//! each function (from a range that no other host has), an empty network and a cgroup. A
-//! trial at the start checks that it works.
+//! each function (from a range that no other host has), an empty network and a cgroup. A trial at
+//! the start checks that it works.
 
 mod network;
 mod trial;

@@ -2,6 +2,7 @@
 
 use super::stderr_log::StderrLog;
 use crate::limiter::Permit;
+use std::time::Duration;
 
 /// The log and the permits of a request. They belong to its process, so they outlive the request's answer.
 #[derive(Debug)]
@@ -24,6 +25,9 @@ pub(super) enum Leave {
     /// It missed its deadline, or its client went away: it is killed.
     GivenUp,
 }
+
+/// Time for a process that has answered, or isn't needed, to exit by itself, and for a wrapper to clean up.
+pub(super) const EXIT_GRACE: Duration = Duration::from_millis(500);
 
 impl Lease {
     /// The process is gone: logs its last lines, then releases its permits. So when another request gets them, the

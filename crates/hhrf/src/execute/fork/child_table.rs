@@ -1,7 +1,7 @@
 //! The children of a zygote: the state of each, and the request that waits for its end.
 
 use super::wear::{Verdict, Wear};
-use crate::execute::lease::{Lease, Leave};
+use crate::execute::lease::{EXIT_GRACE, Lease, Leave};
 use rustix::process::Signal;
 use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
@@ -94,9 +94,6 @@ pub(super) enum Wait {
     /// Its zygote has ended with it.
     Gone,
 }
-
-/// Time for a child that has answered to exit.
-const EXIT_GRACE: Duration = Duration::from_millis(500);
 
 /// A killed child is reaped at once, unless it has much memory or the machine hangs.
 const STUCK_AFTER: Duration = Duration::from_secs(10);

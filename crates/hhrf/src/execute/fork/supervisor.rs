@@ -4,6 +4,7 @@ use super::load::LoadFailure;
 use super::zygote::{Next, Zygote};
 use crate::catalogue::Function;
 use crate::execute::command::Purpose;
+use crate::execute::lease::EXIT_GRACE;
 use crate::execute::process::Process;
 use crate::execute::start::Starter;
 use crate::execute::stderr_log::{self, StderrLog};
@@ -51,9 +52,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// When to retry after its socket was full: it reads some orders in this time.
 const SEND_AGAIN: Duration = Duration::from_millis(1);
 
-/// A zygote ends at once when it is told to; this is for a wrapper that cleans up.
-const GRACE: Duration = Duration::from_millis(500);
-
 impl ZygoteEnd {
     /// Logs it.
     pub(super) fn log(self, function: &str) {
@@ -99,7 +97,7 @@ impl Supervisor {
             Some(Report::Ready(separation)) => Ok((supervisor, separation)),
             _ => {
                 let limit_bytes = function.release.limits.memory_bytes;
-                let EndedZygote { status, last_line } = supervisor.end(Some(GRACE)).await;
+                let EndedZygote { status, last_line } = supervisor.end(Some(EXIT_GRACE)).await;
                 Err(LoadFailure::of_end(status, last_line, limit_bytes))
             }
         }
@@ -126,7 +124,7 @@ impl Supervisor {
         };
         match end {
             ZygoteEnd::Retired => {
-                self.end(Some(GRACE)).await;
+                self.end(Some(EXIT_GRACE)).await;
                 end
             }
             ZygoteEnd::Died(_) => {
@@ -137,7 +135,7 @@ impl Supervisor {
                         break;
                     }
                 }
-                ZygoteEnd::Died(self.end(Some(GRACE)).await.status)
+                ZygoteEnd::Died(self.end(Some(EXIT_GRACE)).await.status)
             }
             ZygoteEnd::Hung => {
                 self.end(None).await;

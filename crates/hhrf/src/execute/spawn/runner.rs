@@ -6,7 +6,7 @@ use crate::cgroups::Cgroup;
 use crate::execute::command::Purpose;
 use crate::execute::demand::IdlePermit;
 use crate::execute::failure::Failure;
-use crate::execute::lease::{Lease, Leave};
+use crate::execute::lease::{EXIT_GRACE, Lease, Leave};
 use crate::execute::process::{Process, Streams};
 use crate::execute::process_pool::factory::{Channels, PooledProcess, ProcessEnd};
 use crate::execute::request_writer::RequestWriter;
@@ -46,9 +46,6 @@ struct Reaped {
     status: io::Result<ExitStatus>,
     ran_out_of_memory: bool,
 }
-
-/// Time for a runner that has answered, or isn't needed, to exit by itself, and for a wrapper to clean up.
-const EXIT_GRACE: Duration = Duration::from_millis(500);
 
 impl Runner {
     /// Starts it.

@@ -15,7 +15,7 @@ use std::time::Instant;
 /// A request in flight, up to the end of its response's body. Dropping it writes its line: without
 /// [`complete`](Self::complete) or [`abort`](Self::abort), its client has gone away.
 #[derive(Debug)]
-pub struct RequestRecord {
+pub(crate) struct RequestRecord {
     host: Arc<Host>,
     /// The request's id and trace.
     pub identity: Identity,
@@ -59,7 +59,7 @@ const ABORTED: &str = "aborted";
 
 impl RequestRecord {
     /// Begins with a request's head.
-    pub fn begin(host: &Arc<Host>, head: &Parts) -> Self {
+    pub(crate) fn begin(host: &Arc<Host>, head: &Parts) -> Self {
         host.metrics.in_flight.inc();
         Self {
             host: Arc::clone(host),
@@ -74,12 +74,12 @@ impl RequestRecord {
     }
 
     /// Sets the request's function, once it is routed.
-    pub fn set_function(&mut self, function: &Function) {
+    pub(crate) fn set_function(&mut self, function: &Function) {
         self.recording = Some(self.host.metrics.series.begin(function.name()));
     }
 
     /// Notes the head of the response, and writes the request's id and trace into it.
-    pub fn answer(&mut self, result: Result<Response<Content>, Problem>) -> Response<Content> {
+    pub(crate) fn answer(&mut self, result: Result<Response<Content>, Problem>) -> Response<Content> {
         let (mut response, head) = match result {
             Ok(response) => {
                 let status = response.status().as_u16();
@@ -98,12 +98,12 @@ impl RequestRecord {
     }
 
     /// All of the response was handed to its connection.
-    pub fn complete(mut self) {
+    pub(crate) fn complete(mut self) {
         self.end = End::Complete;
     }
 
     /// The response ends before it is complete, for this reason.
-    pub fn abort(mut self, reason: String) {
+    pub(crate) fn abort(mut self, reason: String) {
         self.end = End::Aborted(reason);
     }
 

@@ -44,7 +44,7 @@ mod head_clock;
 mod header_blocks;
 mod leftover;
 mod origin;
-pub mod response_body;
+mod response_body;
 mod socket;
 mod stream;
 mod unwritten;
@@ -52,11 +52,11 @@ mod version;
 mod watched;
 mod write_tracker;
 
-pub mod access_log;
+mod access_log;
 mod builtin;
 mod framing;
 pub mod identity;
-pub mod pipeline;
+mod pipeline;
 
 mod route;
 
@@ -73,7 +73,7 @@ pub mod jail;
 
 mod headers;
 mod problem;
-pub mod respond;
+mod respond;
 
 pub mod host;
 pub mod log;

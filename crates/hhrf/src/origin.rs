@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// Where requests come from.
 #[derive(Debug)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The listener that accepted the connection.
     pub(crate) listener: Listener,
     /// The other side's address.

@@ -26,16 +26,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A request whose head has arrived.
-pub struct Begun {
+pub(crate) struct Begun {
     client: Client,
     upload: Upload,
     is_head: bool,
     /// On HTTP/1 the unread rest of a body blocks the next request.
     is_http_1: bool,
     /// Whether the client waits for `100 Continue` before it sends the body.
-    asks_before_it_sends: bool,
+    expects_continue: bool,
     answer: Answer,
-    under_way: TrackedRequest,
+    tracked: TrackedRequest,
 }
 
 /// Who answers it.
@@ -48,18 +48,18 @@ enum Answer {
 
 /// Takes a request's head: routes it, checks its limits and charges its memory. Runs before the connection does
 /// anything else, so that each connection holds at most one uncharged head.
-pub fn begin(host: &Arc<Host>, origin: &Origin, request: Request<Incoming>) -> Begun {
-    let under_way = origin.tracker.begin();
+pub(crate) fn begin(host: &Arc<Host>, origin: &Origin, request: Request<Incoming>) -> Begun {
+    let tracked = origin.tracker.begin();
     let (head, body) = request.into_parts();
     let client = Client::of(host, origin, &head);
     Begun {
         upload: Upload::new(body),
         is_head: head.method == Method::HEAD,
         is_http_1: head.version < Version::HTTP_2,
-        asks_before_it_sends: head.headers.contains_key(EXPECT),
+        expects_continue: head.headers.contains_key(EXPECT),
         answer: begin_answer(host, origin, &client, head),
         client,
-        under_way,
+        tracked,
     }
 }
 
@@ -80,8 +80,8 @@ fn begin_answer(host: &Arc<Host>, origin: &Origin, client: &Client, head: Parts)
 }
 
 /// Answers a request in every case, and discards the part of its body that the answer didn't wait for.
-pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Response<ResponseBody> {
-    let Begun { client, mut upload, is_head, is_http_1, asks_before_it_sends, answer, under_way } = begun;
+pub(crate) async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Response<ResponseBody> {
+    let Begun { client, mut upload, is_head, is_http_1, expects_continue, answer, tracked } = begun;
     let (mut response, record) = match answer {
         Answer::Builtin(response) => (response.map(Content::Host), None),
         Answer::Function(mut record, received) => {
@@ -93,7 +93,7 @@ pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Respo
     if is_head {
         leave_out_body(&mut response);
     }
-    if is_http_1 && !upload.is_over() && asks_before_it_sends {
+    if is_http_1 && !upload.is_over() && expects_continue {
         // The client may or may not send its body, so the next bytes can't be interpreted.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -107,7 +107,7 @@ pub async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Respo
         (true, _) => {}
         // After the response, hyper resets the stream without an error.
         (false, false) => response.body().discard_upload(upload),
-        (false, true) if !is_last => upload.discard(under_way, host),
+        (false, true) if !is_last => upload.discard(tracked, host),
         (false, true) => {}
     }
     response

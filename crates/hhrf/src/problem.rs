@@ -18,7 +18,7 @@ const RETRY_AFTER_S: &str = "1";
 
 /// Why the client gets no response from a function.
 #[derive(Debug, thiserror::Error)]
-pub enum Problem {
+pub(crate) enum Problem {
     /// The host refused the request.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -29,7 +29,7 @@ pub enum Problem {
 
 /// What the client gets: never the function's own text, which is for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kind {
+pub(crate) struct Kind {
     /// The HTTP status.
     pub status: StatusCode,
     /// The word for programs.
@@ -68,7 +68,7 @@ const fn kind(status: StatusCode, word: &'static str, title: &'static str) -> Ki
 
 impl Problem {
     /// Every cause, with its status and kind.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Refused(refusal) => of_refusal(refusal),
             Self::Failed(failure) => of_failure(failure),
@@ -76,7 +76,7 @@ impl Problem {
     }
 
     /// The response: `application/problem+json` (RFC 9457).
-    pub fn into_response(self, request_id: &str) -> Response<Bytes> {
+    pub(crate) fn into_response(self, request_id: &str) -> Response<Bytes> {
         let kind = self.kind();
         let detail = match &self {
             // A refusal tells only of the client's own request.
@@ -125,7 +125,7 @@ impl Problem {
     }
 
     /// The same as bytes of HTTP/1.1, for when hyper has no request to answer.
-    pub fn into_http_1(self) -> Vec<u8> {
+    pub(crate) fn into_http_1(self) -> Vec<u8> {
         let identity = Identity::of(&HeaderMap::new());
         let mut response = self.into_response(&identity.request_id);
         identity.write(response.headers_mut());

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 /// A request that the host doesn't give to a function. Its text is for the client, too: it tells only of the client's
 /// own request and the limits that it met.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// No function, no route.
     #[error("no function answers this path")]
     NotFound,
@@ -72,7 +72,7 @@ impl From<Full> for Refusal {
 impl Refusal {
     /// Whether an HTTP/1 connection ends with it: the host doesn't know where the next request begins, or it would take
     /// too long to get there.
-    pub fn ends_connection(&self) -> bool {
+    pub(crate) fn ends_connection(&self) -> bool {
         matches!(
             self,
             Self::BadFraming

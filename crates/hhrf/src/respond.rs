@@ -11,7 +11,7 @@ use hyper::body::Body;
 
 /// The content of a response that isn't sent yet.
 #[derive(Debug)]
-pub enum Content {
+pub(crate) enum Content {
     /// The host's own.
     Host(Bytes),
     /// A function's.
@@ -20,7 +20,7 @@ pub enum Content {
 
 /// Removes what isn't passed on: hop-by-hop headers, those that are the host's own, and the body of a status that has
 /// none (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
-pub fn respond(answer: Answer) -> Response<Content> {
+pub(crate) fn respond(answer: Answer) -> Response<Content> {
     let mut response = answer.map(Content::Function);
     remove_headers(response.headers_mut());
     if matches!(response.status().as_u16(), 204 | 205 | 304) {
@@ -31,7 +31,7 @@ pub fn respond(answer: Answer) -> Response<Content> {
 
 /// Makes the response to HEAD from GET's (RFC 9110, section 9.3.2). hyper leaves the body out on HTTP/1, but not on
 /// HTTP/2.
-pub fn leave_out_body(response: &mut Response<Content>) {
+pub(crate) fn leave_out_body(response: &mut Response<Content>) {
     let length = std::mem::replace(response.body_mut(), Content::empty()).length();
     // If the function left the body out itself, its length isn't known.
     if let Some(length @ 1..) = length {
@@ -51,7 +51,7 @@ fn remove_headers(headers: &mut HeaderMap) {
 
 impl Content {
     /// No bytes.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self::Host(Bytes::new())
     }
 

@@ -16,7 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A body whose memory stays charged until its last byte is written.
 #[derive(Debug)]
-pub struct ResponseBody(Kind);
+pub(crate) struct ResponseBody(Kind);
 
 #[derive(Debug)]
 enum Kind {
@@ -42,7 +42,7 @@ struct Unfinished {
 /// The response was aborted: its client reads too slowly, others needed its memory, or its function failed.
 #[derive(Debug, thiserror::Error)]
 #[error("the response was aborted")]
-pub struct Aborted;
+pub(crate) struct Aborted;
 
 /// What lasts until body and pieces are dropped.
 #[derive(Debug)]

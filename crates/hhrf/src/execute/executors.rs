@@ -7,7 +7,7 @@ use super::pool::{Executor, Pool, Stats};
 use super::pools::Pools;
 use super::spawn::Spawn;
 use super::start::Starter;
-use crate::admit::AdmittedRequest;
+use crate::admitted::AdmittedRequest;
 use crate::catalogue::{Catalogue, Execution, Function};
 use crate::metrics::WearCounters;
 use crate::settings::Settings;

@@ -1,6 +1,6 @@
 //! Encodes an admitted request as the message to its function.
 
-use crate::admit::AdmittedRequest;
+use crate::admitted::AdmittedRequest;
 use crate::headers::HopByHop;
 use crate::identity::{REQUEST_ID, TRACEPARENT};
 use crate::route::authority;

@@ -1,7 +1,7 @@
 //! The interface between the host and its executors.
 
 use super::answer::Outcome;
-use crate::admit::AdmittedRequest;
+use crate::admitted::AdmittedRequest;
 use crate::catalogue::Function;
 use fezz_wire::control::Separation;
 use std::fmt::Debug;

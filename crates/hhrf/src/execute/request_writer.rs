@@ -2,7 +2,7 @@
 
 use super::message;
 use super::watch::watch;
-use crate::admit::AdmittedRequest;
+use crate::admitted::AdmittedRequest;
 use bytes::{Buf, Bytes};
 use fezz_wire::control::LENGTH_BYTES;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};

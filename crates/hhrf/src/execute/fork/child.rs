@@ -2,7 +2,7 @@
 
 use super::child_table::ChildEnd;
 use super::zygote::{Ordered, Zygote};
-use crate::admit::AdmittedRequest;
+use crate::admitted::AdmittedRequest;
 use crate::execute::Failure;
 use crate::execute::demand::IdlePermit;
 use crate::execute::lease::{Lease, Leave};

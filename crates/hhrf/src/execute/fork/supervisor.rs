@@ -171,12 +171,12 @@ async fn watch(zygote: &Zygote, process: &Process) -> ZygoteEnd {
             }
             asked = None;
         }
-        // Resolves to whether there was no news for so long.
+        // Resolves to whether nothing changed for so long.
         let silence = async {
             match pause {
-                Some(pause) => timeout(pause, zygote.news()).await.is_err(),
+                Some(pause) => timeout(pause, zygote.changed()).await.is_err(),
                 None => {
-                    zygote.news().await;
+                    zygote.changed().await;
                     false
                 }
             }

@@ -32,7 +32,7 @@ pub(super) struct Zygote {
     control: AsyncFd<OwnedFd>,
     state: Mutex<State>,
     /// Wakes its supervisor after a change of the state.
-    news: Notify,
+    changed: Notify,
     /// Wakes its pool when a suspect zygote's wear or requests in flight have changed.
     wear: Notify,
     born: Instant,
@@ -87,7 +87,7 @@ pub(super) enum Next {
     Lost,
     /// Check the children periodically.
     Watch,
-    /// Wait for news.
+    /// Wait for a change.
     Rest,
     /// End it: it has no children and is retired.
     End,
@@ -110,7 +110,7 @@ impl Zygote {
             // Not for writing: each order that the zygote reads would wake the runtime.
             control: watch(control, Interest::READABLE)?,
             state: Mutex::default(),
-            news: Notify::new(),
+            changed: Notify::new(),
             wear: Notify::new(),
             born: Instant::now(),
             cgroup,
@@ -135,7 +135,7 @@ impl Zygote {
         if !state.is_gone {
             if state.children.is_empty() {
                 // Its supervisor sleeps while there are no children: wake it.
-                self.news.notify_one();
+                self.changed.notify_one();
             }
             state.children.begin(number);
             self.send(&mut state, (Order::Fork { child: number }, Some([its_socket, its_stderr.into()])));
@@ -180,7 +180,7 @@ impl Zygote {
     /// Has it end as soon as it has no children.
     pub(super) fn retire(&self) {
         self.lock().is_retired = true;
-        self.news.notify_one();
+        self.changed.notify_one();
     }
 
     /// Waits for the end of a child that will give no response; `None`: the zygote has ended with it.
@@ -227,8 +227,8 @@ impl Zygote {
     }
 
     /// Waits for a change of the state.
-    pub(super) async fn news(&self) {
-        self.news.notified().await;
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// Sends unsent orders, has overdue children killed, and returns what to do next.
@@ -350,7 +350,7 @@ impl Zygote {
     fn send(&self, state: &mut State, packet: Packet) {
         if !state.unsent.is_empty() || !self.try_send(&packet) {
             state.unsent.push_back(packet);
-            self.news.notify_one();
+            self.changed.notify_one();
         }
     }
 

@@ -1,7 +1,7 @@
 //! One request and its process: sends the request, reads the response, and releases the process.
 
 use super::factory::{Channels, PooledProcess, ProcessEnd};
-use crate::admit::{AdmittedRequest, RequestBody};
+use crate::admitted::{AdmittedRequest, RequestBody};
 use crate::execute::answer::{self, Outcome};
 use crate::execute::failure::{Failure, InvalidResponse};
 use crate::execute::lease::{Lease, Leave};

@@ -1,6 +1,6 @@
 //! The interface between a pool and the way in which its processes are made.
 
-use crate::admit::AdmittedRequest;
+use crate::admitted::AdmittedRequest;
 use crate::execute::Failure;
 use crate::execute::demand::IdlePermit;
 use crate::execute::lease::{Lease, Leave};

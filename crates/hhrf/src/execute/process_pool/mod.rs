@@ -14,7 +14,7 @@ use self::idle::IdleOf;
 use super::Failure;
 use super::demand::{Demand, IdlePermit, IdlePermits};
 use super::pool::{Call, Pool, Stats};
-use crate::admit::AdmittedRequest;
+use crate::admitted::AdmittedRequest;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! A runner for one request, with its pipes and cgroup.
 
 use super::shared::Shared;
-use crate::admit::AdmittedRequest;
+use crate::admitted::AdmittedRequest;
 use crate::cgroups::Cgroup;
 use crate::execute::command::Purpose;
 use crate::execute::demand::IdlePermit;

@@ -1,5 +1,5 @@
 //! Prints the C functions that a module may leave out: `fezz_on_load_v2`, which prepares what each request needs, and calls
-//! the author's function where an argument names one; `fezz_on_fork_v2` only where an argument does.
+//! the author's function where an argument names one; `fezz_on_fork_v2` and `fezz_on_unload_v2` only where an argument does.
 
 use crate::args::Args;
 use crate::expand::span_at;
@@ -18,7 +18,7 @@ use syn::spanned::Spanned;
 /// #[unsafe(no_mangle)]
 /// unsafe extern "C" fn fezz_on_load_v2(context: ...) -> ... {
 ///     let load: fn(&::fezz::LoadContext) -> _ = load;
-///     let call = |context: &::fezz::LoadContext| -> ::core::result::Result<(), ::fezz::Error> {
+///     let call = |context: &::fezz::LoadContext| -> ::core::result::Result<(), ::fezz::FezzError> {
 ///         let loaded = load(context);
 ///         ::fezz::IntoLoaded::into_loaded(loaded)
 ///     };
@@ -33,7 +33,8 @@ use syn::spanned::Spanned;
 pub(crate) fn print(args: &Args) -> TokenStream {
     let on_load = args.on_load.as_ref().map_or_else(prepare, on_load);
     let on_fork = args.on_fork.as_ref().map(on_fork);
-    quote! { #on_load #on_fork }
+    let on_unload = args.on_unload.as_ref().map(on_unload);
+    quote! { #on_load #on_fork #on_unload }
 }
 
 fn prepare() -> TokenStream {
@@ -58,7 +59,7 @@ fn on_load(path: &ExprPath) -> TokenStream {
         #[unsafe(no_mangle)]
         unsafe extern "C" fn fezz_on_load_v2(context: ::fezz::__shim::FezzSlice) -> ::fezz::__shim::FezzOwned {
             let load: fn(&::fezz::LoadContext) -> _ = #path;
-            let call = |context: &::fezz::LoadContext| -> ::core::result::Result<(), ::fezz::Error> {
+            let call = |context: &::fezz::LoadContext| -> ::core::result::Result<(), ::fezz::FezzError> {
                 let #loaded = load(context);
                 #outcome
             };
@@ -73,6 +74,16 @@ fn on_fork(path: &ExprPath) -> TokenStream {
         extern "C" fn fezz_on_fork_v2() {
             let fork: fn() = #path;
             ::fezz::__shim::on_fork(fork)
+        }
+    }
+}
+
+fn on_unload(path: &ExprPath) -> TokenStream {
+    quote_spanned! { Span::mixed_site()=>
+        #[unsafe(no_mangle)]
+        extern "C" fn fezz_on_unload_v2() {
+            let unload: fn() = #path;
+            ::fezz::__shim::on_unload(unload)
         }
     }
 }

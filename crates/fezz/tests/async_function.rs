@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 #[fezz_function]
-async fn patient(request: Request) -> &'static str {
+async fn patient(request: FezzRequest) -> &'static str {
     AnotherThread::default().await;
-    if request.path() == "/panic" {
+    if request.path == "/panic" {
         panic!("impatient");
     }
     "done"

@@ -36,16 +36,25 @@ const METHOD_FORM: &str = "method = \"GET\"`, `[\"GET\", \"POST\"]`, or `\"*\"` 
 /// Where the author says nothing. The host's own default, so that both say the same.
 const TIMEOUT_MS_DEFAULT: u64 = 30_000;
 
+/// A path that leads to the function.
+pub(crate) struct Route {
+    pub(crate) path: String,
+    /// Empty for any.
+    pub(crate) methods: Vec<String>,
+}
+
 /// The arguments, checked, with what the author left out.
 pub(crate) struct Args {
     pub(crate) id: String,
     pub(crate) version: String,
     pub(crate) description: String,
     pub(crate) timeout_ms: u64,
-    /// Empty for any.
-    pub(crate) methods: Vec<String>,
-    /// Empty where the author gave none; see [`Args::paths`].
-    given_paths: Vec<String>,
+    /// Empty for any; `None` where the author gave none. See [`Args::routes`].
+    methods: Option<Vec<String>>,
+    /// Empty where the author gave none.
+    paths: Vec<String>,
+    /// What `#[fezz_app]` found.
+    pub(crate) found: Vec<Route>,
     pub(crate) export: bool,
     pub(crate) on_load: Option<ExprPath>,
     pub(crate) on_fork: Option<ExprPath>,
@@ -59,8 +68,9 @@ impl Args {
             version: "v1".to_owned(),
             description: String::new(),
             timeout_ms: TIMEOUT_MS_DEFAULT,
-            methods: vec!["GET".to_owned()],
-            given_paths: Vec::new(),
+            methods: None,
+            paths: Vec::new(),
+            found: Vec::new(),
             export: true,
             on_load: None,
             on_fork: None,
@@ -68,12 +78,21 @@ impl Args {
         }
     }
 
-    /// The paths of the routes.
-    pub(crate) fn paths(&self) -> Vec<&str> {
-        match self.given_paths.as_slice() {
-            [] => vec!["/"],
-            paths => paths.iter().map(String::as_str).collect(),
+    /// Whether the author named the routes.
+    pub(crate) fn has_paths(&self) -> bool {
+        !self.paths.is_empty()
+    }
+
+    /// The routes: those that the author named, else those that were found, else `GET /`.
+    pub(crate) fn routes(&self) -> Vec<Route> {
+        let owned = |route: &Route| Route { path: route.path.clone(), methods: route.methods.clone() };
+        if self.paths.is_empty() && !self.found.is_empty() {
+            return self.found.iter().map(owned).collect();
         }
+        let methods = self.methods.clone().unwrap_or_else(|| vec!["GET".to_owned()]);
+        let root = ["/".to_owned()];
+        let paths = if self.paths.is_empty() { &root[..] } else { &self.paths };
+        paths.iter().map(|path| Route { path: path.clone(), methods: methods.clone() }).collect()
     }
 }
 
@@ -106,9 +125,9 @@ impl Args {
                 self.description = parse_text(input, "description = \"the to-do list\"")?.value();
             }
             "timeout" => self.timeout_ms = parse_timeout(input)?,
-            "method" => self.methods = parse_methods(input)?,
+            "method" => self.methods = Some(parse_methods(input)?),
             "path" => {
-                self.given_paths = parse_list(input, "path = \"/api/todos/{id}\"` or a list", value::path)?;
+                self.paths = parse_list(input, "path = \"/api/todos/{id}\"` or a list", value::path)?;
             }
             "export" => {
                 let form = |at: syn::Error| syn::Error::new(at.span(), "expected `export = false`");
@@ -231,8 +250,8 @@ mod tests {
     #[test]
     fn the_order_of_arguments_and_a_final_comma_are_free() {
         let args: Args = syn::parse_str("path = [\"/a\", \"/b\",], method = \"GET\", timeout = 5,").unwrap();
-        assert_eq!(args.paths(), ["/a", "/b"]);
-        assert_eq!(args.methods, ["GET"]);
+        let paths: Vec<String> = args.routes().into_iter().map(|route| route.path).collect();
+        assert_eq!(paths, ["/a", "/b"]);
         assert_eq!(args.timeout_ms, 5000);
     }
 
@@ -240,15 +259,16 @@ mod tests {
     fn what_is_left_out_has_the_documented_default() {
         let args: Args = syn::parse_str("").unwrap();
         assert_eq!((args.id.as_str(), args.version.as_str()), (env!("CARGO_PKG_NAME"), "v1"));
-        assert_eq!((args.paths(), args.timeout_ms), (vec!["/"], 30_000));
-        assert_eq!(args.methods, ["GET"]);
+        let routes = args.routes();
+        assert_eq!((routes[0].path.as_str(), &routes[0].methods), ("/", &vec!["GET".to_owned()]));
+        assert_eq!((routes.len(), args.timeout_ms), (1, 30_000));
         assert!(args.description.is_empty() && args.export);
     }
 
     #[test]
     fn a_star_is_every_method() {
         let args: Args = syn::parse_str("method = \"*\"").unwrap();
-        assert!(args.methods.is_empty());
+        assert!(args.routes()[0].methods.is_empty());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Prints what stands beside the author's function: its manifest as a value, and a type that calls it.
 
-use crate::args::Args;
+use crate::args::{Args, Route};
 use crate::expand::milliseconds;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
@@ -36,8 +36,11 @@ impl Names {
 /// ```
 pub(crate) fn print(names: &Names, visibility: &Visibility, args: &Args, call: &TokenStream) -> TokenStream {
     let Names { companion, manifest } = names;
-    let Args { id, version, description, methods, .. } = args;
-    let paths = args.paths();
+    let Args { id, version, description, .. } = args;
+    let routes = args.routes();
+    let routes = routes.iter().map(
+        |Route { path, methods }| quote!(::fezz::FunctionRoute { path: #path, methods: &[#(#methods),*] }),
+    );
     let timeout = milliseconds(args.timeout_ms);
     // In the scope of `call`'s tokens.
     let request = Ident::new("request", Span::mixed_site());
@@ -68,8 +71,7 @@ pub(crate) fn print(names: &Names, visibility: &Visibility, args: &Args, call: &
             id: #id,
             version: #version,
             description: #description,
-            methods: &[#(#methods),*],
-            paths: &[#(#paths),*],
+            routes: &[#(#routes),*],
             timeout: ::core::time::Duration::from_millis(#timeout),
         };
 

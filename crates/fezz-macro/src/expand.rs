@@ -6,6 +6,7 @@ use crate::item::Function;
 use crate::{call, hooks, manifest};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Visibility;
 
 /// The item as written, what stands beside it, then the C functions and the manifest. (`companion`, `call` and `hooks`
 /// print their parts.)
@@ -43,20 +44,35 @@ use quote::{quote, quote_spanned};
 /// would not: under `forbid` it is an error itself.
 pub(crate) fn print(item: &TokenStream, function: &Function, args: &Args) -> TokenStream {
     let names = Names::of(&function.name);
-    let companion = companion::print(&names, &function.visibility, args, &call::print(function));
-    let export = args.export.then(|| export(function.name.span(), &names.companion, args));
+    print_all(item, &names, &function.visibility, args, &call::print(function), None)
+}
+
+/// The same for both attributes; `app` is what builds an app.
+pub(crate) fn print_all(
+    item: &TokenStream,
+    names: &Names,
+    visibility: &Visibility,
+    args: &Args,
+    call: &TokenStream,
+    app: Option<&TokenStream>,
+) -> TokenStream {
+    let companion = companion::print(names, visibility, args, call);
+    let export = args.export.then(|| export(names, args, app.is_some()));
     quote! {
         #item
         #companion
+        #app
         #export
     }
 }
 
 /// What makes the crate a module with this function.
-fn export(at: Span, companion: &Ident, args: &Args) -> TokenStream {
-    let only_one = only_one(at);
+fn export(names: &Names, args: &Args, is_app: bool) -> TokenStream {
+    let companion = &names.companion;
+    let only_one = only_one(companion.span());
     let shim = shim(companion);
-    let hooks = hooks::print(args);
+    let prepare = is_app.then(|| quote!(#companion.__app();));
+    let hooks = hooks::print(args, prepare.as_ref());
     let manifest = manifest_static(&manifest::json(args));
     quote! {
         #only_one

@@ -30,18 +30,22 @@ use syn::spanned::Spanned;
 ///     ::fezz::__shim::on_fork(fork)
 /// }
 /// ```
-pub(crate) fn print(args: &Args) -> TokenStream {
-    let on_load = args.on_load.as_ref().map_or_else(prepare, on_load);
+pub(crate) fn print(args: &Args, app: Option<&TokenStream>) -> TokenStream {
+    let on_load = match &args.on_load {
+        Some(path) => on_load(path, app),
+        None => prepare(app),
+    };
     let on_fork = args.on_fork.as_ref().map(on_fork);
     let on_unload = args.on_unload.as_ref().map(on_unload);
     quote! { #on_load #on_fork #on_unload }
 }
 
-fn prepare() -> TokenStream {
+/// `app` builds an app.
+fn prepare(app: Option<&TokenStream>) -> TokenStream {
     quote_spanned! { Span::mixed_site()=>
         #[unsafe(no_mangle)]
         extern "C" fn fezz_on_load_v2(_: ::fezz::__shim::FezzSlice) -> ::fezz::__shim::FezzOwned {
-            ::fezz::__shim::prepare()
+            ::fezz::__shim::prepare(|| { #app })
         }
     }
 }
@@ -51,7 +55,7 @@ fn prepare() -> TokenStream {
 //
 // The type of `load` stands there for the author: a function of another shape is refused with both shapes, and so is
 // one that is `unsafe`, which could be called here, in an unsafe function's body.
-fn on_load(path: &ExprPath) -> TokenStream {
+fn on_load(path: &ExprPath, app: Option<&TokenStream>) -> TokenStream {
     let at = span_at(path.span());
     let loaded = Ident::new("loaded", at);
     let outcome = quote_spanned!(at=> ::fezz::IntoLoaded::into_loaded(#loaded));
@@ -61,7 +65,11 @@ fn on_load(path: &ExprPath) -> TokenStream {
             let load: fn(&::fezz::LoadContext) -> _ = #path;
             let call = |context: &::fezz::LoadContext| -> ::core::result::Result<(), ::fezz::FezzError> {
                 let #loaded = load(context);
-                #outcome
+                let outcome = #outcome;
+                if ::core::result::Result::is_ok(&outcome) {
+                    #app
+                }
+                outcome
             };
             unsafe { ::fezz::__shim::on_load(context, call) }
         }

@@ -9,6 +9,8 @@
 //! - `expand`: prints the item as it was written, then what stands beside it (`companion`, with the `call`), then the C
 //!   functions and the manifest; `hooks`: the optional C functions.
 //!
+//! `app` prints the same for `#[fezz_app]`, with what `routes` finds in its source.
+//!
 //! And `dto`: the attributes of types that are read from requests and written to responses.
 
 #![forbid(unsafe_code)]
@@ -27,6 +29,10 @@ mod companion;
 mod call;
 
 mod hooks;
+
+mod app;
+
+mod routes;
 
 mod dto;
 
@@ -93,6 +99,27 @@ pub fn fezz_function(
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
     or_error(item, |item| expand_function(args.into(), item))
+}
+
+/// Makes an app the one that its module serves: several routes in one function.
+///
+/// ```text
+/// #[fezz_app(id = "todos", timeout = 5)]
+/// fn app() -> Router {
+///     Router::new().get("/api/todos", list).post("/api/todos", create).get("/api/todos/{id}", show)
+/// }
+/// ```
+///
+/// It stands on a function without parameters that returns a `fezz::Router` or, with the feature `tower`, any tower service,
+/// such as `axum::Router`. It is called once in each process that loads the module, after `on_load`: under `fork`, no
+/// request pays for it. The arguments are those of `#[fezz_function]`.
+///
+/// The routes stand in the module's manifest. They are found in the function's source, where their paths are texts in quotes:
+/// by the methods of `fezz::Router`, and by `route` and `nest` of axum's (any method). Others are named by `path`; where it
+/// is given, it alone counts.
+#[proc_macro_attribute]
+pub fn fezz_app(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    or_error(item, |item| app::print(syn::parse2(args.into())?, &item))
 }
 
 /// On a struct or enum: it can be read from a request, by `FezzRequest<T>`, `Json<T>`, `Query<T>`, `Form<T>` and

@@ -1,23 +1,23 @@
 //! The arguments as JSON, with the keys of `fezz.json`. Written by hand: serde_json for this alone was a third of what
 //! this crate takes to build, and each author builds it.
 
-use crate::args::Args;
+use crate::args::{Args, Route};
 
 /// The manifest, its keys in the order of their names. It says what the author left out, too: the tools and the host read
 /// the same as `HELLO_MANIFEST` has. Only an empty description is left out.
 pub(crate) fn json(args: &Args) -> String {
-    let routes = args.paths().into_iter().map(|path| route(path, &args.methods));
+    let routes = args.routes();
     object([
         ("description", (!args.description.is_empty()).then(|| string(&args.description))),
         ("id", Some(string(&args.id))),
-        ("routes", Some(list(routes))),
+        ("routes", Some(list(routes.iter().map(route)))),
         ("timeout_ms", Some(args.timeout_ms.to_string())),
         ("version", Some(string(&args.version))),
     ])
 }
 
-fn route(path: &str, methods: &[String]) -> String {
-    let methods = match methods {
+fn route(Route { path, methods }: &Route) -> String {
+    let methods = match methods.as_slice() {
         [] => None,
         [method] => Some(string(method)),
         methods => Some(list(methods.iter().map(|method| string(method)))),

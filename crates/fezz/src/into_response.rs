@@ -171,7 +171,7 @@ impl IntoResponse for fezz_wire::owned::FezzWireResponse {
         for (name, value) in self.headers {
             response = response.added_header(name, value);
         }
-        response.failure = error;
+        response.failure = error.map(Box::new);
         response
     }
 }

@@ -156,6 +156,7 @@
 //! - `json`, on by default: data of the author's types, by serde. Without it there are no `FezzRequest<T>`, `Json`,
 //!   `Query`, `Form`, `Path`, `FezzResponse::json`, `#[fezz_request]` and `#[fezz_response]`.
 //! - `tokio`: the runtime above.
+//! - `tower`: `#[fezz_app]` serves any tower service, such as axum's router.
 //!
 //! A function needs neither `Send` nor `Sync`: it runs on the thread that calls it.
 //!
@@ -164,7 +165,8 @@
 //! In the order that a request meets them: `shim` (decodes it, calls the function and encodes the answer; `panic` if
 //! that goes wrong), [`LoadContext`] and [`IntoLoaded`] before it, [`FezzRequest`], [`FunctionContext`], [`FromRequest`]
 //! (`data`, [`Rejection`]), then the function, then [`IntoResponse`], [`FezzResponse`], [`Redirect`], [`FezzError`].
-//! `headers`, `problem` and `permission` are what they share; `manifest` is what the attribute says.
+//! [`Router`] and [`App`] are for several routes in one function. `headers`, `problem` and `permission` are what they
+//! share; `manifest` is what the attribute says.
 
 use fezz_unwind as _;
 
@@ -203,6 +205,14 @@ mod problem;
 
 mod manifest;
 
+mod app;
+
+mod router;
+
+#[cfg(feature = "tower")]
+mod tower;
+
+pub use app::App;
 pub use bytes::Bytes;
 pub use context::FunctionContext;
 #[cfg(feature = "json")]
@@ -211,7 +221,7 @@ pub use error::{Error, FezzError, IntoError};
 pub use extract::FromRequest;
 #[cfg(feature = "json")]
 pub use extract::{Form, Json, Path, Query};
-pub use fezz_macro::fezz_function;
+pub use fezz_macro::{fezz_app, fezz_function};
 #[cfg(feature = "json")]
 pub use fezz_macro::{fezz_request, fezz_response};
 #[cfg(feature = "json")]
@@ -222,11 +232,12 @@ pub use http::{Method, StatusCode};
 pub use into_loaded::IntoLoaded;
 pub use into_response::IntoResponse;
 pub use load_context::LoadContext;
-pub use manifest::FunctionManifest;
+pub use manifest::{FunctionManifest, FunctionRoute};
 pub use redirect::Redirect;
 pub use rejection::Rejection;
 pub use request::FezzRequest;
 pub use response::{Body, FezzResponse, IntoStatus};
+pub use router::{Handler, Router};
 
 /// A request, by the name that says where it comes from.
 pub type FezzHttpRequest<T = ()> = FezzRequest<T>;
@@ -246,6 +257,7 @@ pub type Context = FunctionContext;
 /// For the code that the macros print only.
 #[doc(hidden)]
 pub mod __shim {
+    pub use crate::app::AppCell;
     pub use crate::shim::{
         FezzOwned, FezzSlice, block_on, free, handle, on_fork, on_load, on_unload, prepare,
     };
@@ -258,7 +270,7 @@ pub mod prelude {
     pub use crate::{
         Bytes, Context, FezzError, FezzHttpRequest, FezzHttpResponse, FezzRequest, FezzResponse, FromRequest,
         FunctionContext, FunctionManifest, Headers, IntoResponse, Method, Redirect, Rejection, Request,
-        Response, StatusCode, fezz_function,
+        Response, Router, StatusCode, fezz_app, fezz_function,
     };
     #[cfg(feature = "json")]
     pub use crate::{FezzWireResponse, Form, Json, Path, Query, fezz_request, fezz_response};

@@ -16,7 +16,7 @@ use std::time::Duration;
 ///
 /// let manifest = HelloFunction::new().manifest();
 /// assert_eq!((manifest.id, manifest.version, manifest.description), ("hello-world", "v1", ""));
-/// assert_eq!((manifest.methods, manifest.paths), (&["GET"][..], &["/api/hello"][..]));
+/// assert_eq!((manifest.routes[0].path, manifest.routes[0].methods), ("/api/hello", &["GET"][..]));
 /// assert_eq!(HELLO_MANIFEST.timeout, Duration::from_millis(250));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +27,17 @@ pub struct FunctionManifest {
     pub version: &'static str,
     /// One sentence for people.
     pub description: &'static str,
-    /// The methods of all paths; empty for any.
-    pub methods: &'static [&'static str],
-    /// The paths of its routes, as in `fezz.json`.
-    pub paths: &'static [&'static str],
+    /// Its routes, as in `fezz.json`.
+    pub routes: &'static [FunctionRoute],
     /// From admission to the end of the process.
     pub timeout: Duration,
+}
+
+/// A path that leads to a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FunctionRoute {
+    /// The pattern: `/api/todos/{id}`.
+    pub path: &'static str,
+    /// The methods; empty for any.
+    pub methods: &'static [&'static str],
 }

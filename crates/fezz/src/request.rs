@@ -76,12 +76,12 @@ pub struct FezzRequest<T = ()> {
     pub body: Option<Bytes>,
     /// What was read from the query or the body; `()` where the function asks for nothing.
     pub data: T,
-    pub(crate) parts: Parts,
+    parts: Parts,
 }
 
 /// What has a method each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Parts {
+struct Parts {
     query: Option<String>,
     authority: Option<String>,
     scheme: Option<String>,
@@ -111,6 +111,11 @@ impl FezzRequest {
                 context: FunctionContext::from_wire(&wire.meta),
             },
         })
+    }
+
+    /// Those of the route that a router has found.
+    pub(crate) fn set_params(&mut self, params: BTreeMap<String, String>) {
+        self.parts.params = params;
     }
 
     /// The same request with data: for a test of a function that takes `FezzRequest<T>`.

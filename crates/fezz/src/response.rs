@@ -1,6 +1,6 @@
 //! The response that a function returns.
 
-use crate::{FezzError, Headers, problem};
+use crate::{Headers, problem};
 use bytes::Bytes;
 use fezz_wire::{ErrorKind, FezzWireError, FezzWireResponse};
 use http::StatusCode;
@@ -39,7 +39,7 @@ pub struct FezzResponse<B = Body> {
     pub(crate) status: u16,
     pub(crate) headers: Headers,
     pub(crate) body: B,
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<Box<Failure>>,
 }
 
 /// The bytes of a body.
@@ -52,6 +52,9 @@ pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     pub(crate) message: String,
 }
+
+/// A function may return it as an error: clippy would tell its author of a larger one (`result_large_err`).
+const _: () = assert!(size_of::<FezzResponse>() <= 128);
 
 /// The ways to make one. All stand here, in one `impl`, so that `FezzResponse::text(..)` needs no type.
 impl FezzResponse {
@@ -81,8 +84,8 @@ impl FezzResponse {
     ///
     /// It can't be written as JSON: a map whose keys aren't text.
     #[cfg(feature = "json")]
-    pub fn json<T: crate::ResponseData + ?Sized>(value: &T) -> Result<Self, FezzError> {
-        let failed = |error| FezzError::new(format!("failed to write JSON: {error}"));
+    pub fn json<T: crate::ResponseData + ?Sized>(value: &T) -> Result<Self, crate::FezzError> {
+        let failed = |error| crate::FezzError::new(format!("failed to write JSON: {error}"));
         let body = serde_json::to_vec(value).map_err(failed)?;
         Ok(Self::new(200).header("content-type", "application/json").body(body))
     }
@@ -94,7 +97,7 @@ impl FezzResponse {
 
     /// The host's answer for a function that failed.
     pub(crate) fn failed(kind: ErrorKind, message: String) -> Self {
-        Self { failure: Some(Failure { kind, message }), ..Self::new(500) }
+        Self { failure: Some(Box::new(Failure { kind, message })), ..Self::new(500) }
     }
 
     /// Sets the body. Its length becomes the `Content-Length`; the `Content-Type` isn't changed.

@@ -30,10 +30,15 @@ pub unsafe fn on_load(
 
 /// `fezz_on_load_v2` without a function of the author's: prepares once, for all processes that are forked from this
 /// one, what each would otherwise do itself.
-pub fn prepare() -> FezzOwned {
-    match guarded(warm) {
+/// `app` builds an app, where there is one.
+pub fn prepare(app: impl FnOnce()) -> FezzOwned {
+    let prepared = guarded(|| {
+        warm();
+        app();
+    });
+    match prepared {
         Ok(()) => FezzOwned::EMPTY,
-        Err(panic) => give_away(panic.into_bytes()),
+        Err(panic) => give_away(format!("on_load panicked: {panic}").into_bytes()),
     }
 }
 

@@ -20,5 +20,5 @@ fn main() {
     assert_eq!(call("/json").bytes(), b"[1,2]");
     assert_eq!(call("/error").status(), 404);
     assert_eq!((call("/").get_header("x-custom"), call("/").bytes()), (Some("value"), &b"content"[..]));
-    assert_eq!(MY_FUNCTION_MANIFEST.methods, ["GET"]);
+    assert_eq!(MY_FUNCTION_MANIFEST.routes[0].methods, ["GET"]);
 }

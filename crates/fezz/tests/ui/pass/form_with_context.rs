@@ -11,5 +11,5 @@ async fn hello(req: FezzRequest, ctx: &FunctionContext) -> Result<FezzResponse, 
 fn main() {
     let request = FezzRequest::new("GET", "/api/hello").with_header("x-name", "Ada");
     assert_eq!(HelloFunction::new().call(request).bytes(), b"Hello, Ada!");
-    assert_eq!(HelloFunction::new().manifest().paths, ["/api/hello"]);
+    assert_eq!(HelloFunction::new().manifest().routes[0].path, "/api/hello");
 }

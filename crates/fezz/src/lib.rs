@@ -155,6 +155,8 @@
 //!
 //! - `json`, on by default: data of the author's types, by serde. Without it there are no `FezzRequest<T>`, `Json`,
 //!   `Query`, `Form`, `Path`, `FezzResponse::json`, `#[fezz_request]` and `#[fezz_response]`.
+//! - `tracing`, on by default: events of the crate `tracing`, from `info` on or as the variable `FEZZ_LOG` says, are lines
+//!   of stderr with their level, target and fields. A subscriber that `on_load` installs comes first.
 //! - `tokio`: the runtime above.
 //! - `tower`: `#[fezz_app]` serves any tower service, such as axum's router.
 //!
@@ -202,6 +204,9 @@ mod headers;
 mod permission;
 
 mod problem;
+
+#[cfg(feature = "tracing")]
+mod log;
 
 mod manifest;
 

@@ -34,7 +34,7 @@ pub unsafe fn on_load(
 pub fn prepare(app: impl FnOnce()) -> FezzOwned {
     let prepared = guarded(|| {
         warm();
-        app();
+        logging(app);
     });
     match prepared {
         Ok(()) => FezzOwned::EMPTY,
@@ -113,11 +113,19 @@ fn warm() {
     std::hint::black_box(std::hash::RandomState::new());
 }
 
+/// Runs what may install a subscriber for `tracing`, and else has its events logged.
+fn logging<T>(load: impl FnOnce() -> T) -> T {
+    #[cfg(feature = "tracing")]
+    return crate::log::around(load);
+    #[cfg(not(feature = "tracing"))]
+    load()
+}
+
 fn loaded(message: &[u8], load: impl FnOnce(&LoadContext) -> Result<(), FezzError>) -> Result<(), String> {
     let outcome = guarded(|| {
         warm();
         match abi::decode_load_context(message) {
-            Ok(wire) => load(&LoadContext::from_wire(&wire)).map_err(described),
+            Ok(wire) => logging(|| load(&LoadContext::from_wire(&wire))).map_err(described),
             Err(error) => Err(format!("failed to decode the context: {error}")),
         }
     });
@@ -133,6 +141,9 @@ fn described(error: FezzError) -> String {
 
 fn answer(message: &[u8], call: impl FnOnce(FezzRequest) -> FezzResponse) -> Vec<u8> {
     let answer = guarded(|| {
+        // Where `on_load` was never called.
+        #[cfg(feature = "tracing")]
+        crate::log::install();
         let request = FezzWireRequest::decode(message).map_err(|error| error.to_string()).and_then(|wire| {
             FezzRequest::from_wire(&wire).map_err(|error| format!("{error}: {:?}", wire.method))
         });

@@ -157,6 +157,7 @@
 //!   `Query`, `Form`, `Path`, `FezzResponse::json`, `#[fezz_request]` and `#[fezz_response]`.
 //! - `tracing`, on by default: events of the crate `tracing`, from `info` on or as the variable `FEZZ_LOG` says, are lines
 //!   of stderr with their level, target and fields. A subscriber that `on_load` installs comes first.
+//! - `cookies`: the parameter `Cookies`, and `FezzResponse::cookie`, by the crate `cookie`.
 //! - `tokio`: the runtime above.
 //! - `tower`: `#[fezz_app]` serves any tower service, such as axum's router.
 //!
@@ -197,6 +198,9 @@ mod response;
 
 mod redirect;
 
+#[cfg(feature = "cookies")]
+mod cookies;
+
 mod error;
 
 mod headers;
@@ -220,6 +224,10 @@ mod tower;
 pub use app::App;
 pub use bytes::Bytes;
 pub use context::FunctionContext;
+#[cfg(feature = "cookies")]
+pub use cookie;
+#[cfg(feature = "cookies")]
+pub use cookies::Cookies;
 #[cfg(feature = "json")]
 pub use data::{RequestData, ResponseData};
 pub use error::{Error, FezzError, IntoError};

@@ -27,7 +27,7 @@ install: build ## put the examples under functions/
 
 test: ## run every test: the real host, the real runner, real modules
 	$(CARGO) test --workspace --exclude fixture_ordinary --no-fail-fast
-	$(CARGO) test -p fezz --features tokio
+	$(CARGO) test -p fezz --features cookies,tokio,tower
 	$(CARGO) test -p fezz-wire --features serde
 
 soak: ## full load for SOAK_SECONDS (180), with crashes, hanging requests, killed zygotes and new releases

@@ -5,35 +5,101 @@ use fezz_manifest::nearest;
 use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{ExprPath, Ident, LitInt, LitStr, Token, bracketed};
+use syn::{ExprPath, Ident, LitBool, LitInt, LitStr, Token, bracketed};
 
-const NAMES: [&str; 8] = ["id", "version", "description", "timeout", "method", "path", "on_load", "on_fork"];
+const NAMES: [&str; 10] = [
+    "id",
+    "version",
+    "description",
+    "timeout",
+    "method",
+    "path",
+    "export",
+    "on_load",
+    "on_fork",
+    "on_unload",
+];
 
 const FORM: &str = "expected `#[fezz_function(id = \"todos\", version = \"v3\", description = \"the to-do list\", \
-                    timeout = \"30s\", method = \"GET\", path = \"/api/todos/{id}\", on_load = load, \
-                    on_fork = reseed)]`, each argument optional";
+                    timeout = 30, method = \"GET\", path = \"/api/todos/{id}\", export = true, on_load = load, \
+                    on_fork = reseed, on_unload = close)]`, each argument optional";
 
 const ON_LOAD_FORM: &str = "expected `on_load = load`, which names a `fn load(context: &fezz::LoadContext)`; it may \
                             return a `Result<(), E>`";
 
 const ON_FORK_FORM: &str = "expected `on_fork = reseed`, which names a `fn reseed()`";
 
-/// The arguments, checked; `None` and empty where the author left them out.
-#[derive(Default)]
-pub(crate) struct Args {
-    pub(crate) id: Option<String>,
-    pub(crate) version: Option<String>,
-    pub(crate) description: Option<String>,
-    pub(crate) timeout_ms: Option<u64>,
+const ON_UNLOAD_FORM: &str = "expected `on_unload = close`, which names a `fn close()`";
+
+const METHOD_FORM: &str = "method = \"GET\"`, `[\"GET\", \"POST\"]`, or `\"*\"` for any";
+
+/// Where the author says nothing. The host's own default, so that both say the same.
+const TIMEOUT_MS_DEFAULT: u64 = 30_000;
+
+/// A path that leads to the function.
+pub(crate) struct Route {
+    pub(crate) path: String,
+    /// Empty for any.
     pub(crate) methods: Vec<String>,
-    pub(crate) paths: Vec<String>,
+}
+
+/// The arguments, checked, with what the author left out.
+pub(crate) struct Args {
+    pub(crate) id: String,
+    pub(crate) version: String,
+    pub(crate) description: String,
+    pub(crate) timeout_ms: u64,
+    /// Empty for any; `None` where the author gave none. See [`Args::routes`].
+    methods: Option<Vec<String>>,
+    /// Empty where the author gave none.
+    paths: Vec<String>,
+    /// What `#[fezz_app]` found.
+    pub(crate) found: Vec<Route>,
+    pub(crate) export: bool,
     pub(crate) on_load: Option<ExprPath>,
     pub(crate) on_fork: Option<ExprPath>,
+    pub(crate) on_unload: Option<ExprPath>,
+}
+
+impl Args {
+    fn new(crate_name: String) -> Self {
+        Self {
+            id: crate_name,
+            version: "v1".to_owned(),
+            description: String::new(),
+            timeout_ms: TIMEOUT_MS_DEFAULT,
+            methods: None,
+            paths: Vec::new(),
+            found: Vec::new(),
+            export: true,
+            on_load: None,
+            on_fork: None,
+            on_unload: None,
+        }
+    }
+
+    /// Whether the author named the routes.
+    pub(crate) fn has_paths(&self) -> bool {
+        !self.paths.is_empty()
+    }
+
+    /// The routes: those that the author named, else those that were found, else `GET /`.
+    pub(crate) fn routes(&self) -> Vec<Route> {
+        let owned = |route: &Route| Route { path: route.path.clone(), methods: route.methods.clone() };
+        if self.paths.is_empty() && !self.found.is_empty() {
+            return self.found.iter().map(owned).collect();
+        }
+        let methods = self.methods.clone().unwrap_or_else(|| vec!["GET".to_owned()]);
+        let root = ["/".to_owned()];
+        let paths = if self.paths.is_empty() { &root[..] } else { &self.paths };
+        paths.iter().map(|path| Route { path: path.clone(), methods: methods.clone() }).collect()
+    }
 }
 
 impl Parse for Args {
     fn parse(input: ParseStream) -> syn::Result<Self> {
-        let mut args = Self::default();
+        // Set by Cargo for each crate that it has compiled.
+        let mut args = Self::new(std::env::var("CARGO_PKG_NAME").unwrap_or_else(|_| "function".to_owned()));
         let mut seen: Vec<Ident> = Vec::new();
         while !input.is_empty() {
             let name = parse_name(input)?;
@@ -46,33 +112,30 @@ impl Parse for Args {
                 input.parse::<Token![,]>().map_err(|comma| error(comma.span(), "expected `,`"))?;
             }
         }
-        match seen.iter().find(|name| *name == "method") {
-            Some(method) if args.paths.is_empty() => Err(syn::Error::new(
-                method.span(),
-                "`method` needs `path`: expected `method = \"GET\", path = \"/api/todos\"`",
-            )),
-            _ => Ok(args),
-        }
+        Ok(args)
     }
 }
 
 impl Args {
     fn parse_value(&mut self, name: &Ident, input: ParseStream) -> syn::Result<()> {
         match name.to_string().as_str() {
-            "id" => self.id = Some(value::name(&parse_text(input, "id = \"todos\"")?, "id")?),
-            "version" => {
-                self.version = Some(value::name(&parse_text(input, "version = \"v3\"")?, "version")?)
-            }
+            "id" => self.id = value::name(&parse_text(input, "id = \"todos\"")?, "id")?,
+            "version" => self.version = value::name(&parse_text(input, "version = \"v3\"")?, "version")?,
             "description" => {
-                self.description = Some(parse_text(input, "description = \"the to-do list\"")?.value());
+                self.description = parse_text(input, "description = \"the to-do list\"")?.value();
             }
-            "timeout" => self.timeout_ms = Some(parse_timeout(input)?),
-            "method" => {
-                self.methods = parse_list(input, "method = \"GET\"` or `[\"GET\", \"POST\"]", value::method)?
+            "timeout" => self.timeout_ms = parse_timeout(input)?,
+            "method" => self.methods = Some(parse_methods(input)?),
+            "path" => {
+                self.paths = parse_list(input, "path = \"/api/todos/{id}\"` or a list", value::path)?;
             }
-            "path" => self.paths = parse_list(input, "path = \"/api/todos/{id}\"` or a list", value::path)?,
+            "export" => {
+                let form = |at: syn::Error| syn::Error::new(at.span(), "expected `export = false`");
+                self.export = input.parse::<LitBool>().map_err(form)?.value;
+            }
             "on_load" => self.on_load = Some(parse_hook(input, ON_LOAD_FORM)?),
             "on_fork" => self.on_fork = Some(parse_hook(input, ON_FORK_FORM)?),
+            "on_unload" => self.on_unload = Some(parse_hook(input, ON_UNLOAD_FORM)?),
             unknown => return Err(unknown_argument(name.span(), unknown)),
         }
         Ok(())
@@ -99,7 +162,13 @@ fn parse_timeout(input: ParseStream) -> syn::Result<u64> {
     if input.peek(LitInt) {
         return value::timeout_number(&input.parse()?);
     }
-    value::timeout_text(&parse_text(input, "timeout = \"30s\"`, `\"1500ms\"` or `1500")?)
+    value::timeout_text(&parse_text(input, "timeout = 30`, in seconds, or `\"1500ms\"")?)
+}
+
+/// One method or a list; none for `"*"`.
+fn parse_methods(input: ParseStream) -> syn::Result<Vec<String>> {
+    let methods = parse_list(input, METHOD_FORM, value::method)?;
+    Ok(if methods == ["*"] { Vec::new() } else { methods })
 }
 
 /// One string, or a list of them in brackets.
@@ -166,23 +235,40 @@ mod tests {
         check("colour = \"/a\"", "argument `colour` is unknown (there are `id`");
         check("path = []", "list is empty");
         check("path = [1]", "or a list");
-        check("method = \"GET\"", "`method` needs `path`");
         check("timeout = -5", "is no number above zero");
         check("on_load = \"load\"", "expected `on_load = load`");
         check("on_load = load()", "expected `on_load = load`");
         check("on_load = |_| ()", "expected `on_load = load`");
         check("on_load = ", "expected `on_load = load`");
         check("on_fork = 5", "expected `on_fork = reseed`");
+        check("on_unload = 5", "expected `on_unload = close`");
+        check("export = \"no\"", "expected `export = false`");
         check("on_frok = reseed", "did you mean `on_fork`?");
-        check("timeout = 1.5", "expected `timeout = \"30s\"`, `\"1500ms\"` or `1500`");
+        check("timeout = 1.5", "expected `timeout = 30`, in seconds, or `\"1500ms\"`");
     }
 
     #[test]
     fn the_order_of_arguments_and_a_final_comma_are_free() {
         let args: Args = syn::parse_str("path = [\"/a\", \"/b\",], method = \"GET\", timeout = 5,").unwrap();
-        assert_eq!(args.paths, ["/a", "/b"]);
-        assert_eq!(args.methods, ["GET"]);
-        assert_eq!(args.timeout_ms, Some(5));
+        let paths: Vec<String> = args.routes().into_iter().map(|route| route.path).collect();
+        assert_eq!(paths, ["/a", "/b"]);
+        assert_eq!(args.timeout_ms, 5000);
+    }
+
+    #[test]
+    fn what_is_left_out_has_the_documented_default() {
+        let args: Args = syn::parse_str("").unwrap();
+        assert_eq!((args.id.as_str(), args.version.as_str()), (env!("CARGO_PKG_NAME"), "v1"));
+        let routes = args.routes();
+        assert_eq!((routes[0].path.as_str(), &routes[0].methods), ("/", &vec!["GET".to_owned()]));
+        assert_eq!((routes.len(), args.timeout_ms), (1, 30_000));
+        assert!(args.description.is_empty() && args.export);
+    }
+
+    #[test]
+    fn a_star_is_every_method() {
+        let args: Args = syn::parse_str("method = \"*\"").unwrap();
+        assert!(args.routes()[0].methods.is_empty());
     }
 
     #[test]

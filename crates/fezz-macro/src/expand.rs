@@ -1,36 +1,40 @@
 //! Prints the code that replaces the attribute.
 
 use crate::args::Args;
+use crate::companion::{self, Names};
 use crate::item::Function;
-use crate::{hooks, manifest};
+use crate::{call, hooks, manifest};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
+use syn::Visibility;
 
-/// The item as written, then the C functions and the manifest. (`hooks` prints those that an argument asks for.)
+/// The item as written, what stands beside it, then the C functions and the manifest. (`companion`, `call` and `hooks`
+/// print their parts.)
 ///
 /// ```text
 /// // Input:
 /// #[fezz_function(path = "/hello")]
-/// async fn hello(request: Request) -> String { ... }
+/// async fn hello(request: FezzRequest) -> String { ... }
 ///
 /// // Output:
-/// async fn hello(request: Request) -> String { ... }
+/// async fn hello(request: FezzRequest) -> String { ... }
+///
+/// struct HelloFunction; ...
+/// static HELLO_MANIFEST: ::fezz::FunctionManifest = ...;
+///
+/// #[macro_export]
+/// macro_rules! a_crate_exports_one_fezz_function__write_export_false_at_the_others { ... }
 ///
 /// const _: () = {
 ///     #[unsafe(no_mangle)]
 ///     unsafe extern "C" fn fezz_handle_v2(request: ...) -> ... {
-///         let call = |request: ::fezz::Request, _: &::fezz::__shim::Meta<'_>| -> ::fezz::Response {
-///             let answer = hello(request);
-///             ::fezz::__shim::block_on(answer)
-///         };
-///         unsafe { ::fezz::__shim::handle(request, call) }
+///         unsafe { ::fezz::__shim::handle(request, |request| HelloFunction.call(request)) }
 ///     }
 ///     #[unsafe(no_mangle)]
 ///     unsafe extern "C" fn fezz_free_v2(buffer: ...) { unsafe { ::fezz::__shim::free(buffer) } }
 ///     #[used]
 ///     #[unsafe(link_section = ".fezz.manifest")]
-///     static MANIFEST: [u8; 31] = *b"{\"routes\":[{\"path\":\"/hello\"}]}";
+///     static MANIFEST: [u8; 99] = *b"{\"id\":\"hello\",\"routes\":[...],...}";
 /// };
 /// ```
 ///
@@ -39,11 +43,39 @@ use syn::spanned::Spanned;
 /// `#![forbid(unsafe_code)]` use it (`tests/ui/pass/forbid_unsafe_code.rs` in fezz holds us to that). An `#[allow]`
 /// would not: under `forbid` it is an error itself.
 pub(crate) fn print(item: &TokenStream, function: &Function, args: &Args) -> TokenStream {
-    let shim = shim(function);
-    let hooks = hooks::print(args);
-    let manifest = manifest_static(&manifest::json(args));
+    let names = Names::of(&function.name);
+    print_all(item, &names, &function.visibility, args, &call::print(function), None)
+}
+
+/// The same for both attributes; `app` is what builds an app.
+pub(crate) fn print_all(
+    item: &TokenStream,
+    names: &Names,
+    visibility: &Visibility,
+    args: &Args,
+    call: &TokenStream,
+    app: Option<&TokenStream>,
+) -> TokenStream {
+    let companion = companion::print(names, visibility, args, call);
+    let export = args.export.then(|| export(names, args, app.is_some()));
     quote! {
         #item
+        #companion
+        #app
+        #export
+    }
+}
+
+/// What makes the crate a module with this function.
+fn export(names: &Names, args: &Args, is_app: bool) -> TokenStream {
+    let companion = &names.companion;
+    let only_one = only_one(companion.span());
+    let shim = shim(companion);
+    let prepare = is_app.then(|| quote!(#companion.__app();));
+    let hooks = hooks::print(args, prepare.as_ref());
+    let manifest = manifest_static(&manifest::json(args));
+    quote! {
+        #only_one
 
         const _: () = {
             #shim
@@ -53,27 +85,28 @@ pub(crate) fn print(item: &TokenStream, function: &Function, args: &Args) -> Tok
     }
 }
 
-// SAFETY of what is printed. `no_mangle`: the two names are reserved for this macro, and two of them in one module are
-// a linker's error. `handle` asks for a slice that is readable for the call, `free` for a buffer of `handle` that
-// wasn't freed before: each passes on, unchanged, the condition under which fezz.h lets the runner call.
-fn shim(function: &Function) -> TokenStream {
-    let answer = answer(function);
-    // Made only for a function that takes it: it reads the clock.
-    let (meta, context) = match function.parameters.len() {
-        2 => (
-            quote_spanned!(Span::mixed_site()=> meta),
-            quote_spanned!(Span::mixed_site()=> let context = ::fezz::__shim::context(meta);),
-        ),
-        _ => (quote!(_), TokenStream::new()),
-    };
-    // The macro's own scope: the author's function may be called `request` or `call`.
+/// A second function that is exported would define the C functions again, which is the linker's error, or one about a
+/// symbol that the author hasn't written. An exported macro is a name of the whole crate, whatever module it stands in,
+/// and so the compiler reports the second one with both places; the name says what to do.
+fn only_one(at: Span) -> TokenStream {
+    let rule = Ident::new("a_crate_exports_one_fezz_function__write_export_false_at_the_others", at);
+    quote! {
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! #rule {
+            () => {};
+        }
+    }
+}
+
+// SAFETY of what is printed. `no_mangle`: the two names are reserved for this macro, and `only_one` keeps a second pair
+// of them out of the crate. `handle` asks for a slice that is readable for the call, `free` for a buffer of `handle`
+// that wasn't freed before: each passes on, unchanged, the condition under which fezz.h lets the runner call.
+fn shim(companion: &Ident) -> TokenStream {
     quote_spanned! { Span::mixed_site()=>
         #[unsafe(no_mangle)]
         unsafe extern "C" fn fezz_handle_v2(request: ::fezz::__shim::FezzSlice) -> ::fezz::__shim::FezzOwned {
-            let call = |request: ::fezz::Request, #meta: &::fezz::__shim::Meta<'_>| -> ::fezz::Response {
-                #context
-                #answer
-            };
+            let call = |request: ::fezz::FezzRequest| -> ::fezz::FezzResponse { #companion.call(request) };
             unsafe { ::fezz::__shim::handle(request, call) }
         }
 
@@ -82,30 +115,6 @@ fn shim(function: &Function) -> TokenStream {
             unsafe { ::fezz::__shim::free(buffer) }
         }
     }
-}
-
-/// The call of the author's function. Each argument stands at its parameter's type and the answer at the return type,
-/// so that a wrong one is reported there and not at the attribute.
-fn answer(function: &Function) -> TokenStream {
-    let arguments = function.parameters.iter().zip(["request", "context"]);
-    let arguments = arguments.map(|(parameter, name)| Ident::new(name, span_at(parameter.span())));
-    let name = &function.name;
-    let output = span_at(function.output);
-    let answer = Ident::new("answer", output);
-    let response = if function.is_async {
-        quote_spanned!(output=> ::fezz::__shim::block_on(#answer))
-    } else {
-        quote_spanned!(output=> ::fezz::IntoResponse::into_response(#answer))
-    };
-    quote_spanned! { Span::mixed_site()=>
-        let #answer = #name(#(#arguments),*);
-        #response
-    }
-}
-
-/// A location in the author's source, in the macro's own scope.
-pub(crate) fn span_at(location: Span) -> Span {
-    location.resolved_at(Span::mixed_site())
 }
 
 /// Mach-O has no section names of ELF's form: segment and section, the latter of 16 characters at most.

@@ -1,8 +1,8 @@
 //! Prints the C functions that a module may leave out: `fezz_on_load_v2`, which prepares what each request needs, and calls
-//! the author's function where an argument names one; `fezz_on_fork_v2` only where an argument does.
+//! the author's function where an argument names one; `fezz_on_fork_v2` and `fezz_on_unload_v2` only where an argument does.
 
 use crate::args::Args;
-use crate::expand::span_at;
+use crate::tokens::span_at;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ExprPath;
@@ -18,7 +18,7 @@ use syn::spanned::Spanned;
 /// #[unsafe(no_mangle)]
 /// unsafe extern "C" fn fezz_on_load_v2(context: ...) -> ... {
 ///     let load: fn(&::fezz::LoadContext) -> _ = load;
-///     let call = |context: &::fezz::LoadContext| -> ::core::result::Result<(), ::fezz::Error> {
+///     let call = |context: &::fezz::LoadContext| -> ::core::result::Result<(), ::fezz::FezzError> {
 ///         let loaded = load(context);
 ///         ::fezz::IntoLoaded::into_loaded(loaded)
 ///     };
@@ -30,17 +30,22 @@ use syn::spanned::Spanned;
 ///     ::fezz::__shim::on_fork(fork)
 /// }
 /// ```
-pub(crate) fn print(args: &Args) -> TokenStream {
-    let on_load = args.on_load.as_ref().map_or_else(prepare, on_load);
+pub(crate) fn print(args: &Args, app: Option<&TokenStream>) -> TokenStream {
+    let on_load = match &args.on_load {
+        Some(path) => on_load(path, app),
+        None => prepare(app),
+    };
     let on_fork = args.on_fork.as_ref().map(on_fork);
-    quote! { #on_load #on_fork }
+    let on_unload = args.on_unload.as_ref().map(on_unload);
+    quote! { #on_load #on_fork #on_unload }
 }
 
-fn prepare() -> TokenStream {
+/// `app` builds an app.
+fn prepare(app: Option<&TokenStream>) -> TokenStream {
     quote_spanned! { Span::mixed_site()=>
         #[unsafe(no_mangle)]
         extern "C" fn fezz_on_load_v2(_: ::fezz::__shim::FezzSlice) -> ::fezz::__shim::FezzOwned {
-            ::fezz::__shim::prepare()
+            ::fezz::__shim::prepare(|| { #app })
         }
     }
 }
@@ -50,7 +55,7 @@ fn prepare() -> TokenStream {
 //
 // The type of `load` stands there for the author: a function of another shape is refused with both shapes, and so is
 // one that is `unsafe`, which could be called here, in an unsafe function's body.
-fn on_load(path: &ExprPath) -> TokenStream {
+fn on_load(path: &ExprPath, app: Option<&TokenStream>) -> TokenStream {
     let at = span_at(path.span());
     let loaded = Ident::new("loaded", at);
     let outcome = quote_spanned!(at=> ::fezz::IntoLoaded::into_loaded(#loaded));
@@ -58,9 +63,13 @@ fn on_load(path: &ExprPath) -> TokenStream {
         #[unsafe(no_mangle)]
         unsafe extern "C" fn fezz_on_load_v2(context: ::fezz::__shim::FezzSlice) -> ::fezz::__shim::FezzOwned {
             let load: fn(&::fezz::LoadContext) -> _ = #path;
-            let call = |context: &::fezz::LoadContext| -> ::core::result::Result<(), ::fezz::Error> {
+            let call = |context: &::fezz::LoadContext| -> ::core::result::Result<(), ::fezz::FezzError> {
                 let #loaded = load(context);
-                #outcome
+                let outcome = #outcome;
+                if ::core::result::Result::is_ok(&outcome) {
+                    #app
+                }
+                outcome
             };
             unsafe { ::fezz::__shim::on_load(context, call) }
         }
@@ -73,6 +82,16 @@ fn on_fork(path: &ExprPath) -> TokenStream {
         extern "C" fn fezz_on_fork_v2() {
             let fork: fn() = #path;
             ::fezz::__shim::on_fork(fork)
+        }
+    }
+}
+
+fn on_unload(path: &ExprPath) -> TokenStream {
+    quote_spanned! { Span::mixed_site()=>
+        #[unsafe(no_mangle)]
+        extern "C" fn fezz_on_unload_v2() {
+            let unload: fn() = #path;
+            ::fezz::__shim::on_unload(unload)
         }
     }
 }

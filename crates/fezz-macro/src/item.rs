@@ -2,19 +2,30 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::spanned::Spanned;
-use syn::{FnArg, Item, ReturnType, Safety, Signature, Type};
+use syn::{FnArg, Item, ReturnType, Safety, Signature, Type, Visibility};
 
-const FORM: &str = "expected `fn name(request: Request) -> Response`, or `async fn`, or with a second parameter \
-                    `context: Context`; any return type that implements `fezz::IntoResponse`";
+const FORM: &str = "expected `fn name(req: FezzRequest, ctx: &FunctionContext) -> FezzResponse`, or `async fn`, with any \
+                    parameters that implement `fezz::FromRequest` and any return type that implements \
+                    `fezz::IntoResponse`";
+
+/// As many as a function has in Rust's own traits at most, and more than a reader can follow.
+const PARAMETERS_MAX: usize = 16;
 
 /// What the shim needs to know about the author's function.
 pub(crate) struct Function {
     pub(crate) name: Ident,
+    pub(crate) visibility: Visibility,
     pub(crate) is_async: bool,
-    /// Request, then context if it is taken.
-    pub(crate) parameters: Vec<Type>,
+    pub(crate) parameters: Vec<Parameter>,
     /// The location for an error about the return type: that of the type, or of the name if it has none.
     pub(crate) output: Span,
+}
+
+/// What the function is called with.
+pub(crate) struct Parameter {
+    /// Its type, without the `&`.
+    pub(crate) extractor: Type,
+    pub(crate) is_reference: bool,
 }
 
 impl Function {
@@ -27,6 +38,7 @@ impl Function {
         refuse_qualifiers(&signature)?;
         refuse_generics(&signature)?;
         Ok(Self {
+            visibility: function.vis,
             parameters: parameters(&signature)?,
             is_async: signature.asyncness.is_some(),
             output: match &signature.output {
@@ -67,20 +79,16 @@ fn refuse_generics(signature: &Signature) -> syn::Result<()> {
     }
 }
 
-fn parameters(signature: &Signature) -> syn::Result<Vec<Type>> {
+fn parameters(signature: &Signature) -> syn::Result<Vec<Parameter>> {
     let count = signature.inputs.len();
-    if !(1..=2).contains(&count) {
-        let wrong = format!("function takes {count} parameters");
-        return Err(if count == 0 {
-            refuse(&signature.ident, &wrong)
-        } else {
-            refuse(&signature.inputs, &wrong)
-        });
+    if count > PARAMETERS_MAX {
+        let wrong = format!("function takes {count} parameters, the limit is {PARAMETERS_MAX}");
+        return Err(refuse(&signature.inputs, &wrong));
     }
     signature.inputs.iter().map(parameter).collect()
 }
 
-fn parameter(input: &FnArg) -> syn::Result<Type> {
+fn parameter(input: &FnArg) -> syn::Result<Parameter> {
     let typed = match input {
         FnArg::Receiver(receiver) => {
             return Err(refuse(receiver, "function takes `self`, but there is no object"));
@@ -89,10 +97,24 @@ fn parameter(input: &FnArg) -> syn::Result<Type> {
     };
     match &*typed.ty {
         Type::ImplTrait(_) => Err(refuse(&typed.ty, "parameter is `impl Trait`, but has one caller")),
-        Type::Reference(_) => {
-            Err(refuse(&typed.ty, "parameter is a reference, but the function owns its request"))
+        Type::Reference(reference) if reference.mutability.is_some() => {
+            Err(refuse(&typed.ty, "parameter is `&mut`: take it by value, as `mut req: FezzRequest`"))
         }
-        named => Ok(named.clone()),
+        Type::Reference(reference) => {
+            Ok(Parameter { extractor: (*reference.elem).clone(), is_reference: true })
+        }
+        named => Ok(Parameter { extractor: named.clone(), is_reference: false }),
+    }
+}
+
+impl Parameter {
+    /// Whether it is the request itself, by its name. Only a matter of cost: it then gets the original, not a copy.
+    pub(crate) fn is_request(&self) -> bool {
+        let Type::Path(path) = &self.extractor else { return false };
+        let last = path.path.segments.last();
+        last.is_some_and(|last| {
+            ["FezzRequest", "FezzHttpRequest", "Request"].iter().any(|name| last.ident == name)
+        })
     }
 }
 
@@ -112,15 +134,14 @@ mod tests {
     #[test]
     fn what_cannot_be_a_function_is_refused_by_name() {
         check("struct Todos;", "no function");
-        check("fn f() {}", "takes 0 parameters");
-        check("fn f(a: Request, b: Context, c: u8) {}", "takes 3 parameters");
+        check(&format!("fn f({}) {{}}", "a: u8,".repeat(17)), "takes 17 parameters, the limit is 16");
         check("fn f(&self) {}", "takes `self`");
         check("fn f(self, r: Request) {}", "takes `self`");
         check("fn f<T>(r: T) {}", "is generic");
         check("fn f<'a>(r: Request) -> &'a str {}", "is generic");
         check("fn f(r: Request) where Request: Copy {}", "`where` clause");
         check("fn f(r: impl Into<Request>) {}", "`impl Trait`");
-        check("fn f(r: &Request) {}", "is a reference");
+        check("fn f(r: &mut Request) {}", "is `&mut`");
         check("const fn f(r: Request) {}", "is `const`");
         check("unsafe fn f(r: Request) {}", "is `unsafe`");
         check("extern \"C\" fn f(r: Request) {}", "is `extern`");
@@ -128,10 +149,13 @@ mod tests {
 
     #[test]
     fn an_async_function_with_a_context_is_seen_as_one() {
-        let item = "pub async fn todos(r: Request, _: Context) -> u8 { 1 }".parse().unwrap();
+        let item =
+            "pub async fn todos(r: fezz::FezzRequest<T>, _: &FunctionContext) -> u8 { 1 }".parse().unwrap();
         let function = Function::parse(item).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(function.name, "todos");
-        assert_eq!(function.parameters.len(), 2);
+        let parameters: Vec<_> =
+            function.parameters.iter().map(|each| (each.is_request(), each.is_reference)).collect();
+        assert_eq!(parameters, [(true, false), (false, true)]);
         assert!(function.is_async);
     }
 }

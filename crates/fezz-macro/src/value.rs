@@ -20,10 +20,13 @@ pub(crate) fn name(literal: &LitStr, argument: &str) -> syn::Result<String> {
     }
 }
 
+/// Stands for every method.
+const ANY_METHOD: &str = "*";
+
 /// A method of a route.
 pub(crate) fn method(literal: &LitStr) -> syn::Result<String> {
     let method = literal.value();
-    if is_method(&method) {
+    if is_method(&method) || method == ANY_METHOD {
         return Ok(method);
     }
     refuse(
@@ -51,10 +54,11 @@ pub(crate) fn timeout_text(literal: &LitStr) -> syn::Result<u64> {
     checked.or_else(|wrong| refuse(literal, &wrong_timeout(&text, &wrong)))
 }
 
-/// A timeout as an integer of milliseconds.
+/// A timeout as an integer of seconds, in milliseconds.
 pub(crate) fn timeout_number(literal: &LitInt) -> syn::Result<u64> {
     let checked = match literal.base10_parse::<u64>() {
-        Ok(milliseconds) if milliseconds > 0 && literal.suffix().is_empty() => {
+        Ok(seconds) if seconds > 0 && literal.suffix().is_empty() => {
+            let milliseconds = seconds.saturating_mul(1000);
             check_timeout(milliseconds).map(|()| milliseconds)
         }
         _ => Err("is no number above zero".to_owned()),
@@ -69,7 +73,7 @@ fn check_timeout(milliseconds: u64) -> Result<(), String> {
 }
 
 fn wrong_timeout(text: &str, wrong: &str) -> String {
-    format!("timeout `{text}` {wrong}: expected `\"30s\"`, `\"1500ms\"` or `1500`, which is in milliseconds")
+    format!("timeout `{text}` {wrong}: expected `30`, which is in seconds, or `\"30s\"` or `\"1500ms\"`")
 }
 
 fn refuse<T>(literal: &LitStr, message: &str) -> syn::Result<T> {
@@ -130,7 +134,8 @@ mod tests {
         for text in ["0s", "0ms", "3601s", "18446744073709551615ms"] {
             check(super::timeout_text, text, "milliseconds, it must be 1 to 3600000, an hour");
         }
-        for wrong in ["0", "5u8", "3600001", "99999999999999999999"] {
+        assert_eq!(super::timeout_number(&LitInt::new("30", Span::call_site())).unwrap(), 30_000);
+        for wrong in ["0", "5u8", "3601", "99999999999999999999"] {
             assert!(super::timeout_number(&LitInt::new(wrong, Span::call_site())).is_err(), "{wrong}");
         }
     }

@@ -1,125 +1,197 @@
 //! What the host says about a request.
 
+use crate::{FezzRequest, FromRequest};
 use fezz_wire::Meta;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The longest deadline: an [`Instant`] may not represent a later time.
 const TIME_LEFT_MAX: Duration = Duration::from_hours(24 * 365);
 
-/// The function, the request's id, and the deadline.
+/// The function, the request's id, the time left, the variables and the client's address.
 ///
-/// The host makes it; a unit test makes its own: `Context::new().with_time_left(Duration::ZERO)`.
+/// A function takes it as `ctx: &FunctionContext`, or owned. The host makes it; a unit test makes its own:
+///
+/// ```
+/// use fezz::prelude::*;
+/// use std::time::Duration;
+///
+/// #[fezz_function(path = "/region")]
+/// fn region(_: FezzRequest, ctx: &FunctionContext) -> String {
+///     format!("{} in {}", ctx.function_name(), ctx.env("REGION").unwrap_or("no region"))
+/// }
+///
+/// let ctx = FunctionContext::new().with_env("REGION", "eu").with_time_left(Duration::from_secs(5));
+/// assert_eq!(region(FezzRequest::new("GET", "/region"), &ctx), "test in eu");
+/// ```
+// An `Arc`, so that a request and each parameter that asks for it share one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Context {
+pub struct FunctionContext(Arc<Facts>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Facts {
     request_id: String,
     function: String,
     version: String,
-    deadline: Instant,
+    time_left: Duration,
+    /// Counted when it is first asked for, or taken by a function: reading the clock costs a forked process two page
+    /// faults, and most functions don't need it.
+    deadline: OnceLock<Instant>,
     client_ip: Option<String>,
+    /// Read when it is first asked for: most functions don't.
+    env: OnceLock<BTreeMap<String, String>>,
 }
 
-impl Context {
+impl FunctionContext {
     /// A context for a test: everything is called `test`, and there are 30 seconds left, the host's default.
     #[expect(clippy::new_without_default, reason = "a default context would be one that no host has given")]
     pub fn new() -> Self {
-        Self {
-            request_id: "test".to_owned(),
-            function: "test".to_owned(),
-            version: "test".to_owned(),
-            deadline: deadline_in(Duration::from_secs(30)),
+        let meta = Meta {
+            request_id: "test",
+            function: "test",
+            version: "test",
+            deadline_ms: 30_000,
             client_ip: None,
-        }
+        };
+        Self::from_wire(&meta)
     }
 
     pub(crate) fn from_wire(meta: &Meta<'_>) -> Self {
-        Self {
+        Self(Arc::new(Facts {
             request_id: meta.request_id.to_owned(),
             function: meta.function.to_owned(),
             version: meta.version.to_owned(),
-            deadline: deadline_in(Duration::from_millis(meta.deadline_ms)),
+            time_left: Duration::from_millis(meta.deadline_ms),
+            deadline: OnceLock::new(),
             client_ip: meta.client_ip.map(str::to_owned),
-        }
+            env: OnceLock::new(),
+        }))
     }
 
     /// Names the request in every line of the host's log, and in its answer's `x-request-id`.
     pub fn request_id(&self) -> &str {
-        &self.request_id
+        &self.0.request_id
     }
 
     /// The function's id.
-    pub fn function(&self) -> &str {
-        &self.function
+    pub fn function_name(&self) -> &str {
+        &self.0.function
     }
 
     /// The function's version.
     pub fn version(&self) -> &str {
-        &self.version
+        &self.0.version
     }
 
     /// The deadline: then the process is killed, and the client gets 504.
     pub fn deadline(&self) -> Instant {
-        self.deadline
+        *self.0.deadline.get_or_init(|| Instant::now() + self.0.time_left.min(TIME_LEFT_MAX))
     }
 
     /// What is left until then; zero when it is over.
     pub fn time_left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        self.deadline().saturating_duration_since(Instant::now())
     }
 
     /// The client's IP address in text, where the host knows it.
     pub fn client_ip(&self) -> Option<&str> {
-        self.client_ip.as_deref()
+        self.0.client_ip.as_deref()
+    }
+
+    /// The variable of that name: one of the manifest's `env`. [`std::env::var`] has the same, but no unit test should
+    /// set it there.
+    pub fn env(&self, name: &str) -> Option<&str> {
+        self.0.env.get_or_init(process_env).get(name).map(String::as_str)
     }
 }
 
 /// What a test changes in its context.
-impl Context {
+impl FunctionContext {
     /// Sets the request's id.
     #[must_use]
     pub fn with_request_id(mut self, request_id: &str) -> Self {
-        self.request_id = request_id.to_owned();
+        self.facts().request_id = request_id.to_owned();
         self
     }
 
     /// Sets the function's id and version.
     #[must_use]
     pub fn with_function(mut self, id: &str, version: &str) -> Self {
-        self.function = id.to_owned();
-        self.version = version.to_owned();
+        self.facts().function = id.to_owned();
+        self.facts().version = version.to_owned();
         self
     }
 
     /// Sets the deadline, counted from now.
     #[must_use]
     pub fn with_time_left(mut self, time_left: Duration) -> Self {
-        self.deadline = deadline_in(time_left);
+        self.facts().time_left = time_left;
+        self.facts().deadline = OnceLock::new();
+        self.deadline();
         self
     }
 
     /// Sets the client's IP address.
     #[must_use]
     pub fn with_client_ip(mut self, client_ip: &str) -> Self {
-        self.client_ip = Some(client_ip.to_owned());
+        self.facts().client_ip = Some(client_ip.to_owned());
         self
+    }
+
+    /// Sets a variable, beside those of the test's process.
+    #[must_use]
+    pub fn with_env(mut self, name: &str, value: &str) -> Self {
+        let mut env = self.0.env.get_or_init(process_env).clone();
+        env.insert(name.to_owned(), value.to_owned());
+        self.facts().env = env.into();
+        self
+    }
+
+    fn facts(&mut self) -> &mut Facts {
+        Arc::make_mut(&mut self.0)
     }
 }
 
-fn deadline_in(time_left: Duration) -> Instant {
-    Instant::now() + time_left.min(TIME_LEFT_MAX)
+impl FromRequest for FunctionContext {
+    type Rejection = Infallible;
+
+    fn from_request(request: &FezzRequest) -> Result<Self, Infallible> {
+        let context = request.context().clone();
+        context.deadline();
+        Ok(context)
+    }
+}
+
+/// Variables that aren't UTF-8 are left out: a manifest has none.
+fn process_env() -> BTreeMap<String, String> {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Context;
+    use super::FunctionContext;
     use std::time::{Duration, Instant};
 
     #[test]
     fn a_deadline_beyond_every_clock_is_no_panic() {
-        assert!(Context::new().with_time_left(Duration::MAX).deadline() > Instant::now());
+        assert!(FunctionContext::new().with_time_left(Duration::MAX).deadline() > Instant::now());
     }
 
     #[test]
     fn a_deadline_that_is_over_leaves_no_time() {
-        assert_eq!(Context::new().with_time_left(Duration::ZERO).time_left(), Duration::ZERO);
+        assert_eq!(FunctionContext::new().with_time_left(Duration::ZERO).time_left(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_variable_of_the_process_is_there_beside_those_of_a_test() {
+        let context = FunctionContext::new().with_env("FEZZ_TEST_ONLY", "1");
+        assert_eq!(context.env("FEZZ_TEST_ONLY"), Some("1"));
+        assert_eq!(context.env("PATH"), std::env::var("PATH").ok().as_deref());
+        assert_eq!(context.env("FEZZ_TEST_NOT_SET"), None);
     }
 }

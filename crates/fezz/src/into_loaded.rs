@@ -1,6 +1,6 @@
 //! What `on_load` may return.
 
-use crate::{Error, IntoError};
+use crate::{FezzError, IntoError};
 
 /// Whether a module can serve: `()`, or a `Result<(), E>` whose `E` is any error that a function may return.
 ///
@@ -17,17 +17,17 @@ pub trait IntoLoaded {
     /// # Errors
     ///
     /// What `on_load` returned.
-    fn into_loaded(self) -> Result<(), Error>;
+    fn into_loaded(self) -> Result<(), FezzError>;
 }
 
 impl IntoLoaded for () {
-    fn into_loaded(self) -> Result<(), Error> {
+    fn into_loaded(self) -> Result<(), FezzError> {
         Ok(())
     }
 }
 
 impl<E: IntoError> IntoLoaded for Result<(), E> {
-    fn into_loaded(self) -> Result<(), Error> {
+    fn into_loaded(self) -> Result<(), FezzError> {
         self.map_err(IntoError::into_error)
     }
 }

@@ -16,7 +16,6 @@
 //!
 //! [dependencies]
 //! fezz = { path = "../fezz/crates/fezz" } # wherever the repository lies; it isn't on crates.io
-//! serde = { version = "1", features = ["derive"] }
 //! ```
 //!
 //! `src/lib.rs` has one function with the attribute [`#[fezz_function]`](fezz_function):
@@ -24,45 +23,52 @@
 //! ```
 //! # #[cfg(feature = "json")]
 //! # mod quick_start {
-//! // curl localhost:3000/api/todos/7
+//! // curl 'localhost:3000/api/todos?limit=1'
 //! use fezz::prelude::*;
 //!
-//! #[derive(serde::Serialize)]
+//! #[fezz_request]
+//! struct ListTodosQuery {
+//!     limit: Option<usize>,
+//! }
+//!
+//! #[fezz_response]
 //! struct Todo {
 //!     id: u32,
 //!     title: String,
 //! }
 //!
-//! #[fezz_function(method = "GET", path = "/api/todos/{id}", timeout = "5s")]
-//! fn todo(request: Request, context: Context) -> Result<Json<Todo>, fezz::Error> {
-//!     eprintln!("request {}: stderr is the log", context.request_id());
-//!     let not_found = || Response::text("no such todo\n").with_status(404);
-//!     let id = request.param("id").and_then(|id| id.parse().ok()).ok_or_else(not_found)?;
-//!     Ok(Json(Todo { id, title: title(id)? }))
+//! #[fezz_function(id = "todos", version = "v1", method = "GET", path = "/api/todos", timeout = 5)]
+//! async fn fetch(req: FezzRequest<ListTodosQuery>) -> Result<FezzResponse<Json<Vec<Todo>>>, FezzError> {
+//!     eprintln!("request {}: stderr is the log", req.context().request_id());
+//!     let mut todos = load()?;
+//!     todos.truncate(req.data().limit.unwrap_or(usize::MAX));
+//!     Ok(Json(todos).into())
 //! }
 //!
-//! fn title(id: u32) -> std::io::Result<String> {
-//!     Ok(format!("todo {id}"))
+//! fn load() -> std::io::Result<Vec<Todo>> {
+//!     Ok(vec![Todo { id: 7, title: "buy milk".to_owned() }, Todo { id: 8, title: "take a walk".to_owned() }])
 //! }
 //!
-//! // The function stays a function, for unit tests to call.
+//! // `FetchFunction` answers a request as the host would have it answered: a unit test calls it, or `fetch` itself.
 //! # pub // so that this example is run
-//! fn a_todo_is_found_by_its_id() {
-//!     let request = Request::new("GET", "/api/todos/7").with_param("id", "7");
-//!     let response = todo(request, Context::new()).into_response();
-//!     assert_eq!(response.body(), br#"{"id":7,"title":"todo 7"}"#);
+//! fn the_list_is_as_long_as_its_limit() {
+//!     let call = |url| FetchFunction::new().call(FezzRequest::new("GET", url));
+//!     assert_eq!(call("/api/todos?limit=1").bytes(), br#"[{"id":7,"title":"buy milk"}]"#);
+//!     assert_eq!(call("/api/todos?limit=many").status(), 400);
 //! }
 //! # }
 //! # #[cfg(feature = "json")]
-//! # quick_start::a_todo_is_found_by_its_id();
+//! # quick_start::the_list_is_as_long_as_its_limit();
 //! ```
+//!
+//! [`FromRequest`] lists what a function may take, [`IntoResponse`] what it may return.
 //!
 //! `cargo build --release` makes `libtodos.so`. It goes, with a `fezz.json` that names it, into the host's
 //! `functions/todos@v1/`:
 //!
 //! ```json
 //! { "id": "todos", "version": "v1", "entry": "libtodos.so",
-//!   "routes": [{ "path": "/api/todos/{id}", "method": "GET" }] }
+//!   "routes": [{ "path": "/api/todos", "method": "GET" }] }
 //! ```
 //!
 //! # What happens to errors
@@ -90,11 +96,11 @@
 //!
 //! static CITIES: OnceLock<BTreeMap<&str, u32>> = OnceLock::new();
 //!
-//! fn load(context: &LoadContext) -> Result<(), fezz::Error> {
+//! fn load(context: &LoadContext) -> Result<(), FezzError> {
 //!     let separator = context.env("SEPARATOR").unwrap_or(",");
 //!     let mut cities = BTreeMap::new();
 //!     for line in TABLE.lines() {
-//!         let torn = || fezz::Error::new(format!("`{line}` has no `{separator}`"));
+//!         let torn = || FezzError::new(format!("`{line}` has no `{separator}`"));
 //!         let (name, inhabitants) = line.split_once(separator).ok_or_else(torn)?;
 //!         cities.insert(name, inhabitants.parse()?);
 //!     }
@@ -103,10 +109,10 @@
 //! }
 //!
 //! #[fezz_function(path = "/cities/{name}", on_load = load)]
-//! fn city(request: Request) -> Result<String, Response> {
+//! fn city(request: FezzRequest) -> Result<String, FezzResponse> {
 //!     let name = request.param("name").unwrap_or_default();
 //!     let inhabitants = CITIES.get().and_then(|cities| cities.get(name));
-//!     let not_found = || Response::text("no such city\n").with_status(404);
+//!     let not_found = || FezzResponse::error(StatusCode::NOT_FOUND, "no such city");
 //!     Ok(format!("{}\n", inhabitants.ok_or_else(not_found)?))
 //! }
 //!
@@ -114,8 +120,8 @@
 //! # pub // so that this example is run
 //! fn a_city_is_found_by_its_name() {
 //!     load(&LoadContext::new()).unwrap();
-//!     let request = Request::new("GET", "/cities/Oslo").with_param("name", "Oslo");
-//!     assert_eq!(city(request).into_response().body(), b"700000\n");
+//!     let request = FezzRequest::new("GET", "/cities/Oslo").with_param("name", "Oslo");
+//!     assert_eq!(city(request).into_response().bytes(), b"700000\n");
 //! }
 //! # a_city_is_found_by_its_name();
 //! # assert!(load(&LoadContext::new().with_env("SEPARATOR", ";")).is_err());
@@ -147,14 +153,23 @@
 //!
 //! # Features
 //!
-//! - `json`, on by default: `Request::json`, `Response::json` and `Json`.
+//! - `json`, on by default: data of the author's types, by serde. Without it there are no `FezzRequest<T>`, `Json`,
+//!   `Query`, `Form`, `Path`, `FezzResponse::json`, `#[fezz_request]` and `#[fezz_response]`.
+//! - `tracing`, on by default: events of the crate `tracing`, from `info` on or as the variable `FEZZ_LOG` says, are lines
+//!   of stderr with their level, target and fields. A subscriber that `on_load` installs comes first.
+//! - `cookies`: the parameter `Cookies`, and `FezzResponse::cookie`, by the crate `cookie`.
 //! - `tokio`: the runtime above.
+//! - `tower`: `#[fezz_app]` serves any tower service, such as axum's router.
+//!
+//! A function needs neither `Send` nor `Sync`: it runs on the thread that calls it.
 //!
 //! # Modules
 //!
 //! In the order that a request meets them: `shim` (decodes it, calls the function and encodes the answer; `panic` if
-//! that goes wrong), [`LoadContext`] and [`IntoLoaded`] before it, [`Request`], [`Context`], then the function, then
-//! [`IntoResponse`], `Json`, [`Error`] and [`Response`]. `body_error` and `headers` are what they share.
+//! that goes wrong), [`LoadContext`] and [`IntoLoaded`] before it, [`FezzRequest`], [`FunctionContext`], [`FromRequest`]
+//! (`data`, [`Rejection`]), then the function, then [`IntoResponse`], [`FezzResponse`], [`Redirect`], [`FezzError`].
+//! [`Router`] and [`App`] are for several routes in one function. `headers`, `problem` and `permission` are what they
+//! share; `manifest` is what the attribute says.
 
 use fezz_unwind as _;
 
@@ -170,44 +185,108 @@ mod request;
 
 mod context;
 
-mod into_response;
+mod extract;
 
 #[cfg(feature = "json")]
-mod json;
+mod data;
 
-mod error;
+mod rejection;
 
-mod body_error;
+mod into_response;
 
 mod response;
 
+mod redirect;
+
+#[cfg(feature = "cookies")]
+mod cookies;
+
+mod error;
+
 mod headers;
 
-pub use body_error::BodyError;
-pub use context::Context;
-pub use error::{Error, IntoError};
-pub use fezz_macro::fezz_function;
+mod permission;
+
+mod problem;
+
+#[cfg(feature = "tracing")]
+mod log;
+
+mod manifest;
+
+mod app;
+
+mod router;
+
+#[cfg(feature = "tower")]
+mod tower;
+
+pub use app::App;
+pub use bytes::Bytes;
+pub use context::FunctionContext;
+#[cfg(feature = "cookies")]
+pub use cookie;
+#[cfg(feature = "cookies")]
+pub use cookies::Cookies;
+#[cfg(feature = "json")]
+pub use data::{RequestData, ResponseData};
+pub use error::{Error, FezzError, IntoError};
+pub use extract::FromRequest;
+#[cfg(feature = "json")]
+pub use extract::{Form, Json, Path, Query};
+pub use fezz_macro::{fezz_app, fezz_function};
+#[cfg(feature = "json")]
+pub use fezz_macro::{fezz_request, fezz_response};
+#[cfg(feature = "json")]
+pub use fezz_wire::owned::FezzWireResponse;
+pub use headers::{Headers, IntoHeaders};
+pub use http;
+pub use http::{Method, StatusCode};
 pub use into_loaded::IntoLoaded;
 pub use into_response::IntoResponse;
-#[cfg(feature = "json")]
-pub use json::Json;
 pub use load_context::LoadContext;
-pub use request::Request;
-pub use response::Response;
+pub use manifest::{FunctionManifest, FunctionRoute};
+pub use redirect::Redirect;
+pub use rejection::Rejection;
+pub use request::FezzRequest;
+pub use response::{Body, FezzResponse, IntoStatus};
+pub use router::{Handler, Router};
 
-/// For the code that the macro prints only.
+/// A request, by the name that says where it comes from.
+pub type FezzHttpRequest<T = ()> = FezzRequest<T>;
+
+/// A response, by the name that says where it goes.
+pub type FezzHttpResponse<B = Body> = FezzResponse<B>;
+
+/// Short for [`FezzRequest`].
+pub type Request<T = ()> = FezzRequest<T>;
+
+/// Short for [`FezzResponse`].
+pub type Response<B = Body> = FezzResponse<B>;
+
+/// Short for [`FunctionContext`].
+pub type Context = FunctionContext;
+
+/// For the code that the macros print only.
 #[doc(hidden)]
 pub mod __shim {
+    pub use crate::app::AppCell;
     pub use crate::shim::{
-        FezzOwned, FezzSlice, Meta, block_on, context, free, handle, on_fork, on_load, prepare,
+        FezzOwned, FezzSlice, block_on, free, handle, on_fork, on_load, on_unload, prepare,
     };
+    #[cfg(feature = "json")]
+    pub use serde;
 }
 
 /// What most functions need: `use fezz::prelude::*`. Without [`Error`]: `fezz::Error` is clearer than another `Error`.
 pub mod prelude {
+    pub use crate::{
+        Bytes, Context, FezzError, FezzHttpRequest, FezzHttpResponse, FezzRequest, FezzResponse, FromRequest,
+        FunctionContext, FunctionManifest, Headers, IntoResponse, Method, Redirect, Rejection, Request,
+        Response, Router, StatusCode, fezz_app, fezz_function,
+    };
     #[cfg(feature = "json")]
-    pub use crate::Json;
-    pub use crate::{Context, IntoResponse, Request, Response, fezz_function};
+    pub use crate::{FezzWireResponse, Form, Json, Path, Query, fezz_request, fezz_response};
 }
 
 /// The Rust of the guides, compiled.

@@ -39,8 +39,19 @@ pub(crate) fn describe(payload: &(dyn Any + Send)) -> String {
     } else {
         "panic with a payload that is no text"
     };
+    let hint = if text.starts_with(NO_REACTOR) { RUNTIME_HINT } else { "" };
     match LOCATION.take() {
-        Some(location) => format!("{text}, at {location}"),
-        None => text.to_owned(),
+        Some(location) => format!("{text}, at {location}{hint}"),
+        None => format!("{text}{hint}"),
     }
 }
+
+/// How tokio's panic begins where it is used without its runtime.
+const NO_REACTOR: &str = "there is no reactor running";
+
+/// What the author does about that.
+#[cfg(feature = "tokio")]
+const RUNTIME_HINT: &str = ": the feature `tokio` of fezz runs async functions only: write `async fn`";
+#[cfg(not(feature = "tokio"))]
+const RUNTIME_HINT: &str = ": enable the feature `tokio` of fezz, which runs an async function on a tokio runtime: \
+                            `fezz = { ..., features = [\"tokio\"] }`";

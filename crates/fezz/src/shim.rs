@@ -1,11 +1,10 @@
 //! What the C functions that `#[fezz_function]` prints call. No part of the API: it changes with the macro.
 
-use crate::{Context, Error, IntoResponse, LoadContext, Request, Response, panic};
+use crate::{FezzError, FezzRequest, FezzResponse, IntoResponse, LoadContext, panic};
 use fezz_wire::{ErrorKind, FezzWireRequest, abi};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use fezz_wire::Meta;
 pub use fezz_wire::abi::{FezzOwned, FezzSlice};
 
 /// `fezz_on_load_v2`: decodes the context and calls the author's `on_load`. The empty buffer where that succeeds, else
@@ -14,7 +13,10 @@ pub use fezz_wire::abi::{FezzOwned, FezzSlice};
 /// # Safety
 ///
 /// `context` is readable for the whole call; a null `ptr` is taken for no bytes.
-pub unsafe fn on_load(context: FezzSlice, load: impl FnOnce(&LoadContext) -> Result<(), Error>) -> FezzOwned {
+pub unsafe fn on_load(
+    context: FezzSlice,
+    load: impl FnOnce(&LoadContext) -> Result<(), FezzError>,
+) -> FezzOwned {
     // SAFETY: the slice must be readable while `message` is in use, which the caller promises for the whole call; what
     // is decoded from it is copied.
     let message = unsafe { bytes(&context) };
@@ -28,10 +30,15 @@ pub unsafe fn on_load(context: FezzSlice, load: impl FnOnce(&LoadContext) -> Res
 
 /// `fezz_on_load_v2` without a function of the author's: prepares once, for all processes that are forked from this
 /// one, what each would otherwise do itself.
-pub fn prepare() -> FezzOwned {
-    match guarded(|| {}) {
+/// `app` builds an app, where there is one.
+pub fn prepare(app: impl FnOnce()) -> FezzOwned {
+    let prepared = guarded(|| {
+        warm();
+        logging(app);
+    });
+    match prepared {
         Ok(()) => FezzOwned::EMPTY,
-        Err(panic) => give_away(panic.into_bytes()),
+        Err(panic) => give_away(format!("on_load panicked: {panic}").into_bytes()),
     }
 }
 
@@ -48,21 +55,24 @@ pub fn on_fork(fork: impl FnOnce()) {
     }
 }
 
+/// `fezz_on_unload_v2`: calls the author's `on_unload`. Its panic ends nothing that isn't ending already.
+pub fn on_unload(unload: impl FnOnce()) {
+    if let Err(panic) = guarded(unload) {
+        // `eprintln!` would panic where stderr can't be written.
+        let _ = writeln!(std::io::stderr(), "fezz: on_unload panicked: {panic}");
+    }
+}
+
 /// `fezz_handle_v2`: decodes the request, calls the function, encodes the response. Never unwinds.
 ///
 /// # Safety
 ///
 /// `request` is readable for the whole call; a null `ptr` is taken for no bytes.
-pub unsafe fn handle(request: FezzSlice, call: impl FnOnce(Request, &Meta<'_>) -> Response) -> FezzOwned {
+pub unsafe fn handle(request: FezzSlice, call: impl FnOnce(FezzRequest) -> FezzResponse) -> FezzOwned {
     // SAFETY: the slice must be readable while `message` is in use, which the caller promises for the whole call; what
     // is decoded from it is copied.
     let message = unsafe { bytes(&request) };
     give_away(answer(message, call))
-}
-
-/// For a function that takes it.
-pub fn context(meta: &Meta<'_>) -> Context {
-    Context::from_wire(meta)
 }
 
 /// `fezz_free_v2`: frees a buffer. Null is ignored.
@@ -80,7 +90,7 @@ pub unsafe fn free(buffer: FezzOwned) {
 }
 
 /// Runs an async function to its end: with the feature `tokio` on a runtime of its own, else on this thread alone.
-pub fn block_on<F: Future<Output: IntoResponse>>(future: F) -> Response {
+pub fn block_on<F: Future<Output: IntoResponse>>(future: F) -> FezzResponse {
     #[cfg(not(feature = "tokio"))]
     return pollster::block_on(future).into_response();
     #[cfg(feature = "tokio")]
@@ -92,40 +102,60 @@ pub fn block_on<F: Future<Output: IntoResponse>>(future: F) -> Response {
             response
         }
         Err(error) => {
-            Response::failed(ErrorKind::Returned, format!("failed to start the tokio runtime: {error}"))
+            FezzResponse::failed(ErrorKind::Returned, format!("failed to start the tokio runtime: {error}"))
         }
     }
 }
 
-fn loaded(message: &[u8], load: impl FnOnce(&LoadContext) -> Result<(), Error>) -> Result<(), String> {
-    let outcome = guarded(|| match abi::decode_load_context(message) {
-        Ok(wire) => load(&LoadContext::from_wire(&wire)).map_err(described),
-        Err(error) => Err(format!("failed to decode the context: {error}")),
+/// Draws this thread's keys of `HashMap` from the system, which each forked process would otherwise do: its map of headers
+/// needs them.
+fn warm() {
+    std::hint::black_box(std::hash::RandomState::new());
+}
+
+/// Runs what may install a subscriber for `tracing`, and else has its events logged.
+fn logging<T>(load: impl FnOnce() -> T) -> T {
+    #[cfg(feature = "tracing")]
+    return crate::log::around(load);
+    #[cfg(not(feature = "tracing"))]
+    load()
+}
+
+fn loaded(message: &[u8], load: impl FnOnce(&LoadContext) -> Result<(), FezzError>) -> Result<(), String> {
+    let outcome = guarded(|| {
+        warm();
+        match abi::decode_load_context(message) {
+            Ok(wire) => logging(|| load(&LoadContext::from_wire(&wire))).map_err(described),
+            Err(error) => Err(format!("failed to decode the context: {error}")),
+        }
     });
     outcome.unwrap_or_else(|panic| Err(format!("on_load panicked: {panic}")))
 }
 
-fn described(error: Error) -> String {
-    match error.message() {
-        Some(message) => message.to_owned(),
-        None => format!(
-            "on_load returned a response (status {}), but there is no request to answer",
-            error.answer().status()
-        ),
-    }
+fn described(error: FezzError) -> String {
+    error.message().unwrap_or_else(|| {
+        let status = error.into_response().status();
+        format!("on_load returned a response (status {status}), but there is no request to answer")
+    })
 }
 
-fn answer(message: &[u8], call: impl FnOnce(Request, &Meta<'_>) -> Response) -> Vec<u8> {
+fn answer(message: &[u8], call: impl FnOnce(FezzRequest) -> FezzResponse) -> Vec<u8> {
     let answer = guarded(|| {
-        let response = match FezzWireRequest::decode(message) {
-            Ok(wire) => call(Request::from_wire(&wire), &wire.meta),
+        // Where `on_load` was never called.
+        #[cfg(feature = "tracing")]
+        crate::log::install();
+        let request = FezzWireRequest::decode(message).map_err(|error| error.to_string()).and_then(|wire| {
+            FezzRequest::from_wire(&wire).map_err(|error| format!("{error}: {:?}", wire.method))
+        });
+        let response = match request {
+            Ok(request) => call(request),
             Err(error) => {
-                Response::failed(ErrorKind::Returned, format!("failed to decode the request: {error}"))
+                FezzResponse::failed(ErrorKind::Returned, format!("failed to decode the request: {error}"))
             }
         };
         response.encode()
     });
-    answer.unwrap_or_else(|panic| Response::failed(ErrorKind::Panicked, panic).encode())
+    answer.unwrap_or_else(|panic| FezzResponse::failed(ErrorKind::Panicked, panic).encode())
 }
 
 /// Runs code that may panic, and returns the panic's message and location if it does. Then flushes stdout, after

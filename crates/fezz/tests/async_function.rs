@@ -13,9 +13,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 #[fezz_function]
-async fn patient(request: Request) -> &'static str {
+async fn patient(request: FezzRequest) -> &'static str {
     AnotherThread::default().await;
-    if request.path() == "/panic" {
+    if request.path == "/timer" {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    if request.path == "/panic" {
         panic!("impatient");
     }
     "done"
@@ -55,4 +58,10 @@ fn a_panic_behind_an_await_is_an_answer() {
     let (kind, message) = handle(&request("/panic").encode()).error.expect("it panicked");
     assert_eq!(kind, ErrorKind::Panicked);
     assert!(message.starts_with("impatient, at "), "{message}");
+}
+
+#[test]
+fn tokio_without_its_runtime_names_the_feature() {
+    let (_, message) = handle(&request("/timer").encode()).error.expect("it panicked");
+    assert!(message.contains("enable the feature `tokio` of fezz"), "{message}");
 }

@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 #[fezz_function]
-fn large(_: Request) -> String {
+fn large(_: FezzRequest) -> String {
     "x".repeat(100_000)
 }
 

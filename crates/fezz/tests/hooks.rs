@@ -3,8 +3,8 @@
 mod common;
 
 use common::{handle, request};
+use fezz::LoadContext;
 use fezz::prelude::*;
-use fezz::{Error, LoadContext};
 use fezz_wire::abi::{FezzOwned, FezzSlice, encode_load_context};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
@@ -18,22 +18,23 @@ const DOOMED: &str = "FEZZ_TEST_ON_FORK_PANICS";
 
 static GREETING: OnceLock<String> = OnceLock::new();
 static FORKS: AtomicU32 = AtomicU32::new(0);
+static UNLOADS: AtomicU32 = AtomicU32::new(0);
 
-#[fezz_function(on_load = load, on_fork = fork)]
-fn greet(_: Request) -> String {
+#[fezz_function(on_load = load, on_fork = fork, on_unload = unload)]
+fn greet(_: FezzRequest) -> String {
     GREETING.get().cloned().unwrap_or_default()
 }
 
-fn load(context: &LoadContext) -> Result<(), Error> {
+fn load(context: &LoadContext) -> Result<(), FezzError> {
     match context.env("FAIL") {
         None => {}
         Some("error") => return Err(std::io::Error::other("the disk is full").into()),
-        Some("empty") => return Err(Error::new("")),
-        Some("response") => return Err(Response::new(404).into()),
+        Some("empty") => return Err(FezzError::new("")),
+        Some("response") => return Err(FezzResponse::new(404).into()),
         Some(other) => panic!("out of {other}"),
     }
     let greeting = format!("{}@{} {:?}", context.function(), context.version(), context.env("NAME"));
-    GREETING.set(greeting).map_err(|_| Error::new("loaded twice"))
+    GREETING.set(greeting).map_err(|_| FezzError::new("loaded twice"))
 }
 
 fn fork() {
@@ -44,9 +45,15 @@ fn fork() {
     }
 }
 
+fn unload() {
+    UNLOADS.fetch_add(1, Ordering::SeqCst);
+    panic!("too late to matter");
+}
+
 unsafe extern "C" {
     fn fezz_on_load_v2(context: FezzSlice) -> FezzOwned;
     fn fezz_on_fork_v2();
+    fn fezz_on_unload_v2();
     fn fezz_free_v2(buffer: FezzOwned);
 }
 
@@ -118,6 +125,13 @@ fn on_fork_is_called_each_time() {
     on_fork();
     on_fork();
     assert_eq!(FORKS.load(Ordering::SeqCst), before + 2);
+}
+
+#[test]
+fn on_unload_is_called_and_its_panic_does_not_unwind() {
+    // SAFETY: it has no condition.
+    unsafe { fezz_on_unload_v2() };
+    assert_eq!(UNLOADS.load(Ordering::SeqCst), 1);
 }
 
 #[test]

@@ -7,19 +7,19 @@ use fezz::prelude::*;
 use fezz_wire::ErrorKind;
 use std::panic::{catch_unwind, panic_any, resume_unwind};
 
-#[fezz_function(id = "test", version = "v1", path = "/{*rest}", timeout = "2s")]
-fn module(request: Request, context: Context) -> Result<Response, fezz::Error> {
-    match request.path() {
-        "/describe" => Ok(describe(&request, &context)),
-        "/cookies" => Ok(Response::new(204)
-            .with_added_header("Set-Cookie", "a")
-            .with_added_header("Set-Cookie", b"\xff")),
+#[fezz_function(id = "test", version = "v1", path = "/{*rest}", timeout = 2)]
+fn module(request: FezzRequest, context: &FunctionContext) -> Result<FezzResponse, FezzError> {
+    match request.path.as_str() {
+        "/describe" => Ok(describe(&request, context)),
+        "/cookies" => {
+            Ok(FezzResponse::new(204).added_header("Set-Cookie", "a").added_header("Set-Cookie", b"\xff"))
+        }
         "/error" => Err(std::io::Error::other("the disk is full").into()),
         "/panic" => panic!("out of {}", "luck"),
         "/panic-any" => panic_any(Bomb),
-        "/panic-caught" => Ok(Response::text(format!("{}", catch_unwind(|| panic!("caught")).is_err()))),
+        "/panic-caught" => Ok(FezzResponse::text(format!("{}", catch_unwind(|| panic!("caught")).is_err()))),
         "/resume" => resume_unwind(Box::new("resumed")),
-        other => Ok(Response::text(other).with_status(404)),
+        other => Ok(FezzResponse::text(other).with_status(404)),
     }
 }
 
@@ -32,12 +32,13 @@ impl Drop for Bomb {
     }
 }
 
-fn describe(request: &Request, context: &Context) -> Response {
-    let headers: Vec<_> = request.headers().map(|(name, value)| format!("{name}={value:?}")).collect();
+fn describe(request: &FezzRequest, context: &FunctionContext) -> FezzResponse {
+    let headers: Vec<_> =
+        request.header_list().iter().map(|(name, value)| format!("{name}={value:?}")).collect();
     assert!(context.time_left().as_secs() <= 30);
-    Response::text(format!(
+    FezzResponse::text(format!(
         "{} {} {:?} {:?} [{}] id={:?} body={:?} {} {}@{} {:?}",
-        request.method(),
+        request.method,
         request.uri(),
         request.authority(),
         request.scheme(),
@@ -45,7 +46,7 @@ fn describe(request: &Request, context: &Context) -> Response {
         request.param("id"),
         request.text(),
         context.request_id(),
-        context.function(),
+        context.function_name(),
         context.version(),
         context.client_ip(),
     ))
@@ -146,7 +147,7 @@ fn the_manifest_is_read_without_running_the_module() {
     let section = module.section_by_name(fezz_wire::abi::MANIFEST_SECTION).expect("the section is there");
     assert_eq!(
         str::from_utf8(section.data().unwrap()).unwrap(),
-        r#"{"id":"test","routes":[{"path":"/{*rest}"}],"timeout_ms":2000,"version":"v1"}"#
+        r#"{"id":"test","routes":[{"method":"GET","path":"/{*rest}"}],"timeout_ms":2000,"version":"v1"}"#
     );
 }
 

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 const BLOCKED: Duration = Duration::from_secs(30);
 
 #[fezz_function]
-async fn timed(request: Request) -> Result<&'static str, tokio::task::JoinError> {
-    match request.path() {
+async fn timed(request: FezzRequest) -> Result<&'static str, fezz::Error> {
+    match request.path.as_str() {
         "/panic" => panic!("in the runtime"),
         // Has begun before the function returns, and goes on for long after it.
         "/blocking" => {

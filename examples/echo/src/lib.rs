@@ -3,19 +3,19 @@
 
 use fezz::prelude::*;
 
-#[fezz_function(id = "echo", version = "v1", path = "/echo")]
-fn echo(request: Request) -> Response {
-    if request.method() == "GET" && request.body().is_empty() {
-        return Response::text(describe(&request));
+#[fezz_function(id = "echo", version = "v1", method = "*", path = "/echo")]
+fn echo(request: FezzRequest) -> FezzResponse {
+    if request.method == Method::GET && request.body.is_none() {
+        return FezzResponse::text(describe(&request));
     }
-    let content_type = request.header_bytes("Content-Type").unwrap_or(b"application/octet-stream").to_vec();
-    Response::new(200).with_header("Content-Type", content_type).with_body(request.into_body())
+    let content_type = request.header_list().get_bytes("Content-Type").unwrap_or(b"application/octet-stream");
+    FezzResponse::new(StatusCode::OK).header("Content-Type", content_type).body(request.into_body())
 }
 
 /// Method, URI and headers, a line each.
-fn describe(request: &Request) -> String {
-    let mut text = format!("{} {}\n", request.method(), request.uri());
-    for (name, value) in request.headers() {
+fn describe(request: &FezzRequest) -> String {
+    let mut text = format!("{} {}\n", request.method, request.uri());
+    for (name, value) in request.header_list().iter() {
         text += &format!("{name}: {}\n", String::from_utf8_lossy(value));
     }
     text
@@ -28,16 +28,16 @@ mod tests {
     #[test]
     fn a_body_comes_back_with_its_type() {
         let request =
-            Request::new("PUT", "/echo").with_header("Content-Type", "image/x").with_body(b"\0\xff");
+            FezzRequest::new("PUT", "/echo").with_header("Content-Type", "image/x").with_body(b"\0\xff");
         let response = echo(request);
-        assert_eq!(response.body(), b"\0\xff");
-        assert_eq!(response.header("content-type"), Some("image/x"));
+        assert_eq!(response.bytes(), b"\0\xff");
+        assert_eq!(response.get_header("content-type"), Some("image/x"));
     }
 
     #[test]
     fn a_get_without_a_body_comes_back_in_words() {
         let request =
-            Request::new("GET", "/echo?b=2").with_added_header("X-A", "1").with_added_header("X-A", "2");
-        assert_eq!(echo(request).body(), b"GET /echo?b=2\nx-a: 1\nx-a: 2\n");
+            FezzRequest::new("GET", "/echo?b=2").with_added_header("X-A", "1").with_added_header("X-A", "2");
+        assert_eq!(echo(request).bytes(), b"GET /echo?b=2\nx-a: 1\nx-a: 2\n");
     }
 }

@@ -4,7 +4,7 @@
 use fezz::prelude::*;
 
 #[fezz_function(path = "/greet", method = "GET")]
-fn greet(request: Request) -> String {
+fn greet(request: FezzRequest) -> String {
     format!("Hello, {}!", request.header("X-Name").unwrap_or("world"))
 }
 
@@ -14,7 +14,7 @@ mod tests {
 
     #[test]
     fn a_visitor_with_a_name_is_greeted_by_it() {
-        assert_eq!(greet(Request::new("GET", "/greet").with_header("X-Name", "Ada")), "Hello, Ada!");
-        assert_eq!(greet(Request::new("GET", "/greet")), "Hello, world!");
+        assert_eq!(greet(FezzRequest::new("GET", "/greet").with_header("X-Name", "Ada")), "Hello, Ada!");
+        assert_eq!(greet(FezzRequest::new("GET", "/greet")), "Hello, world!");
     }
 }

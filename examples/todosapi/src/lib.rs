@@ -5,7 +5,6 @@
 //! answer to a new item shows it as it would be stored, with the next id. A real function would use a database.
 
 use fezz::prelude::*;
-use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Longer titles would break the layout of lists.
@@ -17,26 +16,18 @@ const SEED: [Todo; 3] = [
     Todo { id: 3, title: Cow::Borrowed("take a walk"), done: false },
 ];
 
-#[derive(Serialize)]
+#[fezz_response]
 struct Todo {
     id: u32,
     title: Cow<'static, str>,
     done: bool,
 }
 
-/// A client's request. The title is optional here, so that a missing title gets the same kind of answer as a wrong one.
-#[derive(Deserialize)]
+#[fezz_request]
 struct NewTodo {
-    title: Option<String>,
+    title: String,
     #[serde(default)]
     done: bool,
-}
-
-/// The error for a value that the client must fix.
-#[derive(Serialize)]
-struct Invalid {
-    field: &'static str,
-    error: String,
 }
 
 #[fezz_function(
@@ -46,13 +37,14 @@ struct Invalid {
     method = ["GET", "POST"],
     path = ["/hello", "/api/todos", "/api/todos/{id}"],
 )]
-fn todos(request: Request) -> Response {
-    match (request.method(), own_path(request.path())) {
-        ("GET", "/" | "/hello") => Response::text("Hello from todos!\n"),
-        ("GET", "/api/todos") => Response::json(&SEED),
-        ("POST", "/api/todos") => create(&request),
+fn todos(request: FezzRequest) -> Result<FezzResponse, FezzError> {
+    match (request.method.as_str(), own_path(&request.path)) {
+        ("GET", "/" | "/hello") => Ok(FezzResponse::text("Hello from todos!\n")),
+        ("GET", "/api/todos") => FezzResponse::json(&SEED),
+        // Whatever its content type: curl's -d says that it is a form.
+        ("POST", "/api/todos") => create(request.json()?),
         ("GET", path) if let Some(id) = path.strip_prefix("/api/todos/") => show(id),
-        _ => Response::text("not found\n").with_status(404),
+        _ => Ok(FezzResponse::error(StatusCode::NOT_FOUND, "not found")),
     }
 }
 
@@ -65,91 +57,82 @@ fn own_path(path: &str) -> &str {
     }
 }
 
-fn show(id: &str) -> Response {
+fn show(id: &str) -> Result<FezzResponse, FezzError> {
     let id = id.parse().ok();
     match SEED.iter().find(|todo| Some(todo.id) == id) {
-        Some(todo) => Response::json(todo),
-        None => Response::text("no such todo\n").with_status(404),
+        Some(todo) => FezzResponse::json(todo),
+        None => Ok(FezzResponse::error(StatusCode::NOT_FOUND, "no such todo")),
     }
 }
 
-fn create(request: &Request) -> Response {
-    match request.json().map_err(|error| invalid("body", error)).and_then(checked) {
-        Ok(todo) => {
-            let location = format!("/api/todos/{}", todo.id);
-            Response::json(&todo).with_status(201).with_header("Location", location)
-        }
-        Err(invalid) => Response::json(&invalid).with_status(422),
-    }
+fn create(new: NewTodo) -> Result<FezzResponse, FezzError> {
+    check_title(&new.title)?;
+    let id = SEED.iter().map(|todo| todo.id).max().unwrap_or(0) + 1;
+    let todo = Todo { id, title: new.title.into(), done: new.done };
+    let response = FezzResponse::json(&todo)?.with_status(StatusCode::CREATED);
+    Ok(response.header("Location", format!("/api/todos/{id}")))
 }
 
-fn checked(new: NewTodo) -> Result<Todo, Invalid> {
-    let title = new.title.ok_or_else(|| invalid("title", "is missing"))?;
+/// As for a missing title, the client is told which field it is.
+fn check_title(title: &str) -> Result<(), Rejection> {
+    let invalid = |wrong: String| Rejection::new(422, format!("title {wrong}")).with_field("title");
     let characters = title.chars().count();
     if title.trim().is_empty() {
-        return Err(invalid("title", "is empty"));
+        return Err(invalid("is empty".to_owned()));
     }
     if characters > TITLE_CHARACTERS_MAX {
-        let error = format!("has {characters} characters, the limit is {TITLE_CHARACTERS_MAX}");
-        return Err(invalid("title", error));
+        return Err(invalid(format!("has {characters} characters, the limit is {TITLE_CHARACTERS_MAX}")));
     }
-    let id = SEED.iter().map(|todo| todo.id).max().unwrap_or(0) + 1;
-    Ok(Todo { id, title: title.into(), done: new.done })
-}
-
-fn invalid(field: &'static str, error: impl ToString) -> Invalid {
-    Invalid { field, error: error.to_string() }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(request: Request, status: u16, body: &str) {
-        let response = todos(request);
-        assert_eq!(String::from_utf8_lossy(response.body()), body);
-        assert_eq!(response.status(), status);
+    fn call(request: FezzRequest) -> (u16, String) {
+        let response = TodosFunction::new().call(request);
+        (response.status(), String::from_utf8_lossy(response.bytes()).into_owned())
     }
 
-    fn post(body: &str) -> Request {
-        Request::new("POST", "/api/todos").with_body(body)
+    fn post(body: &str) -> FezzRequest {
+        FezzRequest::new("POST", "/api/todos").with_body(body)
     }
 
     #[test]
     fn routes_answer_on_their_own_paths_and_below_rpc() {
         let second = r#"{"id":2,"title":"write a function","done":false}"#;
         for prefix in ["", "/rpc/todos@latest", "/rpc/todos"] {
-            let get = |path: &str| Request::new("GET", &format!("{prefix}{path}"));
-            check(get("/hello"), 200, "Hello from todos!\n");
-            check(get("/api/todos/2?verbose=1"), 200, second);
-            check(get("/api/todos/9"), 404, "no such todo\n");
-            check(get("/api/todos/x"), 404, "no such todo\n");
-            check(get("/other"), 404, "not found\n");
+            let get = |path: &str| call(FezzRequest::new("GET", &format!("{prefix}{path}")));
+            assert_eq!(get("/hello"), (200, "Hello from todos!\n".to_owned()));
+            assert_eq!(get("/api/todos/2?verbose=1"), (200, second.to_owned()));
+            assert_eq!(get("/api/todos/9").0, 404);
+            assert_eq!(get("/api/todos/x").0, 404);
+            assert_eq!(get("/other").0, 404);
         }
-        check(Request::new("GET", "/rpc/todos@latest"), 200, "Hello from todos!\n");
+        assert_eq!(call(FezzRequest::new("GET", "/rpc/todos@latest")).1, "Hello from todos!\n");
     }
 
     #[test]
     fn the_list_has_three_todos() {
-        let response = todos(Request::new("GET", "/api/todos"));
-        assert_eq!(response.header("content-type"), Some("application/json"));
-        assert_eq!(String::from_utf8_lossy(response.body()).matches("\"id\"").count(), 3);
+        let (status, list) = call(FezzRequest::new("GET", "/api/todos"));
+        assert_eq!((status, list.matches("\"id\"").count()), (200, 3));
     }
 
     #[test]
     fn a_new_todo_is_answered_with_its_place() {
-        let response = todos(post(r#"{"title": "learn Rust"}"#));
-        assert_eq!(response.status(), 201);
-        assert_eq!(response.header("location"), Some("/api/todos/4"));
-        assert_eq!(response.body(), br#"{"id":4,"title":"learn Rust","done":false}"#);
+        let response = TodosFunction::new().call(post(r#"{"title": "learn Rust"}"#));
+        assert_eq!((response.status(), response.get_header("location")), (201, Some("/api/todos/4")));
+        assert_eq!(response.bytes(), br#"{"id":4,"title":"learn Rust","done":false}"#);
     }
 
     #[test]
     fn a_wrong_field_is_named() {
-        check(post("{}"), 422, r#"{"field":"title","error":"is missing"}"#);
-        check(post(r#"{"title": " "}"#), 422, r#"{"field":"title","error":"is empty"}"#);
-        check(post("nonsense"), 422, r#"{"field":"body","error":"body is not JSON"}"#);
         let long = format!(r#"{{"title": "{}"}}"#, "x".repeat(201));
-        check(post(&long), 422, r#"{"field":"title","error":"has 201 characters, the limit is 200"}"#);
+        for body in ["{}", r#"{"title": 7}"#, r#"{"title": " "}"#, &long] {
+            let (status, problem) = call(post(body));
+            assert!(status == 422 && problem.contains(r#""field":"title""#), "{body}: {problem}");
+        }
+        assert_eq!(call(post("nonsense")).0, 400);
     }
 }

@@ -1,7 +1,7 @@
 use fezz::prelude::*;
 
 #[fezz_function]
-async fn todos(_: Request) -> Option<Response> {
+async fn todos(_: FezzRequest) -> Option<FezzResponse> {
     None
 }
 

@@ -4,7 +4,7 @@ struct Todos;
 
 impl Todos {
     #[fezz_function]
-    fn list(&self, _: Request) -> &'static str {
+    fn list(&self, _: FezzRequest) -> &'static str {
         "todos"
     }
 }

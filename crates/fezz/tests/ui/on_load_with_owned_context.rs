@@ -1,7 +1,7 @@
 use fezz::prelude::*;
 
 #[fezz_function(on_load = load)]
-fn todos(_: Request) -> &'static str {
+fn todos(_: FezzRequest) -> &'static str {
     "todos"
 }
 

@@ -1,8 +1,8 @@
 use fezz::prelude::*;
 
-#[fezz_function]
-fn todos(_: Request, _: String) -> &'static str {
-    "todos"
+#[fezz_function(path = "/todos/{id}")]
+fn todos(id: u32) -> String {
+    id.to_string()
 }
 
 fn main() {}

@@ -1,7 +1,7 @@
 use fezz::prelude::*;
 
 #[fezz_function(path = ["/api/todos", "/api/todos?id={id}"])]
-fn todos(_: Request) -> &'static str {
+fn todos(_: FezzRequest) -> &'static str {
     "todos"
 }
 

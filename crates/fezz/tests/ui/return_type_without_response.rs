@@ -1,7 +1,7 @@
 use fezz::prelude::*;
 
 #[fezz_function]
-fn todos(_: Request) -> Option<Response> {
+fn todos(_: FezzRequest) -> Option<FezzResponse> {
     None
 }
 

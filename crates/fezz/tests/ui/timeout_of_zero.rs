@@ -1,7 +1,7 @@
 use fezz::prelude::*;
 
 #[fezz_function(timeout = 0)]
-fn todos(_: Request) -> &'static str {
+fn todos(_: FezzRequest) -> &'static str {
     "todos"
 }
 

@@ -1,7 +1,7 @@
 use fezz::prelude::*;
 
 #[fezz_function]
-unsafe fn todos(_: Request) -> &'static str {
+unsafe fn todos(_: FezzRequest) -> &'static str {
     "todos"
 }
 

@@ -8,7 +8,7 @@ use fezz::prelude::*;
     method = "GET",
     path = "/api/todos/{id}",
 )]
-pub fn todos(request: Request, context: Context) -> impl IntoResponse {
+pub fn todos(request: FezzRequest, context: &FunctionContext) -> impl IntoResponse {
     format!("{} {}", request.uri(), context.request_id())
 }
 

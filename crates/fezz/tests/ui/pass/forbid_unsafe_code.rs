@@ -5,7 +5,7 @@
 use fezz::prelude::*;
 
 #[fezz_function(path = "/")]
-async fn todos(_: Request) -> &'static str {
+async fn todos(_: FezzRequest) -> &'static str {
     "todos"
 }
 

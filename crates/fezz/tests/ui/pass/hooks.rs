@@ -7,8 +7,8 @@ use fezz::prelude::*;
 
 type Result = std::result::Result<(), fezz::Error>;
 
-#[fezz_function(path = "/", on_load = state::State::<u8>::load, on_fork = state::reseed)]
-fn call(_: Request) -> &'static str {
+#[fezz_function(path = "/", on_load = state::State::<u8>::load, on_fork = state::reseed, on_unload = state::close)]
+fn call(_: FezzRequest) -> &'static str {
     "todos"
 }
 
@@ -25,6 +25,8 @@ mod state {
     }
 
     pub(crate) fn reseed() {}
+
+    pub(crate) fn close() {}
 }
 
 fn main() {}

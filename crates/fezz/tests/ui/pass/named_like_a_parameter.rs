@@ -1,8 +1,8 @@
 use fezz::prelude::*;
 
 #[fezz_function]
-fn request(context: Request, request: Context) -> String {
-    format!("{} {}", context.uri(), request.request_id())
+fn request(answer: &FunctionContext, request: FezzRequest) -> String {
+    format!("{} {}", answer.request_id(), request.uri())
 }
 
 fn main() {}

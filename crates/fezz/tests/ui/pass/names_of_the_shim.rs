@@ -1,7 +1,7 @@
 use fezz::prelude::*;
 
 #[fezz_function]
-fn call(request: Request) -> Response {
+fn call(request: FezzRequest) -> FezzResponse {
     let _ = request;
     self::MANIFEST.into_response()
 }

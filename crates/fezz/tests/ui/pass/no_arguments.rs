@@ -1,6 +1,6 @@
 use fezz::prelude::*;
 
 #[fezz_function]
-fn todos(_: Request) {}
+fn todos(_: FezzRequest) {}
 
 fn main() {}

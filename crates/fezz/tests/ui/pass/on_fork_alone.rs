@@ -2,7 +2,7 @@
 use fezz::prelude::*;
 
 #[fezz_function(on_fork = call)]
-fn request(_: Request) {}
+fn request(_: FezzRequest) {}
 
 fn call() {}
 

@@ -3,7 +3,7 @@ use fezz::prelude::*;
 struct Broken;
 
 #[fezz_function]
-fn todos(_: Request) -> Result<Response, Broken> {
+fn todos(_: FezzRequest) -> Result<FezzResponse, Broken> {
     Err(Broken)
 }
 

@@ -1,7 +1,7 @@
 use fezz::prelude::*;
 
 #[fezz_function]
-fn todos(_: &Request) -> &'static str {
+fn todos(_: &mut FezzRequest) -> &'static str {
     "todos"
 }
 

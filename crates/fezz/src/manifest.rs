@@ -1,0 +1,43 @@
+//! What a function's attribute says, as a value.
+
+use std::time::Duration;
+
+/// What `#[fezz_function]` was given, with its defaults: `HELLO_MANIFEST` of the function `hello`. The module's section
+/// `.fezz.manifest` says the same.
+///
+/// ```
+/// use fezz::prelude::*;
+/// use std::time::Duration;
+///
+/// #[fezz_function(id = "hello-world", path = "/api/hello", timeout = "250ms")]
+/// fn hello(_: FezzRequest) -> &'static str {
+///     "hello"
+/// }
+///
+/// let manifest = HelloFunction::new().manifest();
+/// assert_eq!((manifest.id, manifest.version, manifest.description), ("hello-world", "v1", ""));
+/// assert_eq!((manifest.routes[0].path, manifest.routes[0].methods), ("/api/hello", &["GET"][..]));
+/// assert_eq!(HELLO_MANIFEST.timeout, Duration::from_millis(250));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FunctionManifest {
+    /// The function's name.
+    pub id: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// One sentence for people.
+    pub description: &'static str,
+    /// Its routes, as in `fezz.json`.
+    pub routes: &'static [FunctionRoute],
+    /// From admission to the end of the process.
+    pub timeout: Duration,
+}
+
+/// A path that leads to a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FunctionRoute {
+    /// The pattern: `/api/todos/{id}`.
+    pub path: &'static str,
+    /// The methods; empty for any.
+    pub methods: &'static [&'static str],
+}

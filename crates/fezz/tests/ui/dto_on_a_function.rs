@@ -1,0 +1,6 @@
+use fezz::prelude::*;
+
+#[fezz_response]
+fn todos() {}
+
+fn main() {}

@@ -1,8 +1,0 @@
-use fezz::prelude::*;
-
-#[fezz_function]
-fn todos() -> &'static str {
-    "todos"
-}
-
-fn main() {}

@@ -1,8 +1,0 @@
-use fezz::prelude::*;
-
-#[fezz_function(method = "GET")]
-fn todos(_: Request) -> &'static str {
-    "todos"
-}
-
-fn main() {}

@@ -27,6 +27,23 @@ fn output_of_a_function_is_logged_by_line_with_its_name_and_request() {
 }
 
 #[test]
+fn an_event_of_tracing_is_logged_with_its_level_target_and_fields() {
+    let site = Site::new();
+    site.install("author@v1", AUTHOR, json!({}));
+    let host = Host::start(site);
+    let answer = host.get("/rpc/author/event");
+    let event = host.logged("the event", |line| line["message"] == "event");
+    assert_eq!(event["request_id"], answer.header("x-request-id").unwrap());
+    let of = |key: &str| event[key].as_str().unwrap().to_owned();
+    assert_eq!(
+        ["level", "event_level", "event_target", "line"].map(of),
+        ["INFO", "WARN", "author::db", "connection lost"]
+    );
+    let fields: Value = serde_json::from_str(&of("fields")).unwrap();
+    assert_eq!((&fields["attempt"], &fields["table"]), (&json!(3), &json!("to\u{1b}dos")));
+}
+
+#[test]
 fn a_flood_is_logged_up_to_the_limit_and_counted_beyond() {
     let site = Site::new();
     site.harm("floods_stderr", json!({}));

@@ -8,7 +8,7 @@
 //! What executors share: `process_pool` is a pool of processes, each for one request; [`demand`] decides how many idle
 //! ones it keeps, [`back_off`] when to retry. [`start`] and [`command`](mod@command) start a runner; [`process`] is its
 //! process, which is always killed and reaped. [`message`] encodes a request and [`request_writer`] sends it;
-//! [`response_reader`] reads the response and [`stderr_log`] the log, which a request's `lease` holds; [`failure`] is
+//! [`response_reader`] reads the response and [`stderr_log`] the log, with its `log_event`s, which a request's `lease` holds; [`failure`] is
 //! what can go wrong.
 
 mod executors;
@@ -28,6 +28,7 @@ pub mod process;
 pub mod start;
 
 mod lease;
+mod log_event;
 pub mod message;
 pub mod request_writer;
 pub mod response_reader;

@@ -1,5 +1,6 @@
 //! Logs what a function writes to stderr, line by line, tagged and limited, without ever blocking the function.
 
+use super::log_event::LogEvent;
 use super::watch::watch;
 use crate::catalogue::Function;
 use crate::log::harmless;
@@ -149,16 +150,34 @@ impl Lines {
 
     fn log_line(&mut self) {
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
-        tracing::info!(
-            function = self.function.name(),
-            request_id = self.request_id,
-            line = harmless(line),
-            "stderr"
-        );
+        match LogEvent::of(line) {
+            Some(event) => self.log_event(event),
+            None => tracing::info!(
+                function = self.function.name(),
+                request_id = self.request_id,
+                line = harmless(line),
+                "stderr"
+            ),
+        }
         if self.request_id.is_none() {
             self.last_line = Some(harmless(line));
         }
         self.line.clear();
+    }
+
+    /// Always on the same level, which the function can't raise: its own stands beside it.
+    fn log_event(&self, event: LogEvent) {
+        let shown = |text: &str| harmless(text.as_bytes());
+        tracing::info!(
+            function = self.function.name(),
+            request_id = self.request_id,
+            event_level = shown(&event.level),
+            event_target = shown(&event.target),
+            event_spans = event.spans.as_deref().map(shown),
+            line = shown(event.message()),
+            fields = event.other_fields().as_deref().map(shown),
+            "event"
+        );
     }
 }
 

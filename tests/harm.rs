@@ -67,6 +67,7 @@ harms! {
     an_endless_sleep_is_killed_at_its_deadline: "sleeps_for_ever", 504, "deadline_exceeded";
     ignoring_sigterm_does_not_help_at_the_deadline: "ignores_sigterm", 504, "deadline_exceeded";
     a_stopped_process_is_killed_at_its_deadline: "raises_sigstop", 504, "deadline_exceeded";
+    a_flood_after_the_end_of_the_channel_does_not_wait_for_the_deadline: "closes_every_descriptor_but_stderr_and_floods_it", 502, "function_crashed";
     a_closed_stdout_is_no_answer: "closes_stdout_and_sleeps", 504, "deadline_exceeded";
     a_null_buffer_is_invalid: "returns_a_null_buffer", 502, "invalid_response";
     garbage_is_invalid: "returns_garbage", 502, "invalid_response";

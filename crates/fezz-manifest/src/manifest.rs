@@ -62,12 +62,12 @@ impl Execution {
     /// Every executor.
     pub const ALL: [Self; 2] = [Self::Spawn, Self::Fork];
 
+    /// Their names in a manifest, in the same order.
+    const NAMES: [&str; Self::ALL.len()] = ["spawn", "fork"];
+
     /// The name in a manifest.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Spawn => "spawn",
-            Self::Fork => "fork",
-        }
+        Self::NAMES[self as usize]
     }
 
     /// The executor of that name, if there is one.
@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for Execution {
     /// By its name. The derived code would accept a map too, and serde_json would call a number a syntax error.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let unknown = || de::Error::unknown_variant(&name, &["spawn", "fork"]);
+        let unknown = || de::Error::unknown_variant(&name, &Self::NAMES);
         Self::from_name(&name).ok_or_else(unknown)
     }
 }

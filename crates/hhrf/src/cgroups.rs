@@ -130,8 +130,8 @@ impl Cgroups {
         let processes = threads.saturating_add(waiting).saturating_add(PROCESSES_BESIDE);
         cgroup.set("memory.max", &memory_bytes.to_string())?;
         cgroup.set("pids.max", &processes.to_string())?;
-        // A request's processes are killed together; of many requests, killing one process is enough.
-        cgroup.set("memory.oom.group", if requests == 1 { "1" } else { "0" })?;
+        // A request's processes are killed together. Of a zygote's, where further ones wait, killing one is enough.
+        cgroup.set("memory.oom.group", if waiting == 0 { "1" } else { "0" })?;
         match cgroup.set("memory.swap.max", "0") {
             // A kernel without swap.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -46,7 +46,17 @@ impl Pools {
     /// Calls [`Pool::tick`] of all, and drops those that aren't needed; unless a task still holds one, which may be
     /// about to start a process in it.
     pub(super) fn tick(&self) {
-        self.lock().retain(|_, (_, pool)| Arc::clone(pool).tick() || Arc::strong_count(pool) > 1);
+        /// One in the map, and one here.
+        const HELD: usize = 2;
+        // Without the lock, for which each request waits.
+        let pools: Vec<_> = self.lock().iter().map(|(key, (_, pool))| (*key, Arc::clone(pool))).collect();
+        for (key, pool) in pools {
+            let is_needed = Arc::clone(&pool).tick();
+            let mut entries = self.lock();
+            if !is_needed && Arc::strong_count(&pool) <= HELD {
+                entries.remove(&key);
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {

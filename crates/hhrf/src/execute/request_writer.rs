@@ -44,7 +44,7 @@ impl RequestWriter {
     ///
     /// # Errors
     ///
-    /// `EPIPE`: the child is gone, and no process has read anything. And those of registering a descriptor.
+    /// `EPIPE`: the child is gone, and no process has read the whole request. And those of registering a descriptor.
     pub fn begin_over(socket: &OwnedFd, request: &AdmittedRequest) -> io::Result<Self> {
         let mut message = Message::with_length(request);
         write(socket.as_fd(), &mut message)?;

@@ -25,14 +25,17 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Orders it from its zygote.
+    /// Orders it from its zygote. Returns `None` if the zygote takes no orders any more.
     ///
     /// # Errors
     ///
     /// No descriptors or no memory is left.
-    pub(super) fn order(zygote: &Arc<Zygote>, memory_limit_bytes: u64) -> io::Result<Self> {
-        let Ordered { number, socket, stderr } = zygote.order()?;
-        Ok(Self { number, zygote: Arc::clone(zygote), memory_limit_bytes, streams: Some((socket, stderr)) })
+    pub(super) fn order(zygote: &Arc<Zygote>, memory_limit_bytes: u64) -> io::Result<Option<Self>> {
+        let of = |Ordered { number, socket, stderr }| {
+            let streams = Some((socket, stderr));
+            Self { number, zygote: Arc::clone(zygote), memory_limit_bytes, streams }
+        };
+        Ok(zygote.order()?.map(of))
     }
 
     pub(super) fn is_of(&self, zygote: &Zygote) -> bool {

@@ -49,7 +49,7 @@ struct State {
     blocked_since: Option<Instant>,
     /// Whether it owes the answer to a probe.
     is_asked: bool,
-    /// How many children the kernel had killed for exceeding the memory limit, at the last check.
+    /// How many children are known to have been killed for exceeding the memory limit.
     killed_for_memory: u64,
     usage: Usage,
     is_retired: bool,
@@ -118,30 +118,32 @@ impl Zygote {
     }
 
     /// Orders a child. Its streams can be used at once: the socket holds what is written until the child reads it.
+    /// Returns `None` if the zygote takes no orders any more.
     ///
     /// # Errors
     ///
     /// No descriptors or no memory is left.
-    pub(super) fn order(&self) -> io::Result<Ordered> {
+    pub(super) fn order(&self) -> io::Result<Option<Ordered>> {
         let (socket, its_socket) =
             socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let (stderr, its_stderr) = stderr_log::pipe()?;
         let mut state = self.lock();
+        if state.is_gone || state.is_retired {
+            return Ok(None);
+        }
         if state.unsent.len() >= UNSENT_MAX {
             return Err(io::Error::new(io::ErrorKind::WouldBlock, "the zygote takes no orders"));
         }
         let number = state.ordered;
         state.ordered += 1;
-        if !state.is_gone {
-            if state.children.is_empty() {
-                // Its supervisor sleeps while there are no children: wake it.
-                self.changed.notify_one();
-            }
-            state.children.begin(number);
-            self.send(&mut state, (Order::Fork { child: number }, Some([its_socket, its_stderr.into()])));
+        if state.children.is_empty() {
+            // Its supervisor sleeps while there are no children: wake it.
+            self.changed.notify_one();
         }
+        state.children.begin(number);
+        self.send(&mut state, (Order::Fork { child: number }, Some([its_socket, its_stderr.into()])));
         drop(state);
-        Ok(Ordered { number, socket, stderr: stderr.into() })
+        Ok(Some(Ordered { number, socket, stderr: stderr.into() }))
     }
 
     /// How long it has lived.
@@ -336,8 +338,13 @@ impl Zygote {
             return ChildEnd::Exited(status);
         };
         let killed = cgroup.killed_for_memory();
-        let before = std::mem::replace(&mut self.lock().killed_for_memory, killed);
-        if killed > before { ChildEnd::OutOfMemory } else { ChildEnd::Exited(status) }
+        let mut state = self.lock();
+        if killed <= state.killed_for_memory {
+            return ChildEnd::Exited(status);
+        }
+        // One kill for each child: the reports of others may still be on their way.
+        state.killed_for_memory += 1;
+        ChildEnd::OutOfMemory
     }
 
     fn notify_wear(&self, state: &State) {
@@ -367,7 +374,7 @@ impl Zygote {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         let sent = sendmsg(self.control.get_ref(), &[IoSlice::new(&order.encode())], &mut ancillary, flags);
         // ETOOMANYREFS: too many descriptors are in flight (unix(7)).
-        !matches!(sent, Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS | Errno::TOOMANYREFS))
+        !matches!(sent, Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS | Errno::NOMEM | Errno::TOOMANYREFS))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

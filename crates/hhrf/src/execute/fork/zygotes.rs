@@ -103,13 +103,22 @@ impl Zygotes {
 
     /// Orders a child for a request. Returns `None` if the request must wait for a zygote.
     fn try_start(self: &Arc<Self>) -> Result<Option<Child>, Failure> {
+        while let Some(zygote) = self.choose()? {
+            // Without the lock, since it takes four system calls. A zygote that was retired meanwhile isn't chosen again.
+            if let Some(child) = self.order(&zygote).map_err(Failure::NotStarted)? {
+                // If the zygote is gone, or may serve no more, the request waits for another.
+                return Ok(child.assign().then_some(child));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The zygote to order a request's child from; `None` if the request must wait for one.
+    fn choose(self: &Arc<Self>) -> Result<Option<Arc<Zygote>>, Failure> {
         let mut state = self.lock();
         state.check_pause()?;
         if let Some(zygote) = state.least_busy(|zygote| zygote.wear().may_serve()) {
-            // Under the lock, so that the zygote can't be retired meanwhile.
-            let child = self.order(&zygote).map_err(Failure::NotStarted)?;
-            // If the zygote is gone already, or may serve no more, the request waits for another.
-            return Ok(child.assign().then_some(child));
+            return Ok(Some(zygote));
         }
         if state.least_busy(|_| true).is_some() {
             // Until a zygote may serve again, or its successor does.
@@ -126,7 +135,7 @@ impl Zygotes {
         Ok(None)
     }
 
-    fn order(&self, zygote: &Arc<Zygote>) -> io::Result<Child> {
+    fn order(&self, zygote: &Arc<Zygote>) -> io::Result<Option<Child>> {
         Child::order(zygote, self.function.release.limits.memory_bytes)
     }
 
@@ -210,10 +219,9 @@ impl ProcessFactory for Zygotes {
     }
 
     fn prewarm(self: &Arc<Self>) -> Option<Child> {
-        let state = self.lock();
-        let zygote = state.least_busy(|zygote| zygote.condition() < Condition::WornOut)?;
+        let zygote = self.lock().least_busy(|zygote| zygote.condition() < Condition::WornOut)?;
         // Without descriptors, the present children must suffice.
-        self.order(&zygote).ok()
+        self.order(&zygote).ok()?
     }
 
     fn tick(self: &Arc<Self>, unused_for: Duration) -> bool {

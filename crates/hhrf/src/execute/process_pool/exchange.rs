@@ -81,7 +81,7 @@ impl<P: PooledProcess> Exchange<P> {
         let Self { mut process, mut response, unsent, body_bytes_max, deadline } = self;
         match arrive(&mut process, &mut response, unsent, deadline).await {
             Some(Ok(Arrived::Whole)) => decode(process, response, body_bytes_max),
-            Some(Ok(Arrived::Closed)) => match process.process.end(deadline).await {
+            Some(Ok(Arrived::Closed)) => match process.end(deadline).await {
                 Some(end) => after_end(process, response, end, body_bytes_max),
                 None => Err(process.overdue()),
             },
@@ -161,6 +161,16 @@ fn after_end<P: PooledProcess>(
 }
 
 impl<P: PooledProcess> LeasedProcess<P> {
+    /// Waits for its end, as [`PooledProcess::end`]. Its log must be read meanwhile: it may wait for that.
+    async fn end(&mut self, deadline: Instant) -> Option<ProcessEnd> {
+        let Self { process, lease } = self;
+        tokio::select! {
+            biased;
+            end = process.end(deadline) => end,
+            never = lease.as_mut()?.stderr.follow() => match never {},
+        }
+    }
+
     fn overdue(&mut self) -> Failure {
         self.release(Leave::GivenUp, None);
         Failure::DeadlineExceeded

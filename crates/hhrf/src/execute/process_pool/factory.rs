@@ -76,7 +76,7 @@ pub(in crate::execute) trait PooledProcess: Debug + Send + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::BrokenPipe`]: the process is gone and has read nothing of the request. Or a channel can't be
+    /// [`io::ErrorKind::BrokenPipe`]: the process is gone and has not read the whole request. Or a channel can't be
     /// watched.
     fn send(&mut self, request: &AdmittedRequest) -> io::Result<Channels>;
 

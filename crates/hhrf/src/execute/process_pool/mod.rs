@@ -19,6 +19,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+use tokio::time::{sleep, timeout_at};
 
 /// The processes of one function.
 #[derive(Debug)]
@@ -41,6 +42,9 @@ struct State {
 
 /// A request of a pool, counted until this is dropped.
 struct Counted<F: ProcessFactory>(Arc<ProcessPool<F>>);
+
+/// Idle processes are being started, by one at a time: so there are no more than are wanted.
+struct Filling<F: ProcessFactory>(Arc<ProcessPool<F>>);
 
 /// What a pool knows of failures is kept for so long after its last request. After that, the next request is the first.
 const KEPT_FOR: Duration = Duration::from_secs(60);
@@ -79,18 +83,17 @@ impl<F: ProcessFactory> ProcessPool<F> {
         self.factory.start(request.deadline).await
     }
 
-    /// Starts as many idle processes as are wanted.
+    /// Starts as many idle processes as are wanted, unless that is being done.
     fn refill(self: &Arc<Self>) {
+        let Some(filling) = Filling::begin(self) else { return };
         if F::STARTS_FAST {
-            while self.add_idle() {}
-        } else if !std::mem::replace(&mut self.lock().is_filling, true) {
-            let pool = Arc::clone(self);
+            while filling.0.add_idle() {}
+        } else {
             self.runtime.spawn(async move {
-                while pool.add_idle() {
+                while filling.0.add_idle() {
                     // Starting one blocks this thread for a millisecond: let other tasks run.
                     tokio::task::yield_now().await;
                 }
-                pool.lock().is_filling = false;
             });
         }
     }
@@ -119,25 +122,26 @@ impl<F: ProcessFactory> Pool for ProcessPool<F> {
         Box::pin(async move {
             let counted = Counted::begin(self);
             let pool = &counted.0;
-            for attempt in 1.. {
+            let mut pauses = (0..ATTEMPTS - 1).map(|attempt| PAUSE * (1 << attempt));
+            loop {
                 let process = pool.take(&request).await?;
-                match Exchange::begin(process, request, pool.stderr_bytes_max) {
+                let error = match Exchange::begin(process, request, pool.stderr_bytes_max) {
                     Ok(exchange) => {
                         if F::STARTS_FAST {
                             pool.refill();
                         }
                         return exchange.answer().await;
                     }
-                    Err((error, again))
-                        if error.kind() == io::ErrorKind::BrokenPipe && attempt < ATTEMPTS =>
-                    {
+                    Err((error, again)) => {
                         request = *again;
+                        error
                     }
-                    Err((error, _)) => return Err(Failure::NotStarted(error)),
+                };
+                match pauses.next().filter(|_| error.kind() == io::ErrorKind::BrokenPipe) {
+                    Some(pause) => timeout_at(request.deadline, sleep(pause)).await.unwrap_or_default(),
+                    None => return Err(Failure::NotStarted(error)),
                 }
-                tokio::time::sleep(PAUSE * (1 << (attempt - 1))).await;
             }
-            Err(Failure::Host)
         })
     }
 
@@ -174,6 +178,19 @@ impl State {
     /// How many idle processes to keep.
     fn wanted(&mut self, now: Instant) -> usize {
         if self.is_retired { 0 } else { self.demand.wanted(now) }
+    }
+}
+
+impl<F: ProcessFactory> Filling<F> {
+    fn begin(pool: &Arc<ProcessPool<F>>) -> Option<Self> {
+        let is_filling = std::mem::replace(&mut pool.lock().is_filling, true);
+        (!is_filling).then(|| Self(Arc::clone(pool)))
+    }
+}
+
+impl<F: ProcessFactory> Drop for Filling<F> {
+    fn drop(&mut self) {
+        self.0.lock().is_filling = false;
     }
 }
 

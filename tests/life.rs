@@ -2,7 +2,7 @@
 
 use crate::harness::{AUTHOR, Host, Leftovers, Site, binary, sockets_of, wait_for};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -69,11 +69,14 @@ fn idle_connections_and_half_requests_do_not_delay_the_shutdown() {
 
 #[test]
 fn a_second_sigterm_after_a_second_ends_at_once_and_leaves_no_process() {
+    const REQUESTS: usize = 5;
     let site = Site::new();
-    site.harm("sleeps_for_ever", json!({"timeout_ms": 600_000}));
+    site.harm("sleeps_for_ever", json!({"timeout_ms": 600_000, "limits": {"concurrency": 2}}));
     let mut host = Host::start(site);
-    let _running = host.client("GET", "/rpc/sleeps_for_ever").begin();
-    wait_for("the process", || (Leftovers::of(&host).processes > 0).then_some(()));
+    let _running: Vec<_> =
+        (0..REQUESTS).map(|_| host.client("GET", "/rpc/sleeps_for_ever").begin()).collect();
+    let queued = || host.metric(r#"fezz_queued{function="sleeps_for_ever@v1"}"#);
+    wait_for("the queue", || (queued() == REQUESTS as f64 - 2.0).then_some(()));
     let begun = Instant::now();
     // Further SIGTERMs within the first second are ignored.
     let status = wait_for("the forced end", || {
@@ -81,8 +84,12 @@ fn a_second_sigterm_after_a_second_ends_at_once_and_leaves_no_process() {
         host.has_ended()
     });
     assert_eq!(status.code(), Some(1));
-    assert!(begun.elapsed().as_secs() >= 1, "{:?}", begun.elapsed());
+    assert!((1..4).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
     wait_for("the end of every process", || (Leftovers::of_dead(&host) == 0).then_some(()));
+    let cut_off = |line: &&Value| line["message"] == "request" && line["kind"] == "aborted";
+    wait_for("a line of each request", || {
+        (host.log().iter().filter(cut_off).count() == REQUESTS).then_some(())
+    });
 }
 
 /// timeout(1) sends SIGTERM twice: to its child and to its process group.

@@ -40,6 +40,9 @@ struct Head {
     has_failed: bool,
 }
 
+/// The reason of requests in flight when the host was stopped at once.
+const CUT_OFF: &str = "the host was stopped before the response";
+
 /// How a response's body ended.
 #[derive(Debug)]
 enum End {
@@ -109,6 +112,7 @@ impl RequestRecord {
 
     fn record(&self) {
         let (status, kind, error, is_broken) = match (&self.head, &self.end) {
+            (None, _) if self.host.is_cut_off() => (CLIENT_GONE.0, ABORTED, Some(CUT_OFF), false),
             (None, _) => (CLIENT_GONE.0, CLIENT_GONE.1, None, false),
             (Some(head), End::Complete) => (head.status, head.kind, head.error.as_deref(), head.has_failed),
             (Some(head), End::ClientGone) => {

@@ -150,6 +150,7 @@ impl Served {
                 () = self.arriving.evicted() => break self.evicted(),
                 () = self.arriving.late(limits.head_timeout), if self.version == Version::Http2 => break ConnectionEnd::Reset("a head came too slowly"),
                 () = tracker.overdue() => break ConnectionEnd::Reset(OVERDUE),
+                () = host.cutting_off() => break ConnectionEnd::Reset("the host ends at once"),
                 () = async { host.draining().await; tracker.settled().await } => break ConnectionEnd::HostEnds,
                 // Requests in flight are finished, and HTTP/2 clients are told to send no more (GOAWAY).
                 () = graceful_end.as_mut(), if !is_leaving => {

@@ -97,19 +97,42 @@ impl Host {
 
     /// Waits until the host takes no more requests.
     pub(crate) async fn draining(&self) {
+        self.reached(State::Draining).await;
+    }
+
+    /// Whether requests in flight are cut off.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        *self.state.borrow() >= State::CutOff
+    }
+
+    /// Waits until requests in flight are cut off.
+    pub(crate) async fn cutting_off(&self) {
+        self.reached(State::CutOff).await;
+    }
+
+    async fn reached(&self, reached: State) {
         let mut state = self.state.subscribe();
         // The sender lives as long as the host.
-        state.wait_for(|state| *state >= State::Draining).await.map(drop).unwrap_or_default();
+        state.wait_for(|state| *state >= reached).await.map(drop).unwrap_or_default();
     }
 
     /// Begins the shutdown: from now on the host isn't ready.
     pub(crate) fn leave(&self) {
-        self.state.send_modify(|state| *state = State::Leaving.max(*state));
+        self.enter(State::Leaving);
     }
 
     /// From now on no request is accepted.
     pub(crate) fn drain(&self) {
-        self.state.send_replace(State::Draining);
+        self.enter(State::Draining);
+    }
+
+    /// From now on requests in flight are cut off, and their connections reset.
+    pub(crate) fn cut_off(&self) {
+        self.enter(State::CutOff);
+    }
+
+    fn enter(&self, next: State) {
+        self.state.send_modify(|state| *state = next.max(*state));
     }
 }
 
@@ -119,4 +142,5 @@ enum State {
     Serving,
     Leaving,
     Draining,
+    CutOff,
 }

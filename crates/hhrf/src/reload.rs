@@ -42,8 +42,9 @@ pub(crate) async fn follow(host: Arc<Host>, mut source: Box<dyn Source>) {
 fn swap_in(host: &Host, catalogue: Catalogue, previous: &Catalogue) {
     let catalogue = Arc::new(catalogue);
     host.catalogue.store(Arc::clone(&catalogue));
-    // After the swap: before it, a request could bring the old release's pool back.
-    host.executors.retain(&catalogue);
+    // After the swap, and in this order: a request that began before can still make a pool of the old release.
+    catalogue.retire(previous);
+    host.executors.retain();
     catalogue.close_homes(previous);
     host.metrics.reloads.inc();
 }

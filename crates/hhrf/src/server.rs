@@ -150,7 +150,7 @@ impl HhrfServer {
             let patience = longest.unwrap_or_default() + host.settings.limits.body_timeout + SHUTDOWN_GRACE;
             if timeout(patience, finish(&host, &mut servers)).await.is_err() {
                 tracing::warn!("shutting down: timed out, remaining requests are cut off");
-                cut_off(&host).await;
+                cut_off(&host, &mut servers).await;
             }
         };
         let stopped = tokio::select! {
@@ -158,7 +158,8 @@ impl HhrfServer {
             () = now => Stopped::Forced,
         };
         if stopped == Stopped::Forced {
-            cut_off(&host).await;
+            stop.send_replace(true);
+            cut_off(&host, &mut servers).await;
         }
         background.shutdown().await;
         tracing::info!(in_flight = host.metrics.in_flight.get(), "stopped: {stopped:?}");
@@ -263,11 +264,12 @@ async fn finish(host: &Host, servers: &mut JoinSet<()>) {
     wait_for_no_process(host).await;
 }
 
-/// Kills every process.
-async fn cut_off(host: &Host) {
-    host.executors.retire();
+/// Ends every connection, its requests with it, and kills every process.
+async fn cut_off(host: &Host, servers: &mut JoinSet<()>) {
+    // First, so that no request that waits gets the permit of one that is killed.
+    host.cut_off();
     host.executors.kill_all().await;
-    if timeout(SHUTDOWN_GRACE, wait_for_no_process(host)).await.is_err() {
+    if timeout(SHUTDOWN_GRACE, finish(host, servers)).await.is_err() {
         tracing::error!(processes = host.processes.taken(), "failed to end all processes");
     }
 }

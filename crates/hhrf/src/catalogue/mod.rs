@@ -104,6 +104,15 @@ impl Catalogue {
         }
     }
 
+    /// Marks the functions of `previous` that this catalogue doesn't serve, or in another release.
+    pub(crate) fn retire(&self, previous: &Self) {
+        let is_served = |name: &String, function: &Arc<Function>| {
+            self.functions.get(name).is_some_and(|served| Arc::ptr_eq(served, function))
+        };
+        let gone = previous.functions.iter().filter(|(name, function)| !is_served(name, function));
+        gone.for_each(|(_, function)| function.retire());
+    }
+
     /// Closes the homes of `previous` whose names this catalogue doesn't serve.
     pub(crate) fn close_homes(&self, previous: &Self) {
         let gone = previous.functions.iter().filter(|(name, _)| !self.functions.contains_key(*name));

@@ -8,7 +8,7 @@ use super::pools::Pools;
 use super::spawn::Spawn;
 use super::start::Starter;
 use crate::admitted::AdmittedRequest;
-use crate::catalogue::{Catalogue, Execution, Function};
+use crate::catalogue::{Execution, Function};
 use crate::metrics::WearCounters;
 use crate::settings::Settings;
 use std::cmp::Reverse;
@@ -105,9 +105,9 @@ impl Executors {
         }
     }
 
-    /// Retires the pools of functions that `catalogue` doesn't serve any more.
-    pub fn retain(&self, catalogue: &Catalogue) {
-        self.pools.not_served_by(catalogue).into_iter().for_each(Pool::retire);
+    /// Retires the pools of functions that aren't served any more.
+    pub(crate) fn retain(&self) {
+        self.pools.retired().into_iter().for_each(Pool::retire);
     }
 
     /// Retires all pools: no more requests will come.

@@ -1,7 +1,7 @@
 //! The pool of each function that was called lately.
 
 use super::pool::Pool;
-use crate::catalogue::{Catalogue, Function};
+use crate::catalogue::Function;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,12 +15,22 @@ pub(super) struct Pools {
 type Entries = HashMap<usize, (Arc<Function>, Arc<dyn Pool>)>;
 
 impl Pools {
-    /// The function's pool; made now if there is none.
+    /// The function's pool; made now if there is none, and then retired at once if the function isn't served any more: a
+    /// request may have begun before.
     pub(super) fn of(&self, function: &Arc<Function>, make: impl FnOnce() -> Arc<dyn Pool>) -> Arc<dyn Pool> {
         let mut entries = self.lock();
+        let mut is_new = false;
         let entry = entries.entry(key(function));
-        let (_, pool) = entry.or_insert_with(|| (Arc::clone(function), make()));
-        Arc::clone(pool)
+        let (_, pool) = entry.or_insert_with(|| {
+            is_new = true;
+            (Arc::clone(function), make())
+        });
+        let pool = Arc::clone(pool);
+        drop(entries);
+        if is_new && function.is_retired() {
+            Arc::clone(&pool).retire();
+        }
+        pool
     }
 
     /// The function's pool, if there is one.
@@ -33,14 +43,11 @@ impl Pools {
         self.lock().values().map(|(_, pool)| Arc::clone(pool)).collect()
     }
 
-    /// The pools of functions that `catalogue` doesn't serve any more, or in another release.
-    pub(super) fn not_served_by(&self, catalogue: &Catalogue) -> Vec<Arc<dyn Pool>> {
-        let is_served = |function: &Arc<Function>| {
-            catalogue.by_name(&function.name()).is_some_and(|served| Arc::ptr_eq(served, function))
-        };
+    /// The pools of functions that aren't served any more, or in another release.
+    pub(super) fn retired(&self) -> Vec<Arc<dyn Pool>> {
         let entries = self.lock();
-        let gone = entries.values().filter(|(function, _)| !is_served(function));
-        gone.map(|(_, pool)| Arc::clone(pool)).collect()
+        let retired = entries.values().filter(|(function, _)| function.is_retired());
+        retired.map(|(_, pool)| Arc::clone(pool)).collect()
     }
 
     /// Calls [`Pool::tick`] of all, and drops those that aren't needed; unless a task still holds one, which may be

@@ -97,8 +97,8 @@ pub struct Layer {
     #[arg(long, env = "HHRF_ZYGOTES", value_name = "N")]
     pub(super) zygotes: Option<u32>,
 
-    /// Zygotes of one function: another is added while those that it has are always busy, since a zygote forks on one
-    /// processor, and given up when the others suffice
+    /// Zygotes of one function: another is added while those that it has are busy for three quarters of their time,
+    /// since a zygote forks on one processor, and given up when the others suffice
     #[arg(long, env = "HHRF_ZYGOTES_PER_FUNCTION", value_name = "N")]
     pub(super) zygotes_per_function: Option<usize>,
 

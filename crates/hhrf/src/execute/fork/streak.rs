@@ -47,7 +47,8 @@ impl Streak {
     /// A zygote serves no further request; `wear` has the verdicts on those that it had.
     pub(super) fn end(&mut self, wear: &Wear) -> Judgement {
         match wear.condition() {
-            Condition::Suspect | Condition::WornOut if wear.is_by_attack() => {
+            // Old for requests that were given up, too: otherwise a client could avoid the pause by disconnecting.
+            Condition::Old | Condition::Suspect | Condition::WornOut if wear.is_by_attack() => {
                 self.worn_out += 1;
                 if self.worn_out < WORN_OUT_MAX {
                     return Judgement::WornOut(*wear);
@@ -60,7 +61,7 @@ impl Streak {
                 self.break_off();
                 Judgement::WornOut(*wear)
             }
-            // Only given up too often, which is no evidence either way.
+            // Given up too often, which is no evidence either way.
             Condition::Old => Judgement::Well,
             Condition::Good => {
                 self.break_off();
@@ -146,6 +147,13 @@ mod tests {
                 assert!(pause(&mut streak, wear).is_none(), "{other:?}");
             }
         }
+    }
+
+    #[test]
+    fn crashes_count_also_where_a_zygote_is_replaced_for_what_was_given_up() {
+        let (mut streak, mixed) = (Streak::new(), wear(0, 49, 51));
+        assert!(pause(&mut streak, &mixed).is_none(), "once may happen");
+        assert!(pause(&mut streak, &mixed).is_some());
     }
 
     #[test]

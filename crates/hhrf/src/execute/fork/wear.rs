@@ -45,6 +45,9 @@ const ABNORMAL_MAX: u64 = 100;
 /// From here on its successor is loaded. Half of the above, so that few requests ever wait for it.
 const SUSPECT_FROM: u64 = ABNORMAL_MAX / 2;
 
+/// A few crashes are no attack. With fewer for each zygote, guessing would take ten times as long as the pauses make it.
+const ATTACK_FROM: u64 = ABNORMAL_MAX / 10;
+
 /// With less than one abnormal end in so many requests, the function probably just fails sometimes; and an attacker
 /// would have to send as many good requests.
 const REQUESTS_FOR_EACH: u64 = 10;
@@ -101,9 +104,11 @@ impl Wear {
         self.abnormal
     }
 
-    /// Whether so many requests ended abnormally that it looks like an attack.
+    /// Whether so many requests ended abnormally that it looks like an attack. Requests that were given up don't count as
+    /// good ones: any client can cause them.
     pub(super) fn is_by_attack(&self) -> bool {
-        self.condition() >= Condition::Suspect && self.requests < REQUESTS_FOR_EACH * self.abnormal
+        let judged = self.requests - self.given_up.min(self.requests);
+        self.abnormal >= ATTACK_FROM && judged < REQUESTS_FOR_EACH * self.abnormal
     }
 }
 
@@ -149,6 +154,9 @@ mod tests {
     #[test]
     fn one_abnormal_end_in_ten_requests_looks_like_an_attack() {
         assert!(of(0, 50, 0).is_by_attack() && of(449, 50, 0).is_by_attack());
-        assert!(!of(450, 50, 0).is_by_attack() && !of(0, 49, 0).is_by_attack());
+        assert!(!of(450, 50, 0).is_by_attack() && !of(0, 9, 0).is_by_attack());
+        assert!(
+            of(0, 49, 51).is_by_attack() && !of(0, 9, 91).is_by_attack() && !of(0, 0, 100).is_by_attack()
+        );
     }
 }

@@ -176,7 +176,8 @@ impl Zygote {
 
     /// Marks a child as having a request. Returns whether it lives, as far as is known, and the zygote may serve.
     pub(super) fn assign(&self, child: u64) -> bool {
-        self.lock().children.assign(child)
+        let mut state = self.lock();
+        !state.is_retired && state.children.assign(child)
     }
 
     /// Has it end as soon as it has no children.
@@ -327,6 +328,7 @@ impl Zygote {
 
     /// Tells the zygote that it isn't needed any more.
     pub(super) fn hang_up(&self) {
+        self.lock().is_retired = true;
         // Fails if it is gone.
         shutdown(self.control.get_ref(), Shutdown::Both).ok();
     }

@@ -104,10 +104,11 @@ impl Zygotes {
     /// Orders a child for a request. Returns `None` if the request must wait for a zygote.
     fn try_start(self: &Arc<Self>) -> Result<Option<Child>, Failure> {
         while let Some(zygote) = self.choose()? {
-            // Without the lock, since it takes four system calls. A zygote that was retired meanwhile isn't chosen again.
-            if let Some(child) = self.order(&zygote).map_err(Failure::NotStarted)? {
-                // If the zygote is gone, or may serve no more, the request waits for another.
-                return Ok(child.assign().then_some(child));
+            // Without the lock, since it takes four system calls. A zygote that was retired meanwhile,
+            // or may serve no more, isn't chosen again.
+            let child = self.order(&zygote).map_err(Failure::NotStarted)?;
+            if let Some(child) = child.filter(Child::assign) {
+                return Ok(Some(child));
             }
         }
         Ok(None)

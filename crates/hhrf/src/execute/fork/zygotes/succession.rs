@@ -68,6 +68,8 @@ impl Zygotes {
             state.failure = Some((failure, retry.at));
         } else {
             state.retry_after = Some(retry.at);
+            // It was one more, or a successor: those that serve must do.
+            state.wanted = state.serving.len().max(1);
         }
     }
 
@@ -166,7 +168,7 @@ impl Zygotes {
     /// A zygote is gone before its successor was loaded. Its crashes still count: an attacker may have ended it, for
     /// example by using up all memory.
     pub(super) fn count_wear(&self, state: &mut State, zygote: &Zygote) {
-        if zygote.condition() >= Condition::Suspect {
+        if zygote.wear().condition() >= Condition::Old {
             self.end_service(state, zygote);
         }
     }

@@ -1,6 +1,6 @@
 //! What may be asked for: each subcommand with its options, which stand in its own file.
 
-use crate::commands::{build, check, completions, deploy, man, new};
+use crate::commands::{build, check, completions, deploy, invoke, man, new};
 use crate::exit::Exit;
 use clap::{Parser, Subcommand};
 use std::error::Error;
@@ -22,6 +22,7 @@ enum Command {
     New(new::New),
     Build(build::Build),
     Check(check::Check),
+    Invoke(invoke::Invoke),
     Deploy(deploy::Deploy),
     Completions(completions::Completions),
     Man(man::Man),
@@ -34,6 +35,7 @@ impl CommandLine {
             Command::New(new) => new.run()?,
             Command::Build(build) => build.run()?,
             Command::Check(check) => check.run()?,
+            Command::Invoke(invoke) => invoke.run()?,
             Command::Deploy(deploy) => deploy.run()?,
             Command::Completions(completions) => completions.run(),
             Command::Man(man) => man.run()?,

@@ -5,7 +5,8 @@
 //! 3. [`manifest`]: `fezz.json`, of the module's section and Cargo.toml. [`release`]: both files as one function.
 //! 4. [`installed`]: the built function that is meant. [`publish`] puts a release into a folder `functions/` in one step.
 //! 5. [`inspect`] reads what a module needs, [`libraries`] what this machine has, and [`findings`] compares them.
-//! 6. [`commands`]: a file for each subcommand, all of the same shape.
+//! 6. [`request`] is made of flags, [`routes`] has its parameters, [`runner`] serves it, [`answer`] is what comes back.
+//! 7. [`template`]: the projects of `new`. [`commands`]: a file for each subcommand, all of the same shape.
 //!
 //! No code of a module runs in this process, ever: `invoke` has the runner load it, in its jail.
 
@@ -28,6 +29,11 @@ mod inspect;
 mod libraries;
 
 mod findings;
+
+mod answer;
+mod request;
+mod routes;
+mod runner;
 
 mod commands;
 

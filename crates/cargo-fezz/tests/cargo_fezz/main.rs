@@ -5,4 +5,5 @@ mod build;
 mod check;
 mod deploy;
 mod harness;
+mod invoke;
 mod new;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -139,4 +140,21 @@ impl Done {
         let missing: Vec<_> = words.iter().filter(|word| !self.stderr.contains(**word)).collect();
         assert!(missing.is_empty(), "{missing:?} isn't in: {}", self.stderr);
     }
+}
+
+/// Builds `fezz-runner` beside the command, which looks for it there: cargo builds no program of another package for a
+/// test.
+pub(crate) fn build_runner() {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "fezz-runner"]).current_dir(REPOSITORY);
+        if Path::new(env!("CARGO_BIN_EXE_cargo-fezz"))
+            .parent()
+            .is_some_and(|folder| folder.ends_with("release"))
+        {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success(), "fezz-runner doesn't build");
+    });
 }

@@ -1,6 +1,6 @@
 //! What may be asked for: each subcommand with its options, which stand in its own file.
 
-use crate::commands::{build, check, completions, deploy, invoke, man, new};
+use crate::commands::{build, check, completions, deploy, doctor, invoke, man, new};
 use crate::exit::Exit;
 use clap::{Parser, Subcommand};
 use std::error::Error;
@@ -24,6 +24,7 @@ enum Command {
     Check(check::Check),
     Invoke(invoke::Invoke),
     Deploy(deploy::Deploy),
+    Doctor(doctor::Doctor),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -37,6 +38,7 @@ impl CommandLine {
             Command::Check(check) => check.run()?,
             Command::Invoke(invoke) => invoke.run()?,
             Command::Deploy(deploy) => deploy.run()?,
+            Command::Doctor(doctor) => doctor.run()?,
             Command::Completions(completions) => completions.run(),
             Command::Man(man) => man.run()?,
         })

@@ -3,30 +3,9 @@
 use crate::inspect::{self, Glibc, Import};
 use crate::libraries;
 use crate::release;
+use crate::report::{Finding, Verdict, finding};
 use fezz_manifest::{Manifest, Metadata, Module, module};
 use fezz_wire::abi;
-use serde::Serialize;
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Verdict {
-    Ok,
-    /// It can be served; some of it may fail.
-    Warning,
-    /// It can't be served.
-    Error,
-}
-
-/// One thing that was checked.
-#[derive(Debug, Serialize)]
-pub(crate) struct Finding {
-    pub(crate) check: &'static str,
-    pub(crate) verdict: Verdict,
-    pub(crate) message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) fix: Option<String>,
-}
 
 /// What is checked.
 #[derive(Debug)]
@@ -108,10 +87,6 @@ pub(crate) fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }
     findings
-}
-
-fn finding(check: &'static str, verdict: Verdict, message: String, fix: Option<String>) -> Finding {
-    Finding { check, verdict, message, fix }
 }
 
 fn symbols(module: &[u8]) -> Finding {

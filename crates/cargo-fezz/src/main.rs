@@ -1,6 +1,7 @@
 //! `cargo fezz`, the author's command line. Cargo runs it as `cargo-fezz fezz ...`.
 //!
 //! 1. [`command_line`]: what may be asked for. [`exit`]: how it ends. [`terminal`]: what is printed, and where.
+//!    [`report`]: findings in a table.
 //! 2. [`project`]: the package, as cargo describes it. [`compile`] makes its module.
 //! 3. [`manifest`]: `fezz.json`, of the module's section and Cargo.toml. [`release`]: both files as one function.
 //! 4. [`installed`]: the built function that is meant. [`publish`] puts a release into a folder `functions/` in one step.
@@ -12,6 +13,7 @@
 
 mod command_line;
 mod exit;
+mod report;
 mod terminal;
 
 mod compile;

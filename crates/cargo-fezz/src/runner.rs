@@ -41,11 +41,16 @@ pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, NoRunner> {
     if let Some(named) = named {
         return Ok(named.to_owned());
     }
+    find_program(PROGRAM).ok_or(NoRunner)
+}
+
+/// Finds a program of Fezz: beside this one, in the clone that this one was built from, or on PATH.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let own = std::env::current_exe().ok();
     let beside = own.as_deref().and_then(Path::parent).map(Path::to_owned);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = beside.into_iter().chain(BUILT.map(PathBuf::from)).chain(std::env::split_paths(&path));
-    folders.map(|folder| folder.join(PROGRAM)).find(|program| program.is_file()).ok_or(NoRunner)
+    folders.map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 /// The command that serves one request by `release`, whose module is the file `module`, as a host would. The runner ends

@@ -3,12 +3,13 @@
 use super::build::{self, BuildError};
 use crate::compile;
 use crate::exit::Exit;
-use crate::findings::{self, Finding, Subject, Verdict};
+use crate::findings::{self, Subject};
 use crate::inspect::Glibc;
 use crate::libraries;
 use crate::project::{Project, ProjectError, Selection};
 use crate::release::{self, MANIFEST_FILE, Release, ReleaseError};
-use crate::terminal::{self, Format, GREEN, RED, YELLOW};
+use crate::report::{self, Finding, Verdict};
+use crate::terminal::{self, Format};
 use clap::Args;
 use fezz_manifest::Manifest;
 use serde::Serialize;
@@ -64,18 +65,16 @@ impl Check {
         let (path, module, manifest) = self.subject()?;
         let glibc = self.glibc.or_else(libraries::glibc);
         let findings = findings::check(&Subject { module: &module, manifest: manifest.as_ref(), glibc });
-        let has = |verdict| findings.iter().any(|finding| finding.verdict == verdict);
-        let verdict = match () {
-            () if has(Verdict::Error) => Verdict::Error,
-            () if has(Verdict::Warning) => Verdict::Warning,
-            () => Verdict::Ok,
-        };
+        let verdict = report::worst(&findings);
         match self.format {
             Format::Json => {
                 let module_bytes = module.len();
                 terminal::json(&Report { module: &path, module_bytes, verdict, findings: &findings })?;
             }
-            Format::Human => print(&path, &findings),
+            Format::Human => {
+                anstream::println!("{}", path.display());
+                report::print(&findings);
+            }
         }
         let is_faulty = verdict == Verdict::Error || (verdict == Verdict::Warning && self.deny_warnings);
         Ok(if is_faulty { Exit::Faulty } else { Exit::Done })
@@ -99,21 +98,6 @@ impl Check {
                 let (path, release) = build::make(&project, &self.compile)?;
                 Ok((path, release.module, Some(release.manifest)))
             }
-        }
-    }
-}
-
-fn print(path: &Path, findings: &[Finding]) {
-    anstream::println!("{}", path.display());
-    for Finding { check, verdict, message, fix } in findings {
-        let (style, word) = match verdict {
-            Verdict::Ok => (GREEN, "ok"),
-            Verdict::Warning => (YELLOW, "warning"),
-            Verdict::Error => (RED, "error"),
-        };
-        anstream::println!("  {style}{word:<7}{style:#}  {check:<9}  {message}");
-        if let Some(fix) = fix {
-            anstream::println!("  {:<7}  {:<9}  fix: {fix}", "", "");
         }
     }
 }

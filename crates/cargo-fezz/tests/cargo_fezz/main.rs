@@ -7,3 +7,4 @@ mod deploy;
 mod harness;
 mod invoke;
 mod new;
+mod tools;

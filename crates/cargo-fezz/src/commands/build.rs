@@ -11,9 +11,9 @@ use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Compile a function, and make the folder that the host serves: functions/<id>@<version>/
+/// Compile a function, and make the folder that the host serves: `functions/<id>@<version>/`
 ///
-/// The manifest is made of the arguments of #[fezz_function] and of the keys of [package.metadata.fezz] in Cargo.toml,
+/// The manifest is made of the arguments of `#[fezz_function]` and of the keys of `[package.metadata.fezz]` in Cargo.toml,
 /// which go over them. A host that serves the folder sees the old release or the new one, never a part of either.
 #[derive(Debug, Args)]
 pub(crate) struct Build {

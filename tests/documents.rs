@@ -12,9 +12,10 @@ use markdown::{Page, repository};
 use std::path::Path;
 
 /// The pages, in the order in which a new user reads them.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 18] = [
     "README.md",
     "docs/author.md",
+    "docs/cargo-fezz.md",
     "docs/operate.md",
     "docs/manifest.md",
     "docs/settings.md",

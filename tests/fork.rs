@@ -2,12 +2,13 @@
 
 use crate::harm::check_all;
 use crate::harness::{
-    AUTHOR, Answer, HARMFUL, Host, Leftovers, Site, TAKEOVER, alone, binary, forked, is_root, many, wait_for,
-    zygotes,
+    AUTHOR, Answer, HARMFUL, Host, Leftovers, Site, TAKEOVER, alone, binary, connect, forked, is_root, many,
+    wait_for, zygotes,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 /// A site with one function of the `fork` executor, with `more` in its manifest.
@@ -413,6 +414,20 @@ fn a_function_that_is_removed_leaves_no_zygote() {
     let host = Host::start(site_of(AUTHOR, json!({"spare": 4})));
     many(host.address, "/rpc/forked/pid", 32);
     std::fs::remove_dir_all(host.site.function("forked@v1")).unwrap();
+    wait_for("the end of every process", || Some(Leftovers::of(&host)).filter(Leftovers::is_quiet));
+}
+
+#[test]
+fn a_request_that_began_before_its_function_was_removed_leaves_no_zygote() {
+    let host = Host::start(site_of(AUTHOR, json!({"spare": 4})));
+    let head = "POST /rpc/forked HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 10\r\n\r\n";
+    let mut upload = connect(host.address);
+    upload.write_all(format!("{head}12345").as_bytes()).unwrap();
+    wait_for("the request", || (host.metric("fezz_requests_in_flight") == 1.0).then_some(()));
+    std::fs::remove_dir_all(host.site.function("forked@v1")).unwrap();
+    wait_for("the removal", || (host.get("/rpc/forked").status == 404).then_some(()));
+    upload.write_all(b"67890").unwrap();
+    assert_eq!(Answer::read(upload, Instant::now()).status, 200);
     wait_for("the end of every process", || Some(Leftovers::of(&host)).filter(Leftovers::is_quiet));
 }
 

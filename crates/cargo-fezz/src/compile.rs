@@ -1,0 +1,124 @@
+//! Has cargo compile a package's module.
+
+use crate::project::Project;
+use crate::terminal;
+use cargo_metadata::{Artifact, Message};
+use std::ffi::OsString;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+/// The release profile that makes a small module, where the author's Cargo.toml doesn't say otherwise. A module is
+/// copied and mapped for each deployment or request.
+const SMALL: [(&str, &str); 3] = [
+    // Without code of the dependencies that no one calls.
+    ("lto", "\"thin\""),
+    ("codegen-units", "1"),
+    // Keeps the names that a backtrace in the function's log needs.
+    ("strip", "\"debuginfo\""),
+];
+
+/// How to compile.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Compile without optimisation, which is faster; the default is for release.
+    #[arg(long)]
+    pub(crate) debug: bool,
+    /// Options of `cargo build`, after `--`: `-- --features postgres --locked`.
+    #[arg(last = true, value_name = "OPTIONS")]
+    pub(crate) cargo: Vec<OsString>,
+}
+
+/// Why there is no module.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CompileError {
+    #[error("failed to read `{}`", path.display())]
+    Profile { path: PathBuf, source: io::Error },
+    #[error("`{}` is not TOML", path.display())]
+    ProfileSyntax { path: PathBuf, source: toml::de::Error },
+    #[error("failed to run cargo: is it on PATH?")]
+    NotRun(#[source] io::Error),
+    #[error("failed to read cargo's messages")]
+    Messages(#[source] io::Error),
+    #[error("cargo can't compile the function ({status}): its messages are above")]
+    Failed { status: ExitStatus },
+    #[error("cargo has made no shared library for this target: leave out `--target` after `--`")]
+    NoModule,
+}
+
+/// Compiles the package, and returns the module's file. cargo's own messages go to stderr.
+pub(crate) fn compile(project: &Project, options: &Options) -> Result<PathBuf, CompileError> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["build", "--lib", "--message-format", "json-render-diagnostics", "--manifest-path"]);
+    command.arg(&project.package.manifest_path);
+    if !options.debug {
+        command.arg("--release");
+        for setting in small_profile(&project.root.join("Cargo.toml"))? {
+            command.args(["--config", &setting]);
+        }
+    }
+    command.args(&options.cargo).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut cargo = command.spawn().map_err(CompileError::NotRun)?;
+    let output = cargo.stdout.take().expect("stdout is piped");
+    let mut module = None;
+    for message in Message::parse_stream(BufReader::new(output)) {
+        if let Message::CompilerArtifact(artifact) = message.map_err(CompileError::Messages)? {
+            module = module_of(&artifact, project).or(module);
+        }
+    }
+    let status = cargo.wait().map_err(CompileError::NotRun)?;
+    if !status.success() {
+        return Err(CompileError::Failed { status });
+    }
+    module.ok_or(CompileError::NoModule)
+}
+
+fn module_of(artifact: &Artifact, project: &Project) -> Option<PathBuf> {
+    let is_own = artifact.package_id == project.package.id && artifact.target.is_cdylib();
+    let module = artifact.filenames.iter().find(|file| file.extension() == Some("so"));
+    module.filter(|_| is_own).map(|file| file.clone().into_std_path_buf())
+}
+
+/// The settings of [`SMALL`] that neither the workspace's Cargo.toml nor the environment has. `--config` would override
+/// both.
+fn small_profile(path: &Path) -> Result<Vec<String>, CompileError> {
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|source| CompileError::Profile { path: path.to_owned(), source })?;
+    let manifest: toml::Table =
+        text.parse().map_err(|source| CompileError::ProfileSyntax { path: path.to_owned(), source })?;
+    let own = manifest.get("profile").and_then(|profiles| profiles.get("release"));
+    if own.and_then(|own| own.get("panic")).and_then(toml::Value::as_str) == Some("abort") {
+        terminal::warning(&format!(
+            "`{}` sets `panic = \"abort\"`: a panic then crashes the process, and the log lacks its text; remove that line",
+            path.display()
+        ));
+    }
+    let is_left_out = |key: &str| {
+        let variable = format!("CARGO_PROFILE_RELEASE_{}", key.to_uppercase().replace('-', "_"));
+        own.is_none_or(|own| own.get(key).is_none()) && std::env::var_os(variable).is_none()
+    };
+    let left_out = SMALL.iter().filter(|(key, _)| is_left_out(key));
+    Ok(left_out.map(|(key, value)| format!("profile.release.{key}={value}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_author_s_profile_counts_before_the_small_one() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let check = |text: &str, expected: &[&str]| {
+            std::fs::write(file.path(), text).unwrap();
+            assert_eq!(small_profile(file.path()).unwrap(), expected, "{text}");
+        };
+        let [lto, units, strip] = [
+            "profile.release.lto=\"thin\"",
+            "profile.release.codegen-units=1",
+            "profile.release.strip=\"debuginfo\"",
+        ];
+        check("", &[lto, units, strip]);
+        check("[profile.release]\nlto = false\nstrip = true", &[units]);
+        check("[profile.dev]\nlto = false", &[lto, units, strip]);
+    }
+}

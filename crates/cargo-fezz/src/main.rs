@@ -1,0 +1,54 @@
+//! `cargo fezz`, the author's command line. Cargo runs it as `cargo-fezz fezz ...`.
+//!
+//! 1. [`command_line`]: what may be asked for. [`exit`]: how it ends. [`terminal`]: what is printed, and where.
+//!    [`report`]: findings in a table.
+//! 2. [`project`]: the package, as cargo describes it. [`compile`] makes its module.
+//! 3. [`manifest`]: `fezz.json`, of the module's section and Cargo.toml. [`release`]: both files as one function.
+//! 4. [`installed`]: the built function that is meant. [`publish`] puts a release into a folder `functions/` in one step.
+//! 5. [`inspect`] reads what a module needs, [`libraries`] what this machine has, and [`findings`] compares them.
+//! 6. [`request`] is made of flags, [`routes`] has its parameters, [`runner`] serves it, [`answer`] is what comes back.
+//! 7. [`template`]: the projects of `new`. [`commands`]: a file for each subcommand, all of the same shape.
+//!
+//! No code of a module runs in this process, ever: `invoke` has the runner load it, in its jail.
+
+mod command_line;
+mod exit;
+mod report;
+mod terminal;
+
+mod compile;
+mod project;
+
+mod manifest;
+mod release;
+
+mod installed;
+mod publish;
+
+mod template;
+
+mod inspect;
+mod libraries;
+
+mod findings;
+
+mod answer;
+mod request;
+mod routes;
+mod runner;
+
+mod commands;
+
+use clap::Parser;
+use command_line::CommandLine;
+use exit::Exit;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse_from(command_line::arguments(std::env::args_os()));
+    let exit = command_line.run().unwrap_or_else(|error| {
+        terminal::error(&fezz_wire::chain(error.as_ref()));
+        Exit::Failed
+    });
+    exit.into()
+}

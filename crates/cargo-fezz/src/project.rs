@@ -1,0 +1,95 @@
+//! The package whose function is meant, as cargo describes it.
+
+use cargo_metadata::{Metadata, MetadataCommand, Package};
+use std::path::{Path, PathBuf};
+
+/// Which package is meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Selection {
+    /// The package of the function; only needed if several have one.
+    #[arg(short, long)]
+    pub(crate) package: Option<String>,
+    /// Its Cargo.toml, or that of its workspace, if it isn't in this folder or above.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifest_path: Option<PathBuf>,
+}
+
+/// A package that makes a module.
+#[derive(Debug)]
+pub(crate) struct Project {
+    /// Its workspace's folder, which is its own where it is alone.
+    pub(crate) root: PathBuf,
+    pub(crate) package: Package,
+}
+
+/// Why there is no package.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProjectError {
+    #[error("cargo can't read the package: go to its folder, or name its Cargo.toml by --manifest-path")]
+    Metadata(#[source] cargo_metadata::Error),
+    #[error("failed to find the current folder")]
+    CurrentFolder(#[source] std::io::Error),
+    #[error("there is no package `{name}`: use one of {}", known.join(", "))]
+    Unknown { name: String, known: Vec<String> },
+    #[error("several packages make a module: choose one by --package: {}", found.join(", "))]
+    Several { found: Vec<String> },
+    #[error(
+        "`{name}` makes no shared library: put these two lines into `{manifest}`, then build again\n\n    \
+         [lib]\n    crate-type = [\"cdylib\"]\n"
+    )]
+    NoCdylib { name: String, manifest: String },
+}
+
+impl Project {
+    /// Finds the package that `selection` names, else the one of the current folder, else the only one that makes a
+    /// module.
+    pub(crate) fn find(selection: &Selection) -> Result<Self, ProjectError> {
+        let mut command = MetadataCommand::new();
+        if let Some(path) = &selection.manifest_path {
+            command.manifest_path(path);
+        }
+        let metadata = command.no_deps().exec().map_err(ProjectError::Metadata)?;
+        let package = choose(&metadata, selection)?.clone();
+        if !makes_module(&package) {
+            let (name, manifest) = (package.name.to_string(), package.manifest_path.to_string());
+            return Err(ProjectError::NoCdylib { name, manifest });
+        }
+        Ok(Self { root: metadata.workspace_root.into_std_path_buf(), package })
+    }
+}
+
+fn choose<'a>(metadata: &'a Metadata, selection: &Selection) -> Result<&'a Package, ProjectError> {
+    let packages = metadata.workspace_packages();
+    let names = |packages: &[&Package]| packages.iter().map(|package| package.name.to_string()).collect();
+    if let Some(name) = &selection.package {
+        let named = packages.iter().find(|package| package.name == name.as_str());
+        let unknown = || ProjectError::Unknown { name: name.clone(), known: names(&packages) };
+        return named.copied().ok_or_else(unknown);
+    }
+    let folder = match &selection.manifest_path {
+        Some(path) => std::path::absolute(path).map(|path| path.parent().unwrap_or(&path).to_owned()),
+        None => std::env::current_dir(),
+    };
+    let folder = folder.map_err(ProjectError::CurrentFolder)?;
+    if let Some(package) = nearest(&packages, &folder) {
+        return Ok(package);
+    }
+    let modules: Vec<&Package> = packages.iter().copied().filter(|package| makes_module(package)).collect();
+    match (modules.as_slice(), packages.as_slice()) {
+        ([module], _) => Ok(module),
+        ([], [first, ..]) => Ok(first),
+        _ => Err(ProjectError::Several { found: names(&modules) }),
+    }
+}
+
+/// The package whose folder is `folder` or the nearest above it.
+fn nearest<'a>(packages: &[&'a Package], folder: &Path) -> Option<&'a Package> {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let folders = packages.iter().filter_map(|package| Some((package.manifest_path.parent()?, *package)));
+    let above = folders.filter(|(own, _)| own.canonicalize().is_ok_and(|own| folder.starts_with(own)));
+    above.max_by_key(|(own, _)| own.as_str().len()).map(|(_, package)| package)
+}
+
+fn makes_module(package: &Package) -> bool {
+    package.targets.iter().any(cargo_metadata::Target::is_cdylib)
+}

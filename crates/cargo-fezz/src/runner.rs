@@ -1,0 +1,95 @@
+//! The program that confines itself, loads the module and calls it: where it is, and its command line.
+
+use crate::release::Release;
+use clap::ValueEnum;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// The runner's name.
+const PROGRAM: &str = "fezz-runner";
+
+/// Where the clone has it that this program was built from.
+const BUILT: [&str; 2] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/release"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/debug"),
+];
+
+/// How the runner confines itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Jail {
+    /// As a host does by default.
+    #[default]
+    Strict,
+    /// The same without namespaces and a root of its own, for instance in a container.
+    Inner,
+    /// Not at all: the function may do all that you may.
+    Off,
+}
+
+/// There is no runner.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "fezz-runner isn't beside this program, nor on PATH: run `cargo install --path crates/fezz-runner` in a clone of Fezz, or name \
+     the program by --runner"
+)]
+pub(crate) struct NoRunner;
+
+/// Finds the runner: the one that is named, else beside this program, else in the clone that it was built from, else on
+/// PATH.
+pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, NoRunner> {
+    if let Some(named) = named {
+        return Ok(named.to_owned());
+    }
+    find_program(PROGRAM).ok_or(NoRunner)
+}
+
+/// Finds a program of Fezz: beside this one, in the clone that this one was built from, or on PATH.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+    let own = std::env::current_exe().ok();
+    let beside = own.as_deref().and_then(Path::parent).map(Path::to_owned);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = beside.into_iter().chain(BUILT.map(PathBuf::from)).chain(std::env::split_paths(&path));
+    folders.map(|folder| folder.join(name)).find(|program| program.is_file())
+}
+
+/// The command that serves one request by `release`, whose module is the file `module`, as a host would. The runner ends
+/// itself at the deadline.
+pub(crate) fn command(
+    program: &Path,
+    jail: Jail,
+    release: &Release,
+    module: &Path,
+    timeout: Duration,
+) -> Command {
+    let manifest = &release.manifest;
+    let limits = &manifest.limits;
+    let mut command = Command::new(program);
+    command.env_clear().args(["--function", &manifest.id, "--function-version", &manifest.version]);
+    let mut number = |option: &str, value: u64| {
+        command.args([option, &value.to_string()]);
+    };
+    number("--memory-bytes", limits.memory_bytes);
+    number("--cpu-ms", limits.cpu_ms);
+    number("--descriptors", limits.descriptors);
+    number("--timeout-ms", u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+    if jail != Jail::Off {
+        number("--threads", limits.threads);
+        manifest.network.connect.iter().for_each(|port| number("--connect", (*port).into()));
+    }
+    if jail == Jail::Strict && limits.scratch_bytes > 0 {
+        number("--scratch-bytes", limits.scratch_bytes);
+    }
+    let mode = match jail {
+        Jail::Strict => "strict",
+        Jail::Inner => "inner",
+        Jail::Off => "off",
+    };
+    command.args(["--jail", mode]);
+    for (name, value) in &manifest.env {
+        // The value isn't on the command line, which every user can read.
+        command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);
+    }
+    command.arg(module);
+    command
+}

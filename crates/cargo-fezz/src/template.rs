@@ -1,0 +1,72 @@
+//! The projects that `cargo fezz new` makes, as files with `{{name}}` for the function's id and `{{fezz}}` for the line
+//! of the dependency.
+
+use clap::ValueEnum;
+
+/// What a new project begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Template {
+    /// Greets by a header.
+    Hello,
+    /// Answers a typed query by JSON.
+    JsonApi,
+    /// The same as hello in C, with fezz.h and a Makefile.
+    C,
+}
+
+/// A file's path in the project, and its text.
+type File = (&'static str, &'static str);
+
+const RUST: [File; 2] = [
+    ("Cargo.toml", include_str!("../templates/rust/Cargo.toml.in")),
+    (".gitignore", include_str!("../templates/rust/gitignore")),
+];
+
+const HELLO: [File; 1] = [("src/lib.rs", include_str!("../templates/hello/lib.rs.in"))];
+
+const JSON_API: [File; 1] = [("src/lib.rs", include_str!("../templates/json-api/lib.rs.in"))];
+
+const C: [File; 5] = [
+    ("hello.c", include_str!("../templates/c/hello.c.in")),
+    ("fezz.h", include_str!("../../fezz-wire/include/fezz.h")),
+    ("fezz.json", include_str!("../templates/c/fezz.json.in")),
+    ("Makefile", include_str!("../templates/c/Makefile.in")),
+    (".gitignore", include_str!("../templates/c/gitignore")),
+];
+
+impl Template {
+    /// Whether it depends on the crate `fezz`.
+    pub(crate) fn is_rust(self) -> bool {
+        self != Self::C
+    }
+
+    /// What builds it.
+    pub(crate) fn build_command(self) -> &'static str {
+        if self.is_rust() { "cargo fezz build" } else { "make" }
+    }
+
+    /// All files of a project.
+    pub(crate) fn files(self, name: &str, fezz: &str) -> impl Iterator<Item = (&'static str, String)> {
+        let (all, own): (&[File], &[File]) = match self {
+            Self::Hello => (&RUST, &HELLO),
+            Self::JsonApi => (&RUST, &JSON_API),
+            Self::C => (&[], &C),
+        };
+        let fill = move |text: &str| text.replace("{{name}}", name).replace("{{fezz}}", fezz);
+        all.iter().chain(own).map(move |(path, text)| (*path, fill(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_blank_of_a_template_is_filled() {
+        for template in Template::value_variants() {
+            for (path, text) in template.files("greet", "fezz = \"1\"") {
+                assert!(!text.contains("{{") && !text.contains("}}"), "{template:?}: {path}");
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! A scratch project, and the command run in it.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// A folder of a test's own. It has the same path in each run, so that cargo compiles little again; all share one target
+/// folder, where the name tells their modules apart.
+pub(crate) struct Project {
+    folder: PathBuf,
+}
+
+/// What a command has done.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Project {
+    /// An empty folder. `name` belongs to one test alone.
+    pub(crate) fn empty(name: &'static str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects").join(name);
+        std::fs::remove_dir_all(&folder).ok();
+        std::fs::create_dir_all(&folder).unwrap();
+        Self { folder }
+    }
+
+    /// A crate of one function. `attribute` has the arguments of `#[fezz_function]`, `keys` are those of
+    /// `[package.metadata.fezz]`.
+    pub(crate) fn function(name: &'static str, attribute: &str, keys: &str) -> Self {
+        let project = Self::empty(name);
+        project.write(
+            "Cargo.toml",
+            &format!(
+                "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[lib]\ncrate-type = [\"cdylib\"]\n\n\
+                 [dependencies]\nfezz = {{ path = \"{REPOSITORY}/crates/fezz\" }}\n\n[package.metadata.fezz]\n{keys}\n\n[workspace]\n"
+            ),
+        );
+        project.write(
+            "src/lib.rs",
+            &format!(
+                "use fezz::prelude::*;\n\n#[fezz_function({attribute})]\nfn hello(_request: Request) -> String {{\n    \
+                 \"hello\".to_owned()\n}}\n"
+            ),
+        );
+        project.lock("");
+        project
+    }
+
+    /// A module in C, which `cc` links with `options`: `<name>@v1/` with its manifest.
+    pub(crate) fn c(name: &'static str, body: &str, options: &[&str]) -> Self {
+        let project = Self::empty(name);
+        project.write(
+            "module.c",
+            &format!(
+                "#include \"fezz.h\"\n#include <stdlib.h>\n#include <unistd.h>\nFezzOwned fezz_handle_v2(FezzSlice request) {{\n    \
+                 (void)request;\n    {body}\n    return (FezzOwned){{NULL, 0}};\n}}\n\
+                 void fezz_free_v2(FezzOwned buffer) {{ free(buffer.ptr); }}\n"
+            ),
+        );
+        let mut cc = Command::new("cc");
+        cc.args(["-shared", "-fPIC", "-o", "module.so", "module.c", "-I"])
+            .arg(format!("{REPOSITORY}/crates/fezz-wire/include"));
+        assert!(cc.args(options).current_dir(&project.folder).status().unwrap().success());
+        project.write(
+            &format!("{name}@v1/fezz.json"),
+            &format!("{{\"id\": \"{name}\", \"version\": \"v1\", \"entry\": \"module.so\", \"routes\": [{{\"path\": \"/{name}\"}}]}}"),
+        );
+        std::fs::copy(project.path("module.so"), project.path(&format!("{name}@v1/module.so"))).unwrap();
+        project
+    }
+
+    /// Has cargo take the dependencies of the repository, which are downloaded.
+    pub(crate) fn lock(&self, below: &str) {
+        std::fs::copy(format!("{REPOSITORY}/Cargo.lock"), self.path(below).join("Cargo.lock")).unwrap();
+    }
+
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
+        self.folder.join(below)
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
+        let path = self.path(path);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    pub(crate) fn json(&self, path: &str) -> Value {
+        serde_json::from_str(&self.read(path)).unwrap()
+    }
+
+    /// Runs `cargo fezz <line>` as cargo does, in the folder `below`.
+    pub(crate) fn fezz_in(&self, below: &str, line: &str) -> Done {
+        let mut fezz = Command::new(env!("CARGO_BIN_EXE_cargo-fezz"));
+        fezz.arg("fezz").args(line.split_whitespace());
+        self.run(fezz, below)
+    }
+
+    pub(crate) fn fezz(&self, line: &str) -> Done {
+        self.fezz_in("", line)
+    }
+
+    /// Runs any command in the folder `below`.
+    pub(crate) fn run(&self, mut command: Command, below: &str) -> Done {
+        command
+            .current_dir(self.path(below))
+            .env("CARGO", env!("CARGO"))
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("target"))
+            .stdin(Stdio::null());
+        let output = command.output().unwrap();
+        Done {
+            status: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Done {
+    /// The result, of a command that has succeeded with `--format json`.
+    pub(crate) fn result(self) -> Value {
+        assert_eq!(self.status, Some(0), "{self:?}");
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Nothing was done, and stderr says each of `words`.
+    pub(crate) fn failed_with(&self, words: &[&str]) {
+        assert_eq!(self.status, Some(1), "{self:?}");
+        let missing: Vec<_> = words.iter().filter(|word| !self.stderr.contains(**word)).collect();
+        assert!(missing.is_empty(), "{missing:?} isn't in: {}", self.stderr);
+    }
+}
+
+/// Builds `fezz-runner` beside the command, which looks for it there: cargo builds no program of another package for a
+/// test.
+pub(crate) fn build_runner() {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "fezz-runner"]).current_dir(REPOSITORY);
+        if Path::new(env!("CARGO_BIN_EXE_cargo-fezz"))
+            .parent()
+            .is_some_and(|folder| folder.ends_with("release"))
+        {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success(), "fezz-runner doesn't build");
+    });
+}

@@ -1,0 +1,78 @@
+//! `cargo fezz new`.
+
+use crate::harness::Project;
+use std::process::Command;
+
+#[test]
+fn a_new_project_is_tested_and_built_as_it_is() {
+    let project = Project::empty("new-hello");
+    assert_eq!(project.fezz("new greet-hello").status, Some(0));
+    project.lock("greet-hello");
+    let mut test = Command::new(env!("CARGO"));
+    test.args(["test", "--quiet"]);
+    let tested = project.run(test, "greet-hello");
+    assert!(tested.status == Some(0) && tested.stdout.contains("1 passed"), "{tested:?}");
+    let built = project.fezz_in("greet-hello", "build --format json").result();
+    assert_eq!(built["function"], "greet-hello@v1");
+    assert_eq!(
+        project.json("greet-hello/functions/greet-hello@v1/fezz.json")["routes"][0]["path"],
+        "/greet-hello"
+    );
+}
+
+/// The typed forms of the crate `fezz` that this template is written in.
+#[test]
+fn a_new_json_api_is_tested_and_built_as_it_is() {
+    let fezz = include_str!("../../../fezz/src/lib.rs");
+    if !fezz.contains("fezz_request") {
+        eprintln!("skipped: this crate fezz has no #[fezz_request]");
+        return;
+    }
+    let project = Project::empty("new-json-api");
+    assert_eq!(project.fezz("new greet-json --template json-api").status, Some(0));
+    project.lock("greet-json");
+    let mut test = Command::new(env!("CARGO"));
+    test.args(["test", "--quiet"]);
+    let tested = project.run(test, "greet-json");
+    assert!(tested.status == Some(0) && tested.stdout.contains("2 passed"), "{tested:?}");
+    let bytes = project.fezz_in("greet-json", "build --format json").result()["module_bytes"].as_u64();
+    assert!(bytes.unwrap() < 1 << 20, "{bytes:?}");
+}
+
+#[test]
+fn a_new_project_in_c_is_built_by_make_and_has_no_fault() {
+    let project = Project::empty("new-c");
+    assert_eq!(project.fezz("new greet-c --template c").status, Some(0));
+    let made = project.run(Command::new("make"), "greet-c");
+    assert_eq!(made.status, Some(0), "{made:?}");
+    let checked = project.fezz_in("greet-c", "check functions/greet-c@v1 --deny-warnings");
+    assert_eq!(checked.status, Some(0), "{checked:?}");
+}
+
+#[test]
+fn a_name_that_can_not_be_a_function_s_is_refused() {
+    let project = Project::empty("new-names");
+    for (name, words) in
+        [("-x", "--"), ("_x", "doesn't begin with"), ("a.b", "package's name"), ("7up", "package's name")]
+    {
+        let done = project.fezz(&format!("new {name}"));
+        assert!(done.status != Some(0) && done.stderr.contains(words), "{name}: {done:?}");
+        assert!(!project.path(name).exists());
+    }
+    project.write("taken/file", "");
+    project.fezz("new taken").failed_with(&["`taken` is there already"]);
+}
+
+#[test]
+fn a_missing_crate_fezz_is_told_where_it_comes_from() {
+    let project = Project::empty("new-fezz");
+    project.fezz("new x --fezz-path nowhere").failed_with(&[
+        "not on crates.io",
+        "clone",
+        "--fezz-path",
+        "--fezz-git",
+    ]);
+    assert!(!project.path("x").exists());
+    assert_eq!(project.fezz("new x --fezz-git https://example.org/fezz").status, Some(0));
+    assert!(project.read("x/Cargo.toml").contains("fezz = { git = \"https://example.org/fezz\" }"));
+}

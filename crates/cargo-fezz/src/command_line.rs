@@ -2,7 +2,7 @@
 
 use crate::commands::{build, check, completions, deploy, doctor, invoke, man, new};
 use crate::exit::Exit;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::error::Error;
 use std::ffi::OsString;
 
@@ -39,8 +39,8 @@ impl CommandLine {
             Command::Invoke(invoke) => invoke.run()?,
             Command::Deploy(deploy) => deploy.run()?,
             Command::Doctor(doctor) => doctor.run()?,
-            Command::Completions(completions) => completions.run(),
-            Command::Man(man) => man.run()?,
+            Command::Completions(completions) => completions.run(Self::command()),
+            Command::Man(man) => man.run(Self::command())?,
         })
     }
 }
@@ -57,7 +57,6 @@ pub(crate) fn arguments(arguments: impl Iterator<Item = OsString>) -> impl Itera
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

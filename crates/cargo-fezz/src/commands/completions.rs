@@ -1,8 +1,7 @@
 //! `cargo fezz completions`.
 
-use crate::command_line::CommandLine;
 use crate::exit::Exit;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 /// Print a script that completes `cargo-fezz` in a shell
@@ -13,10 +12,11 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(&self) -> Exit {
+    /// Of `program`, the whole command line.
+    pub(crate) fn run(&self, program: Command) -> Exit {
         // By the program's own name: a shell asks cargo's script about `cargo fezz`.
-        let mut command = CommandLine::command().bin_name("cargo-fezz");
-        clap_complete::generate(self.shell, &mut command, "cargo-fezz", &mut std::io::stdout());
+        let mut program = program.bin_name("cargo-fezz");
+        clap_complete::generate(self.shell, &mut program, "cargo-fezz", &mut std::io::stdout());
         Exit::Done
     }
 }

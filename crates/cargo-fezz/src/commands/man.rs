@@ -1,8 +1,7 @@
 //! `cargo fezz man`.
 
-use crate::command_line::CommandLine;
 use crate::exit::Exit;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -22,14 +21,15 @@ pub(crate) struct ManError {
 }
 
 impl Man {
-    pub(crate) fn run(&self) -> Result<Exit, ManError> {
-        write(&self.folder).map_err(|source| ManError { folder: self.folder.clone(), source })?;
+    /// Of `program`, the whole command line.
+    pub(crate) fn run(&self, program: Command) -> Result<Exit, ManError> {
+        write(&self.folder, program).map_err(|source| ManError { folder: self.folder.clone(), source })?;
         Ok(Exit::Done)
     }
 }
 
-fn write(folder: &Path) -> io::Result<()> {
+fn write(folder: &Path, program: Command) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     // By the program's own name, by which man(1) finds `cargo fezz build`, too: git(1) and cargo(1) do the same.
-    clap_mangen::generate_to(CommandLine::command().bin_name("cargo-fezz"), folder)
+    clap_mangen::generate_to(program.bin_name("cargo-fezz"), folder)
 }

@@ -16,9 +16,10 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 pub fn encode_head(request: &AdmittedRequest) -> Bytes {
     let head = &request.head;
     let hop_by_hop = HopByHop::of_message(&head.headers);
-    let own = |name: &HeaderName| name == REQUEST_ID || name == TRACEPARENT;
-    let passed = head.headers.iter().filter(|(name, _)| !hop_by_hop.holds(name) && !own(name));
+    // One list: a client's own header of such a name is not passed.
     let made = [(&REQUEST_ID, &request.identity.request_id), (&TRACEPARENT, &request.identity.traceparent)];
+    let is_made = |name: &HeaderName| made.iter().any(|(made, _)| *made == name);
+    let passed = head.headers.iter().filter(|(name, _)| !hop_by_hop.holds(name) && !is_made(name));
     let passed = passed.map(|(name, value)| (name.as_str(), value.as_bytes()));
     let headers = passed.chain(made.map(|(name, text)| (name.as_str(), text.as_bytes()))).collect();
 

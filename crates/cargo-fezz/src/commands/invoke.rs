@@ -111,7 +111,7 @@ impl Invoke {
         let bytes_max = release.manifest.limits.response_body_bytes.saturating_add(HEAD_BYTES_MAX);
         let mut response = Vec::new();
         std::thread::scope(|scope| {
-            // Beside the reading, lest both sides wait. A runner that reads no request says why by its status.
+            // While the other side is read: otherwise both sides could wait. A runner that reads no request says why by its status.
             scope.spawn(|| input.map(|mut input| input.write_all(message)));
             output.map(|output| output.take(bytes_max).read_to_end(&mut response))
         });

@@ -48,9 +48,9 @@ impl PooledProcess for Child {
         self.zygote.assign(self.number)
     }
 
-    /// That is found out when it gets a request.
+    /// Its own end is found out when it gets a request. Without its zygote it serves none.
     fn has_ended(&self) -> bool {
-        false
+        self.zygote.children().is_none()
     }
 
     /// The end of its socket tells the child that it isn't needed.

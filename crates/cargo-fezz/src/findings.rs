@@ -2,9 +2,9 @@
 
 use crate::inspect::{self, Glibc, Import};
 use crate::libraries;
-use crate::release;
 use crate::report::{Finding, Verdict, finding};
 use fezz_manifest::{Manifest, Metadata, Module, module};
+use fezz_sandbox::release;
 use fezz_wire::abi;
 
 /// What is checked.

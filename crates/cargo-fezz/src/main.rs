@@ -3,10 +3,10 @@
 //! 1. [`command_line`]: what may be asked for. [`exit`]: how it ends. [`terminal`]: what is printed, and where.
 //!    [`report`]: findings in a table.
 //! 2. [`project`]: the package, as cargo describes it. [`compile`] makes its module.
-//! 3. [`manifest`]: `fezz.json`, of the module's section and Cargo.toml. [`release`]: both files as one function.
+//! 3. [`manifest`]: `fezz.json`, of the module's section and Cargo.toml.
 //! 4. [`installed`]: the built function that is meant. [`publish`] puts a release into a folder `functions/` in one step.
 //! 5. [`inspect`] reads what a module needs, [`libraries`] what this machine has, and [`findings`] compares them.
-//! 6. [`request`] is made of flags, [`routes`] has its parameters, [`runner`] serves it, [`answer`] is what comes back.
+//! 6. [`request`]: a request, made of flags. The crate `fezz_sandbox` has it served.
 //! 7. [`template`]: the projects of `new`. [`commands`]: a file for each subcommand, all of the same shape.
 //!
 //! No code of a module runs in this process, ever: `invoke` has the runner load it, in its jail.
@@ -20,7 +20,6 @@ mod compile;
 mod project;
 
 mod manifest;
-mod release;
 
 mod installed;
 mod publish;
@@ -32,10 +31,7 @@ mod libraries;
 
 mod findings;
 
-mod answer;
 mod request;
-mod routes;
-mod runner;
 
 mod commands;
 

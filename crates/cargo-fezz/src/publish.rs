@@ -4,7 +4,7 @@
 //! The new folder is written beside under a hidden name, which the host skips, and is on the disk before it gets its
 //! real name: after a power failure there is no empty module.
 
-use crate::release::{MANIFEST_FILE, Release};
+use fezz_sandbox::release::{MANIFEST_FILE, Release};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::fs::{File, Permissions};

@@ -1,5 +1,6 @@
 //! The request of `invoke`, from flags like those of curl.
 
+use fezz_sandbox::Request;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
@@ -23,16 +24,8 @@ pub(crate) struct Flags {
     json: Option<String>,
 }
 
-/// A request, before it is a message.
-#[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) method: String,
-    /// Path and query.
-    pub(crate) uri: String,
-    /// Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
-}
+/// Names the request in the function's context.
+const REQUEST_ID: &str = "invoke";
 
 /// What is wrong with the flags.
 #[derive(Debug, thiserror::Error)]
@@ -61,19 +54,20 @@ impl Flags {
         let body = data.map(|(data, _)| read(data)).transpose()?;
         if let Some((_, kind)) = data {
             let has = |name: &str| headers.iter().any(|(own, _)| own == name);
-            let kind = (!has("content-type")).then(|| ("content-type".to_owned(), kind.to_owned()));
-            let length = body.as_ref().map(|body| ("content-length".to_owned(), body.len().to_string()));
+            let kind = (!has("content-type")).then(|| ("content-type".to_owned(), kind.into()));
+            let length =
+                body.as_ref().map(|body| ("content-length".to_owned(), body.len().to_string().into()));
             headers.extend(kind.into_iter().chain(length));
         }
         let method =
             self.method.clone().unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
-        Ok(Request { method, uri: self.path.clone(), headers, body: body.unwrap_or_default() })
+        let (uri, body) = (self.path.clone(), body.unwrap_or_default());
+        Ok(Request { method, uri, headers, body, request_id: REQUEST_ID.to_owned() })
     }
 }
 
-fn parse_header(header: &str) -> Result<(String, String), RequestError> {
-    let pair =
-        header.split_once(':').map(|(name, value)| (name.trim().to_lowercase(), value.trim().to_owned()));
+fn parse_header(header: &str) -> Result<(String, Vec<u8>), RequestError> {
+    let pair = header.split_once(':').map(|(name, value)| (name.trim().to_lowercase(), value.trim().into()));
     pair.filter(|(name, _)| !name.is_empty())
         .ok_or_else(|| RequestError::Header { header: header.to_owned() })
 }

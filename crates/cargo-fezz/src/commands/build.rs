@@ -5,9 +5,9 @@ use crate::exit::Exit;
 use crate::manifest::{self, MakeError};
 use crate::project::{Project, ProjectError, Selection};
 use crate::publish::{Existing, Outcome, PublishError, publish};
-use crate::release::{self, Release, ReleaseError};
 use crate::terminal::{self, Format};
 use clap::Args;
+use fezz_sandbox::release::{self, Release, ReleaseError};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

@@ -7,11 +7,11 @@ use crate::findings::{self, Subject};
 use crate::inspect::Glibc;
 use crate::libraries;
 use crate::project::{Project, ProjectError, Selection};
-use crate::release::{self, MANIFEST_FILE, Release, ReleaseError};
 use crate::report::{self, Finding, Verdict};
 use crate::terminal::{self, Format};
 use clap::Args;
 use fezz_manifest::Manifest;
+use fezz_sandbox::release::{self, MANIFEST_FILE, Release, ReleaseError};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

@@ -3,9 +3,9 @@
 use crate::exit::Exit;
 use crate::installed::{self, InstalledError};
 use crate::publish::{Existing, Outcome, PublishError, publish};
-use crate::release::{Release, ReleaseError};
 use crate::terminal::{self, Format};
 use clap::Args;
+use fezz_sandbox::release::{Release, ReleaseError};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

@@ -2,9 +2,9 @@
 
 use crate::exit::Exit;
 use crate::report::{self, Finding, Verdict, finding};
-use crate::runner;
 use crate::terminal::{self, Format};
 use clap::Args;
+use fezz_sandbox::runner;
 use fezz_wire::TrialAnswer;
 use serde::Serialize;
 use std::io::{self, Write};

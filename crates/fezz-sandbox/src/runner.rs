@@ -1,7 +1,6 @@
 //! The program that confines itself, loads the module and calls it: where it is, and its command line.
 
 use crate::release::Release;
-use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -16,8 +15,9 @@ const BUILT: [&str; 2] = [
 ];
 
 /// How the runner confines itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Jail {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+pub enum Jail {
     /// As a host does by default.
     #[default]
     Strict,
@@ -33,11 +33,11 @@ pub(crate) enum Jail {
     "fezz-runner isn't beside this program, nor on PATH: run `cargo install --path crates/fezz-runner` in a clone of Fezz, or name \
      the program by --runner"
 )]
-pub(crate) struct NoRunner;
+pub struct NoRunner;
 
 /// Finds the runner: the one that is named, else beside this program, else in the clone that it was built from, else on
 /// PATH.
-pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, NoRunner> {
+pub fn find(named: Option<&Path>) -> Result<PathBuf, NoRunner> {
     if let Some(named) = named {
         return Ok(named.to_owned());
     }
@@ -45,7 +45,7 @@ pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, NoRunner> {
 }
 
 /// Finds a program of Fezz: beside this one, in the clone that this one was built from, or on PATH.
-pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+pub fn find_program(name: &str) -> Option<PathBuf> {
     let own = std::env::current_exe().ok();
     let beside = own.as_deref().and_then(Path::parent).map(Path::to_owned);
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -1,0 +1,27 @@
+//! One request to a built function, through the real runner and its jail, without a host: for `cargo fezz invoke` and for
+//! an author's tests.
+//!
+//! 1. [`release`]: a function as its two files, checked as the host checks them.
+//! 2. [`Request`], and [`routes`]: which route of the function it takes, with its parameters.
+//! 3. [`runner`]: the program that serves it. [`Sandbox`] has it serve.
+//! 4. [`Fault`]: why there is no response, with the status that a host would answer.
+//!
+//! No code of a module runs in this process: the runner loads it, in its jail.
+
+#![forbid(unsafe_code)]
+
+pub mod release;
+
+mod request;
+pub mod routes;
+
+pub mod runner;
+mod sandbox;
+
+mod fault;
+
+pub use fault::Fault;
+pub use release::{Release, ReleaseError};
+pub use request::Request;
+pub use runner::{Jail, NoRunner};
+pub use sandbox::{Log, Sandbox, SandboxError, Served};

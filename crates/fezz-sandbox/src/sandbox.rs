@@ -1,0 +1,168 @@
+//! A built function, and the runner that serves its requests.
+
+use crate::fault::{Ended, Fault};
+use crate::release::{Release, ReleaseError};
+use crate::request::{Addressee, Request};
+use crate::routes::Params;
+use crate::runner::{self, Jail, NoRunner};
+use fezz_manifest::{Metadata, MetadataError, Module, RoutePattern};
+use fezz_wire::FezzWireResponse;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Room for a response's headers and keys, beside its body.
+const HEAD_BYTES_MAX: u64 = 1 << 20;
+
+/// How much of a captured log is kept: more than a person reads in a test's output.
+const LOG_BYTES_MAX: u64 = 1 << 20;
+
+/// A release with what its module says, and the runner.
+#[derive(Debug)]
+pub struct Sandbox {
+    program: PathBuf,
+    jail: Jail,
+    release: Release,
+    module: PathBuf,
+    timeout: Duration,
+    routes: Vec<RoutePattern>,
+}
+
+/// Where the function's log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Log {
+    /// To this process's stderr.
+    Inherited,
+    /// Into [`Served::log`].
+    Captured,
+}
+
+/// Why no request could be served. What a function does wrong is a [`Fault`].
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The release can't be read.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// What the module says about itself is wrong.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// There is no runner.
+    #[error(transparent)]
+    NoRunner(#[from] NoRunner),
+    /// The runner didn't start.
+    #[error("failed to start the runner `{}`", program.display())]
+    NotStarted {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The runner's end isn't known.
+    #[error("failed to wait for the runner")]
+    NotReaped(#[source] io::Error),
+}
+
+/// What a runner has made of a request.
+#[derive(Debug)]
+pub struct Served {
+    message: Vec<u8>,
+    ended: Ended,
+    body_bytes_max: u64,
+    log: Vec<u8>,
+}
+
+impl Sandbox {
+    /// Reads a release: the folder `<id>@<version>` with its `fezz.json`, or a module alone, which then has the limits of
+    /// an empty manifest. `runner` is the program, else it is looked for.
+    pub fn load(path: &Path, runner: Option<&Path>, jail: Jail) -> Result<Self, SandboxError> {
+        let (release, module) = if path.is_dir() {
+            let release = Release::read(path)?;
+            let module = path.join(&release.manifest.entry);
+            (release, module)
+        } else {
+            (Release::of_module(path)?, path.to_owned())
+        };
+        let section = Module::check(&release.module).ok().and_then(|module| module.metadata);
+        let metadata = section.map(Metadata::parse).transpose()?.unwrap_or_default();
+        let timeout = release.manifest.timeout(&metadata)?;
+        let routes = release.manifest.routes(&metadata)?;
+        let program = runner::find(runner)?;
+        // The runner changes its root: no relative path leads to the module from there.
+        let module = module.canonicalize().unwrap_or(module);
+        Ok(Self { program, jail, release, module, timeout, routes })
+    }
+
+    /// The release.
+    pub fn release(&self) -> &Release {
+        &self.release
+    }
+
+    /// The function's routes: those of the manifest, else those of the module.
+    pub fn routes(&self) -> &[RoutePattern] {
+        &self.routes
+    }
+
+    /// Sets a variable, over the manifest's `env`.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.release.manifest.env.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// The message of a request to this function.
+    pub fn message(&self, request: &Request, params: &Params) -> Vec<u8> {
+        let manifest = &self.release.manifest;
+        let addressee =
+            Addressee { function: &manifest.id, version: &manifest.version, timeout: self.timeout };
+        request.encode(addressee, params)
+    }
+
+    /// The runner's command line, which reads a message from stdin.
+    pub fn command(&self) -> Command {
+        runner::command(&self.program, self.jail, &self.release, &self.module, self.timeout)
+    }
+
+    /// Has a new runner serve a request.
+    pub fn serve(&self, message: &[u8], log: Log) -> Result<Served, SandboxError> {
+        let mut command = self.command();
+        let start = Instant::now();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        if log == Log::Captured {
+            command.stderr(Stdio::piped());
+        }
+        let not_started = |source| SandboxError::NotStarted { program: self.program.clone(), source };
+        let mut child = command.spawn().map_err(not_started)?;
+        let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let body_bytes_max = self.release.manifest.limits.response_body_bytes;
+        let (mut response, mut log) = (Vec::new(), Vec::new());
+        std::thread::scope(|scope| {
+            // At the same time as the response is read: otherwise both sides could wait. If the runner reads no
+            // request, its exit status says why, so that these errors say nothing new.
+            scope.spawn(|| input.map(|mut input| input.write_all(message)));
+            scope.spawn(|| errors.map(|errors| read_log(errors, &mut log)));
+            output.map(|output| {
+                output.take(body_bytes_max.saturating_add(HEAD_BYTES_MAX)).read_to_end(&mut response)
+            })
+        });
+        let status = child.wait().map_err(SandboxError::NotReaped)?;
+        let ended = Ended { status, took: start.elapsed(), timeout: self.timeout };
+        Ok(Served { message: response, ended, body_bytes_max, log })
+    }
+}
+
+/// Reads to the end, so that the function isn't blocked by what isn't kept.
+fn read_log(mut errors: impl Read, log: &mut Vec<u8>) -> io::Result<u64> {
+    errors.by_ref().take(LOG_BYTES_MAX).read_to_end(log)?;
+    io::copy(&mut errors, &mut io::sink())
+}
+
+impl Served {
+    /// The response, or why there is none.
+    pub fn response(&self) -> Result<FezzWireResponse<'_>, Fault> {
+        Fault::or_response(&self.message, &self.ended, self.body_bytes_max)
+    }
+
+    /// What the function and the runner wrote to stderr, where it was captured.
+    pub fn log(&self) -> &[u8] {
+        &self.log
+    }
+}

@@ -1,6 +1,6 @@
 //! What may be asked for: each subcommand with its options, which stand in its own file.
 
-use crate::commands::{build, check, completions, deploy, doctor, invoke, man, new};
+use crate::commands::{build, check, completions, deploy, doctor, invoke, man, new, test};
 use crate::exit::Exit;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::error::Error;
@@ -23,6 +23,7 @@ enum Command {
     Build(build::Build),
     Check(check::Check),
     Invoke(invoke::Invoke),
+    Test(test::Test),
     Deploy(deploy::Deploy),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
@@ -37,6 +38,7 @@ impl CommandLine {
             Command::Build(build) => build.run()?,
             Command::Check(check) => check.run()?,
             Command::Invoke(invoke) => invoke.run()?,
+            Command::Test(test) => test.run()?,
             Command::Deploy(deploy) => deploy.run()?,
             Command::Doctor(doctor) => doctor.run()?,
             Command::Completions(completions) => completions.run(Self::command()),

@@ -48,7 +48,7 @@ pub(crate) enum CompileError {
 
 /// Compiles the package, and returns the module's file. cargo's own messages go to stderr.
 pub(crate) fn compile(project: &Project, options: &Options) -> Result<PathBuf, CompileError> {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = Command::new(cargo());
     command.args(["build", "--lib", "--message-format", "json-render-diagnostics", "--manifest-path"]);
     command.arg(&project.package.manifest_path);
     if !options.debug {
@@ -71,6 +71,11 @@ pub(crate) fn compile(project: &Project, options: &Options) -> Result<PathBuf, C
         return Err(CompileError::Failed { status });
     }
     module.ok_or(CompileError::NoModule)
+}
+
+/// The cargo that runs this program, else the one on PATH.
+pub(crate) fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 fn module_of(artifact: &Artifact, project: &Project) -> Option<PathBuf> {

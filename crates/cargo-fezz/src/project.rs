@@ -19,6 +19,8 @@ pub(crate) struct Selection {
 pub(crate) struct Project {
     /// Its workspace's folder, which is its own where it is alone.
     pub(crate) root: PathBuf,
+    /// Where cargo puts what it makes.
+    pub(crate) target: PathBuf,
     pub(crate) package: Package,
 }
 
@@ -54,7 +56,8 @@ impl Project {
             let (name, manifest) = (package.name.to_string(), package.manifest_path.to_string());
             return Err(ProjectError::NoCdylib { name, manifest });
         }
-        Ok(Self { root: metadata.workspace_root.into_std_path_buf(), package })
+        let (root, target) = (metadata.workspace_root, metadata.target_directory);
+        Ok(Self { root: root.into(), target: target.into(), package })
     }
 }
 

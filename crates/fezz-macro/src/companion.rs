@@ -1,6 +1,7 @@
 //! Prints what stands beside the author's function: its manifest as a value, and a type that calls it.
 
 use crate::args::{Args, Route};
+use crate::hooks;
 use crate::tokens::milliseconds;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
@@ -32,9 +33,18 @@ impl Names {
 ///     pub fn manifest(&self) -> &'static ::fezz::FunctionManifest { &HELLO_MANIFEST }
 ///     pub fn call(&self, request: ::fezz::FezzRequest) -> ::fezz::FezzResponse { ... }
 /// }
+/// impl ::fezz::Function for HelloFunction { ... }
 /// pub static HELLO_MANIFEST: ::fezz::FunctionManifest = ...;
 /// ```
-pub(crate) fn print(names: &Names, visibility: &Visibility, args: &Args, call: &TokenStream) -> TokenStream {
+///
+/// `app` builds an app.
+pub(crate) fn print(
+    names: &Names,
+    visibility: &Visibility,
+    args: &Args,
+    call: &TokenStream,
+    app: Option<&TokenStream>,
+) -> TokenStream {
     let Names { companion, manifest } = names;
     let Args { id, version, description, .. } = args;
     let routes = args.routes();
@@ -44,6 +54,8 @@ pub(crate) fn print(names: &Names, visibility: &Visibility, args: &Args, call: &
     let timeout = milliseconds(args.timeout_ms);
     // In the scope of `call`'s tokens.
     let request = Ident::new("request", Span::mixed_site());
+    let context = Ident::new("context", Span::mixed_site());
+    let load = hooks::load(args, app);
     quote! {
         #[doc = "The function as a value, made by `#[fezz_function]`."]
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug, ::core::default::Default)]
@@ -63,6 +75,23 @@ pub(crate) fn print(names: &Names, visibility: &Visibility, args: &Args, call: &
             #[doc = "Answers a request as in the host: reads what the function takes, calls it, makes the response."]
             #visibility fn call(&self, #request: ::fezz::FezzRequest) -> ::fezz::FezzResponse {
                 #call
+            }
+        }
+
+        impl ::fezz::Function for #companion {
+            fn manifest(&self) -> &'static ::fezz::FunctionManifest {
+                &#manifest
+            }
+
+            fn on_load(
+                &self,
+                #context: &::fezz::LoadContext,
+            ) -> ::core::result::Result<(), ::fezz::FezzError> {
+                #load
+            }
+
+            fn call(&self, #request: ::fezz::FezzRequest) -> ::fezz::FezzResponse {
+                #companion::call(self, #request)
             }
         }
 

@@ -56,8 +56,9 @@ pub(crate) fn print_all(
     call: &TokenStream,
     app: Option<&TokenStream>,
 ) -> TokenStream {
-    let companion = companion::print(names, visibility, args, call);
-    let export = args.export.then(|| export(names, args, app.is_some()));
+    let build = app.map(|_| build(names));
+    let companion = companion::print(names, visibility, args, call, build.as_ref());
+    let export = args.export.then(|| export(names, args, build.as_ref()));
     quote! {
         #item
         #companion
@@ -66,13 +67,18 @@ pub(crate) fn print_all(
     }
 }
 
-/// What makes the crate a module with this function.
-fn export(names: &Names, args: &Args, is_app: bool) -> TokenStream {
+/// Builds the app, while the module is loaded.
+fn build(names: &Names) -> TokenStream {
+    let companion = &names.companion;
+    quote!(#companion.__app();)
+}
+
+/// What makes the crate a module with this function. `build` builds its app.
+fn export(names: &Names, args: &Args, build: Option<&TokenStream>) -> TokenStream {
     let companion = &names.companion;
     let only_one = only_one(companion.span());
     let shim = shim(companion);
-    let prepare = is_app.then(|| quote!(#companion.__app();));
-    let hooks = hooks::print(args, prepare.as_ref());
+    let hooks = hooks::print(args, companion, build);
     let manifest = manifest_static(&manifest::json(args));
     quote! {
         #only_one

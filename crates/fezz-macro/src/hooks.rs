@@ -1,5 +1,6 @@
-//! Prints the C functions that a module may leave out: `fezz_on_load_v2`, which prepares what each request needs, and calls
-//! the author's function where an argument names one; `fezz_on_fork_v2` and `fezz_on_unload_v2` only where an argument does.
+//! Prints what the hooks of a function call: `Function::on_load`, and the C functions that a module may leave out.
+//! `fezz_on_load_v2` prepares what each request needs, and calls the author's function where an argument names one;
+//! `fezz_on_fork_v2` and `fezz_on_unload_v2` only stand there where an argument does.
 
 use crate::args::Args;
 use crate::tokens::span_at;
@@ -8,7 +9,39 @@ use quote::{quote, quote_spanned};
 use syn::ExprPath;
 use syn::spanned::Spanned;
 
-/// The functions, with what the arguments ask for.
+/// The body of `Function::on_load`, where the context is `context`. `app` builds an app.
+///
+/// ```text
+/// // Input:
+/// #[fezz_function(on_load = load)]
+///
+/// // Output:
+/// let load: fn(&::fezz::LoadContext) -> _ = load;
+/// let loaded = load(context);
+/// ::fezz::IntoLoaded::into_loaded(loaded)
+/// ```
+///
+/// The type of `load` stands there for the author: a function of another shape is refused with both shapes, and so is
+/// one that is `unsafe`.
+pub(crate) fn load(args: &Args, app: Option<&TokenStream>) -> TokenStream {
+    let Some(path) = &args.on_load else {
+        return quote_spanned!(Span::mixed_site()=> let _ = context; #app ::core::result::Result::Ok(()));
+    };
+    let at = span_at(path.span());
+    let loaded = Ident::new("loaded", at);
+    let outcome = quote_spanned!(at=> ::fezz::IntoLoaded::into_loaded(#loaded));
+    let build = app
+        .map(|app| quote_spanned!(Span::mixed_site()=> if ::core::result::Result::is_ok(&outcome) { #app }));
+    quote_spanned! { Span::mixed_site()=>
+        let load: fn(&::fezz::LoadContext) -> _ = #path;
+        let #loaded = load(context);
+        let outcome = #outcome;
+        #build
+        outcome
+    }
+}
+
+/// The C functions, with what the arguments ask for.
 ///
 /// ```text
 /// // Input:
@@ -17,11 +50,7 @@ use syn::spanned::Spanned;
 /// // Output:
 /// #[unsafe(no_mangle)]
 /// unsafe extern "C" fn fezz_on_load_v2(context: ...) -> ... {
-///     let load: fn(&::fezz::LoadContext) -> _ = load;
-///     let call = |context: &::fezz::LoadContext| -> ::core::result::Result<(), ::fezz::FezzError> {
-///         let loaded = load(context);
-///         ::fezz::IntoLoaded::into_loaded(loaded)
-///     };
+///     let call = |context: &::fezz::LoadContext| ::fezz::Function::on_load(&HelloFunction, context);
 ///     unsafe { ::fezz::__shim::on_load(context, call) }
 /// }
 /// #[unsafe(no_mangle)]
@@ -30,9 +59,9 @@ use syn::spanned::Spanned;
 ///     ::fezz::__shim::on_fork(fork)
 /// }
 /// ```
-pub(crate) fn print(args: &Args, app: Option<&TokenStream>) -> TokenStream {
+pub(crate) fn print(args: &Args, companion: &Ident, app: Option<&TokenStream>) -> TokenStream {
     let on_load = match &args.on_load {
-        Some(path) => on_load(path, app),
+        Some(_) => on_load(companion),
         None => prepare(app),
     };
     let on_fork = args.on_fork.as_ref().map(on_fork);
@@ -40,7 +69,7 @@ pub(crate) fn print(args: &Args, app: Option<&TokenStream>) -> TokenStream {
     quote! { #on_load #on_fork #on_unload }
 }
 
-/// `app` builds an app.
+/// Without a function of the author's, the context isn't even decoded.
 fn prepare(app: Option<&TokenStream>) -> TokenStream {
     quote_spanned! { Span::mixed_site()=>
         #[unsafe(no_mangle)]
@@ -52,25 +81,11 @@ fn prepare(app: Option<&TokenStream>) -> TokenStream {
 
 // SAFETY of what is printed. `no_mangle`: as for the functions that every module has. `on_load` asks for a slice that
 // is readable for the call, under which condition fezz.h lets the runner call.
-//
-// The type of `load` stands there for the author: a function of another shape is refused with both shapes, and so is
-// one that is `unsafe`, which could be called here, in an unsafe function's body.
-fn on_load(path: &ExprPath, app: Option<&TokenStream>) -> TokenStream {
-    let at = span_at(path.span());
-    let loaded = Ident::new("loaded", at);
-    let outcome = quote_spanned!(at=> ::fezz::IntoLoaded::into_loaded(#loaded));
+fn on_load(companion: &Ident) -> TokenStream {
     quote_spanned! { Span::mixed_site()=>
         #[unsafe(no_mangle)]
         unsafe extern "C" fn fezz_on_load_v2(context: ::fezz::__shim::FezzSlice) -> ::fezz::__shim::FezzOwned {
-            let load: fn(&::fezz::LoadContext) -> _ = #path;
-            let call = |context: &::fezz::LoadContext| -> ::core::result::Result<(), ::fezz::FezzError> {
-                let #loaded = load(context);
-                let outcome = #outcome;
-                if ::core::result::Result::is_ok(&outcome) {
-                    #app
-                }
-                outcome
-            };
+            let call = |context: &::fezz::LoadContext| ::fezz::Function::on_load(&#companion, context);
             unsafe { ::fezz::__shim::on_load(context, call) }
         }
     }

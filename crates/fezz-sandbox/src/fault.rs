@@ -1,6 +1,7 @@
 //! Why a function gave no response, with what a host would answer.
 
 use fezz_wire::{ErrorKind, ExitCode, FezzWireResponse, WireError};
+use http::{HeaderName, HeaderValue};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -55,6 +56,15 @@ pub enum Fault {
     /// What it returned is no response.
     #[error("the response is invalid, a host answers 502: {0}")]
     Invalid(WireError),
+    /// One of its headers is none.
+    #[error(
+        "the response's header `{name}` isn't allowed by HTTP, a host answers 502: names are letters, digits and `-`, \
+         values have no line break"
+    )]
+    Header {
+        /// Its name.
+        name: String,
+    },
     /// The response is larger than its limit.
     #[error(
         "the response's body is {bytes} bytes, the limit is {limit} (`limits.response_body_bytes`): a host answers 502"
@@ -79,7 +89,11 @@ impl Fault {
             Self::Panicked(_) | Self::Returned(_) => 500,
             Self::DeadlineExceeded { .. } => 504,
             Self::NotLoaded { .. } | Self::NotConfined { .. } => 503,
-            Self::Crashed { .. } | Self::Module { .. } | Self::Invalid(_) | Self::TooLarge { .. } => 502,
+            Self::Crashed { .. }
+            | Self::Module { .. }
+            | Self::Invalid(_)
+            | Self::Header { .. }
+            | Self::TooLarge { .. } => 502,
         }
     }
 
@@ -93,19 +107,12 @@ impl Fault {
             Self::NotConfined { .. } => "jail_failed",
             Self::Module { code: ExitCode::OutOfMemory, .. } => "out_of_memory",
             Self::Module { .. } | Self::Crashed { .. } => "function_crashed",
-            Self::Invalid(_) | Self::TooLarge { .. } => "invalid_response",
+            Self::Invalid(_) | Self::Header { .. } | Self::TooLarge { .. } => "invalid_response",
         }
     }
 
-    /// Reads the response, or finds out why there is none.
-    pub(crate) fn or_response<'a>(
-        message: &'a [u8],
-        ended: &Ended,
-        body_bytes_max: u64,
-    ) -> Result<FezzWireResponse<'a>, Self> {
-        if message.is_empty() || !ended.status.success() {
-            return Err(without_response(ended));
-        }
+    /// Reads the response, by the host's rules, or finds out why there is none.
+    pub fn or_response(message: &[u8], body_bytes_max: u64) -> Result<FezzWireResponse<'_>, Self> {
         let response = FezzWireResponse::decode(message).map_err(Self::Invalid)?;
         if let Some(error) = &response.error {
             return Err(match error.kind {
@@ -116,7 +123,25 @@ impl Fault {
         if response.body.len() as u64 > body_bytes_max {
             return Err(Self::TooLarge { bytes: response.body.len(), limit: body_bytes_max });
         }
-        Ok(response)
+        let is_valid = |name: &str, value: &[u8]| {
+            HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_bytes(value).is_ok()
+        };
+        match response.headers.iter().find(|(name, value)| !is_valid(name, value)) {
+            Some((name, _)) => Err(Self::Header { name: name.escape_debug().to_string() }),
+            None => Ok(response),
+        }
+    }
+
+    /// Reads the response of a runner that has ended, or finds out why there is none.
+    pub(crate) fn or_response_of<'a>(
+        ended: &Ended,
+        message: &'a [u8],
+        body_bytes_max: u64,
+    ) -> Result<FezzWireResponse<'a>, Self> {
+        if message.is_empty() || !ended.status.success() {
+            return Err(without_response(ended));
+        }
+        Self::or_response(message, body_bytes_max)
     }
 }
 

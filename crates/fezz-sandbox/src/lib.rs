@@ -5,6 +5,7 @@
 //! 2. [`Request`], and [`routes`]: which route of the function it takes, with its parameters.
 //! 3. [`runner`]: the program that serves it. [`Sandbox`] has it serve.
 //! 4. [`Fault`]: why there is no response, with the status that a host would answer.
+//! 5. [`variables`]: how `cargo fezz test` names the function to the tests.
 //!
 //! No code of a module runs in this process: the runner loads it, in its jail.
 
@@ -20,8 +21,10 @@ mod sandbox;
 
 mod fault;
 
+pub mod variables;
+
 pub use fault::Fault;
 pub use release::{Release, ReleaseError};
-pub use request::Request;
+pub use request::{Addressee, Request};
 pub use runner::{Jail, NoRunner};
 pub use sandbox::{Log, Sandbox, SandboxError, Served};

@@ -27,6 +27,20 @@ pub enum Jail {
     Off,
 }
 
+impl Jail {
+    /// Each way.
+    pub const ALL: [Self; 3] = [Self::Strict, Self::Inner, Self::Off];
+
+    /// Its name on a command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Inner => "inner",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// There is no runner.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -80,12 +94,7 @@ pub(crate) fn command(
     if jail == Jail::Strict && limits.scratch_bytes > 0 {
         number("--scratch-bytes", limits.scratch_bytes);
     }
-    let mode = match jail {
-        Jail::Strict => "strict",
-        Jail::Inner => "inner",
-        Jail::Off => "off",
-    };
-    command.args(["--jail", mode]);
+    command.args(["--jail", jail.as_str()]);
     for (name, value) in &manifest.env {
         // The value isn't on the command line, which every user can read.
         command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);

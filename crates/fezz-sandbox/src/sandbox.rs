@@ -158,7 +158,7 @@ fn read_log(mut errors: impl Read, log: &mut Vec<u8>) -> io::Result<u64> {
 impl Served {
     /// The response, or why there is none.
     pub fn response(&self) -> Result<FezzWireResponse<'_>, Fault> {
-        Fault::or_response(&self.message, &self.ended, self.body_bytes_max)
+        Fault::or_response_of(&self.ended, &self.message, self.body_bytes_max)
     }
 
     /// What the function and the runner wrote to stderr, where it was captured.

@@ -160,6 +160,8 @@
 //! - `cookies`: the parameter `Cookies`, and `FezzResponse::cookie`, by the crate `cookie`.
 //! - `tokio`: the runtime above.
 //! - `tower`: `#[fezz_app]` serves any tower service, such as axum's router.
+//! - `testing`: the module `testing`, which sends requests to the function in a test's process, and to the built module
+//!   through the real runner and jail. It belongs into `[dev-dependencies]`.
 //!
 //! A function needs neither `Send` nor `Sync`: it runs on the thread that calls it.
 //!
@@ -168,7 +170,7 @@
 //! In the order that a request meets them: `shim` (decodes it, calls the function and encodes the answer; `panic` if
 //! that goes wrong), [`LoadContext`] and [`IntoLoaded`] before it, [`FezzRequest`], [`FunctionContext`], [`FromRequest`]
 //! (`data`, [`Rejection`]), then the function, then [`IntoResponse`], [`FezzResponse`], [`Redirect`], [`FezzError`].
-//! [`Router`] and [`App`] are for several routes in one function. `headers`, `problem` and `permission` are what they
+//! [`Router`] and [`App`] are for several routes in one function, `testing` for its tests. `headers`, `problem` and `permission` are what they
 //! share; `manifest` is what the attribute says.
 
 use fezz_unwind as _;
@@ -221,6 +223,9 @@ mod router;
 #[cfg(feature = "tower")]
 mod tower;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use app::App;
 pub use bytes::Bytes;
 pub use context::FunctionContext;
@@ -245,7 +250,7 @@ pub use http::{Method, StatusCode};
 pub use into_loaded::IntoLoaded;
 pub use into_response::IntoResponse;
 pub use load_context::LoadContext;
-pub use manifest::{FunctionManifest, FunctionRoute};
+pub use manifest::{Function, FunctionManifest, FunctionRoute};
 pub use redirect::Redirect;
 pub use rejection::Rejection;
 pub use request::FezzRequest;

@@ -1,5 +1,6 @@
 //! What a function's attribute says, as a value.
 
+use crate::{FezzError, FezzRequest, FezzResponse, LoadContext};
 use std::time::Duration;
 
 /// What `#[fezz_function]` was given, with its defaults: `HELLO_MANIFEST` of the function `hello`. The module's section
@@ -40,4 +41,21 @@ pub struct FunctionRoute {
     pub path: &'static str,
     /// The methods; empty for any.
     pub methods: &'static [&'static str],
+}
+
+/// A function with its attribute: `HelloFunction` of the function `hello`. The attributes implement it, for
+/// the module `testing` and for programs that serve functions.
+pub trait Function {
+    /// What the attribute says.
+    fn manifest(&self) -> &'static FunctionManifest;
+
+    /// Calls the attribute's `on_load`, if it has one, and builds an app.
+    ///
+    /// # Errors
+    ///
+    /// That of `on_load`.
+    fn on_load(&self, context: &LoadContext) -> Result<(), FezzError>;
+
+    /// Answers a request as in the host: reads what the function takes, calls it, makes the response.
+    fn call(&self, request: FezzRequest) -> FezzResponse;
 }

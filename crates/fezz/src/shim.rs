@@ -72,6 +72,12 @@ pub unsafe fn handle(request: FezzSlice, call: impl FnOnce(FezzRequest) -> FezzR
     // SAFETY: the slice must be readable while `message` is in use, which the caller promises for the whole call; what
     // is decoded from it is copied.
     let message = unsafe { bytes(&request) };
+    let call = |request| {
+        // Where `on_load` was never called.
+        #[cfg(feature = "tracing")]
+        crate::log::install();
+        call(request)
+    };
     give_away(answer(message, call))
 }
 
@@ -122,14 +128,20 @@ fn logging<T>(load: impl FnOnce() -> T) -> T {
 }
 
 fn loaded(message: &[u8], load: impl FnOnce(&LoadContext) -> Result<(), FezzError>) -> Result<(), String> {
-    let outcome = guarded(|| {
+    let context = abi::decode_load_context(message)
+        .map_err(|error| format!("failed to decode the context: {error}"))?;
+    called(|| {
         warm();
-        match abi::decode_load_context(message) {
-            Ok(wire) => logging(|| load(&LoadContext::from_wire(&wire))).map_err(described),
-            Err(error) => Err(format!("failed to decode the context: {error}")),
-        }
-    });
-    outcome.unwrap_or_else(|panic| Err(format!("on_load panicked: {panic}")))
+        logging(|| load(&LoadContext::from_wire(&context)))
+    })
+}
+
+/// Calls an `on_load`, and describes its failure, a panic included.
+pub(crate) fn called(load: impl FnOnce() -> Result<(), FezzError>) -> Result<(), String> {
+    match guarded(load) {
+        Ok(outcome) => outcome.map_err(described),
+        Err(panic) => Err(format!("on_load panicked: {panic}")),
+    }
 }
 
 fn described(error: FezzError) -> String {
@@ -139,11 +151,9 @@ fn described(error: FezzError) -> String {
     })
 }
 
-fn answer(message: &[u8], call: impl FnOnce(FezzRequest) -> FezzResponse) -> Vec<u8> {
+/// The response's message, whatever happens. A panic is a response that says so.
+pub(crate) fn answer(message: &[u8], call: impl FnOnce(FezzRequest) -> FezzResponse) -> Vec<u8> {
     let answer = guarded(|| {
-        // Where `on_load` was never called.
-        #[cfg(feature = "tracing")]
-        crate::log::install();
         let request = FezzWireRequest::decode(message).map_err(|error| error.to_string()).and_then(|wire| {
             FezzRequest::from_wire(&wire).map_err(|error| format!("{error}: {:?}", wire.method))
         });

@@ -8,3 +8,4 @@ pub(crate) mod doctor;
 pub(crate) mod invoke;
 pub(crate) mod man;
 pub(crate) mod new;
+pub(crate) mod test;

@@ -7,4 +7,5 @@ mod deploy;
 mod harness;
 mod invoke;
 mod new;
+mod test;
 mod tools;

@@ -1,6 +1,6 @@
 //! What the host says about a request.
 
-use crate::{FezzRequest, FromRequest};
+use crate::{FezzError, FezzRequest, FromRequest};
 use fezz_wire::Meta;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -105,6 +105,15 @@ impl FunctionContext {
     pub fn env(&self, name: &str) -> Option<&str> {
         self.0.env.get_or_init(process_env).get(name).map(String::as_str)
     }
+
+    /// The same variable, which the function can't do without.
+    ///
+    /// # Errors
+    ///
+    /// It isn't set; the error says where to write it.
+    pub fn require_env(&self, name: &str) -> Result<&str, FezzError> {
+        self.env(name).ok_or_else(|| FezzError::no_variable(name))
+    }
 }
 
 /// What a test changes in its context.
@@ -193,5 +202,7 @@ mod tests {
         assert_eq!(context.env("FEZZ_TEST_ONLY"), Some("1"));
         assert_eq!(context.env("PATH"), std::env::var("PATH").ok().as_deref());
         assert_eq!(context.env("FEZZ_TEST_NOT_SET"), None);
+        let error = context.require_env("FEZZ_TEST_NOT_SET").unwrap_err().to_string();
+        assert_eq!(error, "the variable `FEZZ_TEST_NOT_SET` isn't set: write it into `env` of fezz.json");
     }
 }

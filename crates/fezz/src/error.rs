@@ -3,7 +3,7 @@
 use crate::{FezzResponse, IntoResponse, Rejection, permission};
 use fezz_wire::ErrorKind;
 use std::error::Error as StdError;
-use std::fmt::{self, Debug, Display, Formatter, Write};
+use std::fmt::{self, Debug, Display, Formatter};
 
 /// Why a function can't answer: an error for the log, or a chosen response for the client.
 ///
@@ -60,6 +60,10 @@ impl FezzError {
         Self::from(Box::<dyn StdError + Send + Sync>::from(error))
     }
 
+    pub(crate) fn no_variable(name: &str) -> Self {
+        Self::new(format!("the variable `{name}` isn't set: write it into `env` of fezz.json"))
+    }
+
     /// The message for the log with all its sources; `None` where the error stands for a response that was chosen.
     ///
     /// ```
@@ -68,8 +72,8 @@ impl FezzError {
     pub fn message(&self) -> Option<String> {
         match &self.0 {
             Kind::Answer(_) => None,
-            Kind::Message(message) => Some(message.clone()),
-            Kind::Std(error) => Some(chain(&**error)),
+            Kind::Message(message) => Some(permission::explained(message.clone())),
+            Kind::Std(error) => Some(permission::explained(fezz_wire::chain(&**error))),
         }
     }
 }
@@ -168,7 +172,7 @@ impl From<Box<dyn StdError>> for FezzError {
         match error.downcast::<Rejection>() {
             Ok(rejection) => (*rejection).into(),
             // It may not be `Send`, and so only its text is kept.
-            Err(error) => Self::new(chain(&*error)),
+            Err(error) => Self::new(fezz_wire::chain(&*error)),
         }
     }
 }
@@ -276,13 +280,4 @@ impl<E: Into<FezzError>> IntoError for E {
     fn into_error(self) -> FezzError {
         self.into()
     }
-}
-
-/// The error and its sources, separated by colons, and what helps against a refusal of the jail.
-pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut message = fezz_wire::chain(error);
-    if let Some(hint) = permission::hint(error) {
-        write!(message, " ({hint})").expect("a String takes every write");
-    }
-    message
 }

@@ -1,5 +1,6 @@
 //! What the host says about a function before any request.
 
+use crate::FezzError;
 use fezz_wire::abi;
 use std::collections::BTreeMap;
 
@@ -44,6 +45,15 @@ impl LoadContext {
     /// set it there.
     pub fn env(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str)
+    }
+
+    /// The same variable, which the function can't do without.
+    ///
+    /// # Errors
+    ///
+    /// It isn't set; the error says where to write it.
+    pub fn require_env(&self, name: &str) -> Result<&str, FezzError> {
+        self.env(name).ok_or_else(|| FezzError::no_variable(name))
     }
 }
 

@@ -108,6 +108,9 @@ fn a_refusal_of_the_jail_names_the_key_that_allows_a_connection() {
         let message = refused.message().expect("it is for the log");
         assert!(message.contains("`network.connect` must hold the port"), "{message}");
     }
+    // A library's own error may have the text alone.
+    let text = FezzError::new(format!("connect: {}", std::io::Error::from_raw_os_error(13))).message();
+    assert!(text.expect("it is for the log").contains("network.connect"));
     let other = FezzError::from(std::io::Error::from_raw_os_error(2)).message();
     assert!(!other.expect("it is for the log").contains("network.connect"));
 }

@@ -1,6 +1,6 @@
 //! One event as a line.
 
-use crate::{error, problem};
+use crate::{permission, problem};
 use std::error::Error as StdError;
 use std::fmt::{Debug, Display};
 use tracing_core::field::{Field, Visit};
@@ -92,7 +92,8 @@ impl Line {
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.text(field, &format!("{value:?}"));
+        // As an error is mostly logged: `%error`, or within the message.
+        self.text(field, &permission::explained(format!("{value:?}")));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -100,7 +101,7 @@ impl Visit for Line {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn StdError + 'static)) {
-        self.text(field, &error::chain(value));
+        self.text(field, &permission::explained(fezz_wire::chain(value)));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {

@@ -3,7 +3,7 @@ CARGO ?= cargo
 # The address of `make demo` and `make serve`.
 LISTEN ?= 127.0.0.1:3000
 
-.PHONY: help demo serve envoy-demo build install test soak siege check bench bench-curves docs sizes clean
+.PHONY: help demo serve envoy-demo build install test soak siege check bench bench-curves docs book sizes clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 21
@@ -27,7 +27,7 @@ install: build ## put the examples under functions/
 
 test: ## run every test: the real host, the real runner, real modules
 	$(CARGO) test --workspace --exclude fixture_ordinary --no-fail-fast
-	$(CARGO) test -p fezz --features cookies,tokio,tower
+	$(CARGO) test -p fezz --features cookies,testing,tokio,tower
 	$(CARGO) test -p fezz-wire --features serde
 
 soak: ## full load for SOAK_SECONDS (180), with crashes, hanging requests, killed zygotes and new releases
@@ -51,6 +51,9 @@ bench-curves: build ## measure how the cost of a request grows, in three minutes
 docs: ## write fezz.schema.json, and the tables of docs/ that are made from it and from the flags
 	UPDATE_SCHEMA=1 $(CARGO) test -p fezz-manifest --features file the_schema
 	UPDATE_DOCS=1 $(CARGO) test -p hhrf --lib -- --test-threads 1 reference
+
+book: ## build all pages as a book, target/book/html/index.html, and check its links
+	@scripts/book
 
 sizes: ## print the sizes of the example modules, each within 3 MB
 	@scripts/module-sizes

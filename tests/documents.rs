@@ -12,8 +12,17 @@ use markdown::{Page, repository};
 use std::path::Path;
 
 /// The pages, in the order in which a new user reads them.
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 27] = [
     "README.md",
+    "docs/SUMMARY.md",
+    "docs/introduction.md",
+    "docs/tutorial.md",
+    "docs/guides/database.md",
+    "docs/guides/http-client.md",
+    "docs/guides/secrets.md",
+    "docs/guides/caching.md",
+    "docs/guides/tests.md",
+    "docs/guides/crash.md",
     "docs/author.md",
     "docs/cargo-fezz.md",
     "docs/operate.md",

@@ -15,10 +15,13 @@ use crate::harness::{Host, Site, envoy_program, is_root, on_path, skip, wait_for
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 /// A reader in a clone of the repository, and what they have running.
 struct Reader {
     clone: Site,
+    /// The folder that their shell is in.
+    current: PathBuf,
     server: Option<Host>,
     printed: String,
 }
@@ -33,10 +36,16 @@ fn every_command_of_the_pages_works_in_a_clean_clone() {
     let Some(clone) = clone_below(folder.root()) else { return };
     std::os::unix::fs::symlink(clone.root(), folder.root().join("fezz")).unwrap();
     std::fs::write(folder.root().join(".curlrc"), "fail-with-body\n").unwrap();
-    let mut reader = Reader { clone, server: None, printed: String::new() };
+    let mut reader = Reader { clone, current: PathBuf::new(), server: None, printed: String::new() };
     for page in pages() {
-        page.blocks().iter().for_each(|block| reader.follow(block));
+        let begun = Instant::now();
+        reader.current = reader.folder();
+        let blocks = page.blocks();
+        for (block, next) in blocks.iter().zip(blocks.iter().skip(1).map(Some).chain([None])) {
+            reader.follow(block, next.filter(|next| next.remark.as_deref() == Some("output")));
+        }
         reader.stop();
+        eprintln!("{}: {} s", page.path, begun.elapsed().as_secs());
         if page.path == "README.md" {
             assert_eq!(changed(&reader.clone), "", "what a new user does first leaves the repository clean");
         }
@@ -50,14 +59,15 @@ fn the_pages_have_commands_that_are_run() {
 }
 
 impl Reader {
-    fn follow(&mut self, block: &Block) {
+    /// `output` is what the block is to print.
+    fn follow(&mut self, block: &Block, output: Option<&Block>) {
         eprintln!("{}: {}", block.at, block.text);
         let remark = block.remark.as_deref().unwrap_or_default();
         match (block.language.as_str(), remark) {
             (_, remark) if remark.starts_with("not run:") => {}
             (_, remark) if remark.starts_with("file:") => self.write(&remark[5..], &block.text),
             ("sh", "server") => self.serve(&block.text),
-            ("sh", "") => self.run(block),
+            ("sh", "") => self.run(block, output),
             ("sh", "fixed ports") => self.run_in_network(block),
             ("text", "output") => {
                 assert!(self.printed.contains(block.text.trim()), "{}: {}", block.at, self.printed);
@@ -67,7 +77,7 @@ impl Reader {
     }
 
     fn write(&self, path: &str, text: &str) {
-        let path = self.folder().join(self.here(path.trim()));
+        let path = self.current.join(self.here(path.trim()));
         std::fs::write(path, self.here(text)).unwrap();
     }
 
@@ -106,12 +116,14 @@ impl Reader {
         }
     }
 
-    fn run(&mut self, block: &Block) {
+    fn run(&mut self, block: &Block, expected: Option<&Block>) {
         let only_asks = block.text.lines().all(|line| line.starts_with("curl "));
-        let mut sh = self.command(&format!("set -e\n{}", self.here(&block.text)));
+        let left_at = self.folder().with_file_name(".current");
+        let text = format!("set -e\n{}\npwd > {}\n", self.here(&block.text), left_at.display());
+        let mut sh = self.command(&text);
         sh.stdout(Stdio::piped());
         let mut last = String::new();
-        // What was installed a moment ago is served a moment later: a reader would ask again.
+        // What was installed or changed a moment ago is served a moment later: a reader would ask again.
         let mut once = || {
             let output = sh.output().unwrap();
             last = format!(
@@ -119,12 +131,14 @@ impl Reader {
                 String::from_utf8_lossy(&output.stdout),
                 String::from_utf8_lossy(&output.stderr)
             );
-            output.status.success()
+            // An error's answer may be what the page shows.
+            expected.map_or(output.status.success(), |expected| last.contains(expected.text.trim()))
         };
         if only_asks {
             wait_for(&block.text, || once().then_some(()));
         } else {
             assert!(once(), "{}: {last}", block.at);
+            self.current = std::fs::read_to_string(left_at).unwrap().trim().into();
         }
         self.printed = last;
     }
@@ -158,8 +172,13 @@ impl Reader {
     fn command(&self, text: &str) -> Command {
         let mut sh = shell(&self.clone, text);
         let folder = self.folder();
-        sh.current_dir(&folder)
+        let installed = folder.with_file_name("installed");
+        let path = std::env::var("PATH").unwrap_or_default();
+        sh.current_dir(&self.current)
             .env("CARGO_NET_OFFLINE", "true")
+            // What `cargo install` installs isn't for this machine's user.
+            .env("CARGO_INSTALL_ROOT", &installed)
+            .env("PATH", format!("{}:{path}", installed.join("bin").display()))
             // Where curl reads that an error's status is to be its own.
             .env("CURL_HOME", folder.parent().unwrap())
             .env("LISTEN", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string());

@@ -39,7 +39,8 @@ impl Page {
                 (Some(_), Some(_)) => blocks.extend(open.take()),
                 (Some(language), None) => {
                     let at = format!("{}, line {}", self.path, index + 1);
-                    let language = language.trim().to_owned();
+                    // `rust,no_run`
+                    let language = language.split(',').next().unwrap_or_default().trim().to_owned();
                     open = Some(Block { at, language, remark: remark.take(), text: String::new() });
                 }
                 (None, Some(block)) => block.text += &format!("{line}\n"),

@@ -298,4 +298,9 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../docs/author.md")]
+#[doc = include_str!("../../../docs/introduction.md")]
+#[doc = include_str!("../../../docs/guides/caching.md")]
+#[doc = include_str!("../../../docs/guides/database.md")]
+#[doc = include_str!("../../../docs/guides/http-client.md")]
+#[cfg_attr(feature = "testing", doc = include_str!("../../../docs/guides/tests.md"))]
 mod guides {}

@@ -299,6 +299,7 @@ pub mod prelude {
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../docs/author.md")]
 #[doc = include_str!("../../../docs/introduction.md")]
+#[cfg_attr(feature = "tower", doc = include_str!("../../../docs/guides/axum.md"))]
 #[doc = include_str!("../../../docs/guides/caching.md")]
 #[doc = include_str!("../../../docs/guides/database.md")]
 #[doc = include_str!("../../../docs/guides/http-client.md")]

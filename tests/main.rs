@@ -36,6 +36,7 @@ mod ordinary;
 mod out_of_memory;
 mod prewarmed;
 mod routing;
+mod rpc;
 mod runner;
 mod seams;
 mod siege;

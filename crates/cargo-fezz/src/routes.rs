@@ -25,6 +25,15 @@ pub(crate) fn find(routes: &[RoutePattern], method: &str, path: &str) -> Result<
     found.map(decode).transpose()
 }
 
+/// The same for a request that calls the function by its name: it is answered whatever the method. Without parameters
+/// if no route has the path.
+pub(crate) fn find_by_name(routes: &[RoutePattern], method: &str, path: &str) -> Result<Params, NotText> {
+    match find(routes, method, path)? {
+        Some(params) => Ok(params),
+        None => in_trie(routes.iter(), path).map_or_else(|| Ok(Params::new()), decode),
+    }
+}
+
 fn in_trie<'a>(routes: impl Iterator<Item = &'a RoutePattern>, path: &str) -> Option<Vec<(String, String)>> {
     let mut trie = matchit::Router::new();
     for route in routes {
@@ -66,6 +75,9 @@ mod tests {
         check("POST", "/a/7", Some(&[("any", "7")]));
         check("GET", "/a/b", Some(&[]));
         check("GET", "/c", None);
+        let by_name = |method, path| find_by_name(&routes[..1], method, path).unwrap();
+        assert_eq!(by_name("PUT", "/a/7"), Params::from([("id".to_owned(), "7".to_owned())]));
+        assert_eq!(by_name("PUT", "/c"), Params::new());
         assert!(find(&routes, "GET", "/a/%ff").unwrap_err().to_string().contains("`id` is not UTF-8"));
     }
 }

@@ -6,6 +6,7 @@ use crate::limiter::Permit;
 use crate::memory::Holding;
 use bytes::Bytes;
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,8 +19,10 @@ pub struct AdmittedRequest {
     pub function: Arc<Function>,
     /// The route's parameters, percent-decoded.
     pub params: BTreeMap<String, String>,
-    /// Method, target and headers.
+    /// Method, target and headers, as the function sees them.
     pub head: Parts,
+    /// The target as received, if the function sees another: it was called by its name.
+    pub original_uri: Option<PathAndQuery>,
     /// The body.
     pub body: RequestBody,
     /// The request's id and trace.

@@ -9,6 +9,7 @@ use crate::routes::{self, NotText, Params};
 use crate::runner::{self, Jail, NoRunner};
 use crate::terminal;
 use clap::Args;
+use fezz_manifest::rpc::CallByName;
 use fezz_manifest::{Metadata, MetadataError, Module, RoutePattern};
 use fezz_wire::{FezzWireRequest, FezzWireResponse, Meta};
 use std::io::{self, Read, Write};
@@ -127,11 +128,15 @@ fn message(
     routes: &[RoutePattern],
     timeout: Duration,
 ) -> Result<Vec<u8>, InvokeError> {
-    let params = params(request, release, routes)?;
+    let by_name = CallByName::parse(&request.uri);
+    let (uri, params) = match &by_name {
+        Some(call) => (&*call.uri, routes::find_by_name(routes, &request.method, path(&call.uri))?),
+        None => (&*request.uri, params(request, release, routes)?),
+    };
     let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let message = FezzWireRequest {
         method: &request.method,
-        uri: &request.uri,
+        uri,
         authority: Some("localhost"),
         scheme: Some("http"),
         headers: headers.collect(),
@@ -143,15 +148,16 @@ fn message(
             version: &release.manifest.version,
             deadline_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
             client_ip: Some("127.0.0.1"),
+            original_uri: by_name.is_some().then_some(&*request.uri),
         },
     };
     Ok(message.encode())
 }
 
 fn params(request: &Request, release: &Release, routes: &[RoutePattern]) -> Result<Params, NotText> {
-    let path = request.uri.split('?').next().unwrap_or_default();
+    let path = path(&request.uri);
     let found = routes::find(routes, &request.method, path)?;
-    if found.is_none() && !path.starts_with("/rpc/") {
+    if found.is_none() {
         let routes: Vec<String> =
             routes.iter().map(|route| format!("{} {}", route.methods.join(","), route.path)).collect();
         terminal::warning(&format!(
@@ -162,6 +168,10 @@ fn params(request: &Request, release: &Release, routes: &[RoutePattern]) -> Resu
         ));
     }
     Ok(found.unwrap_or_default())
+}
+
+fn path(uri: &str) -> &str {
+    uri.split('?').next().unwrap_or_default()
 }
 
 /// In the form of HTTP/1.1, but headers with any bytes.

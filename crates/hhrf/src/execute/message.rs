@@ -7,6 +7,7 @@ use crate::route::authority;
 use bytes::Bytes;
 use fezz_wire::{FezzWireRequest, Meta};
 use http::HeaderName;
+use http::uri::PathAndQuery;
 use tokio::time::Instant;
 
 /// The scheme of the client's connection, from the proxy in front.
@@ -28,7 +29,7 @@ pub fn encode_head(request: &AdmittedRequest) -> Bytes {
     let left = request.deadline.saturating_duration_since(Instant::now());
     let message = FezzWireRequest {
         method: head.method.as_str(),
-        uri: head.uri.path_and_query().map_or("/", |target| target.as_str()),
+        uri: head.uri.path_and_query().map_or("/", PathAndQuery::as_str),
         authority: authority.as_deref(),
         scheme: Some(scheme(request)),
         headers,
@@ -40,6 +41,7 @@ pub fn encode_head(request: &AdmittedRequest) -> Bytes {
             version: &request.function.release.version,
             deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
             client_ip: client_ip.as_deref(),
+            original_uri: request.original_uri.as_ref().map(PathAndQuery::as_str),
         },
     };
     message.encode_head(request.body.bytes.len()).into()

@@ -35,6 +35,7 @@ mod nsjail;
 mod ordinary;
 mod out_of_memory;
 mod prewarmed;
+mod recorded_failures;
 mod routing;
 mod rpc;
 mod runner;

@@ -88,7 +88,7 @@ pub(crate) async fn admit(
 ) -> Result<AdmittedRequest, Refusal> {
     let ReceivedRequest { function, params, head, original_uri, accounts, head_bytes, holding, arrival } =
         received;
-    let mut body = read_body(host, &function, upload, holding, head_bytes, arrival).await?;
+    let body = read_body(host, &function, upload, holding, head_bytes, arrival).await?;
 
     let mut deadline = Instant::now() + function.release.timeout;
     if let Some(envoy) = envoy_timeout(&head.headers) {
@@ -116,6 +116,7 @@ pub(crate) async fn admit(
         deadline,
         response_memory,
         permits,
+        kept: None,
     })
 }
 
@@ -144,7 +145,7 @@ async fn read_body(
         return Err(Refusal::BodyTooLarge { bytes_max });
     }
     if upload.is_over() {
-        return Ok(RequestBody { bytes: Bytes::new(), holding });
+        return Ok(RequestBody { bytes: Bytes::new(), holding: Arc::new(holding) });
     }
     let limits = &host.settings.limits;
     let stop = CancellationToken::new();
@@ -162,7 +163,7 @@ async fn read_body(
     };
     let bytes = received?;
     holding.settle()?;
-    Ok(RequestBody { bytes, holding })
+    Ok(RequestBody { bytes, holding: Arc::new(holding) })
 }
 
 /// Collects the body. Its memory, on top of `head_bytes`, is charged before a piece is kept.

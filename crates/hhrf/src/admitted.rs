@@ -1,6 +1,7 @@
 //! What the stage `admit` returns and an executor takes.
 
 use crate::catalogue::Function;
+use crate::failure_recorder::KeptMessage;
 use crate::identity::Identity;
 use crate::limiter::Permit;
 use crate::memory::Holding;
@@ -35,12 +36,14 @@ pub struct AdmittedRequest {
     pub response_memory: Holding,
     /// The permits, of the function and of the host; released when the process is gone.
     pub permits: [Permit; 2],
+    /// Keeps its message, if failed requests are recorded.
+    pub(crate) kept: Option<Arc<KeptMessage>>,
 }
 
-/// A body, with the memory of the whole request.
-#[derive(Debug)]
+/// A body, with the memory of the whole request; cheap to clone.
+#[derive(Debug, Clone)]
 pub struct RequestBody {
     /// The whole body.
     pub bytes: Bytes,
-    pub(crate) holding: Holding,
+    pub(crate) holding: Arc<Holding>,
 }

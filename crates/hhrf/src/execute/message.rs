@@ -13,7 +13,8 @@ use tokio::time::Instant;
 /// The scheme of the client's connection, from the proxy in front.
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Encodes all of the message but the body's bytes, which follow it.
+/// Encodes all of the message but the body's bytes, which follow it. Where failed requests are recorded, it is kept as it
+/// is sent.
 pub fn encode_head(request: &AdmittedRequest) -> Bytes {
     let head = &request.head;
     let hop_by_hop = HopByHop::of_message(&head.headers);
@@ -44,7 +45,11 @@ pub fn encode_head(request: &AdmittedRequest) -> Bytes {
             original_uri: request.original_uri.as_ref().map(PathAndQuery::as_str),
         },
     };
-    message.encode_head(request.body.bytes.len()).into()
+    let encoded = Bytes::from(message.encode_head(request.body.bytes.len()));
+    if let Some(kept) = &request.kept {
+        kept.set_head(encoded.clone());
+    }
+    encoded
 }
 
 fn scheme(request: &AdmittedRequest) -> &str {

@@ -7,7 +7,14 @@ use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 
 fn request(uri: &str) -> Vec<u8> {
-    let meta = Meta { request_id: "r", function: "f", version: "v1", deadline_ms: 1000, client_ip: None };
+    let meta = Meta {
+        request_id: "r",
+        function: "f",
+        version: "v1",
+        deadline_ms: 1000,
+        client_ip: None,
+        original_uri: None,
+    };
     let headers = vec![("x-name", &b"Ada"[..])];
     let params = Default::default();
     FezzWireRequest { method: "GET", uri, authority: None, scheme: None, headers, params, body: b"", meta }

@@ -57,8 +57,12 @@ impl Function {
 
     /// The path that calls it by name.
     pub fn path(self) -> String {
-        let below = if self == Self::Todos { "/api/todos" } else { "" };
-        format!("/rpc/{}@{}{below}", self.id(), Self::VERSION)
+        format!("/rpc/{}@{}{}", self.id(), Self::VERSION, self.uri())
+    }
+
+    /// The target that it sees of this.
+    pub fn uri(self) -> &'static str {
+        if self == Self::Todos { "/api/todos" } else { "/" }
     }
 
     /// A part of the expected answer, so that an error page isn't measured.
@@ -66,7 +70,7 @@ impl Function {
         let text = match self {
             Self::HelloC | Self::Hello => format!("Hello, Ada{}", self.greeting_end()),
             Self::Todos => "buy milk".to_owned(),
-            Self::Echo => "GET /rpc/echo".to_owned(),
+            Self::Echo => "GET /\n".to_owned(),
             Self::Touch => "touched".to_owned(),
         };
         text.into_bytes()

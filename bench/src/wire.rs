@@ -8,7 +8,7 @@ pub(crate) fn request(function: Function) -> Vec<u8> {
     let path = function.path();
     let request = FezzWireRequest {
         method: "GET",
-        uri: &path,
+        uri: function.uri(),
         authority: Some("127.0.0.1:3000"),
         scheme: Some("http"),
         headers: vec![
@@ -25,6 +25,7 @@ pub(crate) fn request(function: Function) -> Vec<u8> {
             version: Function::VERSION,
             deadline_ms: 30_000,
             client_ip: Some("127.0.0.1"),
+            original_uri: Some(&path),
         },
     };
     request.encode()

@@ -9,7 +9,8 @@
 //! 1. [`names`]: ids, versions, environment variables. [`version`]: which of two versions is later.
 //! 2. [`nearest`](mod@nearest): the known name that a misspelt one most likely meant.
 //! 3. [`duration`]: `30s` in milliseconds. [`range`]: each number of a manifest with its minimum and maximum.
-//! 4. [`path`]: the path of a route, in either notation. [`method`]: the methods of a route.
+//! 4. [`path`]: the path of a route, in either notation. [`method`]: the methods of a route. [`rpc`]: targets that name
+//!    their function.
 //!
 //! The files, with the feature `file`:
 //!
@@ -35,6 +36,7 @@ pub mod range;
 
 pub mod method;
 pub mod path;
+pub mod rpc;
 
 #[cfg(feature = "file")]
 mod route;

@@ -1,6 +1,7 @@
 //! A request, before it is a message.
 
 use crate::routes::Params;
+use fezz_manifest::rpc::CallByName;
 use fezz_wire::{FezzWireRequest, Meta};
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ pub struct Addressee<'a> {
 impl Request {
     /// The path, without the query.
     pub fn path(&self) -> &str {
-        self.uri.split('?').next().unwrap_or_default()
+        path(&self.uri)
     }
 
     /// The first value of that header, whose name is in lower case.
@@ -45,9 +46,10 @@ impl Request {
     pub fn encode(&self, addressee: Addressee<'_>, params: &Params) -> Vec<u8> {
         let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
         let authority = self.header("host").and_then(|host| str::from_utf8(host).ok());
+        let by_name = CallByName::parse(&self.uri);
         let message = FezzWireRequest {
             method: &self.method,
-            uri: &self.uri,
+            uri: by_name.as_ref().map_or(&self.uri, |call| &call.uri),
             authority: authority.or(Some("localhost")),
             scheme: Some("http"),
             headers: headers.collect(),
@@ -59,8 +61,14 @@ impl Request {
                 version: addressee.version,
                 deadline_ms: u64::try_from(addressee.timeout.as_millis()).unwrap_or(u64::MAX),
                 client_ip: Some("127.0.0.1"),
+                original_uri: by_name.is_some().then_some(&self.uri),
             },
         };
         message.encode()
     }
+}
+
+/// The path of a URI, without its query.
+pub(crate) fn path(uri: &str) -> &str {
+    uri.split('?').next().unwrap_or_default()
 }

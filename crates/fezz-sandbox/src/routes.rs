@@ -1,6 +1,8 @@
 //! Which route of a function a request takes, with the parameters in its path, as the host finds it.
 
+use crate::request::{self, Request};
 use fezz_manifest::RoutePattern;
+use fezz_manifest::rpc::CallByName;
 use std::collections::BTreeMap;
 
 /// Parameters by name, percent-decoded.
@@ -49,6 +51,18 @@ fn of_other_methods(routes: &[RoutePattern], path: &str) -> Found {
     allowed.sort();
     allowed.dedup();
     if allowed.is_empty() { Found::Nothing } else { Found::OtherMethods(allowed) }
+}
+
+/// The route that a request takes. One that calls the function by its name, below `/rpc/`, is answered whatever its
+/// method and path; it has the parameters of the route that its path would take.
+pub fn of_request(routes: &[RoutePattern], request: &Request) -> Result<Found, NotText> {
+    let method = &request.method;
+    let Some(call) = CallByName::parse(&request.uri) else { return find(routes, method, request.path()) };
+    let path = request::path(&call.uri);
+    match find(routes, method, path)? {
+        Found::Route(params) => Ok(Found::Route(params)),
+        _ => in_trie(routes.iter(), path).map_or_else(|| Ok(Params::new()), decode).map(Found::Route),
+    }
 }
 
 fn in_trie<'a>(routes: impl Iterator<Item = &'a RoutePattern>, path: &str) -> Option<Vec<(String, String)>> {

@@ -5,13 +5,14 @@
  *
  * Request:
  *   method     text                    "GET"
- *   uri        text                    path and query exactly as received
+ *   uri        text                    path and query as received, or without /rpc/<name>
  *   authority  text, optional          Host, or :authority
  *   scheme     text, optional          "http", or what the proxy forwarded
  *   headers    array of [text, bytes]  names in lower case; order and duplicates kept
  *   params     map of text to text     the route's path parameters, percent-decoded
  *   meta       map                     request_id, function, version: text; deadline_ms: unsigned, time left in ms;
- *                                      client_ip: text, optional
+ *                                      client_ip: text, optional; original_uri: text, the path and query as received,
+ *                                      where they differ from uri
  *   body       bytes                   may be empty
  *
  * Response:

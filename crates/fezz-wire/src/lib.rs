@@ -43,6 +43,7 @@
 //!         version: "latest",
 //!         deadline_ms: 30_000,
 //!         client_ip: None,
+//!         original_uri: None,
 //!     },
 //! };
 //! let hex = "a8\

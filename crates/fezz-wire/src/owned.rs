@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 pub struct FezzWireRequest {
     /// The method, as received: `GET`.
     pub method: String,
-    /// Path and query, exactly as received.
+    /// Path and query, as [`crate::FezzWireRequest::uri`].
     pub uri: String,
     /// `Host`, or `:authority` in HTTP/2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +47,9 @@ pub struct Meta {
     /// The client's IP address in text, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ip: Option<String>,
+    /// Path and query as received, where they differ from `uri`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_uri: Option<String>,
 }
 
 /// [`crate::FezzWireResponse`], owned.
@@ -105,6 +108,7 @@ impl From<&crate::Meta<'_>> for Meta {
             version: meta.version.to_owned(),
             deadline_ms: meta.deadline_ms,
             client_ip: meta.client_ip.map(str::to_owned),
+            original_uri: meta.original_uri.map(str::to_owned),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct FezzWireRequest<'a> {
     /// The method, as received: `GET`.
     pub method: &'a str,
-    /// Path and query, exactly as received.
+    /// Path and query, percent-encoded: as received, or without `/rpc/<name>` where the function was called by its name.
     pub uri: &'a str,
     /// `Host`, or `:authority` in HTTP/2.
     pub authority: Option<&'a str>,
@@ -39,6 +39,8 @@ pub struct Meta<'a> {
     pub deadline_ms: u64,
     /// The client's IP address in text, where it is known.
     pub client_ip: Option<&'a str>,
+    /// Path and query as received, where they differ from `uri`.
+    pub original_uri: Option<&'a str>,
 }
 
 impl<'a> FezzWireRequest<'a> {
@@ -113,18 +115,19 @@ impl<'a> FezzWireRequest<'a> {
 
 impl<'a> Meta<'a> {
     fn write(&self, writer: &mut Writer) {
-        writer.map(4 + usize::from(self.client_ip.is_some()));
+        writer.map(4 + usize::from(self.client_ip.is_some()) + usize::from(self.original_uri.is_some()));
         write_optional_text(writer, "request_id", Some(self.request_id));
         write_optional_text(writer, "function", Some(self.function));
         write_optional_text(writer, "version", Some(self.version));
         writer.text("deadline_ms");
         writer.unsigned(self.deadline_ms);
         write_optional_text(writer, "client_ip", self.client_ip);
+        write_optional_text(writer, "original_uri", self.original_uri);
     }
 
     fn read(reader: &mut Reader<'a>) -> Result<Self, WireError> {
         let (mut request_id, mut function, mut version) = (None, None, None);
-        let (mut deadline_ms, mut client_ip) = (None, None);
+        let (mut deadline_ms, mut client_ip, mut original_uri) = (None, None, None);
         read_map(reader, "meta", |reader, key| {
             match key {
                 "request_id" => request_id = Some(reader.text()?),
@@ -132,6 +135,7 @@ impl<'a> Meta<'a> {
                 "version" => version = Some(reader.text()?),
                 "deadline_ms" => deadline_ms = Some(reader.unsigned()?),
                 "client_ip" => client_ip = Some(reader.text()?),
+                "original_uri" => original_uri = Some(reader.text()?),
                 _ => reader.skip()?,
             }
             Ok(())
@@ -142,6 +146,7 @@ impl<'a> Meta<'a> {
             version: version.ok_or(WireError::MissingKey { key: "meta.version" })?,
             deadline_ms: deadline_ms.ok_or(WireError::MissingKey { key: "meta.deadline_ms" })?,
             client_ip,
+            original_uri,
         })
     }
 }

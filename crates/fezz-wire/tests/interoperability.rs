@@ -18,13 +18,13 @@ proptest! {
     #[test]
     fn a_request_is_the_same_by_either_library(
         uri in "/[!-~]{0,60}",
-        texts in vec(option::of(any::<String>()), 3),
+        texts in vec(option::of(any::<String>()), 4),
         headers in vec(("[a-z-]{1,12}", vec(any::<u8>(), 0..300)), 0..30),
         params in btree_map(any::<String>(), any::<String>(), 0..30),
         body in vec(any::<u8>(), 0..70_000),
         deadline_ms in any::<u64>(),
     ) {
-        let [authority, scheme, client_ip] = [0, 1, 2].map(|at| texts[at].as_deref());
+        let [authority, scheme, client_ip, original_uri] = [0, 1, 2, 3].map(|at| texts[at].as_deref());
         let request = FezzWireRequest {
             method: "POST",
             uri: &uri,
@@ -33,7 +33,7 @@ proptest! {
             headers: headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect(),
             params: params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
             body: &body,
-            meta: Meta { request_id: "r", function: "f", version: "v", deadline_ms, client_ip },
+            meta: Meta { request_id: "r", function: "f", version: "v", deadline_ms, client_ip, original_uri },
         };
         let message = request.encode();
         let read: owned::FezzWireRequest = ciborium::from_reader(&message[..]).unwrap();

@@ -18,7 +18,14 @@ fn request(body: &[u8]) -> FezzWireRequest<'_> {
         headers: vec![("a", b"1"), ("b", b"\xff"), ("a", b"2")],
         params: [("id", "7")].into(),
         body,
-        meta: Meta { request_id: "r", function: "f", version: "v1", deadline_ms: 9, client_ip: Some("::1") },
+        meta: Meta {
+            request_id: "r",
+            function: "f",
+            version: "v1",
+            deadline_ms: 9,
+            client_ip: Some("::1"),
+            original_uri: Some("/rpc/f/a?b=c"),
+        },
     }
 }
 
@@ -28,6 +35,7 @@ proptest! {
         method in "[A-Z]{1,8}",
         uri in "/[!-~]{0,60}",
         authority in proptest::option::of("[a-z.:0-9]{1,20}"),
+        original_uri in proptest::option::of("/[!-~]{0,60}"),
         headers in vec(("[a-z-]{1,12}", vec(any::<u8>(), 0..40)), 0..30),
         params in btree_map(any::<String>(), any::<String>(), 0..8),
         body in vec(any::<u8>(), 0..70_000),
@@ -41,7 +49,14 @@ proptest! {
             headers: headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect(),
             params: params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
             body: &body,
-            meta: Meta { request_id: "r", function: "f", version: "v", deadline_ms, client_ip: None },
+            meta: Meta {
+                request_id: "r",
+                function: "f",
+                version: "v",
+                deadline_ms,
+                client_ip: None,
+                original_uri: original_uri.as_deref(),
+            },
         };
         let message = request.encode();
         prop_assert_eq!(FezzWireRequest::decode(&message), Ok(request));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// The longest deadline: an [`Instant`] may not represent a later time.
 const TIME_LEFT_MAX: Duration = Duration::from_hours(24 * 365);
 
-/// The function, the request's id, the time left, the variables and the client's address.
+/// The function, the request's id, the time left, the variables, the client's address and target.
 ///
 /// A function takes it as `ctx: &FunctionContext`, or owned. The host makes it; a unit test makes its own:
 ///
@@ -40,6 +40,7 @@ struct Facts {
     /// faults, and most functions don't need it.
     deadline: OnceLock<Instant>,
     client_ip: Option<String>,
+    original_uri: Option<String>,
     /// Read when it is first asked for: most functions don't.
     env: OnceLock<BTreeMap<String, String>>,
 }
@@ -54,6 +55,7 @@ impl FunctionContext {
             version: "test",
             deadline_ms: 30_000,
             client_ip: None,
+            original_uri: None,
         };
         Self::from_wire(&meta)
     }
@@ -66,6 +68,7 @@ impl FunctionContext {
             time_left: Duration::from_millis(meta.deadline_ms),
             deadline: OnceLock::new(),
             client_ip: meta.client_ip.map(str::to_owned),
+            original_uri: meta.original_uri.map(str::to_owned),
             env: OnceLock::new(),
         }))
     }
@@ -98,6 +101,12 @@ impl FunctionContext {
     /// The client's IP address in text, where the host knows it.
     pub fn client_ip(&self) -> Option<&str> {
         self.0.client_ip.as_deref()
+    }
+
+    /// Path and query as the client sent them, where they differ from the request's
+    /// [`uri`](FezzRequest::uri): with `/rpc/<name>`, where the function was called by its name.
+    pub fn original_uri(&self) -> Option<&str> {
+        self.0.original_uri.as_deref()
     }
 
     /// The variable of that name: one of the manifest's `env`. [`std::env::var`] has the same, but no unit test should
@@ -146,6 +155,13 @@ impl FunctionContext {
     #[must_use]
     pub fn with_client_ip(mut self, client_ip: &str) -> Self {
         self.facts().client_ip = Some(client_ip.to_owned());
+        self
+    }
+
+    /// Sets path and query as the client sent them.
+    #[must_use]
+    pub fn with_original_uri(mut self, original_uri: &str) -> Self {
+        self.facts().original_uri = Some(original_uri.to_owned());
         self
     }
 

@@ -65,7 +65,7 @@ pub struct FezzRequest<T = ()> {
     /// The method.
     pub method: Method,
     /// The path that was asked for, percent-encoded: a URL without scheme, host and query. [`uri`](Self::uri) has the
-    /// query, too.
+    /// query, too. A function that is called by its name sees the path below `/rpc/<name>`.
     pub url: String,
     /// The same path.
     pub path: String,
@@ -137,12 +137,18 @@ impl<T> FezzRequest<T> {
         self.data
     }
 
-    /// Path and query, exactly as received.
+    /// Path and query, percent-encoded.
     pub fn uri(&self) -> Cow<'_, str> {
         match &self.parts.query {
             Some(query) => format!("{}?{query}", self.path).into(),
             None => self.path.as_str().into(),
         }
+    }
+
+    /// Path and query as the client sent them, where they differ from [`uri`](Self::uri): with `/rpc/<name>`, where the
+    /// function was called by its name.
+    pub fn original_uri(&self) -> Option<&str> {
+        self.parts.context.original_uri()
     }
 
     /// The URI after its `?`, still percent-encoded; `None` without a `?`.
@@ -187,8 +193,8 @@ impl<T> FezzRequest<T> {
         &self.parts.headers
     }
 
-    /// A parameter of the route's path, percent-decoded: `id` of `/api/todos/{id}`. Set where the request came by a
-    /// route, not by `/rpc`.
+    /// A parameter of the route's path, percent-decoded: `id` of `/api/todos/{id}`. Below `/rpc/<name>` it is that of the
+    /// function's own route, where one has such a path.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.parts.params.get(name).map(String::as_str)
     }

@@ -37,7 +37,7 @@ fn failed(error: impl Display) -> FezzResponse {
     FezzResponse::failed(ErrorKind::Returned, error.to_string())
 }
 
-/// The path and query as received; host and port are in the header `host`.
+/// The path and query as the function sees them; host and port are in the header `host`.
 fn to_http(request: FezzRequest) -> Result<http::Request<Full<Bytes>>, FezzResponse> {
     let wrong = |what: &str, error: &dyn Display| FezzResponse::error(400, format!("{what}: {error}"));
     let uri: Uri = request.uri().parse().map_err(|error| wrong("path", &error))?;

@@ -37,7 +37,7 @@ fn describe(request: &FezzRequest, context: &FunctionContext) -> FezzResponse {
         request.header_list().iter().map(|(name, value)| format!("{name}={value:?}")).collect();
     assert!(context.time_left().as_secs() <= 30);
     FezzResponse::text(format!(
-        "{} {} {:?} {:?} [{}] id={:?} body={:?} {} {}@{} {:?}",
+        "{} {} {:?} {:?} [{}] id={:?} body={:?} {} {}@{} {:?} {:?}",
         request.method,
         request.uri(),
         request.authority(),
@@ -49,6 +49,7 @@ fn describe(request: &FezzRequest, context: &FunctionContext) -> FezzResponse {
         context.function_name(),
         context.version(),
         context.client_ip(),
+        request.original_uri(),
     ))
 }
 
@@ -71,11 +72,13 @@ fn all_of_a_request_arrives() {
     request.params = [("id", "7")].into();
     request.body = b"hello";
     request.meta.client_ip = Some("::1");
+    request.meta.original_uri = Some("/rpc/test/describe?a=b");
     let answer = handle(&request.encode());
     assert_eq!(
         answer.body,
         "POST /describe?a=b Some(\"example.com:3000\") Some(\"http\") [x-a=[49] x-b=[255] x-a=[50]] \
-         id=Some(\"7\") body=Ok(\"hello\") r1 test@v1 Some(\"::1\")"
+         id=Some(\"7\") body=Ok(\"hello\") r1 test@v1 Some(\"::1\") \
+         Some(\"/rpc/test/describe?a=b\")"
     );
 }
 

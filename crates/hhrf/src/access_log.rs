@@ -9,6 +9,7 @@ use crate::respond::Content;
 use crate::series::Recording;
 use http::request::Parts;
 use http::{Method, Response};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -27,6 +28,8 @@ pub(crate) struct RequestRecord {
     /// Set once its response's head is known.
     head: Option<Head>,
     end: End,
+    /// The file of the recorded request, if its function failed.
+    pub recorded: Option<PathBuf>,
 }
 
 /// What the line tells of a response's head.
@@ -73,6 +76,7 @@ impl RequestRecord {
             begun: Instant::now(),
             head: None,
             end: End::ClientGone,
+            recorded: None,
         }
     }
 
@@ -137,6 +141,7 @@ impl RequestRecord {
                     status,
                     kind = (!kind.is_empty()).then_some(kind),
                     error,
+                    recorded = self.recorded.as_ref().map(|path| path.display().to_string()),
                     duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
                     "request"
                 )

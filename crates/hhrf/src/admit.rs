@@ -14,6 +14,7 @@ use crate::route::RoutedRequest;
 use crate::settings::HostLimits;
 use bytes::Bytes;
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -28,6 +29,7 @@ pub(crate) struct ReceivedRequest {
     pub function: Arc<Function>,
     params: BTreeMap<String, String>,
     head: Parts,
+    original_uri: Option<PathAndQuery>,
     accounts: Accounts,
     head_bytes: usize,
     holding: Holding,
@@ -57,7 +59,7 @@ pub(crate) fn receive(
     accounts: Accounts,
 ) -> Result<ReceivedRequest, Refusal> {
     let arrival = Instant::now();
-    let RoutedRequest { function, params, head } = routed;
+    let RoutedRequest { function, params, head, original_uri } = routed;
     if host.is_draining() {
         return Err(Refusal::Draining);
     }
@@ -66,9 +68,9 @@ pub(crate) fn receive(
     if function.home.limiter.is_full() {
         return Err(Refusal::Overloaded { what: "the function's queue" });
     }
-    let head_bytes = request_bytes(&head);
+    let head_bytes = request_bytes(&head, original_uri.as_ref());
     let holding = host.request_memory.hold(accounts.clone(), head_bytes)?;
-    Ok(ReceivedRequest { function, params, head, accounts, head_bytes, holding, arrival })
+    Ok(ReceivedRequest { function, params, head, original_uri, accounts, head_bytes, holding, arrival })
 }
 
 /// Reads the body within its limits, reserves memory for the response, then takes a permit of the function and one of
@@ -84,8 +86,9 @@ pub(crate) async fn admit(
     identity: Identity,
     client_ip: Option<IpAddr>,
 ) -> Result<AdmittedRequest, Refusal> {
-    let ReceivedRequest { function, params, head, accounts, head_bytes, holding, arrival } = received;
-    let mut body = read_body(host, &function, upload, holding, head_bytes, arrival).await?;
+    let ReceivedRequest { function, params, head, original_uri, accounts, head_bytes, holding, arrival } =
+        received;
+    let body = read_body(host, &function, upload, holding, head_bytes, arrival).await?;
 
     let mut deadline = Instant::now() + function.release.timeout;
     if let Some(envoy) = envoy_timeout(&head.headers) {
@@ -106,12 +109,14 @@ pub(crate) async fn admit(
         function,
         params,
         head,
+        original_uri,
         body,
         identity,
         client_ip,
         deadline,
         response_memory,
         permits,
+        kept: None,
     })
 }
 
@@ -140,7 +145,7 @@ async fn read_body(
         return Err(Refusal::BodyTooLarge { bytes_max });
     }
     if upload.is_over() {
-        return Ok(RequestBody { bytes: Bytes::new(), holding });
+        return Ok(RequestBody { bytes: Bytes::new(), holding: Arc::new(holding) });
     }
     let limits = &host.settings.limits;
     let stop = CancellationToken::new();
@@ -158,7 +163,7 @@ async fn read_body(
     };
     let bytes = received?;
     holding.settle()?;
-    Ok(RequestBody { bytes, holding })
+    Ok(RequestBody { bytes, holding: Arc::new(holding) })
 }
 
 /// Collects the body. Its memory, on top of `head_bytes`, is charged before a piece is kept.

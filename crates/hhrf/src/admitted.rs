@@ -1,11 +1,13 @@
 //! What the stage `admit` returns and an executor takes.
 
 use crate::catalogue::Function;
+use crate::failure_recorder::KeptMessage;
 use crate::identity::Identity;
 use crate::limiter::Permit;
 use crate::memory::Holding;
 use bytes::Bytes;
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,8 +20,10 @@ pub struct AdmittedRequest {
     pub function: Arc<Function>,
     /// The route's parameters, percent-decoded.
     pub params: BTreeMap<String, String>,
-    /// Method, target and headers.
+    /// Method, target and headers, as the function sees them.
     pub head: Parts,
+    /// The target as received, if the function sees another: it was called by its name.
+    pub original_uri: Option<PathAndQuery>,
     /// The body.
     pub body: RequestBody,
     /// The request's id and trace.
@@ -32,12 +36,14 @@ pub struct AdmittedRequest {
     pub response_memory: Holding,
     /// The permits, of the function and of the host; released when the process is gone.
     pub permits: [Permit; 2],
+    /// Keeps its message, if failed requests are recorded.
+    pub(crate) kept: Option<Arc<KeptMessage>>,
 }
 
-/// A body, with the memory of the whole request.
-#[derive(Debug)]
+/// A body, with the memory of the whole request; cheap to clone.
+#[derive(Debug, Clone)]
 pub struct RequestBody {
     /// The whole body.
     pub bytes: Bytes,
-    pub(crate) holding: Holding,
+    pub(crate) holding: Arc<Holding>,
 }

@@ -4,6 +4,7 @@ use crate::catalogue::{Catalogue, Homes};
 use crate::children::Children;
 use crate::execute::Executors;
 use crate::execute::start::Starter;
+use crate::failure_recorder::{FailureRecorder, FolderError};
 use crate::jail::Jail;
 use crate::limiter::Limiter;
 use crate::memory::{Addresses, Memory, Usage, Use};
@@ -31,16 +32,24 @@ pub struct Host {
     pub(crate) response_memory: Arc<Memory>,
     /// The accounts of clients' addresses in both.
     pub(crate) addresses: Addresses,
+    /// Records failed requests, if the settings say so.
+    pub(crate) failure_recorder: Option<FailureRecorder>,
     state: watch::Sender<State>,
     reload: Notify,
 }
 
 impl Host {
     /// A host that serves nothing yet.
-    pub(crate) fn new(settings: Settings, children: Arc<Children>, jail: Jail) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Failed requests can't be recorded where the settings say.
+    pub(crate) fn new(settings: Settings, children: Arc<Children>, jail: Jail) -> Result<Self, FolderError> {
         let limits = &settings.limits;
         let metrics = Metrics::new();
-        Self {
+        let recorder = |folder| FailureRecorder::open(folder, metrics.recorder.clone());
+        let failure_recorder = settings.record_failures.as_deref().map(recorder).transpose()?;
+        Ok(Self {
             catalogue: ArcSwap::default(),
             homes: Homes::new(jail.uid_base(), Arc::clone(&metrics.series)),
             // No limit for this queue: only requests with a permit of their function wait here.
@@ -61,8 +70,9 @@ impl Host {
             metrics,
             state: watch::Sender::new(State::Serving),
             reload: Notify::new(),
+            failure_recorder,
             settings,
-        }
+        })
     }
 
     /// How much of each memory is taken.

@@ -18,7 +18,7 @@
 //!    endpoints that the host answers itself; `access_log` writes one line for each request.
 //! 3. `route`: which function.
 //! 4. `admit`: the body, out of the host's memory, and the permits; or a `refusal`.
-//! 5. `execute`: a process, in one of the `cgroups` if there are any; or a failure.
+//! 5. `execute`: a process, in one of the `cgroups` if there are any; or a failure, which [`failure_recorder`] may keep.
 //! 6. `respond`: its bytes as an HTTP response, `headers` checked; or a `problem`.
 //!
 //! [`host`] is what all requests share. `metrics` has the counters, `series` those of each function, and [`server`]
@@ -69,6 +69,7 @@ mod refusal;
 mod cgroups;
 pub mod children;
 pub mod execute;
+pub mod failure_recorder;
 pub mod jail;
 
 mod headers;

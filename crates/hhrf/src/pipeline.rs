@@ -7,7 +7,6 @@ use crate::builtin;
 use crate::execute::AnswerBody;
 use crate::framing;
 use crate::host::Host;
-use crate::identity::Identity;
 use crate::leftover::Upload;
 use crate::memory::{Account, Accounts, is_large_head, response_bytes};
 use crate::origin::Origin;
@@ -86,7 +85,7 @@ pub(crate) async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -
         Answer::Builtin(response) => (response.map(Content::Host), None),
         Answer::Function(mut record, received) => {
             // Boxed: inline, the future would be about twice as large, also while the request only waits for its body.
-            let result = Box::pin(run(&host, &client, *received, &mut upload, record.identity.clone())).await;
+            let result = Box::pin(run(&host, &client, *received, &mut upload, &mut record)).await;
             (record.answer(result), Some(record))
         }
     };
@@ -113,16 +112,20 @@ pub(crate) async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -
     response
 }
 
-/// Runs the stages.
+/// Runs the stages, and has a failed request recorded, if the settings say so.
 async fn run(
     host: &Host,
     client: &Client,
     received: Result<ReceivedRequest, Problem>,
     upload: &mut Upload,
-    identity: Identity,
+    record: &mut RequestRecord,
 ) -> Result<Response<Content>, Problem> {
-    let admitted = admit(host, received?, upload, identity, client.ip).await?;
-    let answer = Box::pin(host.executors.execute(admitted)).await?;
+    let mut admitted = admit(host, received?, upload, record.identity.clone(), client.ip).await?;
+    let kept = host.failure_recorder.as_ref().map(|recorder| recorder.keep(&mut admitted));
+    let outcome = Box::pin(host.executors.execute(admitted)).await;
+    let answer = outcome.map_err(Problem::from).inspect_err(|problem| {
+        record.recorded = kept.and_then(|kept| kept.record(problem));
+    })?;
     Ok(respond(answer))
 }
 

@@ -2,9 +2,10 @@
 
 use crate::catalogue::{Catalogue, Found, Function};
 use crate::refusal::Refusal;
+use fezz_manifest::rpc::CallByName;
 use http::header::HOST;
 use http::request::Parts;
-use http::uri::Authority;
+use http::uri::{Authority, PathAndQuery};
 use http::{Method, Uri, Version};
 use percent_encoding::percent_decode_str;
 use std::collections::BTreeMap;
@@ -16,14 +17,13 @@ pub(crate) struct RoutedRequest {
     pub function: Arc<Function>,
     /// The route's parameters, percent-decoded.
     pub params: BTreeMap<String, String>,
-    /// Method, target and headers.
+    /// Method, target and headers, as the function sees them.
     pub head: Parts,
+    /// The target as received, if the function sees another.
+    pub original_uri: Option<PathAndQuery>,
 }
 
-/// The path below which functions are called by name.
-pub(crate) const RPC: &str = "/rpc/";
-
-/// Finds the function: by name below [`RPC`], where that is enabled, else by its routes.
+/// Finds the function: by name below `/rpc/`, where that is enabled, else by its routes.
 ///
 /// # Errors
 ///
@@ -34,10 +34,13 @@ pub(crate) fn route(
     mut head: Parts,
     with_rpc: bool,
 ) -> Result<RoutedRequest, Refusal> {
-    if let Some(target) = head.uri.path().strip_prefix(RPC) {
-        let name = target.split('/').next().unwrap_or_default();
-        let function = catalogue.by_name(name).filter(|_| with_rpc).ok_or(Refusal::NotFound)?;
-        return Ok(RoutedRequest { function: Arc::clone(function), params: BTreeMap::new(), head });
+    if let Some(target) = head.uri.path_and_query()
+        && let Some(call) = CallByName::parse(target.as_str())
+    {
+        let function = catalogue.by_name(call.name).filter(|_| with_rpc).ok_or(Refusal::NotFound)?;
+        let (original_uri, uri) = (target.clone(), with_target(&head.uri, &call.uri));
+        head.uri = uri;
+        return by_name(function, head, original_uri);
     }
     let authority = authority(&head);
     let host = authority.as_deref().map(host_of);
@@ -46,11 +49,34 @@ pub(crate) fn route(
             if is_get {
                 head.method = Method::GET;
             }
-            Ok(RoutedRequest { function: Arc::clone(target.choose()), params: decode(params)?, head })
+            let (function, params) = (Arc::clone(target.choose()), decode(params)?);
+            Ok(RoutedRequest { function, params, head, original_uri: None })
         }
         Found::OtherMethods(allowed) => Err(Refusal::MethodNotAllowed { allowed }),
         Found::Nothing => Err(Refusal::NotFound),
     }
+}
+
+/// A request that names its function, as if it had come by one of the function's own routes. `original_uri` is the
+/// target as received.
+fn by_name(
+    function: &Arc<Function>,
+    mut head: Parts,
+    original_uri: PathAndQuery,
+) -> Result<RoutedRequest, Refusal> {
+    let route = function.own_routes.find(&head.method, head.uri.path());
+    if route.is_get {
+        head.method = Method::GET;
+    }
+    let (function, params) = (Arc::clone(function), decode(route.params)?);
+    Ok(RoutedRequest { function, params, head, original_uri: Some(original_uri) })
+}
+
+/// The URI with another path and query.
+fn with_target(uri: &Uri, target: &str) -> Uri {
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(target.parse().expect("the end of a target, from a `/` on, is a target"));
+    Uri::from_parts(parts).expect("scheme and authority are those of a URI")
 }
 
 /// Refuses requests that could mean one host to a proxy and another to a function (RFC 9112, section 3.2), user names

@@ -3,6 +3,7 @@
 use crate::catalogue::Execution;
 use crate::children::Children;
 use crate::execute::pool::Executor;
+use crate::failure_recorder::FolderError;
 use crate::host::Host;
 use crate::jail::{Jail, JailError};
 use crate::release::{ModuleStore, StoreError};
@@ -56,6 +57,9 @@ pub enum BuildError {
     /// Modules can't be confined.
     #[error(transparent)]
     Jail(#[from] JailError),
+    /// Failed requests can't be recorded.
+    #[error(transparent)]
+    Recorder(#[from] FolderError),
     /// An address is taken, or isn't this machine's.
     #[error("failed to listen on {address}: choose another by --listen or --admin")]
     Listen {
@@ -223,7 +227,7 @@ impl Builder {
             None => Box::new(Folder::watched(&settings.root, ModuleStore::open(&settings.modules)?)),
         };
         let snapshot = source.snapshot().await.map_err(BuildError::Source)?;
-        let mut host = Host::new(settings, children, jail);
+        let mut host = Host::new(settings, children, jail)?;
         for (execution, executor) in executors {
             host.executors.replace(execution, executor);
         }
@@ -257,11 +261,11 @@ fn background(host: &Arc<Host>) -> JoinSet<()> {
     tasks
 }
 
-/// Waits until every connection has ended, and every process.
+/// Waits until every connection has ended, every process, and every failed request is recorded.
 async fn finish(host: &Host, servers: &mut JoinSet<()>) {
     while servers.join_next().await.is_some() {}
     host.executors.retire();
-    wait_for_no_process(host).await;
+    wait_until_idle(host).await;
 }
 
 /// Ends every connection, its requests with it, and kills every process.
@@ -274,9 +278,10 @@ async fn cut_off(host: &Host, servers: &mut JoinSet<()>) {
     }
 }
 
-async fn wait_for_no_process(host: &Host) {
+async fn wait_until_idle(host: &Host) {
     const PAUSE: Duration = Duration::from_millis(5);
-    while host.processes.taken() > 0 || !host.executors.is_empty() {
+    let is_recording = || host.failure_recorder.as_ref().is_some_and(|recorder| !recorder.is_idle());
+    while host.processes.taken() > 0 || !host.executors.is_empty() || is_recording() {
         sleep(PAUSE).await;
     }
 }

@@ -1,5 +1,5 @@
 // curl localhost:3000/api/todos ; curl --json '{"title": "learn Rust"}' localhost:3000/api/todos
-//! A to-do list: one function, several routes, dispatched on method and path.
+//! A to-do list: one function, several routes.
 //!
 //! Each request has a process of its own, so nothing stays in memory: the list always has the same three items, and the
 //! answer to a new item shows it as it would be stored, with the next id. A real function would use a database.
@@ -30,42 +30,34 @@ struct NewTodo {
     done: bool,
 }
 
-#[fezz_function(
-    id = "todos",
-    version = "latest",
-    description = "a to-do list",
-    method = ["GET", "POST"],
-    path = ["/hello", "/api/todos", "/api/todos/{id}"],
-)]
-fn todos(request: FezzRequest) -> Result<FezzResponse, FezzError> {
-    match (request.method.as_str(), own_path(&request.path)) {
-        ("GET", "/" | "/hello") => Ok(FezzResponse::text("Hello from todos!\n")),
-        ("GET", "/api/todos") => FezzResponse::json(&SEED),
-        // Whatever its content type: curl's -d says that it is a form.
-        ("POST", "/api/todos") => create(request.json()?),
-        ("GET", path) if let Some(id) = path.strip_prefix("/api/todos/") => show(id),
-        _ => Ok(FezzResponse::error(StatusCode::NOT_FOUND, "not found")),
-    }
+#[fezz_app(id = "todos", version = "latest", description = "a to-do list")]
+fn app() -> Router {
+    Router::new()
+        // What the function answers where it is called by its name alone: /rpc/todos.
+        .get("/", hello)
+        .get("/hello", hello)
+        .get("/api/todos", list)
+        .post("/api/todos", create)
+        .get("/api/todos/{id}", show)
 }
 
-/// The path as in a route: under `/rpc/todos@latest` the host passes the requested path with this prefix, and sets no
-/// parameters.
-fn own_path(path: &str) -> &str {
-    match path.strip_prefix("/rpc/") {
-        Some(below) => below.find('/').map_or("/", |slash| &below[slash..]),
-        None => path,
-    }
+fn hello() -> &'static str {
+    "Hello from todos!\n"
 }
 
-fn show(id: &str) -> Result<FezzResponse, FezzError> {
-    let id = id.parse().ok();
-    match SEED.iter().find(|todo| Some(todo.id) == id) {
-        Some(todo) => FezzResponse::json(todo),
-        None => Ok(FezzResponse::error(StatusCode::NOT_FOUND, "no such todo")),
-    }
+fn list() -> Json<[Todo; 3]> {
+    Json(SEED)
 }
 
-fn create(new: NewTodo) -> Result<FezzResponse, FezzError> {
+fn show(Path(id): Path<u32>) -> Result<Json<Todo>, FezzResponse> {
+    let found = SEED.into_iter().find(|todo| todo.id == id);
+    found.map(Json).ok_or_else(|| FezzResponse::error(StatusCode::NOT_FOUND, "no such todo"))
+}
+
+/// Reads JSON whatever its content type is: curl's -d says that it is a form. `Json<NewTodo>` as a parameter insists on
+/// `application/json`.
+fn create(request: FezzRequest) -> Result<FezzResponse, FezzError> {
+    let new: NewTodo = request.json()?;
     check_title(&new.title)?;
     let id = SEED.iter().map(|todo| todo.id).max().unwrap_or(0) + 1;
     let todo = Todo { id, title: new.title.into(), done: new.done };
@@ -91,7 +83,7 @@ mod tests {
     use super::*;
 
     fn call(request: FezzRequest) -> (u16, String) {
-        let response = TodosFunction::new().call(request);
+        let response = AppFunction::new().call(request);
         (response.status(), String::from_utf8_lossy(response.bytes()).into_owned())
     }
 
@@ -100,17 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn routes_answer_on_their_own_paths_and_below_rpc() {
+    fn each_route_has_its_answer() {
+        let get = |path: &str| call(FezzRequest::new("GET", path));
+        assert_eq!(get("/"), (200, "Hello from todos!\n".to_owned()));
+        assert_eq!(get("/hello"), (200, "Hello from todos!\n".to_owned()));
         let second = r#"{"id":2,"title":"write a function","done":false}"#;
-        for prefix in ["", "/rpc/todos@latest", "/rpc/todos"] {
-            let get = |path: &str| call(FezzRequest::new("GET", &format!("{prefix}{path}")));
-            assert_eq!(get("/hello"), (200, "Hello from todos!\n".to_owned()));
-            assert_eq!(get("/api/todos/2?verbose=1"), (200, second.to_owned()));
-            assert_eq!(get("/api/todos/9").0, 404);
-            assert_eq!(get("/api/todos/x").0, 404);
-            assert_eq!(get("/other").0, 404);
-        }
-        assert_eq!(call(FezzRequest::new("GET", "/rpc/todos@latest")).1, "Hello from todos!\n");
+        assert_eq!(get("/api/todos/2?verbose=1"), (200, second.to_owned()));
+        assert_eq!(["/api/todos/9", "/api/todos/x", "/other"].map(|path| get(path).0), [404, 400, 404]);
     }
 
     #[test]
@@ -121,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_new_todo_is_answered_with_its_place() {
-        let response = TodosFunction::new().call(post(r#"{"title": "learn Rust"}"#));
+        let response = AppFunction::new().call(post(r#"{"title": "learn Rust"}"#));
         assert_eq!((response.status(), response.get_header("location")), (201, Some("/api/todos/4")));
         assert_eq!(response.bytes(), br#"{"id":4,"title":"learn Rust","done":false}"#);
     }

@@ -74,24 +74,23 @@ impl Invoke {
     }
 }
 
+/// Those of the route that the request takes. Where it takes none, the author is told, and the function is asked.
 fn params(request: &Request, sandbox: &Sandbox) -> Result<Params, NotText> {
-    let path = request.path();
-    let status = match routes::find(sandbox.routes(), &request.method, path)? {
+    let status = match routes::of_request(sandbox.routes(), request)? {
         Found::Route(params) => return Ok(params),
         Found::OtherMethods(_) => 405,
         Found::Nothing => 404,
     };
-    if !path.starts_with("/rpc/") {
-        let routes = sandbox.routes().iter();
-        let routes: Vec<String> =
-            routes.map(|route| format!("{} {}", route.methods.join(","), route.path)).collect();
-        terminal::warning(&format!(
-            "no route of {} leads here, a host answers {status}: {} {path} (its routes: {})",
-            sandbox.release().name,
-            request.method,
-            routes.join("; ").trim()
-        ));
-    }
+    let routes = sandbox.routes().iter();
+    let routes: Vec<String> =
+        routes.map(|route| format!("{} {}", route.methods.join(","), route.path)).collect();
+    terminal::warning(&format!(
+        "no route of {} leads here, a host answers {status}: {} {} (its routes: {})",
+        sandbox.release().name,
+        request.method,
+        request.path(),
+        routes.join("; ").trim()
+    ));
     Ok(Params::new())
 }
 

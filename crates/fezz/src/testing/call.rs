@@ -127,7 +127,7 @@ impl Call<'_> {
             self = self.header("content-length", length);
         }
         let Self { server, request } = self;
-        let answer = match routes::find(server.routes(), &request.method, request.path()) {
+        let answer = match routes::of_request(server.routes(), &request) {
             Ok(Found::Route(params)) => server.serve(&request, &params),
             Ok(Found::OtherMethods(allowed)) => Answer::method_not_allowed(&allowed),
             Ok(Found::Nothing) => Answer::refused(404, "not_found", "no route of the function leads here"),

@@ -32,6 +32,7 @@ pub(crate) fn request(uri: &str) -> FezzWireRequest<'_> {
             version: "v1",
             deadline_ms: 30_000,
             client_ip: None,
+            original_uri: None,
         },
     }
 }

@@ -1,6 +1,7 @@
 //! A function that is served: its present release, and its [`Home`].
 
 use super::home::{Home, Homes};
+use super::own_routes::OwnRoutes;
 use crate::release::Release;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +13,8 @@ pub struct Function {
     pub release: Arc<Release>,
     /// What all releases of its name share.
     pub home: Arc<Home>,
+    /// For requests that call it by its name.
+    pub(crate) own_routes: OwnRoutes,
     is_retired: AtomicBool,
 }
 
@@ -19,7 +22,8 @@ impl Function {
     /// Serves a release, in the home of the `previous` one of its name.
     pub(super) fn new(release: Arc<Release>, previous: Option<&Self>, homes: &Homes) -> Self {
         let home = previous.map_or_else(|| homes.make(&release), |previous| Arc::clone(&previous.home));
-        Self { release, home, is_retired: AtomicBool::new(false) }
+        let own_routes = OwnRoutes::new(&release.routes);
+        Self { release, home, own_routes, is_retired: AtomicBool::new(false) }
     }
 
     /// Resizes the home's limiter to this release's limits.

@@ -192,6 +192,7 @@ fn settings_for(site: &Site, settings: Settings) -> Settings {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         admin: None,
         rpc: Rpc::On,
+        record_failures: None,
         limits: HostLimits { drain_wait: Duration::ZERO, ..settings.limits },
         ..settings
     }

@@ -7,12 +7,14 @@ use crate::route::authority;
 use bytes::Bytes;
 use fezz_wire::{FezzWireRequest, Meta};
 use http::HeaderName;
+use http::uri::PathAndQuery;
 use tokio::time::Instant;
 
 /// The scheme of the client's connection, from the proxy in front.
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Encodes all of the message but the body's bytes, which follow it.
+/// Encodes all of the message but the body's bytes, which follow it. Where failed requests are recorded, it is kept as it
+/// is sent.
 pub fn encode_head(request: &AdmittedRequest) -> Bytes {
     let head = &request.head;
     let hop_by_hop = HopByHop::of_message(&head.headers);
@@ -28,7 +30,7 @@ pub fn encode_head(request: &AdmittedRequest) -> Bytes {
     let left = request.deadline.saturating_duration_since(Instant::now());
     let message = FezzWireRequest {
         method: head.method.as_str(),
-        uri: head.uri.path_and_query().map_or("/", |target| target.as_str()),
+        uri: head.uri.path_and_query().map_or("/", PathAndQuery::as_str),
         authority: authority.as_deref(),
         scheme: Some(scheme(request)),
         headers,
@@ -40,9 +42,14 @@ pub fn encode_head(request: &AdmittedRequest) -> Bytes {
             version: &request.function.release.version,
             deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
             client_ip: client_ip.as_deref(),
+            original_uri: request.original_uri.as_ref().map(PathAndQuery::as_str),
         },
     };
-    message.encode_head(request.body.bytes.len()).into()
+    let encoded = Bytes::from(message.encode_head(request.body.bytes.len()));
+    if let Some(kept) = &request.kept {
+        kept.set_head(encoded.clone());
+    }
+    encoded
 }
 
 fn scheme(request: &AdmittedRequest) -> &str {

@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 use http::request::Parts;
+use http::uri::PathAndQuery;
 
 /// What a header takes beside its name and value: the entry of a `HeaderMap` (104 bytes), its slot in the index, and
 /// the slack of both. RFC 9113, section 6.5.2, counts 32.
@@ -14,10 +15,11 @@ const REQUEST_BYTES: usize = 8 * 1024;
 /// How often the host holds a request's target: in its head, for the log, and in the parameters of its route.
 const TARGET_COPIES: usize = 3;
 
-/// What a request takes before its body comes.
-pub(crate) fn request_bytes(head: &Parts) -> usize {
-    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
-    REQUEST_BYTES + TARGET_COPIES * target + headers_bytes(&head.headers)
+/// What a request takes before its body comes; `original` is its target as received, if the function sees another.
+pub(crate) fn request_bytes(head: &Parts, original: Option<&PathAndQuery>) -> usize {
+    let bytes = |target: Option<&PathAndQuery>| target.map_or(0, |target| target.as_str().len());
+    let targets = TARGET_COPIES * bytes(head.uri.path_and_query()) + bytes(original);
+    REQUEST_BYTES + targets + headers_bytes(&head.headers)
 }
 
 /// What a response takes beside its body: as long as it isn't sent, its request's task and stream are there, too.

@@ -65,7 +65,7 @@ impl Holding {
     /// # Errors
     ///
     /// [`Full`]: the function holds its half.
-    pub(crate) fn charge_also(&mut self, function: &Arc<Account>) -> Result<(), Full> {
+    pub(crate) fn charge_also(&self, function: &Arc<Account>) -> Result<(), Full> {
         self.memory.lock().charge_also(self.number, function)
     }
 

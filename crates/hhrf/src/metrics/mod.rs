@@ -11,6 +11,7 @@ mod wear;
 pub(crate) use functions::FunctionStats;
 pub(crate) use wear::WearCounters;
 
+use crate::failure_recorder::RecorderCounters;
 use crate::memory::{Usage, Use};
 use crate::series::Series;
 use functions::FunctionGauges;
@@ -33,6 +34,7 @@ pub(crate) struct Metrics {
     pub wear: WearCounters,
     /// Connections above their address's limit.
     pub connections_refused: Counter,
+    pub recorder: RecorderCounters,
     functions: Gauge,
     rejected: Gauge,
     of_functions: FunctionGauges,
@@ -53,6 +55,7 @@ impl Metrics {
             reloads: Counter::default(),
             wear: WearCounters::default(),
             connections_refused: Counter::default(),
+            recorder: RecorderCounters::default(),
             functions: Gauge::default(),
             rejected: Gauge::default(),
             of_functions: FunctionGauges::default(),
@@ -78,6 +81,7 @@ impl Metrics {
             "Connections closed at once, because their address already had half of all",
             self.connections_refused.clone(),
         );
+        self.recorder.register(registry);
     }
 
     /// All metrics as text. What is read now is given: `functions` are those that are served, `rejected` is the number of

@@ -73,6 +73,7 @@ fn help(setting: &str) -> Option<String> {
         "cgroup" => "none".to_owned(),
         "execution" => EXECUTION.as_str().to_owned(),
         "log_format" => word(LOG_FORMAT),
+        "record_failures" => "none".to_owned(),
         "trust_proxy" => TRUST_PROXY.to_string(),
         "connections" => format!(
             "{CONNECTIONS}; each takes two descriptors, and each process four: a warning at the start tells if the limit of \
@@ -123,7 +124,7 @@ mod tests {
 
     /// Those that have no default, and those whose default is no value.
     const WITHOUT: [&str; 2] = ["config", "admin"];
-    const IN_WORDS: [&str; 3] = ["uid_base", "cgroup", "zygotes_per_function"];
+    const IN_WORDS: [&str; 4] = ["uid_base", "cgroup", "record_failures", "zygotes_per_function"];
     /// Given to each host below, since a runner must exist.
     const GIVEN: [&str; 2] = ["runner", "jail"];
 

@@ -69,6 +69,11 @@ pub struct Layer {
     #[arg(long, env = "HHRF_LOG_FORMAT", value_enum)]
     pub(super) log_format: Option<LogFormat>,
 
+    /// Record the requests of functions that fail in this folder, to replay them: the newest 100, up to 128 MiB. They hold
+    /// what clients sent
+    #[arg(long, env = "HHRF_RECORD_FAILURES", value_name = "FOLDER")]
+    pub(super) record_failures: Option<PathBuf>,
+
     /// Take the client's address from the proxy's x-envoy-external-address: set it only where every peer is a proxy of
     /// yours
     #[arg(long, env = "HHRF_TRUST_PROXY", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]

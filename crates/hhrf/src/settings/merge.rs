@@ -57,6 +57,11 @@ impl Settings {
             uid_base: flags.uid_base.or(file.uid_base),
             runner: find_runner(runner)?,
             execution: flags.execution.or(file.execution).unwrap_or(defaults::EXECUTION),
+            record_failures: flags
+                .record_failures
+                .or(file.record_failures)
+                .map(|folder| absolute(&folder))
+                .transpose()?,
             log_format: flags.log_format.or(file.log_format).unwrap_or(defaults::LOG_FORMAT),
             trust_proxy: flags.trust_proxy.or(file.trust_proxy).unwrap_or(defaults::TRUST_PROXY),
             limits: HostLimits {

@@ -34,6 +34,8 @@ pub struct Settings {
     pub execution: Execution,
     /// The form of the log.
     pub log_format: LogFormat,
+    /// Where failed requests are recorded; absolute.
+    pub record_failures: Option<PathBuf>,
     /// Whether the peer is a proxy whose header with the client's address is trusted.
     pub trust_proxy: bool,
     /// Limits of the host as a whole.

@@ -1,12 +1,12 @@
 //! What may be asked for: each subcommand with its options, which stand in its own file.
 
-use crate::commands::{build, check, completions, deploy, doctor, invoke, man, new};
+use crate::commands::{build, check, completions, deploy, doctor, invoke, logs, man, new, watch};
 use crate::exit::Exit;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::error::Error;
 use std::ffi::OsString;
 
-/// Write, build, check, try and deploy functions of Fezz.
+/// Write, build, check, try, watch and deploy functions of Fezz.
 #[derive(Debug, Parser)]
 #[command(name = "cargo-fezz", bin_name = "cargo fezz", version)]
 #[command(
@@ -23,6 +23,8 @@ enum Command {
     Build(build::Build),
     Check(check::Check),
     Invoke(invoke::Invoke),
+    Watch(watch::Watch),
+    Logs(logs::Logs),
     Deploy(deploy::Deploy),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
@@ -37,6 +39,8 @@ impl CommandLine {
             Command::Build(build) => build.run()?,
             Command::Check(check) => check.run()?,
             Command::Invoke(invoke) => invoke.run()?,
+            Command::Watch(watch) => watch.run()?,
+            Command::Logs(logs) => logs.run()?,
             Command::Deploy(deploy) => deploy.run()?,
             Command::Doctor(doctor) => doctor.run()?,
             Command::Completions(completions) => completions.run(Self::command()),

@@ -7,7 +7,9 @@
 //! 4. [`installed`]: the built function that is meant. [`publish`] puts a release into a folder `functions/` in one step.
 //! 5. [`inspect`] reads what a module needs, [`libraries`] what this machine has, and [`findings`] compares them.
 //! 6. [`request`] is made of flags, [`routes`] has its parameters, [`runner`] serves it, [`answer`] is what comes back.
-//! 7. [`template`]: the projects of `new`. [`commands`]: a file for each subcommand, all of the same shape.
+//! 7. `watch`: [`sources`] notices changes, [`served`] is the folder that a host serves, [`host`] runs it, [`curl`] tries it.
+//! 8. [`log_line`]: a line of a host's log, as a person reads it. [`follow`]: the log's file as it grows.
+//! 9. [`template`]: the projects of `new`. [`commands`]: a file for each subcommand, all of the same shape.
 //!
 //! No code of a module runs in this process, ever: `invoke` has the runner load it, in its jail.
 
@@ -32,10 +34,19 @@ mod libraries;
 
 mod findings;
 
+mod curl;
+mod served;
+mod sources;
+
+mod follow;
+mod log_line;
+
 mod answer;
 mod request;
 mod routes;
 mod runner;
+
+mod host;
 
 mod commands;
 

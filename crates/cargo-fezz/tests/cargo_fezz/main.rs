@@ -6,5 +6,7 @@ mod check;
 mod deploy;
 mod harness;
 mod invoke;
+mod logs;
 mod new;
 mod tools;
+mod watch;

@@ -48,8 +48,24 @@ pub(crate) enum CompileError {
     Messages(#[source] io::Error),
     #[error("cargo can't compile the function ({status}): its messages are above")]
     Failed { status: ExitStatus },
-    #[error("cargo has made no shared library for this target: leave out `--target` after `--`")]
+    #[error("cargo has made no shared library for this target: name one of Linux with glibc by `--target`")]
     NoModule,
+    #[error(
+        "cargo-zigbuild, which compiles for `{target}`, isn't installed: run `cargo install cargo-zigbuild` and `pip install \
+         ziglang`, and `rustup target add` for a target that isn't this machine's"
+    )]
+    NoZigbuild { target: String },
+}
+
+impl Options {
+    /// The processor that it compiles for.
+    pub(crate) fn architecture(&self) -> &str {
+        match self.target.as_deref().and_then(|target| target.split('-').next()) {
+            // The compiler's name has the extensions; ELF's and std's has not.
+            Some(architecture) => architecture.trim_end_matches("gc"),
+            None => std::env::consts::ARCH,
+        }
+    }
 }
 
 /// Lets another thread end a compilation, with all processes that cargo has started.
@@ -107,8 +123,8 @@ pub(crate) fn compile(
     options: &Options,
     stopper: Option<&Stopper>,
 ) -> Result<PathBuf, CompileError> {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--lib", "--message-format", "json-render-diagnostics", "--manifest-path"]);
+    let mut command = cargo(options.target.as_deref())?;
+    command.args(["--lib", "--message-format", "json-render-diagnostics", "--manifest-path"]);
     command.arg(&project.package.manifest_path);
     if !options.debug {
         command.arg("--release");
@@ -135,6 +151,26 @@ pub(crate) fn compile(
         return Err(CompileError::Failed { status });
     }
     module.ok_or(CompileError::NoModule)
+}
+
+/// `cargo build`; for a `target`, cargo-zigbuild's form of it, which links against any version of any system's glibc.
+fn cargo(target: Option<&str>) -> Result<Command, CompileError> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    match target {
+        None => command.arg("build"),
+        Some(target) if is_installed("cargo-zigbuild") => command.args(["zigbuild", "--target", target]),
+        Some(target) => return Err(CompileError::NoZigbuild { target: target.to_owned() }),
+    };
+    Ok(command)
+}
+
+/// Whether cargo finds a subcommand's program: on PATH, or where `cargo install` puts programs.
+fn is_installed(program: &str) -> bool {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&path).chain(home.map(|home| home.join("bin")));
+    folders.any(|folder| folder.join(program).is_file())
 }
 
 fn module_of(artifact: &Artifact, project: &Project) -> Option<PathBuf> {

@@ -133,6 +133,24 @@ impl LogLine {
     }
 }
 
+/// An event as a function writes it to its stderr (docs/wire.md), for a person; `None` for another line.
+pub(crate) fn event(line: &str) -> Option<String> {
+    /// A record separator (RFC 7464).
+    const BEGIN: char = '\u{1e}';
+    let event = LogLine::parse(line.strip_prefix(BEGIN)?)?;
+    let fields = event.0.get("fields").and_then(Value::as_object).cloned().unwrap_or_default();
+    let message = fields.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let other: Map<String, Value> = fields.into_iter().filter(|(name, _)| name != "message").collect();
+    let line = serde_json::json!({
+        "event_level": event.text("level"), "event_target": event.text("target"), "event_spans": event.text("spans"),
+        "line": message, "fields": Value::Object(other).to_string(),
+    });
+    let level = event.text("level");
+    let style = style(level);
+    let Value::Object(line) = line else { return None };
+    Some(format!("{style}{:>5}{style:#} {}", escaped(level), LogLine(line).event()))
+}
+
 fn style(level: &str) -> Style {
     match level {
         "ERROR" => RED,
@@ -205,6 +223,14 @@ mod tests {
             r#""level":"ERROR","message":"module failed","attempt":3,"why":"a b"}"#,
             r#"ERROR 01234567 module failed attempt=3 why="a b""#,
         );
+    }
+
+    #[test]
+    fn an_event_of_a_function_is_shown_as_in_the_host_s_log() {
+        let line =
+            "\u{1e}{\"level\":\"WARN\",\"target\":\"db\",\"fields\":{\"message\":\"slow\",\"ms\":7}}\n";
+        assert_eq!(anstream::adapter::strip_str(&event(line).unwrap()).to_string(), " WARN db: slow ms=7");
+        assert!(event("{}").is_none() && event("\u{1e}x").is_none());
     }
 
     #[test]

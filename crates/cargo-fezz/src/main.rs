@@ -6,7 +6,8 @@
 //! 3. [`manifest`]: `fezz.json`, of the module's section and Cargo.toml. [`release`]: both files as one function.
 //! 4. [`installed`]: the built function that is meant. [`publish`] puts a release into a folder `functions/` in one step.
 //! 5. [`inspect`] reads what a module needs, [`libraries`] what this machine has, and [`findings`] compares them.
-//! 6. [`request`] is made of flags, [`routes`] has its parameters, [`runner`] serves it, [`answer`] is what comes back.
+//! 6. [`request`] is made of flags, [`routes`] has its parameters, [`runner`] serves it, [`answer`] is what comes back and
+//!    [`outcome`] what is printed of it. [`failures`] finds a recorded one, [`debugger`] runs it under gdb.
 //! 7. `watch`: [`sources`] notices changes, [`served`] is the folder that a host serves, [`host`] runs it, [`curl`] tries it.
 //! 8. [`log_line`]: a line of a host's log, as a person reads it. [`follow`]: the log's file as it grows.
 //! 9. [`template`]: the projects of `new`. [`commands`]: a file for each subcommand, all of the same shape.
@@ -24,6 +25,7 @@ mod project;
 mod manifest;
 mod release;
 
+mod failures;
 mod installed;
 mod publish;
 
@@ -46,7 +48,9 @@ mod request;
 mod routes;
 mod runner;
 
+mod debugger;
 mod host;
+mod outcome;
 
 mod commands;
 

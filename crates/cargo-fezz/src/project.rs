@@ -66,6 +66,24 @@ impl Project {
     }
 }
 
+/// What `cargo fezz` keeps below cargo's own folder: cargo leaves it alone, and `cargo clean` removes it.
+const FEZZ_FOLDER: &str = "fezz";
+
+/// The folder of that name in the workspace of the current folder; without a workspace, `target/fezz` here.
+pub(crate) fn fezz_folder() -> PathBuf {
+    let metadata = MetadataCommand::new().no_deps().exec();
+    let target =
+        metadata.map_or_else(|_| "target".into(), |metadata| metadata.target_directory.into_std_path_buf());
+    target.join(FEZZ_FOLDER)
+}
+
+impl Project {
+    /// The folder for its workspace.
+    pub(crate) fn fezz_folder(&self) -> PathBuf {
+        self.target.join(FEZZ_FOLDER)
+    }
+}
+
 fn choose<'a>(metadata: &'a Metadata, selection: &Selection) -> Result<&'a Package, ProjectError> {
     let packages = metadata.workspace_packages();
     let names = |packages: &[&Package]| packages.iter().map(|package| package.name.to_string()).collect();

@@ -7,9 +7,6 @@ use serde_json::{Map, Value};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Below `target/` of the workspace: cargo leaves it alone, and `cargo clean` removes it.
-const FOLDER: &str = "fezz";
-
 /// The header that each response has while the sources don't build. A key of the manifest adds it, so that a host needs to
 /// know nothing of builds.
 pub(crate) const FAILED_HEADER: (&str, &str) = ("fezz-build", "failed");
@@ -28,7 +25,7 @@ pub(crate) struct Served {
 impl Served {
     /// Of a package: `target/fezz/<package>/functions/`.
     pub(crate) fn of(project: &Project) -> Self {
-        let root = project.target.join(FOLDER).join(project.package.name.as_str());
+        let root = project.fezz_folder().join(project.package.name.as_str());
         let folders = fs::read_dir(root.join("functions")).into_iter().flatten().flatten();
         let mut releases = folders.filter_map(|entry| Release::read(&entry.path()).ok());
         let last = releases.next().filter(|_| releases.next().is_none());

@@ -86,7 +86,7 @@ pub(crate) fn make(
 ) -> Result<(PathBuf, Release), BuildError> {
     let path = compile(project, options, stopper)?;
     let module = release::read_module(&path)?;
-    let section = release::check_module(&path, &module)?;
+    let section = release::check_module(&path, &module, options.architecture())?;
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let made = manifest::make(&project.package, &file, section)?;
     let name = fezz_manifest::names::full_name(&made.manifest.id, &made.manifest.version);

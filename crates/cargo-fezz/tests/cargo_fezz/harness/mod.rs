@@ -133,16 +133,21 @@ impl Project {
     /// Runs any command in the folder `below`.
     pub(crate) fn run(&self, mut command: Command, below: &str) -> Done {
         self.prepare(&mut command, below);
+        Done::of(command)
+    }
+}
+
+impl Done {
+    /// Runs a command as it is.
+    pub(crate) fn of(mut command: Command) -> Self {
         let output = command.output().unwrap();
-        Done {
+        Self {
             status: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
-}
 
-impl Done {
     /// The result, of a command that has succeeded with `--format json`.
     pub(crate) fn result(self) -> Value {
         assert_eq!(self.status, Some(0), "{self:?}");
@@ -181,4 +186,17 @@ pub(crate) fn build_program(package: &'static str) {
         }
         assert!(build.status().unwrap().success(), "{package} doesn't build");
     }
+}
+
+/// Says by name that a test has not been made; in CI that is a failure.
+pub(crate) fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "a test was skipped in CI: {why}");
+    let thread = std::thread::current();
+    eprintln!("skipped: {}: {why}", thread.name().unwrap_or("a test"));
+}
+
+/// Whether a program is installed.
+pub(crate) fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

@@ -69,6 +69,9 @@ impl Project {
 /// What `cargo fezz` keeps below cargo's own folder: cargo leaves it alone, and `cargo clean` removes it.
 const FEZZ_FOLDER: &str = "fezz";
 
+/// Where a host of `watch` records requests that fail: in the folder above.
+pub(crate) const FAILURES: &str = "failures";
+
 /// The folder of that name in the workspace of the current folder; without a workspace, `target/fezz` here.
 pub(crate) fn fezz_folder() -> PathBuf {
     let metadata = MetadataCommand::new().no_deps().exec();

@@ -6,6 +6,7 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -83,6 +84,10 @@ impl Sources {
 
 /// What an event changes; `None` for one that is of no account.
 fn change_of(event: &Event, target: &Path) -> Option<Change> {
+    if event.need_rescan() {
+        // The kernel has dropped events.
+        return Some(Change { is_of_structure: true });
+    }
     if matches!(event.kind, EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_))) {
         return None;
     }
@@ -93,11 +98,20 @@ fn change_of(event: &Event, target: &Path) -> Option<Change> {
     Some(Change { is_of_structure: is_folder || paths.any(is_package) })
 }
 
-/// Hidden files and editors' backups, what cargo and `cargo fezz` make, and other folders that can be made again.
+/// Hidden files and editors' backups, what cargo and `cargo fezz` make, and other folders that can be made again. And logs:
+/// each build writes to this command's own one, which would be a change again.
 fn is_ignored(path: &Path, target: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    let is_temporary = name.starts_with(b".") || name.ends_with(b"~");
-    is_temporary || path.starts_with(target) || name == FUNCTIONS.as_bytes() || path.join(CACHE_TAG).exists()
+    let is_temporary = name.starts_with(b".") || name.ends_with(b"~") || name.ends_with(b".log");
+    let is_made = path.starts_with(target) || name == FUNCTIONS.as_bytes() || path.join(CACHE_TAG).exists();
+    is_temporary || is_made || is_own_output(path)
+}
+
+/// Whether stdout or stderr is the file at `path`.
+fn is_own_output(path: &Path) -> bool {
+    let Ok(file) = fs::metadata(path) else { return false };
+    let outputs = [rustix::fs::fstat(rustix::stdio::stdout()), rustix::fs::fstat(rustix::stdio::stderr())];
+    outputs.iter().flatten().any(|output| (output.st_dev, output.st_ino) == (file.dev(), file.ino()))
 }
 
 /// Passes on one change for those that come one after the other.
@@ -133,7 +147,9 @@ mod tests {
         check("Cargo.toml", written, Some(true));
         check("src/new", EventKind::Create(CreateKind::Folder), Some(true));
         check("src/lib.rs", EventKind::Access(notify::event::AccessKind::Any), None);
-        for name in [".lib.rs.swp", "src/lib.rs~", "target", "target/debug/x", "functions", "cache"] {
+        for name in
+            [".lib.rs.swp", "src/lib.rs~", "target", "target/debug/x", "functions", "cache", "watch.log"]
+        {
             check(name, written, None);
         }
     }

@@ -38,9 +38,9 @@ pub(crate) fn status(verb: &str, text: &str) {
     anstream::eprintln!("{GREEN}{verb:>12}{GREEN:#} {text}");
 }
 
-/// Prints what another program has written to its stderr.
+/// Prints what another program has written to its stderr. A reader that has gone away is no error.
 pub(crate) fn foreign(text: &str) {
-    anstream::eprintln!("{text}");
+    writeln!(anstream::stderr().lock(), "{text}").ok();
 }
 
 /// Prints what must not be overlooked among other lines.

@@ -94,9 +94,6 @@ pub(crate) enum InvokeError {
 /// The most of a log that a script gets: a host, too, logs no more of a request.
 const LOG_BYTES_MAX: usize = 1 << 20;
 
-/// Where `watch` has its host record requests that fail.
-const FAILURES: &str = "failures";
-
 /// Room for a response's headers and keys, beside its body.
 const HEAD_BYTES_MAX: u64 = 1 << 20;
 
@@ -141,7 +138,7 @@ impl Invoke {
     /// The recorded request that is asked for.
     fn recorded(&self) -> Result<Option<Recorded>, InvokeError> {
         let Some(id) = &self.failure else { return Ok(None) };
-        let folder = self.failures.clone().unwrap_or_else(|| project::fezz_folder().join(FAILURES));
+        let folder = self.failures.clone().unwrap_or_else(|| project::fezz_folder().join(project::FAILURES));
         let recorded = failures::newest(&folder, Some(id.as_str()).filter(|id| !id.is_empty()))?;
         terminal::status("Replaying", &recorded.path.display().to_string());
         Ok(Some(recorded))

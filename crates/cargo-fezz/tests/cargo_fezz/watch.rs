@@ -1,10 +1,11 @@
 //! `cargo fezz watch`: the real host, started and ended by the command.
 
 use crate::harness::Project;
-use crate::harness::running::wait_for;
-use crate::harness::watch::{get, hosts, served, watch, watch_with};
+use crate::harness::running::{Running, wait_for};
+use crate::harness::watch::{build_programs, get, hosts, served, watch, watch_with};
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::TcpListener;
+use std::process::Command;
 
 /// A function that answers `text`.
 fn write(project: &Project, path: &str, arguments: &str, text: &str) {
@@ -67,6 +68,28 @@ fn a_path_dependency_is_watched_and_a_function_of_another_id_takes_the_place_of_
     watch.line("Serving second@v1");
     assert_eq!(get(&address, "/path").1, "two");
     assert!(get(&address, "/rpc/first").0.starts_with("HTTP/1.1 404"));
+}
+
+/// Each build writes to it, which would be a change of the sources again.
+#[test]
+fn its_own_output_below_the_package_is_no_change() {
+    let project = Project::function("watch-output", r#"path = "/output""#, "");
+    build_programs();
+    project.write("output", "");
+    let mut shell = Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_cargo-fezz");
+    shell.args(["-c", &format!("exec {program} watch --listen 127.0.0.1:0 > output 2>&1")]);
+    project.prepare(&mut shell, "");
+    let watch = Running::start(shell);
+    let served = |text: &str| text.matches("Serving").count();
+    for builds in 1..4 {
+        wait_for("a build", || (served(&project.read("output")) >= builds).then_some(()));
+        write(&project, "src/lib.rs", r#"path = "/output""#, &format!("text {builds}"));
+    }
+    wait_for("the last build", || (served(&project.read("output")) >= 4).then_some(()));
+    watch.signal(Signal::TERM);
+    assert_eq!(watch.end().0, Some(0));
+    assert_eq!(served(&project.read("output")), 4, "{}", project.read("output"));
 }
 
 #[test]

@@ -121,7 +121,7 @@ impl Project {
         command
     }
 
-    fn prepare(&self, command: &mut Command, below: &str) {
+    pub(crate) fn prepare(&self, command: &mut Command, below: &str) {
         command
             .current_dir(self.path(below))
             .env("CARGO", env!("CARGO"))

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// Compiling on a machine that others use, too.
 const DEADLINE: Duration = Duration::from_secs(120);
 
+/// What `watch` needs to end its host, which waits for no request.
+const TERMINATION: Duration = Duration::from_secs(10);
+
 /// A command, and the lines that it has printed to stdout or stderr. It is ended with the test.
 pub(crate) struct Running {
     child: Child,
@@ -65,6 +68,11 @@ impl Drop for Running {
         if matches!(self.child.try_wait(), Ok(None)) {
             // A signal that it handles: `watch` ends its host.
             self.signal(Signal::TERM);
+            let end = Instant::now() + TERMINATION;
+            while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            self.child.kill().ok();
             self.child.wait().ok();
         }
     }

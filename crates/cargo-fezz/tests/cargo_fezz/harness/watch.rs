@@ -11,11 +11,16 @@ pub(crate) fn watch(project: &Project) -> Running {
 }
 
 pub(crate) fn watch_with(project: &Project, options: &str) -> Running {
-    build_program("fezz-runner");
-    build_program("hhrf");
+    build_programs();
     let mut command = project.command("");
     command.arg("fezz").arg("watch").args(options.split_whitespace());
     Running::start(command)
+}
+
+/// What it starts, beside it.
+pub(crate) fn build_programs() {
+    build_program("fezz-runner");
+    build_program("hhrf");
 }
 
 /// The address, from the line that says that the function is served.

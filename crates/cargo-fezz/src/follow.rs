@@ -60,11 +60,11 @@ impl Follower {
     }
 
     /// The lines that were written since the last call.
-    pub(crate) fn read(&mut self, mut take: impl FnMut(&str) -> io::Result<()>) -> Result<(), FollowError> {
+    pub(crate) fn read(&mut self, mut take: impl FnMut(&str)) -> Result<(), FollowError> {
         self.read_all(&mut take).map_err(|source| FollowError::Unreadable { path: self.path.clone(), source })
     }
 
-    fn read_all(&mut self, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
+    fn read_all(&mut self, take: &mut dyn FnMut(&str)) -> io::Result<()> {
         loop {
             self.read_open(take)?;
             let now = match std::fs::metadata(&self.path) {
@@ -101,11 +101,11 @@ impl Follower {
         self.reader.as_mut().map_or(Ok(0), |reader| reader.seek(SeekFrom::Start(0))).map(drop)
     }
 
-    fn read_open(&mut self, take: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
+    fn read_open(&mut self, take: &mut dyn FnMut(&str)) -> io::Result<()> {
         let Some(reader) = &mut self.reader else { return Ok(()) };
         while reader.read_until(b'\n', &mut self.begun)? > 0 {
             if let Some(line) = self.begun.strip_suffix(b"\n") {
-                take(&String::from_utf8_lossy(line))?;
+                take(&String::from_utf8_lossy(line));
                 self.begun.clear();
             }
         }
@@ -120,7 +120,7 @@ mod tests {
 
     fn lines(follower: &mut Follower) -> Vec<String> {
         let mut lines = Vec::new();
-        follower.read(|line| Ok(lines.push(line.to_owned()))).unwrap();
+        follower.read(|line| lines.push(line.to_owned())).unwrap();
         lines
     }
 

@@ -86,19 +86,17 @@ impl Logs {
             if last.len() > self.lines {
                 last.pop_front();
             }
-            Ok(())
         })?;
         last.iter().try_for_each(|line| print(line))?;
-        while !self.no_follow {
+        if self.no_follow {
+            return Ok(());
+        }
+        loop {
             follower.wait();
             let mut lines = Vec::new();
-            follower.read(|line| {
-                lines.extend(self.shown(line));
-                Ok(())
-            })?;
+            follower.read(|line| lines.extend(self.shown(line)))?;
             lines.iter().try_for_each(|line| print(line))?;
         }
-        Ok(())
     }
 
     /// The line as it is printed, if it is one that is asked for.

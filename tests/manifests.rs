@@ -82,6 +82,11 @@ manifests! {
     no_thread_is_out_of_range: with(r#""limits": {"threads": 0}"#) => "key `limits.threads` is 0", "1 to 10000";
     a_bad_variable_is_named: with(r#""env": {"A-B": "x"}"#) => "key `env` holds the name `A-B`", "letters, digits and `_`";
     a_variable_with_nul_is_named: with(r#""env": {"A": "x\u0000y"}"#) => "key `env.A` holds a NUL";
+    a_header_that_is_no_name_is_refused: with(r#""response_headers": {"x y": "1"}"#) => "key `response_headers` holds the name `x y`", "RFC 9110";
+    a_header_of_the_connection_is_refused: with(r#""response_headers": {"Transfer-Encoding": "chunked"}"#) => "key `response_headers` holds the name `Transfer-Encoding`", "the host's own";
+    a_header_of_the_length_is_refused: with(r#""response_headers": {"content-length": "1"}"#) => "key `response_headers` holds the name `content-length`", "leave it out";
+    a_header_value_with_a_line_break_is_refused: with(r#""response_headers": {"x-a": "b\r\nx-c: d"}"#) => "key `response_headers.x-a`", "visible ASCII";
+    too_many_bytes_of_headers_are_refused: with(&format!(r#""response_headers": {{"x-a": "{}"}}"#, "b".repeat(8 * 1024))) => "key `response_headers` holds 8195 bytes", "up to 8192";
     a_relative_route_is_named: with(r#""routes": [{"path": "hello"}]"#) => "key `routes[0]`", "write `/hello`";
     a_route_with_more_parameters_than_the_router_takes_is_refused: with(&format!(r#""routes": [{{"path": "{}"}}]"#, (0..26).map(|n| format!("/{{p{n}}}")).collect::<String>())) => "key `routes[0]`", "26 parameters, the limit is 25";
     a_malformed_route_is_named: with(r#""routes": [{"path": "/a"}, {"path": "/a/{id"}]"#) => "key `routes[1]`", "malformed";

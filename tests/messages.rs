@@ -71,6 +71,19 @@ fn connection_headers_and_the_hosts_own_headers_do_not_pass() {
 }
 
 #[test]
+fn headers_of_the_manifest_are_in_each_response_that_has_not_got_them() {
+    let site = Site::new();
+    let headers = json!({"X-Frame-Options": "DENY", "x-kept": "2"});
+    site.install("author@v1", AUTHOR, json!({"response_headers": headers}));
+    let host = Host::start(site);
+    let answer = host.get("/rpc/author/hop-by-hop");
+    assert_eq!((answer.header("x-frame-options"), answer.header("x-kept")), (Some("DENY"), Some("1")));
+    let panic = host.get("/rpc/author/panic");
+    assert_eq!((panic.status, panic.header("x-frame-options")), (500, Some("DENY")));
+    assert_eq!(host.get("/rpc/other").header("x-frame-options"), None);
+}
+
+#[test]
 fn statuses_pass_and_those_without_a_body_have_none() {
     let host = host();
     for (status, body) in [(200, "body"), (204, ""), (304, ""), (404, "body"), (500, "body"), (599, "body")] {

@@ -1,12 +1,12 @@
 //! What may be asked for: each subcommand with its options, which stand in its own file.
 
-use crate::commands::{build, check, completions, deploy, doctor, invoke, man, new, test};
+use crate::commands::{build, check, completions, deploy, doctor, invoke, logs, man, new, test, watch};
 use crate::exit::Exit;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::error::Error;
 use std::ffi::OsString;
 
-/// Write, build, check, try and deploy functions of Fezz.
+/// Write, build, check, try, watch and deploy functions of Fezz.
 #[derive(Debug, Parser)]
 #[command(name = "cargo-fezz", bin_name = "cargo fezz", version)]
 #[command(
@@ -24,6 +24,8 @@ enum Command {
     Check(check::Check),
     Invoke(invoke::Invoke),
     Test(test::Test),
+    Watch(watch::Watch),
+    Logs(logs::Logs),
     Deploy(deploy::Deploy),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
@@ -39,6 +41,8 @@ impl CommandLine {
             Command::Check(check) => check.run()?,
             Command::Invoke(invoke) => invoke.run()?,
             Command::Test(test) => test.run()?,
+            Command::Watch(watch) => watch.run()?,
+            Command::Logs(logs) => logs.run()?,
             Command::Deploy(deploy) => deploy.run()?,
             Command::Doctor(doctor) => doctor.run()?,
             Command::Completions(completions) => completions.run(Self::command()),

@@ -3,10 +3,13 @@
 use crate::project::Project;
 use crate::terminal;
 use cargo_metadata::{Artifact, Message};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsString;
 use std::io::{self, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The release profile that makes a small module, where the author's Cargo.toml doesn't say otherwise. A module is
 /// copied and mapped for each deployment or request.
@@ -24,6 +27,9 @@ pub(crate) struct Options {
     /// Compile without optimisation, which is faster; the default is for release.
     #[arg(long)]
     pub(crate) debug: bool,
+    /// Compile for another system by cargo-zigbuild, also with the version of its glibc: x86_64-unknown-linux-gnu.2.31.
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Option<String>,
     /// Options of `cargo build`, after `--`: `-- --features postgres --locked`.
     #[arg(last = true, value_name = "OPTIONS")]
     pub(crate) cargo: Vec<OsString>,
@@ -42,14 +48,83 @@ pub(crate) enum CompileError {
     Messages(#[source] io::Error),
     #[error("cargo can't compile the function ({status}): its messages are above")]
     Failed { status: ExitStatus },
-    #[error("cargo has made no shared library for this target: leave out `--target` after `--`")]
+    #[error("cargo has made no shared library for this target: name one of Linux with glibc by `--target`")]
     NoModule,
+    #[error(
+        "cargo-zigbuild, which compiles for `{target}`, isn't installed: run `cargo install cargo-zigbuild` and `pip install \
+         ziglang`, and `rustup target add` for a target that isn't this machine's"
+    )]
+    NoZigbuild { target: String },
 }
 
-/// Compiles the package, and returns the module's file. cargo's own messages go to stderr.
-pub(crate) fn compile(project: &Project, options: &Options) -> Result<PathBuf, CompileError> {
-    let mut command = Command::new(cargo());
-    command.args(["build", "--lib", "--message-format", "json-render-diagnostics", "--manifest-path"]);
+impl Options {
+    /// The processor that it compiles for.
+    pub(crate) fn architecture(&self) -> &str {
+        match self.target.as_deref().and_then(|target| target.split('-').next()) {
+            // The compiler's name has the extensions; ELF's and std's has not.
+            Some(architecture) => architecture.trim_end_matches("gc"),
+            None => std::env::consts::ARCH,
+        }
+    }
+}
+
+/// Lets another thread end a compilation, with all processes that cargo has started.
+#[derive(Debug, Default)]
+pub(crate) struct Stopper(Mutex<Running>);
+
+#[derive(Debug, Default)]
+enum Running {
+    #[default]
+    Nothing,
+    /// The process group of cargo.
+    Cargo(Pid),
+    /// No compilation begins any more.
+    Stopped,
+}
+
+impl Stopper {
+    /// Ends the compilation that runs, and each one that begins later.
+    pub(crate) fn stop(&self) {
+        let mut running = self.running();
+        if let Running::Cargo(group) = *running {
+            // It may have ended by itself.
+            kill_process_group(group, Signal::TERM).ok();
+        }
+        *running = Running::Stopped;
+    }
+
+    fn started(&self, cargo: &Child) {
+        let mut running = self.running();
+        let group = Pid::from_child(cargo);
+        match *running {
+            Running::Stopped => drop(kill_process_group(group, Signal::TERM)),
+            _ => *running = Running::Cargo(group),
+        }
+    }
+
+    /// To be called before cargo is reaped: then its process group may be another's.
+    fn ends(&self) {
+        let mut running = self.running();
+        if let Running::Cargo(_) = *running {
+            *running = Running::Nothing;
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        // Nothing that is done under the lock can panic halfway.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Compiles the package, and returns the module's file. cargo's own messages go to stderr. With a `stopper`, cargo is in a
+/// process group of its own.
+pub(crate) fn compile(
+    project: &Project,
+    options: &Options,
+    stopper: Option<&Stopper>,
+) -> Result<PathBuf, CompileError> {
+    let mut command = cargo(options.target.as_deref())?;
+    command.args(["--lib", "--message-format", "json-render-diagnostics", "--manifest-path"]);
     command.arg(&project.package.manifest_path);
     if !options.debug {
         command.arg("--release");
@@ -58,7 +133,11 @@ pub(crate) fn compile(project: &Project, options: &Options) -> Result<PathBuf, C
         }
     }
     command.args(&options.cargo).stdin(Stdio::null()).stdout(Stdio::piped());
+    if stopper.is_some() {
+        command.process_group(0);
+    }
     let mut cargo = command.spawn().map_err(CompileError::NotRun)?;
+    stopper.iter().for_each(|stopper| stopper.started(&cargo));
     let output = cargo.stdout.take().expect("stdout is piped");
     let mut module = None;
     for message in Message::parse_stream(BufReader::new(output)) {
@@ -66,6 +145,7 @@ pub(crate) fn compile(project: &Project, options: &Options) -> Result<PathBuf, C
             module = module_of(&artifact, project).or(module);
         }
     }
+    stopper.iter().for_each(|stopper| stopper.ends());
     let status = cargo.wait().map_err(CompileError::NotRun)?;
     if !status.success() {
         return Err(CompileError::Failed { status });
@@ -74,8 +154,28 @@ pub(crate) fn compile(project: &Project, options: &Options) -> Result<PathBuf, C
 }
 
 /// The cargo that runs this program, else the one on PATH.
-pub(crate) fn cargo() -> OsString {
+pub(crate) fn program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// `cargo build`; for a `target`, cargo-zigbuild's form of it, which links against any version of any system's glibc.
+fn cargo(target: Option<&str>) -> Result<Command, CompileError> {
+    let mut command = Command::new(program());
+    match target {
+        None => command.arg("build"),
+        Some(target) if is_installed("cargo-zigbuild") => command.args(["zigbuild", "--target", target]),
+        Some(target) => return Err(CompileError::NoZigbuild { target: target.to_owned() }),
+    };
+    Ok(command)
+}
+
+/// Whether cargo finds a subcommand's program: on PATH, or where `cargo install` puts programs.
+fn is_installed(program: &str) -> bool {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&path).chain(home.map(|home| home.join("bin")));
+    folders.any(|folder| folder.join(program).is_file())
 }
 
 fn module_of(artifact: &Artifact, project: &Project) -> Option<PathBuf> {

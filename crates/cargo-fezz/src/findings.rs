@@ -173,7 +173,9 @@ fn glibc(imports: &[Import], available: Option<Glibc>) -> Finding {
     let newer = some_of(newer.map(|import| import.name.as_str()));
     let message = format!("needs glibc {needed} for {newer}, while the host has {available}");
     let fix = format!(
-        "build it on a system with glibc {available} or older, for instance in a container of the host's distribution"
+        "build it by `cargo fezz build --target {}-unknown-linux-gnu.{available}`, which needs cargo-zigbuild, or on a system \
+         with glibc {available} or older",
+        std::env::consts::ARCH
     );
     finding("glibc", Verdict::Error, message, Some(fix))
 }

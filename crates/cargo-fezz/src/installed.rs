@@ -1,5 +1,7 @@
 //! The function that is meant, among those that were built.
 
+use crate::failures::Recorded;
+use crate::project::fezz_folder;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +19,20 @@ pub(crate) enum InstalledError {
     None,
     #[error("the folder `functions` holds several: choose one by --from: {}", found.join(", "))]
     Several { found: Vec<String> },
+}
+
+/// The function of a recorded request: as `watch` has built it, else as `build` has, else the only one.
+pub(crate) fn of_request(recorded: &Recorded) -> Result<PathBuf, InstalledError> {
+    let folders = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path())
+    };
+    let watched = folders(&fezz_folder()).map(|package| package.join(FUNCTIONS));
+    let functions = watched.chain([FUNCTIONS.into()]).flat_map(|functions| folders(&functions));
+    let mut own = functions.filter(|folder| {
+        folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| recorded.is_of(name))
+    });
+    own.next().map_or_else(|| folder(None), Ok)
 }
 
 /// The folder `from`, else the only one in `functions/`.

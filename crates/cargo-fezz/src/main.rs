@@ -6,8 +6,10 @@
 //! 3. [`manifest`]: `fezz.json`, of the module's section and Cargo.toml.
 //! 4. [`installed`]: the built function that is meant. [`publish`] puts a release into a folder `functions/` in one step.
 //! 5. [`inspect`] reads what a module needs, [`libraries`] what this machine has, and [`findings`] compares them.
-//! 6. [`request`]: a request, made of flags. The crate `fezz_sandbox` has it served.
-//! 7. [`template`]: the projects of `new`. [`commands`]: a file for each subcommand, all of the same shape.
+//! 6. [`request`]: a request, made of flags. The crate `fezz_sandbox` has it served. [`outcome`]: what is printed of it. [`failures`] finds a recorded one, [`debugger`] runs it under gdb.
+//! 7. `watch`: [`sources`] notices changes, [`served`] is the folder that a host serves, [`host`] runs it, [`curl`] tries it.
+//! 8. [`log_line`]: a line of a host's log, as a person reads it. [`follow`]: the log's file as it grows.
+//! 9. [`template`]: the projects of `new`. [`commands`]: a file for each subcommand, all of the same shape.
 //!
 //! No code of a module runs in this process, ever: `invoke` has the runner load it, in its jail.
 
@@ -21,6 +23,7 @@ mod project;
 
 mod manifest;
 
+mod failures;
 mod installed;
 mod publish;
 
@@ -31,7 +34,18 @@ mod libraries;
 
 mod findings;
 
+mod curl;
+mod served;
+mod sources;
+
+mod follow;
+mod log_line;
+
 mod request;
+
+mod debugger;
+mod host;
+mod outcome;
 
 mod commands;
 

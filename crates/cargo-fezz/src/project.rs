@@ -4,7 +4,7 @@ use cargo_metadata::{Metadata, MetadataCommand, Package};
 use std::path::{Path, PathBuf};
 
 /// Which package is meant.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Selection {
     /// The package of the function; only needed if several have one.
     #[arg(short, long)]
@@ -15,13 +15,16 @@ pub(crate) struct Selection {
 }
 
 /// A package that makes a module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Project {
     /// Its workspace's folder, which is its own where it is alone.
     pub(crate) root: PathBuf,
     /// Where cargo puts what it makes.
     pub(crate) target: PathBuf,
     pub(crate) package: Package,
+    /// The folders of the package and of the packages that it depends on by a path. Behind one that isn't of this workspace,
+    /// no further ones are known.
+    pub(crate) folders: Vec<PathBuf>,
 }
 
 /// Why there is no package.
@@ -56,8 +59,31 @@ impl Project {
             let (name, manifest) = (package.name.to_string(), package.manifest_path.to_string());
             return Err(ProjectError::NoCdylib { name, manifest });
         }
-        let (root, target) = (metadata.workspace_root, metadata.target_directory);
-        Ok(Self { root: root.into(), target: target.into(), package })
+        let folders = local_folders(&metadata, &package);
+        let (root, target) =
+            (metadata.workspace_root.into_std_path_buf(), metadata.target_directory.into_std_path_buf());
+        Ok(Self { root, target, package, folders })
+    }
+}
+
+/// What `cargo fezz` keeps below cargo's own folder: cargo leaves it alone, and `cargo clean` removes it.
+const FEZZ_FOLDER: &str = "fezz";
+
+/// Where a host of `watch` records requests that fail: in the folder above.
+pub(crate) const FAILURES: &str = "failures";
+
+/// The folder of that name in the workspace of the current folder; without a workspace, `target/fezz` here.
+pub(crate) fn fezz_folder() -> PathBuf {
+    let metadata = MetadataCommand::new().no_deps().exec();
+    let target =
+        metadata.map_or_else(|_| "target".into(), |metadata| metadata.target_directory.into_std_path_buf());
+    target.join(FEZZ_FOLDER)
+}
+
+impl Project {
+    /// The folder for its workspace.
+    pub(crate) fn fezz_folder(&self) -> PathBuf {
+        self.target.join(FEZZ_FOLDER)
     }
 }
 
@@ -91,6 +117,19 @@ fn nearest<'a>(packages: &[&'a Package], folder: &Path) -> Option<&'a Package> {
     let folders = packages.iter().filter_map(|package| Some((package.manifest_path.parent()?, *package)));
     let above = folders.filter(|(own, _)| own.canonicalize().is_ok_and(|own| folder.starts_with(own)));
     above.max_by_key(|(own, _)| own.as_str().len()).map(|(_, package)| package)
+}
+
+fn local_folders(metadata: &Metadata, package: &Package) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut next: Vec<_> = package.manifest_path.parent().map(ToOwned::to_owned).into_iter().collect();
+    while let Some(folder) = next.pop() {
+        let known = metadata.packages.iter().find(|package| package.manifest_path.parent() == Some(&folder));
+        let dependencies = known.iter().flat_map(|package| &package.dependencies);
+        next.extend(dependencies.filter_map(|dependency| dependency.path.clone()));
+        found.push(folder);
+        next.retain(|folder| !found.contains(folder));
+    }
+    found.into_iter().map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf).collect()
 }
 
 fn makes_module(package: &Package) -> bool {

@@ -1,5 +1,5 @@
-//! The projects that `cargo fezz new` makes, as files with `{{name}}` for the function's id and `{{fezz}}` for the line
-//! of the dependency.
+//! The projects that `cargo fezz new` makes, as files with `{{name}}` for the function's id and
+//! `{{dependencies}}` for the lines of the dependencies.
 
 use clap::ValueEnum;
 
@@ -10,6 +10,8 @@ pub(crate) enum Template {
     Hello,
     /// Answers a typed query by JSON.
     JsonApi,
+    /// Several routes by axum's router and extractors, without axum's server.
+    Axum,
     /// The same as hello in C, with fezz.h and a Makefile.
     C,
 }
@@ -26,6 +28,8 @@ const HELLO: [File; 1] = [("src/lib.rs", include_str!("../templates/hello/lib.rs
 
 const JSON_API: [File; 1] = [("src/lib.rs", include_str!("../templates/json-api/lib.rs.in"))];
 
+const AXUM: [File; 1] = [("src/lib.rs", include_str!("../templates/axum/lib.rs.in"))];
+
 const C: [File; 5] = [
     ("hello.c", include_str!("../templates/c/hello.c.in")),
     ("fezz.h", include_str!("../../fezz-wire/include/fezz.h")),
@@ -40,6 +44,25 @@ impl Template {
         self != Self::C
     }
 
+    /// The features of the crate `fezz` that it needs.
+    pub(crate) fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Axum => &["tower"],
+            Self::Hello | Self::JsonApi | Self::C => &[],
+        }
+    }
+
+    /// What else it depends on: lines of Cargo.toml.
+    fn dependencies(self) -> &'static str {
+        match self {
+            Self::Axum => {
+                "# Its router and extractors. The host has the sockets, so its server stays out of the module.\n\
+                 axum = { version = \"0.8\", default-features = false, features = [\"json\", \"query\"] }\n"
+            }
+            Self::Hello | Self::JsonApi | Self::C => "",
+        }
+    }
+
     /// What builds it.
     pub(crate) fn build_command(self) -> &'static str {
         if self.is_rust() { "cargo fezz build" } else { "make" }
@@ -50,9 +73,12 @@ impl Template {
         let (all, own): (&[File], &[File]) = match self {
             Self::Hello => (&RUST, &HELLO),
             Self::JsonApi => (&RUST, &JSON_API),
+            Self::Axum => (&RUST, &AXUM),
             Self::C => (&[], &C),
         };
-        let fill = move |text: &str| text.replace("{{name}}", name).replace("{{fezz}}", fezz);
+        let dependencies = format!("{fezz}\n{}", self.dependencies());
+        let fill =
+            move |text: &str| text.replace("{{name}}", name).replace("{{dependencies}}\n", &dependencies);
         all.iter().chain(own).map(move |(path, text)| (*path, fill(text)))
     }
 }

@@ -1,6 +1,7 @@
 //! The rules of a manifest that go beyond the types of its keys.
 
 use crate::error::ManifestError;
+use crate::header;
 use crate::manifest::{Execution, Limits, Manifest, Network, TIMEOUT_MS_DEFAULT};
 use crate::names::{VARIABLE_BYTES_MAX, check_name, full_name, is_variable};
 use crate::range;
@@ -17,6 +18,7 @@ pub(crate) fn check(manifest: &Manifest, folder: &str) -> Result<(), ManifestErr
     }
     check_network(&manifest.network)?;
     manifest.env.iter().try_for_each(|(name, value)| check_variable(name, value))?;
+    header::check(&manifest.response_headers)?;
     check_entry(&manifest.entry)
 }
 

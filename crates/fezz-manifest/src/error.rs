@@ -1,5 +1,6 @@
 //! What can be wrong with a `fezz.json`: one sentence for each.
 
+use crate::header;
 use crate::names::{NAME_CHARS_MAX, VARIABLE_BYTES_MAX};
 use crate::range::OutOfRange;
 
@@ -109,5 +110,36 @@ pub enum ManifestError {
     NulInVariable {
         /// The variable's name.
         name: String,
+    },
+    /// A header's name is none.
+    #[error(
+        "key `response_headers` holds the name `{name}`, which is no header's (RFC 9110, section 5.1): use letters, digits and `-`"
+    )]
+    BadHeader {
+        /// The name.
+        name: String,
+    },
+    /// A header is not a function's to set.
+    #[error(
+        "key `response_headers` holds the name `{name}`, which is the connection's or the host's own: leave it out"
+    )]
+    HostsHeader {
+        /// The name.
+        name: String,
+    },
+    /// A header's value can't be sent.
+    #[error("key `response_headers.{name}` is no header's value: use visible ASCII, spaces and tabs")]
+    BadHeaderValue {
+        /// The header's name.
+        name: String,
+    },
+    /// The headers are too long.
+    #[error(
+        "key `response_headers` holds {bytes} bytes: names and values must be up to {}",
+        header::BYTES_MAX
+    )]
+    LongHeaders {
+        /// Of names and values together.
+        bytes: usize,
     },
 }

@@ -16,7 +16,7 @@
 //!
 //! 5. `route`: one route, as it is written and as it is checked.
 //! 6. `manifest`: `fezz.json` as types, with the defaults. [`schema`](fn@schema): the same for editors.
-//! 7. `error`: all that can be wrong with one. `check` has the rules that go beyond types, `explain` turns serde's
+//! 7. [`header`]: headers that a manifest may add to responses. `error`: all that can be wrong with one. `check` has the rules that go beyond types, `explain` turns serde's
 //!    errors into sentences, and `parse` reads a manifest: [`Manifest::parse`].
 //! 8. `metadata`: the JSON of a module's section, [`Metadata::parse`], and which of the two counts.
 //!
@@ -43,6 +43,9 @@ mod route;
 
 #[cfg(feature = "file")]
 mod manifest;
+
+#[cfg(feature = "file")]
+pub mod header;
 
 #[cfg(feature = "file")]
 mod error;

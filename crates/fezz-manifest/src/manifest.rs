@@ -46,6 +46,10 @@ pub struct Manifest {
     /// The network that the function may use. Left out: none.
     #[serde(default)]
     pub network: Network,
+    /// Headers that the host adds to each response to the function's requests, the host's own errors among them, where the
+    /// response hasn't got them.
+    #[serde(default)]
+    pub response_headers: BTreeMap<String, String>,
 }
 
 /// How requests are executed.

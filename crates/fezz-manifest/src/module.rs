@@ -33,8 +33,8 @@ pub enum ModuleError {
     OtherArchitecture {
         /// The processor that its header names.
         found: String,
-        /// This program's.
-        expected: &'static str,
+        /// The one that is asked for.
+        expected: String,
     },
     /// It is a program or an object file.
     #[error("is not a shared library: set crate-type = [\"cdylib\"], or link with -shared")]
@@ -62,8 +62,17 @@ impl<'a> Module<'a> {
     ///
     /// The first reason why it can't be served.
     pub fn check(bytes: &'a [u8]) -> Result<Self, ModuleError> {
+        Self::check_for(bytes, std::env::consts::ARCH)
+    }
+
+    /// The same for a host with another processor, by its name in target triples: `aarch64`.
+    ///
+    /// # Errors
+    ///
+    /// The first reason why such a host can't serve it.
+    pub fn check_for(bytes: &'a [u8], architecture: &str) -> Result<Self, ModuleError> {
         let elf = parse(bytes)?;
-        check_header(&elf)?;
+        check_header(&elf, architecture)?;
         for symbol in [abi::HANDLE, abi::FREE] {
             if !exports(&elf, bytes, symbol.to_bytes_with_nul()).ok_or(ModuleError::NotElf)? {
                 return Err(ModuleError::MissingSymbol { symbol: symbol.to_str().unwrap_or("?") });
@@ -96,31 +105,23 @@ fn parse(bytes: &[u8]) -> Result<ElfFile64<'_, Endianness>, ModuleError> {
     ElfFile64::parse(bytes).map_err(|_| ModuleError::NotElf)
 }
 
-fn check_header(elf: &ElfFile64<'_, Endianness>) -> Result<(), ModuleError> {
+/// The processors that Fezz runs on: all are little-endian.
+const MACHINES: [(elf::Machine, &str); 3] =
+    [(elf::EM_X86_64, "x86_64"), (elf::EM_AARCH64, "aarch64"), (elf::EM_RISCV, "riscv64")];
+
+fn check_header(elf: &ElfFile64<'_, Endianness>, architecture: &str) -> Result<(), ModuleError> {
     let endian = elf.endian();
     let machine = elf.elf_header().e_machine(endian);
-    let (expected_machine, expected) = HOST_MACHINE;
-    if machine != expected_machine || elf.is_little_endian() != cfg!(target_endian = "little") {
-        let found = match machine {
-            elf::EM_X86_64 => "x86_64".to_owned(),
-            elf::EM_AARCH64 => "aarch64".to_owned(),
-            elf::EM_RISCV => "riscv64".to_owned(),
-            other => format!("ELF machine {}", other.0),
-        };
-        return Err(ModuleError::OtherArchitecture { found, expected });
+    let name = MACHINES.iter().find(|(known, _)| *known == machine).map(|(_, name)| *name);
+    if name != Some(architecture) || !elf.is_little_endian() {
+        let found = name.map_or_else(|| format!("ELF machine {}", machine.0), str::to_owned);
+        return Err(ModuleError::OtherArchitecture { found, expected: architecture.to_owned() });
     }
     if elf.elf_header().e_type(endian) != elf::ET_DYN {
         return Err(ModuleError::NotShared);
     }
     Ok(())
 }
-
-#[cfg(target_arch = "x86_64")]
-const HOST_MACHINE: (elf::Machine, &str) = (elf::EM_X86_64, "x86_64");
-#[cfg(target_arch = "aarch64")]
-const HOST_MACHINE: (elf::Machine, &str) = (elf::EM_AARCH64, "aarch64");
-#[cfg(target_arch = "riscv64")]
-const HOST_MACHINE: (elf::Machine, &str) = (elf::EM_RISCV, "riscv64");
 
 /// Whether the dynamic symbol table defines `name`, which ends in NUL; `None` where the table is malformed. Compares
 /// without a copy: a malicious table may give a million symbols a name of megabytes each.
@@ -162,6 +163,18 @@ mod tests {
             assert_eq!(Module::check(bytes).unwrap_err(), ModuleError::NotElf);
             assert_eq!(needed_libraries(bytes), Err(ModuleError::NotElf));
         }
+    }
+
+    #[test]
+    fn a_module_is_checked_for_the_processor_that_is_asked_for() {
+        let mut bytes = test_program();
+        assert!(matches!(Module::check_for(&bytes, "sparc"), Err(ModuleError::OtherArchitecture { .. })));
+        // e_machine (elf(5)).
+        bytes[18] = u8::try_from(elf::EM_AARCH64.0).unwrap();
+        let missing = ModuleError::MissingSymbol { symbol: "fezz_handle_v2" };
+        assert_eq!(Module::check_for(&bytes, "aarch64").unwrap_err(), missing);
+        let error = Module::check_for(&bytes, "x86_64").unwrap_err().to_string();
+        assert!(error.starts_with("is built for aarch64, this host is x86_64: build it for"), "{error}");
     }
 
     #[test]

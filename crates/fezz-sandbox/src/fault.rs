@@ -106,8 +106,10 @@ impl Fault {
             Self::NotLoaded { .. } => "module_failed",
             Self::NotConfined { .. } => "jail_failed",
             Self::Module { code: ExitCode::OutOfMemory, .. } => "out_of_memory",
-            Self::Module { .. } | Self::Crashed { .. } => "function_crashed",
-            Self::Invalid(_) | Self::Header { .. } | Self::TooLarge { .. } => "invalid_response",
+            Self::Crashed { .. } => "function_crashed",
+            Self::Module { .. } | Self::Invalid(_) | Self::Header { .. } | Self::TooLarge { .. } => {
+                "invalid_response"
+            }
         }
     }
 

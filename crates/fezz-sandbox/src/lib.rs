@@ -27,4 +27,4 @@ pub use fault::Fault;
 pub use release::{Release, ReleaseError};
 pub use request::{Addressee, Request};
 pub use runner::{Jail, NoRunner};
-pub use sandbox::{Log, Sandbox, SandboxError, Served};
+pub use sandbox::{Sandbox, SandboxError, Served};

@@ -2,6 +2,7 @@
 
 use fezz_manifest::module::MODULE_BYTES_MAX;
 use fezz_manifest::{Manifest, ManifestError, Metadata, MetadataError, Module, ModuleError};
+use std::env::consts::ARCH;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -74,7 +75,7 @@ impl Release {
     pub fn read(folder: &Path) -> Result<Self, ReleaseError> {
         let release = Self::read_unchecked(folder)?;
         let module = folder.join(&release.manifest.entry);
-        let section = check_module(&module, &release.module)?;
+        let section = check_module(&module, &release.module, ARCH)?;
         check_metadata(&release.manifest, section)
             .map_err(|cause| ReleaseError::Metadata { path: module, cause })?;
         Ok(release)
@@ -102,7 +103,7 @@ impl Release {
             return Self::read(folder);
         }
         let module = read_module(path)?;
-        let section = check_module(path, &module)?;
+        let section = check_module(path, &module, ARCH)?;
         let stated: serde_json::Value =
             section.and_then(|section| serde_json::from_slice(section).ok()).unwrap_or_default();
         let entry = path.file_name().unwrap_or_default().to_string_lossy();
@@ -129,10 +130,14 @@ pub fn read_module(path: &Path) -> Result<Vec<u8>, ReleaseError> {
     std::fs::read(path).map_err(unreadable)
 }
 
-/// Checks a module, and returns the bytes of its section, if it has one.
-pub fn check_module<'a>(path: &Path, bytes: &'a [u8]) -> Result<Option<&'a [u8]>, ReleaseError> {
-    let module =
-        Module::check(bytes).map_err(|cause| ReleaseError::Module { path: path.to_owned(), cause })?;
+/// Checks a module for the processor `architecture`, and returns the bytes of its section, if it has one.
+pub fn check_module<'a>(
+    path: &Path,
+    bytes: &'a [u8],
+    architecture: &str,
+) -> Result<Option<&'a [u8]>, ReleaseError> {
+    let module = Module::check_for(bytes, architecture)
+        .map_err(|cause| ReleaseError::Module { path: path.to_owned(), cause })?;
     Ok(module.metadata)
 }
 

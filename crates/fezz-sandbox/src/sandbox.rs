@@ -7,7 +7,7 @@ use crate::routes::Params;
 use crate::runner::{self, Jail, NoRunner};
 use fezz_manifest::{Metadata, MetadataError, Module, RoutePattern};
 use fezz_wire::FezzWireResponse;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 /// Room for a response's headers and keys, beside its body.
 const HEAD_BYTES_MAX: u64 = 1 << 20;
 
-/// How much of a captured log is kept: more than a person reads in a test's output.
-const LOG_BYTES_MAX: u64 = 1 << 20;
+/// The longest piece of a log in one line: a function that writes without end lets nothing grow.
+const LINE_BYTES_MAX: u64 = 1 << 16;
 
 /// A release with what its module says, and the runner.
 #[derive(Debug)]
@@ -27,15 +27,6 @@ pub struct Sandbox {
     module: PathBuf,
     timeout: Duration,
     routes: Vec<RoutePattern>,
-}
-
-/// Where the function's log goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Log {
-    /// To this process's stderr.
-    Inherited,
-    /// Into [`Served::log`].
-    Captured,
 }
 
 /// Why no request could be served. What a function does wrong is a [`Fault`].
@@ -69,7 +60,6 @@ pub struct Served {
     message: Vec<u8>,
     ended: Ended,
     body_bytes_max: u64,
-    log: Vec<u8>,
 }
 
 impl Sandbox {
@@ -116,53 +106,55 @@ impl Sandbox {
         request.encode(addressee, params)
     }
 
+    /// The same without a jail and with another deadline: for a debugger.
+    #[must_use]
+    pub fn unconfined(self, timeout: Duration) -> Self {
+        Self { jail: Jail::Off, timeout, ..self }
+    }
+
     /// The runner's command line, which reads a message from stdin.
     pub fn command(&self) -> Command {
         runner::command(&self.program, self.jail, &self.release, &self.module, self.timeout)
     }
 
-    /// Has a new runner serve a request.
-    pub fn serve(&self, message: &[u8], log: Log) -> Result<Served, SandboxError> {
+    /// Has a new runner serve a request. `log` gets each line that the function or the runner writes to stderr, with its
+    /// end.
+    pub fn serve(&self, message: &[u8], log: impl FnMut(&[u8]) + Send) -> Result<Served, SandboxError> {
         let mut command = self.command();
         let start = Instant::now();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        if log == Log::Captured {
-            command.stderr(Stdio::piped());
-        }
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let not_started = |source| SandboxError::NotStarted { program: self.program.clone(), source };
-        let mut child = command.spawn().map_err(not_started)?;
+        let mut child = child.map_err(not_started)?;
         let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let body_bytes_max = self.release.manifest.limits.response_body_bytes;
-        let (mut response, mut log) = (Vec::new(), Vec::new());
+        let mut response = Vec::new();
         std::thread::scope(|scope| {
             // At the same time as the response is read: otherwise both sides could wait. If the runner reads no
             // request, its exit status says why, so that these errors say nothing new.
             scope.spawn(|| input.map(|mut input| input.write_all(message)));
-            scope.spawn(|| errors.map(|errors| read_log(errors, &mut log)));
+            scope.spawn(|| errors.map(|errors| read_lines(errors, log)));
             output.map(|output| {
                 output.take(body_bytes_max.saturating_add(HEAD_BYTES_MAX)).read_to_end(&mut response)
             })
         });
         let status = child.wait().map_err(SandboxError::NotReaped)?;
         let ended = Ended { status, took: start.elapsed(), timeout: self.timeout };
-        Ok(Served { message: response, ended, body_bytes_max, log })
+        Ok(Served { message: response, ended, body_bytes_max })
     }
 }
 
-/// Reads to the end, so that the function isn't blocked by what isn't kept.
-fn read_log(mut errors: impl Read, log: &mut Vec<u8>) -> io::Result<u64> {
-    errors.by_ref().take(LOG_BYTES_MAX).read_to_end(log)?;
-    io::copy(&mut errors, &mut io::sink())
+fn read_lines(errors: impl Read, mut log: impl FnMut(&[u8])) {
+    let mut errors = BufReader::new(errors);
+    let mut line = Vec::new();
+    while errors.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
+        log(&line);
+        line.clear();
+    }
 }
 
 impl Served {
     /// The response, or why there is none.
     pub fn response(&self) -> Result<FezzWireResponse<'_>, Fault> {
         Fault::or_response_of(&self.ended, &self.message, self.body_bytes_max)
-    }
-
-    /// What the function and the runner wrote to stderr, where it was captured.
-    pub fn log(&self) -> &[u8] {
-        &self.log
     }
 }

@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use crate::respond::Content;
 use crate::series::Recording;
 use http::request::Parts;
-use http::{Method, Response};
+use http::{HeaderMap, Method, Response};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,6 +22,8 @@ pub(crate) struct RequestRecord {
     pub identity: Identity,
     /// Set once its function is known.
     recording: Option<Recording>,
+    /// Of its function's manifest.
+    response_headers: Option<Arc<HeaderMap>>,
     method: Method,
     path: String,
     begun: Instant,
@@ -71,6 +73,7 @@ impl RequestRecord {
             host: Arc::clone(host),
             identity: Identity::of(&head.headers),
             recording: None,
+            response_headers: None,
             method: head.method.clone(),
             path: head.uri.path().to_owned(),
             begun: Instant::now(),
@@ -83,9 +86,11 @@ impl RequestRecord {
     /// Sets the request's function, once it is routed.
     pub(crate) fn set_function(&mut self, function: &Function) {
         self.recording = Some(self.host.metrics.series.begin(function.name()));
+        self.response_headers = Some(Arc::clone(&function.release.response_headers));
     }
 
-    /// Notes the head of the response, and writes the request's id and trace into it.
+    /// Notes the head of the response, and writes the headers of the function's manifest, and the request's id and trace,
+    /// into it.
     pub(crate) fn answer(&mut self, result: Result<Response<Content>, Problem>) -> Response<Content> {
         let (mut response, head) = match result {
             Ok(response) => {
@@ -100,6 +105,7 @@ impl RequestRecord {
             }
         };
         self.head = Some(head);
+        self.response_headers.iter().for_each(|headers| add_missing(response.headers_mut(), headers));
         self.identity.write(response.headers_mut());
         response
     }
@@ -148,6 +154,13 @@ impl RequestRecord {
             };
         }
         if is_broken { line!(warn) } else { line!(info) }
+    }
+}
+
+/// Adds the headers whose names `headers` hasn't got.
+fn add_missing(headers: &mut HeaderMap, more: &HeaderMap) {
+    for (name, value) in more {
+        headers.entry(name).or_insert_with(|| value.clone());
     }
 }
 

@@ -1,24 +1,7 @@
 //! Hop-by-hop headers: they belong to one connection and are not passed on (RFC 9110, section 7.6.1).
 
+use fezz_manifest::header::HOP_BY_HOP;
 use http::header::{self, HeaderMap, HeaderName};
-
-const HOP_BY_HOP: [HeaderName; 12] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    // Between a client and the next proxy on its way (RFC 9110, sections 11.7.1 to 11.7.3), and a function is no proxy.
-    header::PROXY_AUTHENTICATE,
-    HeaderName::from_static("proxy-authentication-info"),
-    header::PROXY_AUTHORIZATION,
-    // For an upgrade from HTTP/1.1 (RFC 7540, section 3.2.1; RFC 9113 does without).
-    HeaderName::from_static("http2-settings"),
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    // Not formally hop-by-hop, but the host answers it itself (RFC 9110, section 10.1.1).
-    header::EXPECT,
-];
 
 /// Headers that `Connection` may not name, though the RFC allows it: a client could hide its own identity, or what the
 /// proxy in front says about it, from a function.

@@ -2,9 +2,8 @@
 
 use crate::execute::{Answer, AnswerBody, AnswerBytes};
 use crate::headers::HopByHop;
-use crate::identity::{REQUEST_ID, TRACEPARENT};
-use crate::problem::FEZZ_ERROR;
 use bytes::Bytes;
+use fezz_manifest::header::HOSTS_OWN;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use hyper::body::Body;
@@ -40,9 +39,8 @@ pub(crate) fn leave_out_body(response: &mut Response<Content>) {
 }
 
 fn remove_headers(headers: &mut HeaderMap) {
-    let hosts_own = [&CONTENT_LENGTH, &REQUEST_ID, &TRACEPARENT, &FEZZ_ERROR];
     let hop_by_hop = HopByHop::of_message(headers);
-    let is_removed = |name: &&HeaderName| hop_by_hop.holds(name) || hosts_own.contains(name);
+    let is_removed = |name: &&HeaderName| hop_by_hop.holds(name) || HOSTS_OWN.contains(name);
     let removed: Vec<HeaderName> = headers.keys().filter(is_removed).cloned().collect();
     for name in removed {
         headers.remove(name);

@@ -1,6 +1,6 @@
 //! `cargo fezz build`.
 
-use crate::compile::{self, CompileError, compile};
+use crate::compile::{self, CompileError, Stopper, compile};
 use crate::exit::Exit;
 use crate::manifest::{self, MakeError};
 use crate::project::{Project, ProjectError, Selection};
@@ -59,7 +59,7 @@ struct Report<'a> {
 impl Build {
     pub(crate) fn run(&self) -> Result<Exit, BuildError> {
         let project = Project::find(&self.selection)?;
-        let (_, release) = make(&project, &self.compile)?;
+        let (_, release) = make(&project, &self.compile, None)?;
         let functions = self.out.as_deref().unwrap_or(&project.root).join("functions");
         let outcome = publish(&release, &functions, Existing::Replace)?;
         let folder = functions.join(&release.name);
@@ -78,11 +78,15 @@ impl Build {
     }
 }
 
-/// Compiles the package's module, and makes its manifest. Returns the module's file, too.
-pub(crate) fn make(project: &Project, options: &compile::Options) -> Result<(PathBuf, Release), BuildError> {
-    let path = compile(project, options)?;
+/// Compiles the package's module, and makes its manifest. Returns the module's file, too. `stopper` may end the compilation.
+pub(crate) fn make(
+    project: &Project,
+    options: &compile::Options,
+    stopper: Option<&Stopper>,
+) -> Result<(PathBuf, Release), BuildError> {
+    let path = compile(project, options, stopper)?;
     let module = release::read_module(&path)?;
-    let section = release::check_module(&path, &module)?;
+    let section = release::check_module(&path, &module, options.architecture())?;
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let made = manifest::make(&project.package, &file, section)?;
     let name = fezz_manifest::names::full_name(&made.manifest.id, &made.manifest.version);

@@ -95,7 +95,7 @@ impl Check {
             Some(path) => Ok((path.clone(), release::read_module(path)?, None)),
             None => {
                 let project = Project::find(&self.selection)?;
-                let (path, release) = build::make(&project, &self.compile)?;
+                let (path, release) = build::make(&project, &self.compile, None)?;
                 Ok((path, release.module, Some(release.manifest)))
             }
         }

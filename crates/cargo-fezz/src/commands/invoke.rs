@@ -1,15 +1,21 @@
 //! `cargo fezz invoke`.
 
+use crate::debugger::{self, DebuggerError};
 use crate::exit::Exit;
+use crate::failures::{self, FailuresError, Recorded};
 use crate::installed::{self, InstalledError};
+use crate::log_line;
+use crate::outcome::{self, Report};
+use crate::project;
 use crate::request::{Flags, RequestError};
-use crate::terminal;
+use crate::terminal::{self, Format};
 use clap::Args;
 use fezz_sandbox::routes::{self, Found, NotText, Params};
-use fezz_sandbox::{Fault, Jail, Log, Request, Sandbox, SandboxError};
+use fezz_sandbox::{Fault, Jail, Request, Sandbox, SandboxError};
 use fezz_wire::FezzWireResponse;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Send one request to a built function, through the real runner and its jail, without a host
 ///
@@ -22,18 +28,34 @@ pub(crate) struct Invoke {
     /// The CBOR message of a request instead, for instance a recorded one.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "method", "headers", "data", "json"])]
     message: Option<PathBuf>,
+    /// A request that failed, as a host has recorded it: the newest, or the one whose id begins so. Its function is found,
+    /// too, where `watch` or `build` has made it.
+    #[arg(
+        long, value_name = "REQUEST_ID", num_args = 0..=1, default_missing_value = "",
+        conflicts_with_all = ["message", "path", "method", "headers", "data", "json"]
+    )]
+    failure: Option<String>,
+    /// The folder of recorded requests; else target/fezz/failures of the workspace.
+    #[arg(long, value_name = "FOLDER", requires = "failure")]
+    failures: Option<PathBuf>,
     /// The built function, for instance functions/hello@v1; else the only one in `functions/`.
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
     /// Print the body alone.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     body: bool,
+    /// How to print the response.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
     /// The program fezz-runner, if it isn't beside this one or on PATH.
     #[arg(long, value_name = "FILE")]
     runner: Option<PathBuf>,
     /// How the function is confined.
     #[arg(long, value_enum, default_value_t)]
     jail: Jail,
+    /// Run it under gdb, without a jail and with an hour for the deadline: only for code that you trust.
+    #[arg(long, conflicts_with_all = ["body", "format", "jail"])]
+    gdb: bool,
 }
 
 /// Why there was no request.
@@ -51,13 +73,27 @@ pub(crate) enum InvokeError {
     Message { path: PathBuf, source: io::Error },
     #[error("failed to print the response")]
     Print(#[source] io::Error),
+    #[error(transparent)]
+    Failures(#[from] FailuresError),
+    #[error(transparent)]
+    Debugger(#[from] DebuggerError),
 }
+
+/// The most of a log that a script gets: a host, too, logs no more of a request.
+const LOG_BYTES_MAX: usize = 1 << 20;
+
+/// The deadline under a debugger, in which a person reads and thinks.
+const DEBUGGER_TIMEOUT: Duration = Duration::from_secs(3600);
 
 impl Invoke {
     pub(crate) fn run(&self) -> Result<Exit, InvokeError> {
-        let folder = installed::folder(self.from.as_deref())?;
+        let recorded = self.recorded()?;
+        let folder = match (&self.from, &recorded) {
+            (None, Some(recorded)) => installed::of_request(recorded)?,
+            (from, _) => installed::folder(from.as_deref())?,
+        };
         let sandbox = Sandbox::load(&folder, self.runner.as_deref(), self.jail)?;
-        let message = match &self.message {
+        let message = match self.message.as_ref().or(recorded.as_ref().map(|recorded| &recorded.path)) {
             Some(path) => {
                 std::fs::read(path).map_err(|source| InvokeError::Message { path: path.clone(), source })?
             }
@@ -66,11 +102,52 @@ impl Invoke {
                 sandbox.message(&request, &params(&request, &sandbox)?)
             }
         };
-        let served = sandbox.serve(&message, Log::Inherited)?;
-        match served.response() {
-            Ok(response) => print(&response, self.body).map(|()| Exit::Done).map_err(InvokeError::Print),
-            Err(fault) => Ok(report(&fault)),
+        if self.gdb {
+            debugger::debug(&sandbox.unconfined(DEBUGGER_TIMEOUT).command(), &message)?;
+            return Ok(Exit::Done);
         }
+        let mut log = String::new();
+        let served = sandbox.serve(&message, |line| self.follow(line, &mut log))?;
+        self.report(&served.response(), &log)
+    }
+
+    /// The recorded request that is asked for.
+    fn recorded(&self) -> Result<Option<Recorded>, InvokeError> {
+        let Some(id) = &self.failure else { return Ok(None) };
+        let folder = self.failures.clone().unwrap_or_else(|| project::fezz_folder().join(project::FAILURES));
+        let recorded = failures::newest(&folder, Some(id.as_str()).filter(|id| !id.is_empty()))?;
+        terminal::status("Replaying", &recorded.path.display().to_string());
+        Ok(Some(recorded))
+    }
+
+    /// Prints a line of the function's log, or keeps it for a script.
+    fn follow(&self, line: &[u8], log: &mut String) {
+        let text = String::from_utf8_lossy(line);
+        match self.format {
+            Format::Human => {
+                terminal::foreign(&log_line::event(&text).unwrap_or_else(|| text.trim_end().to_owned()));
+            }
+            Format::Json if log.len() < LOG_BYTES_MAX => log.push_str(&text),
+            Format::Json => {}
+        }
+    }
+
+    fn report(&self, outcome: &Result<FezzWireResponse<'_>, Fault>, log: &str) -> Result<Exit, InvokeError> {
+        match (self.format, outcome) {
+            (Format::Json, _) => {
+                terminal::json(&Report::of(outcome, log))
+                    .map_err(|error| InvokeError::Print(error.into()))?;
+            }
+            (Format::Human, Ok(response)) => {
+                outcome::print(response, self.body).map_err(InvokeError::Print)?;
+            }
+            (Format::Human, Err(fault)) => terminal::error(&fault.to_string()),
+        }
+        Ok(match outcome {
+            Ok(_) => Exit::Done,
+            Err(fault) if fault.is_before_the_function() => Exit::Failed,
+            Err(_) => Exit::Faulty,
+        })
     }
 }
 
@@ -92,23 +169,4 @@ fn params(request: &Request, sandbox: &Sandbox) -> Result<Params, NotText> {
         routes.join("; ").trim()
     ));
     Ok(Params::new())
-}
-
-/// In the form of HTTP/1.1, but headers with any bytes.
-fn print(response: &FezzWireResponse<'_>, is_body_alone: bool) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    if !is_body_alone {
-        writeln!(stdout, "HTTP/1.1 {}", response.status)?;
-        for (name, value) in &response.headers {
-            writeln!(stdout, "{name}: {}", String::from_utf8_lossy(value).escape_debug())?;
-        }
-        writeln!(stdout)?;
-    }
-    stdout.write_all(response.body)?;
-    stdout.flush()
-}
-
-fn report(fault: &Fault) -> Exit {
-    terminal::error(&fault.to_string());
-    if fault.is_before_the_function() { Exit::Failed } else { Exit::Faulty }
 }

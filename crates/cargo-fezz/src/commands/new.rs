@@ -64,7 +64,7 @@ impl New {
             None if io::stdin().is_terminal() && io::stderr().is_terminal() => ask()?,
             None => Template::Hello,
         };
-        let fezz = if template.is_rust() { self.dependency()? } else { String::new() };
+        let fezz = if template.is_rust() { self.dependency(template.features())? } else { String::new() };
         for (file, text) in template.files(&name, &fezz) {
             let path = self.folder.join(file);
             write(&path, &text).map_err(|source| NewError::NotWritten { path, source })?;
@@ -78,10 +78,14 @@ impl New {
         Ok(Exit::Done)
     }
 
-    /// The line of Cargo.toml.
-    fn dependency(&self) -> Result<String, NewError> {
+    /// The line of Cargo.toml, with these features.
+    fn dependency(&self, features: &[&str]) -> Result<String, NewError> {
+        let features = match features {
+            [] => String::new(),
+            features => format!(", features = {features:?}"),
+        };
         if let Some(url) = &self.fezz_git {
-            return Ok(format!("fezz = {{ git = {} }}", toml::Value::from(url.as_str())));
+            return Ok(format!("fezz = {{ git = {}{features} }}", toml::Value::from(url.as_str())));
         }
         let path = self.fezz_path.as_deref().unwrap_or(Path::new(FEZZ_BESIDE));
         let no_fezz = || NewError::NoFezz { path: path.to_owned() };
@@ -89,7 +93,8 @@ impl New {
             return Err(no_fezz());
         }
         let path = path.canonicalize().map_err(|_| no_fezz())?;
-        Ok(format!("fezz = {{ path = {} }}", toml::Value::from(path.to_string_lossy().as_ref())))
+        let path = toml::Value::from(path.to_string_lossy().as_ref());
+        Ok(format!("fezz = {{ path = {path}{features} }}"))
     }
 }
 

@@ -65,7 +65,8 @@ impl Test {
     /// The function's folder, below the target folder: a host that serves `functions/` isn't disturbed by a test.
     fn build(&self, project: &Project) -> Result<PathBuf, BuildError> {
         let cargo = self.features().collect();
-        let (_, release) = build::make(project, &compile::Options { debug: self.debug, cargo })?;
+        let (_, release) =
+            build::make(project, &compile::Options { debug: self.debug, target: None, cargo }, None)?;
         let functions = project.target.join("fezz/test/functions");
         publish(&release, &functions, Existing::Replace)?;
         let folder = functions.join(&release.name);
@@ -74,7 +75,7 @@ impl Test {
     }
 
     fn command(&self, project: &Project, folder: &Path, runner: &Path) -> Command {
-        let mut command = Command::new(compile::cargo());
+        let mut command = Command::new(compile::program());
         command.args(["test", "--package", &project.package.id.repr, "--manifest-path"]);
         command.arg(&project.package.manifest_path).args(self.features()).args(&self.cargo);
         command.env(variables::FUNCTION, folder).env(variables::RUNNER, runner);

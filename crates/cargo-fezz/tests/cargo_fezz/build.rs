@@ -1,6 +1,6 @@
 //! `cargo fezz build`.
 
-use crate::harness::Project;
+use crate::harness::{Done, Project, build_runner, on_path, skip};
 use serde_json::json;
 
 #[test]
@@ -103,4 +103,31 @@ fn a_workspace_with_several_functions_asks_for_the_package() {
     project.fezz("build").failed_with(&["choose one by --package: a, b"]);
     project.fezz("build -p c").failed_with(&["there is no package `c`: use one of a, b"]);
     project.fezz_in("b/src", "build --debug").failed_with(&["libb.so` doesn't export"]);
+}
+
+#[test]
+fn a_module_for_an_older_glibc_is_linked_by_zigbuild() {
+    if !on_path("cargo-zigbuild") {
+        return skip("cargo-zigbuild isn't installed");
+    }
+    let project = Project::function("build-target", r#"path = "/target""#, "");
+    let built = project.fezz("build --target x86_64-unknown-linux-gnu.2.28 --format json").result();
+    let folder = built["folder"].as_str().unwrap();
+    let checked = project.fezz(&format!("check {folder} --glibc 2.28"));
+    assert_eq!(checked.status, Some(0), "{checked:?}");
+    build_runner();
+    assert_eq!(project.fezz("invoke /target --body").stdout, "hello");
+}
+
+#[test]
+fn a_target_without_zigbuild_is_told_how_to_install_it() {
+    let project = Project::function("build-no-zigbuild", r#"path = "/target""#, "");
+    let mut build = project.command("");
+    let cargo = std::path::Path::new(env!("CARGO")).parent().unwrap();
+    build
+        .args(["build", "--target", "aarch64-unknown-linux-gnu"])
+        .env("PATH", cargo)
+        .env("CARGO_HOME", "/nowhere");
+    let build = Done::of(build);
+    build.failed_with(&["cargo install cargo-zigbuild", "pip install ziglang", "aarch64-unknown-linux-gnu"]);
 }

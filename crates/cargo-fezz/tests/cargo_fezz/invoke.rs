@@ -1,6 +1,7 @@
 //! `cargo fezz invoke`: the real runner, in its strict jail.
 
-use crate::harness::{Done, Project, build_runner};
+use crate::harness::{Done, Project, build_runner, on_path, skip};
+use serde_json::Value;
 
 /// Runs `invoke` of the module in C, whose function has this body.
 fn invoke(name: &'static str, body: &str, line: &str) -> Done {
@@ -99,4 +100,98 @@ fn a_message_that_is_no_request_is_refused_before_the_function_runs() {
     project
         .fezz("invoke --from invoke-message@v1 --message request.cbor")
         .failed_with(&["the runner got no valid request"]);
+}
+
+#[test]
+fn a_script_gets_the_response_the_log_and_the_kind_of_a_failure_as_json() {
+    build_runner();
+    let project = Project::function("invoke-json", r#"path = "/json", method = "POST""#, "");
+    let code = r#"use fezz::prelude::*;
+#[fezz_function(path = "/json", method = "POST")]
+fn hello(request: Request) -> Vec<u8> {
+    eprintln!("a line of the log");
+    let kind = request.header("content-type").unwrap_or("none").to_owned();
+    match request.text().unwrap_or_default() {
+        "{\"panic\":1}" => panic!("out of cheese"),
+        "binary" => vec![0xff, 0],
+        body => format!("{kind} {body}").into_bytes(),
+    }
+}
+"#;
+    project.write("src/lib.rs", code);
+    assert_eq!(project.fezz("build --debug").status, Some(0));
+    let invoke = |line: &str| project.fezz(&format!("invoke /json --format json {line}"));
+    let answer = invoke("--json {\"a\":1}").result();
+    assert_eq!((&answer["status"], &answer["body"]), (&200.into(), &"application/json {\"a\":1}".into()));
+    assert_eq!((&answer["log"], &answer["failure"]), (&"a line of the log\n".into(), &Value::Null));
+    assert_eq!(answer["headers"][0][0], "content-type");
+    assert_eq!(invoke("--data a=1").result()["body"], "application/x-www-form-urlencoded a=1");
+    let binary = invoke("--data binary").result();
+    assert_eq!((&binary["body"], &binary["body_base64"]), (&Value::Null, &"/wA=".into()));
+    let panic = invoke("--json {\"panic\":1}");
+    let report: Value = serde_json::from_str(&panic.stdout).unwrap();
+    assert_eq!((panic.status, &report["failure"]["kind"]), (Some(3), &"function_panicked".into()));
+    assert!(report["status"].is_null() && report["log"].as_str().unwrap().contains("a line"), "{report}");
+}
+
+/// A project whose function says where its request came from, and crashes where it is asked to.
+fn recorded(name: &'static str) -> Project {
+    build_runner();
+    let project = Project::c(name, "abort();", &[]);
+    let release = project.path(&format!("{name}@v1"));
+    std::fs::create_dir_all(project.path("functions")).unwrap();
+    std::fs::rename(release, project.path(&format!("functions/{name}@v1"))).unwrap();
+    let request = fezz_wire::FezzWireRequest {
+        method: "GET",
+        uri: "/",
+        authority: None,
+        scheme: None,
+        headers: Vec::new(),
+        params: std::collections::BTreeMap::new(),
+        body: b"",
+        meta: fezz_wire::Meta {
+            request_id: "abc",
+            function: name,
+            version: "v1",
+            deadline_ms: 1000,
+            client_ip: None,
+            original_uri: None,
+        },
+    };
+    project.write("failures/other@v1-xyz.cbor", "nonsense");
+    let older =
+        std::fs::File::options().write(true).open(project.path("failures/other@v1-xyz.cbor")).unwrap();
+    older.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    std::fs::write(project.path(&format!("failures/{name}@v1-abc.cbor")), request.encode()).unwrap();
+    project
+}
+
+#[test]
+fn a_recorded_failure_is_replayed_by_its_function() {
+    let project = recorded("invoke-failure");
+    let replayed = project.fezz("invoke --failure abc --failures failures");
+    assert_eq!(replayed.status, Some(3), "{replayed:?}");
+    assert!(replayed.stderr.contains("Replaying failures/invoke-failure@v1-abc.cbor"), "{replayed:?}");
+    assert!(replayed.stderr.contains("the process crashed (signal: 6 (SIGABRT)"), "{replayed:?}");
+    let newest = project.fezz("invoke --failures failures --failure");
+    assert!(newest.stderr.contains("invoke-failure@v1-abc.cbor"), "{newest:?}");
+    project.fezz("invoke --failure nope --failures failures").failed_with(&["whose id begins with `nope`"]);
+    project.fezz("invoke --failure --failures missing").failed_with(&["--record-failures", "--failures"]);
+    let foreign = project.fezz("invoke --failure xyz --failures failures");
+    foreign.failed_with(&["the runner got no valid request"]);
+}
+
+#[test]
+fn a_crash_is_shown_by_gdb_with_its_request_on_stdin() {
+    let project = recorded("invoke-gdb");
+    if !on_path("gdb") {
+        return skip("gdb isn't installed");
+    }
+    let debugged = project.fezz("invoke --gdb --failure abc --failures failures");
+    assert_eq!(debugged.status, Some(0), "{debugged:?}");
+    assert!(debugged.stdout.contains("received signal SIGABRT"), "{debugged:?}");
+    let mut without = project.command("");
+    without.args(["invoke", "--gdb", "/invoke-gdb"]).env("PATH", "/nowhere");
+    let without = String::from_utf8(without.output().unwrap().stderr).unwrap();
+    assert!(without.contains("gdb isn't on PATH: install it"), "{without}");
 }

@@ -6,6 +6,8 @@ mod check;
 mod deploy;
 mod harness;
 mod invoke;
+mod logs;
 mod new;
 mod test;
 mod tools;
+mod watch;

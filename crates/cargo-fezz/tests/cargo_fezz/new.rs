@@ -20,23 +20,29 @@ fn a_new_project_is_tested_and_built_as_it_is() {
     );
 }
 
-/// The typed forms of the crate `fezz` that this template is written in.
-#[test]
-fn a_new_json_api_is_tested_and_built_as_it_is() {
-    let fezz = include_str!("../../../fezz/src/lib.rs");
-    if !fezz.contains("fezz_request") {
-        eprintln!("skipped: this crate fezz has no #[fezz_request]");
-        return;
-    }
-    let project = Project::empty("new-json-api");
-    assert_eq!(project.fezz("new greet-json --template json-api").status, Some(0));
-    project.lock("greet-json");
+/// Makes the project, and has its own tests pass. Returns the size of its module, whose symbols are stripped.
+fn tested_and_built(name: &'static str, template: &str, tests: &str) -> u64 {
+    let project = Project::empty(name);
+    assert_eq!(project.fezz(&format!("new {name} --template {template}")).status, Some(0));
+    project.lock(name);
     let mut test = Command::new(env!("CARGO"));
     test.args(["test", "--quiet"]);
-    let tested = project.run(test, "greet-json");
-    assert!(tested.status == Some(0) && tested.stdout.contains("2 passed"), "{tested:?}");
-    let bytes = project.fezz_in("greet-json", "build --format json").result()["module_bytes"].as_u64();
-    assert!(bytes.unwrap() < 1 << 20, "{bytes:?}");
+    let tested = project.run(test, name);
+    assert!(tested.status == Some(0) && tested.stdout.contains(tests), "{tested:?}");
+    let strip = "build --format json -- --config profile.release.strip=true";
+    project.fezz_in(name, strip).result()["module_bytes"].as_u64().unwrap()
+}
+
+#[test]
+fn a_new_json_api_is_tested_and_built_as_it_is() {
+    let bytes = tested_and_built("new-json-api", "json-api", "2 passed");
+    assert!(bytes < 1 << 20, "{bytes} bytes");
+}
+
+#[test]
+fn a_new_project_with_axum_is_tested_and_built_as_it_is() {
+    let bytes = tested_and_built("new-axum", "axum", "3 passed");
+    assert!(bytes < 3 << 20, "{bytes} bytes");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn each_subcommand_has_a_man_page() {
     let project = Project::empty("man");
     assert_eq!(project.fezz("man man1").status, Some(0));
     assert!(project.read("man1/cargo-fezz.1").contains(".TH"));
-    for name in ["new", "build", "check", "invoke", "deploy", "doctor"] {
+    for name in ["new", "build", "check", "invoke", "watch", "logs", "deploy", "doctor"] {
         assert!(project.read(&format!("man1/cargo-fezz-{name}.1")).contains("\\-\\-"), "{name}");
     }
 }

@@ -4,10 +4,13 @@ use super::answer::Answer;
 use super::call::{Client, Serve};
 use fezz_manifest::RoutePattern;
 use fezz_sandbox::routes::Params;
-use fezz_sandbox::{Jail, Log, Request, Sandbox, SandboxError, variables};
+use fezz_sandbox::{Jail, Request, Sandbox, SandboxError, variables};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+
+/// How much of a log is kept: more than a person reads in a test's output.
+const LOG_BYTES_MAX: usize = 1 << 20;
 
 /// Has `fezz-runner` load a built module and serve each request in a jailed process of its own, as a host does with
 /// `spawn`: with the limits, variables and ports of the manifest. The function's output is [`Answer::log`].
@@ -101,8 +104,14 @@ impl Serve for Jailed {
     /// The runner can't be started, which is no fault of the function.
     fn serve(&self, request: &Request, params: &Params) -> Answer {
         let message = self.sandbox.message(request, params);
-        match self.sandbox.serve(&message, Log::Captured) {
-            Ok(served) => Answer::new(served.response(), served.log()),
+        let mut log = Vec::new();
+        let keep = |line: &[u8]| {
+            if log.len() < LOG_BYTES_MAX {
+                log.extend_from_slice(line);
+            }
+        };
+        match self.sandbox.serve(&message, keep) {
+            Ok(served) => Answer::new(served.response(), &log),
             Err(error) => panic!("{}", fezz_wire::chain(&error)),
         }
     }

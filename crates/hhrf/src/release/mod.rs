@@ -11,6 +11,8 @@ pub use store::{Artifact, ModuleStore, StoreError};
 
 use fezz_manifest::names::full_name;
 use fezz_manifest::{Execution, Limits, Manifest, Metadata, MetadataError, RoutePattern};
+use http::{HeaderMap, HeaderName};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +42,8 @@ pub struct Release {
     pub timeout: Duration,
     /// The paths that lead to it.
     pub routes: Vec<RoutePattern>,
+    /// Added to each response that hasn't got them.
+    pub response_headers: Arc<HeaderMap>,
 }
 
 /// Why a manifest and a module can't become a release.
@@ -81,6 +85,7 @@ impl Release {
             connect: manifest.network.connect,
             execution: manifest.execution,
             spare: manifest.spare,
+            response_headers: Arc::new(headers(&manifest.response_headers)),
         })
     }
 
@@ -98,4 +103,12 @@ impl Release {
             None => default,
         }
     }
+}
+
+/// The headers of a manifest, which has checked them.
+fn headers(of_manifest: &BTreeMap<String, String>) -> HeaderMap {
+    let pairs = of_manifest.iter();
+    let pairs =
+        pairs.filter_map(|(name, value)| Some((name.parse::<HeaderName>().ok()?, value.parse().ok()?)));
+    pairs.collect()
 }

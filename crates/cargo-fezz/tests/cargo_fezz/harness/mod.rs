@@ -1,9 +1,13 @@
 //! A scratch project, and the command run in it.
 
+pub(crate) mod running;
+pub(crate) mod watch;
+
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::Mutex;
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -101,7 +105,7 @@ impl Project {
 
     /// Runs `cargo fezz <line>` as cargo does, in the folder `below`.
     pub(crate) fn fezz_in(&self, below: &str, line: &str) -> Done {
-        let mut fezz = Command::new(env!("CARGO_BIN_EXE_cargo-fezz"));
+        let mut fezz = self.command(below);
         fezz.arg("fezz").args(line.split_whitespace());
         self.run(fezz, below)
     }
@@ -110,24 +114,40 @@ impl Project {
         self.fezz_in("", line)
     }
 
-    /// Runs any command in the folder `below`.
-    pub(crate) fn run(&self, mut command: Command, below: &str) -> Done {
+    /// The command without arguments, in the folder `below`.
+    pub(crate) fn command(&self, below: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-fezz"));
+        self.prepare(&mut command, below);
+        command
+    }
+
+    pub(crate) fn prepare(&self, command: &mut Command, below: &str) {
         command
             .current_dir(self.path(below))
             .env("CARGO", env!("CARGO"))
             .env("CARGO_NET_OFFLINE", "true")
-            .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("target"))
+            .env("CARGO_TARGET_DIR", target())
             .stdin(Stdio::null());
+    }
+
+    /// Runs any command in the folder `below`.
+    pub(crate) fn run(&self, mut command: Command, below: &str) -> Done {
+        self.prepare(&mut command, below);
+        Done::of(command)
+    }
+}
+
+impl Done {
+    /// Runs a command as it is.
+    pub(crate) fn of(mut command: Command) -> Self {
         let output = command.output().unwrap();
-        Done {
+        Self {
             status: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
-}
 
-impl Done {
     /// The result, of a command that has succeeded with `--format json`.
     pub(crate) fn result(self) -> Value {
         assert_eq!(self.status, Some(0), "{self:?}");
@@ -142,19 +162,41 @@ impl Done {
     }
 }
 
-/// Builds `fezz-runner` beside the command, which looks for it there: cargo builds no program of another package for a
-/// test.
+/// Where all projects are built.
+pub(crate) fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("target")
+}
+
+/// Builds `fezz-runner` beside the command, which looks for it there.
 pub(crate) fn build_runner() {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| {
+    build_program("fezz-runner");
+}
+
+/// Builds a program beside the command: cargo builds no program of another package for a test.
+pub(crate) fn build_program(package: &'static str) {
+    static BUILT: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+    // Poisoned by a test that could not build it: this one can't, either.
+    let mut built = BUILT.lock().unwrap();
+    if built.insert(package) {
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "fezz-runner"]).current_dir(REPOSITORY);
-        if Path::new(env!("CARGO_BIN_EXE_cargo-fezz"))
-            .parent()
-            .is_some_and(|folder| folder.ends_with("release"))
-        {
+        build.args(["build", "--quiet", "--package", package]).current_dir(REPOSITORY);
+        let folder = Path::new(env!("CARGO_BIN_EXE_cargo-fezz")).parent();
+        if folder.is_some_and(|folder| folder.ends_with("release")) {
             build.arg("--release");
         }
-        assert!(build.status().unwrap().success(), "fezz-runner doesn't build");
-    });
+        assert!(build.status().unwrap().success(), "{package} doesn't build");
+    }
+}
+
+/// Says by name that a test has not been made; in CI that is a failure.
+pub(crate) fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "a test was skipped in CI: {why}");
+    let thread = std::thread::current();
+    eprintln!("skipped: {}: {why}", thread.name().unwrap_or("a test"));
+}
+
+/// Whether a program is installed.
+pub(crate) fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

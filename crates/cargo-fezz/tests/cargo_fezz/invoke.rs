@@ -37,6 +37,8 @@ fn hello(request: Request) -> String {
     );
     assert!(done.stderr.contains("a line of the log"), "{done:?}");
     assert_eq!(project.fezz("invoke /hello/Ada --body").stdout, "Good day, Ada! None \"\" jailed: true\n");
+    let by_name = project.fezz("invoke /rpc/invoke-hello@v1/hello/Ada --body");
+    assert_eq!(by_name.stdout, "Good day, Ada! None \"\" jailed: true\n", "{by_name:?}");
     let lost = project.fezz("invoke /other");
     assert!(lost.stderr.contains("no route of invoke-hello@v1 leads here, a host answers 404"), "{lost:?}");
 }

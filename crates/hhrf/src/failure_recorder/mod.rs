@@ -1,7 +1,7 @@
 //! Records failed requests, so that they can be replayed (`--record-failures`).
 //!
-//! The pipeline has each admitted request [kept](FailureRecorder::keep) until its end is known, whichever executor has it.
-//! If its function failed, the message is written to the `folder`, exactly as the function's process was given it.
+//! The pipeline has each admitted request kept until its end is known, whichever executor has it. If its function failed,
+//! the message is written to the `folder`, exactly as the function's process was given it.
 
 mod folder;
 
@@ -163,5 +163,44 @@ impl Writer {
             }
         }
         drop(permit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execute::Failure;
+    use crate::memory::tests::small_response;
+    use std::time::{Duration, Instant};
+
+    fn kept<'a>(recorder: &'a FailureRecorder, id: &str) -> Kept<'a> {
+        let body = RequestBody { bytes: Bytes::from_static(b"body"), holding: Arc::new(small_response()) };
+        let message = Arc::new(KeptMessage { head: Mutex::new(Bytes::from_static(b"head, ")), body });
+        Kept { recorder, path: recorder.writer.folder.path_of("f@v1", id), message }
+    }
+
+    #[test]
+    fn while_files_are_written_slowly_failures_are_counted_and_wait_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let counters = RecorderCounters::default();
+        let recorder = FailureRecorder::open(folder.path(), counters.clone()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        let _entered = runtime.enter();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        // The only thread that writes.
+        runtime.spawn_blocking(move || released.recv());
+        let problem = Problem::from(Failure::DeadlineExceeded);
+        let of = |number: usize| kept(&recorder, &number.to_string()).record(&problem);
+        let taken = (0..WAITING_MAX + 4).filter_map(of).count();
+        assert_eq!((taken, counters.not_recorded.get()), (WAITING_MAX, 4));
+
+        drop(release);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !recorder.is_idle() {
+            assert!(Instant::now() < deadline, "the files aren't written");
+            std::thread::yield_now();
+        }
+        assert_eq!(counters.recorded.get(), WAITING_MAX as u64);
+        assert_eq!(std::fs::read(folder.path().join("f@v1-0.cbor")).unwrap(), b"head, body");
     }
 }

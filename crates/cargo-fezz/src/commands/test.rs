@@ -67,7 +67,7 @@ impl Test {
         let cargo = self.features().collect();
         let (_, release) =
             build::make(project, &compile::Options { debug: self.debug, target: None, cargo }, None)?;
-        let functions = project.target.join("fezz/test/functions");
+        let functions = project.fezz_folder().join("test/functions");
         publish(&release, &functions, Existing::Replace)?;
         let folder = functions.join(&release.name);
         terminal::status("Testing", &folder.display().to_string());

@@ -4,7 +4,7 @@ use super::build::{self, BuildError};
 use crate::compile::{self, Stopper};
 use crate::exit::Exit;
 use crate::host::{self, Host, HostError, HostEvent};
-use crate::project::{Project, ProjectError, Selection};
+use crate::project::{self, Project, ProjectError, Selection};
 use crate::publish::{Outcome, PublishError};
 use crate::served::{FAILED_HEADER, Served};
 use crate::sources::{Change, Sources};
@@ -16,7 +16,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -109,6 +109,7 @@ impl Watch {
     pub(crate) fn run(&self) -> Result<Exit, WatchError> {
         let project = Project::find(&self.selection)?;
         let served = Served::of(&project);
+        let failures = project.fezz_folder().join(project::FAILURES);
         let folder = served.functions();
         std::fs::create_dir_all(&folder).map_err(|source| WatchError::Folder { folder, source })?;
         let (sender, events) = mpsc::channel();
@@ -116,7 +117,7 @@ impl Watch {
         send_signals(sender.clone())?;
         let changed = sender.clone();
         let sources = Sources::watch(&project, move |change| drop(changed.send(Event::Changed(change))))?;
-        let host = self.start_host(&served, sender.clone())?;
+        let host = self.start_host(&served, &failures, sender.clone())?;
         let stopper = Arc::<Stopper>::default();
         let builder = self.start_builder(project, Arc::clone(&stopper), sender);
         let mut session = Session {
@@ -136,10 +137,17 @@ impl Watch {
         session.run(&events)
     }
 
-    fn start_host(&self, served: &Served, sender: Sender<Event>) -> Result<Host, WatchError> {
+    fn start_host(
+        &self,
+        served: &Served,
+        failures: &Path,
+        sender: Sender<Event>,
+    ) -> Result<Host, WatchError> {
         let program = host::find(self.hhrf.as_deref())?;
         let listen = self.listen.to_string();
         let mut arguments: Vec<&OsStr> = vec!["--root".as_ref(), served.root().as_ref()];
+        // For `cargo fezz invoke --failure`.
+        arguments.extend(["--record-failures".as_ref(), failures.as_os_str()]);
         // No balancer has to notice that it ends.
         arguments.extend(["--listen", &listen, "--drain-wait-ms", "0"].map(OsStr::new));
         let jail = self.jail.and_then(|jail| Some(jail.to_possible_value()?.get_name().to_owned()));

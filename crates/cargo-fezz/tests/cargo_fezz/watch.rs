@@ -45,6 +45,21 @@ fn a_change_is_served_and_a_build_that_fails_leaves_the_last_one_with_a_header()
 }
 
 #[test]
+fn a_request_that_failed_is_replayed_by_invoke() {
+    let project = Project::function("watch-failure", r#"path = "/crash""#, "");
+    let code = project.read("src/lib.rs").replace("    \"hello\".to_owned()", "    std::process::abort()");
+    project.write("src/lib.rs", &code);
+    let mut watch = watch(&project);
+    let address = served(&mut watch);
+    assert!(get(&address, "/crash").0.starts_with("HTTP/1.1 502"));
+    let replayed = wait_for("the record", || {
+        let done = project.fezz("invoke --failure");
+        done.stderr.contains("Replaying").then_some(done)
+    });
+    assert!(replayed.stderr.contains("the process crashed (signal: 6 (SIGABRT)"), "{replayed:?}");
+}
+
+#[test]
 fn a_path_dependency_is_watched_and_a_function_of_another_id_takes_the_place_of_the_first() {
     let project = Project::function("watch-path", r#"id = "first", path = "/path""#, "");
     let manifest = project.read("Cargo.toml").replace("[workspace]", "[workspace]\nmembers = [\"words\"]");
@@ -62,8 +77,8 @@ fn a_path_dependency_is_watched_and_a_function_of_another_id_takes_the_place_of_
     let address = served(&mut watch);
     assert_eq!(get(&address, "/path").1, "one");
     project.write("words/src/lib.rs", "pub const WORD: &str = \"two\";\n");
-    served(&mut watch);
-    assert_eq!(get(&address, "/path").1, "two");
+    // The first build writes Cargo.lock, and so there may be another one before.
+    wait_for("the second word", || (get(&address, "/path").1 == "two").then_some(()));
     project.write("src/lib.rs", &code.replace("\"first\"", "\"second\""));
     watch.line("Serving second@v1");
     assert_eq!(get(&address, "/path").1, "two");

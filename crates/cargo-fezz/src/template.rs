@@ -10,7 +10,7 @@ pub(crate) enum Template {
     Hello,
     /// Answers a typed query by JSON.
     JsonApi,
-    /// The same as hello in C, with fezz.h and a Makefile.
+    /// The same as hello in C, with fezz.h, fezz_cbor.h and a Makefile.
     C,
 }
 
@@ -26,9 +26,10 @@ const HELLO: [File; 1] = [("src/lib.rs", include_str!("../templates/hello/lib.rs
 
 const JSON_API: [File; 1] = [("src/lib.rs", include_str!("../templates/json-api/lib.rs.in"))];
 
-const C: [File; 5] = [
+const C: [File; 6] = [
     ("hello.c", include_str!("../templates/c/hello.c.in")),
     ("fezz.h", include_str!("../../fezz-wire/include/fezz.h")),
+    ("fezz_cbor.h", include_str!("../../fezz-wire/include/fezz_cbor.h")),
     ("fezz.json", include_str!("../templates/c/fezz.json.in")),
     ("Makefile", include_str!("../templates/c/Makefile.in")),
     (".gitignore", include_str!("../templates/c/gitignore")),

@@ -441,11 +441,22 @@ static inline FezzStatus fezz_cbor_pair(FezzCborCursor *cursor, FezzCborFields f
     return fezz_cbor_skip(cursor);
 }
 
+/* Whether the key whose head is at `head`, which was read before, is the same as `key`. */
+static inline int fezz_cbor_is_twice(const uint8_t *head, FezzSlice key) {
+    FezzCborCursor cursor;
+    FezzCborItem item;
+    cursor.at = head;
+    cursor.end = key.ptr;
+    return fezz_cbor_item(&cursor, &item) == FEZZ_OK && item.value == key.len &&
+           memcmp(cursor.at, key.ptr, key.len) == 0;
+}
+
 static inline FezzStatus fezz_cbor_pairs(FezzCborCursor *cursor, FezzCborFields fields, FezzCborItem *map) {
-    FezzSlice keys[FEZZ_PAIRS_MAX]; /* only as much of it is touched as there are keys */
+    const uint8_t *keys[FEZZ_PAIRS_MAX]; /* only as much of it is touched as there are keys */
     size_t count = 0;
     while (fezz_cbor_more(cursor, map)) {
         size_t index;
+        const uint8_t *head = cursor->at;
         FezzSlice key;
         FezzStatus status = fezz_cbor_string(cursor, FEZZ_CBOR_TEXT, &key);
         if (status != FEZZ_OK)
@@ -453,10 +464,10 @@ static inline FezzStatus fezz_cbor_pairs(FezzCborCursor *cursor, FezzCborFields 
         if (count == FEZZ_PAIRS_MAX)
             return FEZZ_TOO_MANY_PAIRS;
         for (index = 0; index < count; index++) {
-            if (keys[index].len == key.len && memcmp(keys[index].ptr, key.ptr, key.len) == 0)
+            if (fezz_cbor_is_twice(keys[index], key))
                 return FEZZ_DUPLICATE_KEY;
         }
-        keys[count++] = key;
+        keys[count++] = head;
         status = fezz_cbor_pair(cursor, fields, key);
         if (status != FEZZ_OK)
             return status;

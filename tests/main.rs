@@ -25,6 +25,7 @@ mod head_requests;
 mod heads;
 mod host_end;
 mod jail;
+mod languages;
 mod life;
 mod logs;
 mod manifests;

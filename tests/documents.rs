@@ -12,7 +12,7 @@ use markdown::{Page, repository};
 use std::path::Path;
 
 /// The pages, in the order in which a new user reads them.
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 19] = [
     "README.md",
     "docs/author.md",
     "docs/cargo-fezz.md",
@@ -21,6 +21,7 @@ const PAGES: [&str; 18] = [
     "docs/settings.md",
     "docs/metrics.md",
     "docs/errors.md",
+    "docs/mistakes.md",
     "docs/wire.md",
     "docs/performance.md",
     "examples/envoy/README.md",

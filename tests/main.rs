@@ -32,6 +32,7 @@ mod manifests;
 mod memory;
 mod messages;
 mod metrics;
+mod mistakes;
 mod nsjail;
 mod ordinary;
 mod out_of_memory;

@@ -31,6 +31,11 @@ pub(crate) enum Fault {
     #[error("the response is invalid, a host answers 502: {0}")]
     Invalid(WireError),
     #[error(
+        "the header `{name}` has a name or value that HTTP doesn't allow, a host answers 502: leave out line breaks and \
+         other control characters"
+    )]
+    Header { name: String },
+    #[error(
         "the response's body is {bytes} bytes, the limit is {limit} (`limits.response_body_bytes`): a host answers 502"
     )]
     TooLarge { bytes: usize, limit: u64 },
@@ -67,10 +72,20 @@ pub(crate) fn read<'a>(
             ErrorKind::Returned => Fault::Returned(error.message.to_owned()),
         });
     }
+    if let Some((name, _)) = response.headers.iter().find(|(name, value)| !is_header(name, value)) {
+        return Err(Fault::Header { name: name.escape_default().to_string() });
+    }
     if response.body.len() as u64 > body_bytes_max {
         return Err(Fault::TooLarge { bytes: response.body.len(), limit: body_bytes_max });
     }
     Ok(response)
+}
+
+/// Whether HTTP allows the header (RFC 9110, sections 5.1 and 5.5), as a host checks.
+fn is_header(name: &str, value: &[u8]) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_text = |byte: u8| byte == b'\t' || !byte.is_ascii_control();
+    !name.is_empty() && name.bytes().all(is_token) && value.iter().copied().all(is_text)
 }
 
 fn without_response(ended: &Ended) -> Fault {

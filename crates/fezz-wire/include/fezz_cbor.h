@@ -428,47 +428,56 @@ static inline FezzStatus fezz_cbor_value(FezzCborCursor *cursor, FezzCborField *
     return status;
 }
 
-/* Reads the value of `key`, or skips it if the key is unknown. */
-static inline FezzStatus fezz_cbor_pair(FezzCborCursor *cursor, FezzCborFields fields, FezzSlice key) {
+static inline FezzCborField *fezz_cbor_field(FezzCborFields fields, FezzSlice key) {
     size_t index;
-    FezzSlice text;
-    if (fields.fields == NULL)
-        return fezz_cbor_string(cursor, FEZZ_CBOR_TEXT, &text);
     for (index = 0; index < fields.count; index++) {
         if (fezz_equals(key, fields.fields[index].key))
-            return fezz_cbor_value(cursor, &fields.fields[index]);
+            return &fields.fields[index];
     }
-    return fezz_cbor_skip(cursor);
+    return NULL;
 }
 
-/* Whether the key whose head is at `head`, which was read before, is the same as `key`. */
-static inline int fezz_cbor_is_twice(const uint8_t *head, FezzSlice key) {
-    FezzCborCursor cursor;
-    FezzCborItem item;
-    cursor.at = head;
-    cursor.end = key.ptr;
-    return fezz_cbor_item(&cursor, &item) == FEZZ_OK && item.value == key.len &&
-           memcmp(cursor.at, key.ptr, key.len) == 0;
+/* Whether `key` is among the keys of the pairs in `earlier`, which were read before. This reads them again, rather than
+ * keep them: a stack of 1024 keys would cost each request more than a second look at what has few. */
+static inline int fezz_cbor_is_among(FezzCborCursor earlier, FezzSlice key) {
+    while (fezz_cbor_left(&earlier) > 0) {
+        FezzCborItem other;
+        if (fezz_cbor_item(&earlier, &other) != FEZZ_OK || other.value > fezz_cbor_left(&earlier))
+            return 0;
+        if (other.value == key.len && memcmp(earlier.at, key.ptr, key.len) == 0)
+            return 1;
+        earlier.at += (size_t)other.value;
+        if (fezz_cbor_skip(&earlier) != FEZZ_OK)
+            return 0;
+    }
+    return 0;
+}
+
+/* Reads the value of a key, or skips it if the key is unknown. */
+static inline FezzStatus fezz_cbor_pair(FezzCborCursor *cursor, FezzCborFields fields, FezzCborField *field) {
+    FezzSlice text;
+    if (field != NULL)
+        return fezz_cbor_value(cursor, field);
+    return fields.fields == NULL ? fezz_cbor_string(cursor, FEZZ_CBOR_TEXT, &text) : fezz_cbor_skip(cursor);
 }
 
 static inline FezzStatus fezz_cbor_pairs(FezzCborCursor *cursor, FezzCborFields fields, FezzCborItem *map) {
-    const uint8_t *keys[FEZZ_PAIRS_MAX]; /* only as much of it is touched as there are keys */
+    FezzCborCursor earlier = *cursor;
     size_t count = 0;
     while (fezz_cbor_more(cursor, map)) {
-        size_t index;
-        const uint8_t *head = cursor->at;
+        FezzCborField *field;
         FezzSlice key;
-        FezzStatus status = fezz_cbor_string(cursor, FEZZ_CBOR_TEXT, &key);
+        FezzStatus status;
+        earlier.end = cursor->at;
+        status = fezz_cbor_string(cursor, FEZZ_CBOR_TEXT, &key);
         if (status != FEZZ_OK)
             return status;
-        if (count == FEZZ_PAIRS_MAX)
+        if (count++ == FEZZ_PAIRS_MAX)
             return FEZZ_TOO_MANY_PAIRS;
-        for (index = 0; index < count; index++) {
-            if (fezz_cbor_is_twice(keys[index], key))
-                return FEZZ_DUPLICATE_KEY;
-        }
-        keys[count++] = head;
-        status = fezz_cbor_pair(cursor, fields, key);
+        field = fezz_cbor_field(fields, key);
+        if (field != NULL ? field->found : fezz_cbor_is_among(earlier, key))
+            return FEZZ_DUPLICATE_KEY;
+        status = fezz_cbor_pair(cursor, fields, field);
         if (status != FEZZ_OK)
             return status;
     }

@@ -21,6 +21,7 @@ fn module(body: &str, options: &[&str], manifest: &str) -> Site {
         "-fPIC",
         "-nostartfiles",
         "-fno-stack-protector",
+        "-Wl,--as-needed",
         "-o",
         "greet@v1/greet.so",
         "greet.c",

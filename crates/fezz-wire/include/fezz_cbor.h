@@ -182,9 +182,9 @@ static inline FezzStatus fezz_cbor_skip_rest(FezzCborCursor *cursor, FezzCborIte
 static inline FezzStatus fezz_cbor_skip_items(FezzCborCursor *cursor, const FezzCborItem *parent, int depth) {
     uint64_t left = parent->value;
     while (parent->until_break || left-- > 0) {
-        int strings = parent->major == FEZZ_CBOR_MAP ? 2 : 1;
+        int items = parent->major == FEZZ_CBOR_MAP ? 2 : 1; /* a key and its value */
         int index;
-        for (index = 0; index < strings; index++) {
+        for (index = 0; index < items; index++) {
             FezzCborItem item;
             FezzStatus status = fezz_cbor_item(cursor, &item);
             if (status != FEZZ_OK)
@@ -284,8 +284,12 @@ static inline FezzStatus fezz_cbor_string(FezzCborCursor *cursor, int major, Fez
 
 /* Whether the array or map whose head is `parent` has another item or pair. Skips the break that ends it. */
 static inline int fezz_cbor_more(FezzCborCursor *cursor, FezzCborItem *parent) {
-    if (!parent->until_break)
-        return parent->value > 0 ? (parent->value--, 1) : 0;
+    if (!parent->until_break) {
+        if (parent->value == 0)
+            return 0;
+        parent->value--;
+        return 1;
+    }
     if (fezz_cbor_left(cursor) > 0 && *cursor->at == 0xff) {
         cursor->at++;
         return 0;

@@ -12,7 +12,7 @@ use markdown::{Page, repository};
 use std::path::Path;
 
 /// The pages, in the order in which a new user reads them.
-const PAGES: [&str; 28] = [
+const PAGES: [&str; 29] = [
     "README.md",
     "docs/SUMMARY.md",
     "docs/introduction.md",
@@ -31,6 +31,7 @@ const PAGES: [&str; 28] = [
     "docs/settings.md",
     "docs/metrics.md",
     "docs/errors.md",
+    "docs/mistakes.md",
     "docs/wire.md",
     "docs/performance.md",
     "examples/envoy/README.md",

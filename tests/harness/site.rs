@@ -114,7 +114,8 @@ fn build(folder: &Path, what: &[&str]) {
     assert!(build.status().unwrap().success(), "the workspace doesn't build");
 }
 
-fn make(folder: &Path, source: &str) {
+/// Runs the Makefile of the folder `source`, which makes a module in `folder`.
+pub(super) fn make(folder: &Path, source: &str) {
     let out = format!("OUT={}", folder.display());
     let make = Command::new("make").args(["--silent", "-C", source, &out]).status();
     assert!(make.unwrap().success(), "{source} doesn't build");

@@ -12,7 +12,7 @@ pub(crate) enum Template {
     JsonApi,
     /// Several routes by axum's router and extractors, without axum's server.
     Axum,
-    /// The same as hello in C, with fezz.h and a Makefile.
+    /// The same as hello in C, with fezz.h, fezz_cbor.h and a Makefile.
     C,
 }
 
@@ -30,9 +30,10 @@ const JSON_API: [File; 1] = [("src/lib.rs", include_str!("../templates/json-api/
 
 const AXUM: [File; 1] = [("src/lib.rs", include_str!("../templates/axum/lib.rs.in"))];
 
-const C: [File; 5] = [
+const C: [File; 6] = [
     ("hello.c", include_str!("../templates/c/hello.c.in")),
     ("fezz.h", include_str!("../../fezz-wire/include/fezz.h")),
+    ("fezz_cbor.h", include_str!("../../fezz-wire/include/fezz_cbor.h")),
     ("fezz.json", include_str!("../templates/c/fezz.json.in")),
     ("Makefile", include_str!("../templates/c/Makefile.in")),
     (".gitignore", include_str!("../templates/c/gitignore")),

@@ -92,7 +92,10 @@ fn add_route(at: &LitStr, path: &str, methods: &[&str], routes: &mut Vec<Route>)
     };
     let methods: Vec<String> = methods.collect();
     if let Some(twice) = methods.iter().find(|method| known.methods.contains(method)) {
-        return Err(syn::Error::new(at.span(), format!("route `{twice} {path}` stands twice")));
+        return Err(syn::Error::new(
+            at.span(),
+            format!("route `{twice} {path}` stands twice: remove one, or change its path or method"),
+        ));
     }
     if methods.is_empty() || known.methods.is_empty() {
         // One of the two answers any method.
@@ -137,7 +140,10 @@ mod tests {
             ("{ Router::new() }", "no route found in `app`"),
             ("{ Router::new().get(PATH, list) }", "the path in `.get(..)` is no text"),
             ("{ Router::new().get(\"/a\", list).merge(other()) }", "the path in `.merge(..)`"),
-            ("{ r.get(\"/a\", x).get(\"/a\", y) }", "route `GET /a` stands twice"),
+            (
+                "{ r.get(\"/a\", x).get(\"/a\", y) }",
+                "route `GET /a` stands twice: remove one, or change its path or method",
+            ),
             ("{ r.get(\"a\", x) }", "path \"a\""),
         ] {
             let error = routes(body).expect_err("it can't be listed");

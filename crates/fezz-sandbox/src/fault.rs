@@ -58,8 +58,8 @@ pub enum Fault {
     Invalid(WireError),
     /// One of its headers is none.
     #[error(
-        "the response's header `{name}` isn't allowed by HTTP, a host answers 502: names are letters, digits and `-`, \
-         values have no line break"
+        "the header `{name}` has a name or value that HTTP doesn't allow, a host answers 502: leave out line breaks and \
+         other control characters"
     )]
     Header {
         /// Its name.

@@ -22,6 +22,7 @@
  *   error      map, optional           kind, message: text; the host then answers 500, and logs the message
  *
  * Unknown keys are ignored in both. Strings have definite lengths; maps and arrays nest three deep at most.
+ * fezz_cbor.h reads the one and writes the other.
  */
 #ifndef FEZZ_H
 #define FEZZ_H

@@ -1,4 +1,5 @@
 //! The C functions of a module, version 2. `include/fezz.h` declares the same for C; a test compares the two.
+//! `include/fezz_cbor.h` is the C counterpart of this crate's decoder and encoder.
 
 use crate::WireError;
 use crate::cbor::Writer;

@@ -57,6 +57,8 @@ pub(crate) struct Scan {
     /// The maps and arrays that are open, outermost first.
     open: [Open; NESTING_MAX],
     depth: usize,
+    /// The last header was a tag, whose content must follow.
+    is_tagged: bool,
     done: bool,
 }
 
@@ -93,7 +95,10 @@ impl Scan {
     }
 
     fn step(&mut self, header: Header, at: usize) -> Result<(), WireError> {
+        let was_tagged = std::mem::replace(&mut self.is_tagged, header == Header::Tag);
         match header {
+            // RFC 8949, section 3.2.1: a break is no item, so no tag's content.
+            Header::Break if was_tagged => return Err(WireError::Malformed { at }),
             Header::Bytes(bytes) | Header::Text(bytes) => {
                 self.at = self.at.saturating_add(bytes);
                 self.item_ends();

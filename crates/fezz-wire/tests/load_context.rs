@@ -1,5 +1,8 @@
 //! The context of `fezz_on_load_v2`: it comes back as it was, and each way to break it has its error.
 
+mod cases;
+
+use cases::broken_contexts;
 use fezz_wire::abi::{LoadContext, decode_load_context, encode_load_context};
 use fezz_wire::{PAIRS_MAX, WireError};
 use proptest::collection::{btree_map, vec};
@@ -29,22 +32,11 @@ fn check(message: &[u8], expected: WireError) {
     assert_eq!(decode_load_context(message), Err(expected), "{message:02x?}");
 }
 
-/// `{"function": "f", "version": "v", <pair>}` with `pair` given in bytes.
-fn context_with(pair: &[u8]) -> Vec<u8> {
-    [b"\xa3\x68function\x61f\x67version\x61v", pair].concat()
-}
-
 #[test]
 fn each_broken_rule_has_its_error() {
-    check(b"", WireError::Truncated { bytes: 0 });
-    check(b"\x80", WireError::NotAMap);
-    check(b"\xa0", WireError::MissingKey { key: "function" });
-    check(b"\xa1\x68function\x61f", WireError::MissingKey { key: "version" });
-    check(&context_with(b"\x65other\x00"), WireError::MissingKey { key: "env" });
-    check(b"\xa1\x68function\x01", WireError::WrongType { expected: "text", at: 10 });
-    check(&context_with(b"\x63env\x80"), WireError::WrongType { expected: "a map", at: 26 });
-    check(&context_with(b"\x63env\xa1\x61A\x41b"), WireError::WrongType { expected: "text", at: 29 });
-    check(&context_with(b"\x67version\x61v"), WireError::DuplicateKey { key: "version".into(), at: 22 });
+    for (message, expected) in broken_contexts() {
+        check(&message, expected);
+    }
 }
 
 #[test]

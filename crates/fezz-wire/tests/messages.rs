@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that meets an error should stop there")]
 
+mod cases;
+
+use cases::{broken_responses, response_with};
 use fezz_wire::{
-    ErrorKind, FezzWireError, FezzWireRequest, FezzWireResponse, Framer, Meta, NESTING_MAX, PAIRS_MAX,
-    Progress, WireError,
+    ErrorKind, FezzWireError, FezzWireRequest, FezzWireResponse, Framer, Meta, PAIRS_MAX, Progress, WireError,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -117,39 +119,15 @@ proptest! {
     }
 }
 
-/// The response `{"status": 200, <pairs>}` with `pairs` given in bytes.
-fn response_with(pairs: usize, bytes: &[u8]) -> Vec<u8> {
-    let mut message = vec![0xa0 + 1 + pairs as u8];
-    message.extend_from_slice(b"\x66status\x18\xc8");
-    message.extend_from_slice(bytes);
-    message
-}
-
 fn check(message: &[u8], expected: WireError) {
     assert_eq!(FezzWireResponse::decode(message).unwrap_err(), expected, "{message:02x?}");
 }
 
 #[test]
 fn each_broken_rule_has_its_error() {
-    check(b"", WireError::Truncated { bytes: 0 });
-    check(b"\x80", WireError::NotAMap);
-    check(b"\xa0", WireError::MissingKey { key: "status" });
-    check(b"\xa0\x00", WireError::TrailingBytes { at: 1 });
-    check(b"\xa1\x01\x02", WireError::WrongType { expected: "text", at: 1 });
-    check(b"\xa1\x61\xff\x02", WireError::NotUtf8 { at: 1 });
-    check(b"\xa1\x1c", WireError::Malformed { at: 1 });
-    check(b"\xbf\x61k\xff", WireError::Malformed { at: 3 });
-    check(b"\xa1\xff", WireError::Malformed { at: 1 });
-    check(b"\xa1\x61k\x5f\x41a\xff", WireError::IndefiniteString { at: 3 });
-    check(b"\xa1\x66status\x20", WireError::WrongType { expected: "an unsigned integer", at: 8 });
-    check(&response_with(1, b"\x61k\x81\x81\x81\x00"), WireError::TooDeep { at: 14, max: NESTING_MAX });
-    check(&response_with(1, b"\x66status\x18\xc8"), WireError::DuplicateKey { key: "status".into(), at: 10 });
-    check(&response_with(2, b"\x61k\x00\x61k\x00"), WireError::DuplicateKey { key: "k".into(), at: 13 });
-    check(&response_with(1, b"\x64body\x61a"), WireError::WrongType { expected: "a byte string", at: 15 });
-    let pair = WireError::WrongType { expected: "an array of a name and a value", at: 19 };
-    check(&response_with(1, b"\x67headers\x81\x81\x61a"), pair.clone());
-    check(&response_with(1, b"\x67headers\x81\x83\x61a\x41b\x41c"), pair);
-    check(&response_with(1, b"\x65error\xa1\x64kind\x61k"), WireError::MissingKey { key: "error.message" });
+    for (message, expected) in broken_responses() {
+        check(&message, expected);
+    }
 }
 
 #[test]

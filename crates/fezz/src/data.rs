@@ -67,6 +67,10 @@ fn media_type(request: &FezzRequest) -> Option<&str> {
 /// 415, which says what was sent and what is expected.
 pub(crate) fn wrong_type(request: &FezzRequest, expected: &str) -> Rejection {
     let detail = match request.header("content-type") {
+        // What curl sends with -d alone.
+        Some(found) if is_form(request) => {
+            format!("body is of type `{found}`: expected {expected}, as `curl --json` sends it")
+        }
         Some(found) => format!("body is of type `{found}`: expected {expected}"),
         None => format!("request has no `Content-Type`: expected {expected}"),
     };

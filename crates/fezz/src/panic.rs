@@ -39,7 +39,13 @@ pub(crate) fn describe(payload: &(dyn Any + Send)) -> String {
     } else {
         "panic with a payload that is no text"
     };
-    let hint = if text.starts_with(NO_REACTOR) { RUNTIME_HINT } else { "" };
+    let hint = if text.starts_with(NO_REACTOR) {
+        RUNTIME_HINT
+    } else if text.starts_with(NONE_UNWRAPPED) {
+        NONE_HINT
+    } else {
+        ""
+    };
     match LOCATION.take() {
         Some(location) => format!("{text}, at {location}{hint}"),
         None => format!("{text}{hint}"),
@@ -49,7 +55,11 @@ pub(crate) fn describe(payload: &(dyn Any + Send)) -> String {
 /// How tokio's panic begins where it is used without its runtime.
 const NO_REACTOR: &str = "there is no reactor running";
 
-/// What the author does about that.
+/// How the panic begins of `unwrap` on a `None`, such as a header that the client didn't send.
+const NONE_UNWRAPPED: &str = "called `Option::unwrap()` on a `None` value";
+const NONE_HINT: &str = ": where a client may leave something out, return an error, as by `.ok_or(..)?`";
+
+/// What the author does without tokio's runtime.
 #[cfg(feature = "tokio")]
 const RUNTIME_HINT: &str = ": the feature `tokio` of fezz runs async functions only: write `async fn`";
 #[cfg(not(feature = "tokio"))]

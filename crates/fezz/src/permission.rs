@@ -1,14 +1,22 @@
-//! What to do where the jail has refused something.
+//! What to do where the jail makes the kernel refuse something.
 
 /// By which key a connection is allowed. The error doesn't tell which call it was, and so the hint says for which it is.
-const HINT: &str = "the jail refuses what fezz.json doesn't name: to connect, its `network.connect` must hold the port, \
-                    as in `\"network\": {\"connect\": [5432]}`";
+const REFUSED: &str = "the jail refuses what fezz.json doesn't name: to connect, its `network.connect` must hold the port, \
+                       as in `\"network\": {\"connect\": [5432]}`; a program can't be started: use a library or a thread";
 
-/// How the standard library ends the text of EPERM and EACCES. Not every library keeps the error itself as a source.
-const REFUSED: [&str; 2] = ["(os error 1)", "(os error 13)"];
+/// For a path that isn't there: in the jail most aren't.
+const NOT_FOUND: &str = "a function has no file of the host but libraries and time zones: put it into the module by \
+                         `include_str!`, or its text into `env` of fezz.json";
 
-/// The text of an error, with the hint if the kernel has refused something.
+/// How the standard library ends the text of EPERM, EACCES and ENOENT. Not every library keeps the error itself as a
+/// source.
+const HINTS: [(&str, &str); 3] =
+    [("(os error 1)", REFUSED), ("(os error 13)", REFUSED), ("(os error 2)", NOT_FOUND)];
+
+/// The text of an error, with what helps if it is the jail's doing.
 pub(crate) fn explained(text: String) -> String {
-    let is_refused = REFUSED.iter().any(|refused| text.contains(refused));
-    if is_refused { format!("{text} ({HINT})") } else { text }
+    match HINTS.iter().find(|(ending, _)| text.contains(ending)) {
+        Some((_, hint)) => format!("{text} ({hint})"),
+        None => text,
+    }
 }

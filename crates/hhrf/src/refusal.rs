@@ -32,7 +32,7 @@ pub(crate) enum Refusal {
     #[error("the body ended early")]
     BodyBroken,
     /// The body is over the function's limit.
-    #[error("the body is over {bytes_max} bytes")]
+    #[error("the body is over {bytes_max} bytes (`limits.request_body_bytes`)")]
     BodyTooLarge { bytes_max: u64 },
     /// The body takes too long.
     #[error("the body took over {ms_max} ms")]

@@ -1,6 +1,6 @@
 //! `cargo fezz new`.
 
-use crate::harness::Project;
+use crate::harness::{Project, build_runner};
 use std::process::Command;
 
 #[test]
@@ -53,6 +53,9 @@ fn a_new_project_in_c_is_built_by_make_and_has_no_fault() {
     assert_eq!(made.status, Some(0), "{made:?}");
     let checked = project.fezz_in("greet-c", "check functions/greet-c@v1 --deny-warnings");
     assert_eq!(checked.status, Some(0), "{checked:?}");
+    build_runner();
+    let done = project.fezz_in("greet-c", "invoke /greet-c -H X-Name:Ada --body");
+    assert_eq!(done.stdout, "Hello, Ada, from C!\n", "{done:?}");
 }
 
 #[test]

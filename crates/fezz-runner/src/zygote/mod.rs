@@ -50,8 +50,8 @@ pub(crate) struct Zygote {
 pub enum ZygoteError {
     /// A forked process has no thread but the one that forked it.
     #[error(
-        "the module's fezz_on_load_v2 left threads running, which forked processes wouldn't have: end them there, or set \
-         `execution` to `spawn`"
+        "the module's constructors or fezz_on_load_v2 left threads running, which forked processes wouldn't have: \
+         end them there, or set `execution` to `spawn`"
     )]
     Threads,
     /// There is no way to count threads.
@@ -61,8 +61,8 @@ pub enum ZygoteError {
     NotCounted(#[source] Errno),
     /// Forked processes share the files that are open when they are forked.
     #[error(
-        "the module's fezz_on_load_v2 left {count} descriptors open, which forked processes would share, with their \
-         offsets, flags, timers and watches: close them there and open them in each request, or set `execution` to `spawn`"
+        "the module's constructors or fezz_on_load_v2 left {count} descriptors open, which forked processes would \
+         share, with their offsets, flags, timers and watches: close them there and open them in each request, or set `execution` to `spawn`"
     )]
     Descriptors { count: usize },
     #[error("failed to set up SIGCHLD, the signal at the end of a forked process")]

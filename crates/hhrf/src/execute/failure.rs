@@ -112,7 +112,9 @@ pub enum InvalidResponse {
         bytes_max: u64,
     },
     /// A header that HTTP doesn't allow.
-    #[error("the header `{name}` has a name or value that HTTP doesn't allow")]
+    #[error(
+        "the header `{name}` has a name or value that HTTP doesn't allow: leave out line breaks and other control characters"
+    )]
     Header {
         /// The name, with control characters escaped.
         name: String,

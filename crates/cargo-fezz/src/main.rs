@@ -9,6 +9,7 @@
 //! 6. [`request`] is made of flags, [`routes`] has its parameters, [`runner`] serves it, [`answer`] is what comes back and
 //!    [`outcome`] what is printed of it. [`failures`] finds a recorded one, [`debugger`] runs it under gdb.
 //! 7. `watch`: [`sources`] notices changes, [`served`] is the folder that a host serves, [`host`] runs it, [`curl`] tries it.
+//!    [`builder`] builds, and [`session`] has what is done at each event.
 //! 8. [`log_line`]: a line of a host's log, as a person reads it. [`follow`]: the log's file as it grows.
 //! 9. [`template`]: the projects of `new`. [`commands`]: a file for each subcommand, all of the same shape.
 //!
@@ -51,6 +52,9 @@ mod runner;
 mod debugger;
 mod host;
 mod outcome;
+
+mod builder;
+mod session;
 
 mod commands;
 

@@ -19,7 +19,7 @@ const PROGRAM: &str = "hhrf";
 pub(crate) enum HostEvent {
     /// It listens at this URL.
     Listening(String),
-    /// It serves what is in the folder now.
+    /// It serves what was in the folder when it was told to reload. Reloads of its own accord may be of before.
     Loaded,
     /// It doesn't serve a release; the reason is printed.
     Refused,
@@ -123,7 +123,7 @@ fn take(line: &LogLine, tell: &impl Fn(HostEvent)) {
     }
     if let Some(url) = message.strip_prefix("listening on ") {
         tell(HostEvent::Listening(url.to_owned()));
-    } else if message.starts_with("serving ") {
+    } else if message.starts_with("serving ") && line.is_true("asked_for") {
         tell(HostEvent::Loaded);
     } else if message.starts_with("not served: ") || message.starts_with("reload failed") {
         tell(HostEvent::Refused);

@@ -47,6 +47,11 @@ impl LogLine {
         self.0.get(field).and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// Whether a field is `true`.
+    pub(crate) fn is_true(&self, field: &str) -> bool {
+        self.0.get(field) == Some(&Value::Bool(true))
+    }
+
     /// What the host says.
     pub(crate) fn message(&self) -> &str {
         self.text("message")

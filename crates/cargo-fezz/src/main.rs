@@ -8,6 +8,7 @@
 //! 5. [`inspect`] reads what a module needs, [`libraries`] what this machine has, and [`findings`] compares them.
 //! 6. [`request`]: a request, made of flags. The crate `fezz_sandbox` has it served. [`outcome`]: what is printed of it. [`failures`] finds a recorded one, [`debugger`] runs it under gdb.
 //! 7. `watch`: [`sources`] notices changes, [`served`] is the folder that a host serves, [`host`] runs it, [`curl`] tries it.
+//!    [`builder`] builds, and [`session`] has what is done at each event.
 //! 8. [`log_line`]: a line of a host's log, as a person reads it. [`follow`]: the log's file as it grows.
 //! 9. [`template`]: the projects of `new`. [`commands`]: a file for each subcommand, all of the same shape.
 //!
@@ -46,6 +47,9 @@ mod request;
 mod debugger;
 mod host;
 mod outcome;
+
+mod builder;
+mod session;
 
 mod commands;
 

@@ -36,6 +36,9 @@ const DEBOUNCE: Duration = Duration::from_millis(30);
 /// (<https://bford.info/cachedir/>).
 const CACHE_TAG: &str = "CACHEDIR.TAG";
 
+/// What cargo itself writes while it builds.
+const LOCK: &str = "Cargo.lock";
+
 /// What `cargo fezz build` makes.
 const FUNCTIONS: &str = "functions";
 
@@ -60,7 +63,7 @@ impl Sources {
         Ok(sources)
     }
 
-    /// Watches what isn't watched yet. The workspace's folder itself has Cargo.toml and Cargo.lock.
+    /// Watches what isn't watched yet. The workspace's folder itself has a Cargo.toml.
     pub(crate) fn follow(&mut self, project: &Project) -> notify::Result<()> {
         self.add(&project.root, RecursiveMode::NonRecursive)?;
         for folder in &project.folders {
@@ -103,7 +106,8 @@ fn change_of(event: &Event, target: &Path) -> Option<Change> {
 fn is_ignored(path: &Path, target: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     let is_temporary = name.starts_with(b".") || name.ends_with(b"~") || name.ends_with(b".log");
-    let is_made = path.starts_with(target) || name == FUNCTIONS.as_bytes() || path.join(CACHE_TAG).exists();
+    let is_made_here = [FUNCTIONS, LOCK].iter().any(|made| name == made.as_bytes());
+    let is_made = is_made_here || path.starts_with(target) || path.join(CACHE_TAG).exists();
     is_temporary || is_made || is_own_output(path)
 }
 
@@ -147,9 +151,16 @@ mod tests {
         check("Cargo.toml", written, Some(true));
         check("src/new", EventKind::Create(CreateKind::Folder), Some(true));
         check("src/lib.rs", EventKind::Access(notify::event::AccessKind::Any), None);
-        for name in
-            [".lib.rs.swp", "src/lib.rs~", "target", "target/debug/x", "functions", "cache", "watch.log"]
-        {
+        for name in [
+            ".lib.rs.swp",
+            "src/lib.rs~",
+            "target",
+            "target/debug/x",
+            "functions",
+            "cache",
+            "watch.log",
+            "Cargo.lock",
+        ] {
             check(name, written, None);
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub(crate) fn begin(host: &Host, snapshot: Snapshot) {
     let none = Catalogue::default();
     let catalogue = Catalogue::build(snapshot, &none, &host.homes);
-    report(&catalogue, &none);
+    report(&catalogue, &none, false);
     host.catalogue.store(Arc::new(catalogue));
 }
 
@@ -33,15 +33,15 @@ pub(crate) async fn follow(host: Arc<Host>, mut source: Box<dyn Source>) {
         let previous = host.catalogue.load_full();
         // If an operator asks, every problem is logged, known ones too.
         let known = if is_asked_for { Arc::default() } else { Arc::clone(&previous) };
-        let catalogue = Catalogue::build(snapshot, &previous, &host.homes);
-        report(&catalogue, &known);
-        swap_in(&host, catalogue, &previous);
+        let catalogue = Arc::new(Catalogue::build(snapshot, &previous, &host.homes));
+        swap_in(&host, &catalogue, &previous);
+        // Only now is it true.
+        report(&catalogue, &known, is_asked_for);
     }
 }
 
-fn swap_in(host: &Host, catalogue: Catalogue, previous: &Catalogue) {
-    let catalogue = Arc::new(catalogue);
-    host.catalogue.store(Arc::clone(&catalogue));
+fn swap_in(host: &Host, catalogue: &Arc<Catalogue>, previous: &Catalogue) {
+    host.catalogue.store(Arc::clone(catalogue));
     // After the swap, and in this order: a request that began before can still make a pool of the old release.
     catalogue.retire(previous);
     host.executors.retain();
@@ -49,8 +49,9 @@ fn swap_in(host: &Host, catalogue: Catalogue, previous: &Catalogue) {
     host.metrics.reloads.inc();
 }
 
-/// Logs the functions served, and the rejected releases that `known` doesn't have with the same reason.
-fn report(catalogue: &Catalogue, known: &Catalogue) {
+/// Logs the functions served, and the rejected releases that `known` doesn't have with the same reason; and whether an
+/// operator has asked for it: a tool then knows the answer to its own signal.
+fn report(catalogue: &Catalogue, known: &Catalogue, asked_for: bool) {
     let known: Vec<String> = known.rejected().iter().map(ToString::to_string).collect();
     for rejected in catalogue.rejected() {
         let sentence = rejected.to_string();
@@ -62,6 +63,7 @@ fn report(catalogue: &Catalogue, known: &Catalogue) {
     tracing::info!(
         functions = names.len(),
         refused = catalogue.rejected().len(),
+        asked_for,
         "serving {}",
         shorten(&names)
     );

@@ -76,6 +76,7 @@ static void request(FezzSlice message) {
         print_hex(request.function);
         print_hex(request.version);
         print_hex(request.client_ip);
+        print_hex(request.original_uri);
         printf("%llu ", (unsigned long long)request.deadline_ms);
         print_pairs(request.headers);
         print_pairs(request.params);
@@ -85,8 +86,6 @@ static void request(FezzSlice message) {
         found.len = 0;
         fezz_request_param(&request, "id", &found);
         print_hex(found);
-        printf("= ");
-        print_hex(request.original_uri);
         print_owned(echo(&request));
     }
     putchar('\n');

@@ -105,12 +105,6 @@ impl Line {
         }
     }
 
-    /// What follows the word.
-    pub(crate) fn after(mut self, word: &str) -> Self {
-        while self.word() != word {}
-        self
-    }
-
     pub(crate) fn last(self) -> Vec<u8> {
         unhex(&self.words.last().unwrap()).unwrap()
     }

@@ -17,6 +17,8 @@ pub(crate) struct Running {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
+    /// Of each of them, whether no call has returned it.
+    is_new: Vec<bool>,
 }
 
 impl Running {
@@ -32,20 +34,24 @@ impl Running {
                 lines.for_each(|line| drop(sender.send(line)));
             });
         }
-        Self { child, lines, seen: Vec::new() }
+        Self { child, lines, seen: Vec::new(), is_new: Vec::new() }
     }
 
-    /// The next line with these words.
+    /// A line with these words that no call has returned before. Lines of stdout and of stderr have no order.
     pub(crate) fn line(&mut self, words: &str) -> String {
         let end = Instant::now() + DEADLINE;
         loop {
+            let found =
+                (0..self.seen.len()).find(|line| self.is_new[*line] && self.seen[*line].contains(words));
+            if let Some(found) = found {
+                self.is_new[found] = false;
+                return self.seen[found].clone();
+            }
             let line = self.lines.recv_timeout(end.saturating_duration_since(Instant::now()));
             let line =
                 line.unwrap_or_else(|_| panic!("no line with `{words}` in:\n{}", self.seen.join("\n")));
-            self.seen.push(line.clone());
-            if line.contains(words) {
-                return line;
-            }
+            self.seen.push(line);
+            self.is_new.push(true);
         }
     }
 

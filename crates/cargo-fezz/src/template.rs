@@ -1,5 +1,5 @@
-//! The projects that `cargo fezz new` makes, as files with `{{name}}` for the function's id and
-//! `{{dependencies}}` for the lines of the dependencies.
+//! The projects that `cargo fezz new` makes, as files with `{{name}}` for the function's id, `{{dependencies}}` for the
+//! lines of the dependencies, and `{{testing}}` for the line of the tests' own.
 
 use clap::ValueEnum;
 
@@ -19,8 +19,9 @@ pub(crate) enum Template {
 /// A file's path in the project, and its text.
 type File = (&'static str, &'static str);
 
-const RUST: [File; 2] = [
+const RUST: [File; 3] = [
     ("Cargo.toml", include_str!("../templates/rust/Cargo.toml.in")),
+    ("tests/jail.rs", include_str!("../templates/rust/jail.rs.in")),
     (".gitignore", include_str!("../templates/rust/gitignore")),
 ];
 
@@ -64,22 +65,33 @@ impl Template {
         }
     }
 
-    /// What builds it.
-    pub(crate) fn build_command(self) -> &'static str {
-        if self.is_rust() { "cargo fezz build" } else { "make" }
+    /// What shows an answer of it.
+    pub(crate) fn first_command(self, name: &str) -> String {
+        if self.is_rust() {
+            "cargo fezz watch".to_owned()
+        } else {
+            format!("make && cargo fezz invoke /{name}")
+        }
     }
 
-    /// All files of a project.
-    pub(crate) fn files(self, name: &str, fezz: &str) -> impl Iterator<Item = (&'static str, String)> {
+    /// All files of a project. `fezz` makes the line of the dependency on it, with these features.
+    pub(crate) fn files(
+        self,
+        name: &str,
+        fezz: impl Fn(&[&str]) -> String,
+    ) -> impl Iterator<Item = (&'static str, String)> {
         let (all, own): (&[File], &[File]) = match self {
             Self::Hello => (&RUST, &HELLO),
             Self::JsonApi => (&RUST, &JSON_API),
             Self::Axum => (&RUST, &AXUM),
             Self::C => (&[], &C),
         };
-        let dependencies = format!("{fezz}\n{}", self.dependencies());
-        let fill =
-            move |text: &str| text.replace("{{name}}", name).replace("{{dependencies}}\n", &dependencies);
+        let dependencies = format!("{}\n{}", fezz(self.features()), self.dependencies());
+        let testing = fezz(&["testing"]);
+        let fill = move |text: &str| {
+            let text = text.replace("{{name}}", name).replace("{{dependencies}}\n", &dependencies);
+            text.replace("{{testing}}", &testing)
+        };
         all.iter().chain(own).map(move |(path, text)| (*path, fill(text)))
     }
 }
@@ -91,7 +103,7 @@ mod tests {
     #[test]
     fn every_blank_of_a_template_is_filled() {
         for template in Template::value_variants() {
-            for (path, text) in template.files("greet", "fezz = \"1\"") {
+            for (path, text) in template.files("greet", |_| "fezz = \"1\"".to_owned()) {
                 assert!(!text.contains("{{") && !text.contains("}}"), "{template:?}: {path}");
             }
         }

@@ -64,28 +64,21 @@ impl New {
             None if io::stdin().is_terminal() && io::stderr().is_terminal() => ask()?,
             None => Template::Hello,
         };
-        let fezz = if template.is_rust() { self.dependency(template.features())? } else { String::new() };
-        for (file, text) in template.files(&name, &fezz) {
+        let origin = if template.is_rust() { self.origin()? } else { String::new() };
+        for (file, text) in template.files(&name, |features| dependency(&origin, features)) {
             let path = self.folder.join(file);
             write(&path, &text).map_err(|source| NewError::NotWritten { path, source })?;
         }
         let folder = self.folder.display();
         terminal::status("Created", &format!("{folder}"));
-        terminal::status(
-            "Next",
-            &format!("cd {folder} && {} && cargo fezz invoke /{name}", template.build_command()),
-        );
+        terminal::status("Next", &format!("cd {folder} && {}", template.first_command(&name)));
         Ok(Exit::Done)
     }
 
-    /// The line of Cargo.toml, with these features.
-    fn dependency(&self, features: &[&str]) -> Result<String, NewError> {
-        let features = match features {
-            [] => String::new(),
-            features => format!(", features = {features:?}"),
-        };
+    /// Where the crate `fezz` comes from, as Cargo.toml says it.
+    fn origin(&self) -> Result<String, NewError> {
         if let Some(url) = &self.fezz_git {
-            return Ok(format!("fezz = {{ git = {}{features} }}", toml::Value::from(url.as_str())));
+            return Ok(format!("git = {}", toml::Value::from(url.as_str())));
         }
         let path = self.fezz_path.as_deref().unwrap_or(Path::new(FEZZ_BESIDE));
         let no_fezz = || NewError::NoFezz { path: path.to_owned() };
@@ -93,8 +86,15 @@ impl New {
             return Err(no_fezz());
         }
         let path = path.canonicalize().map_err(|_| no_fezz())?;
-        let path = toml::Value::from(path.to_string_lossy().as_ref());
-        Ok(format!("fezz = {{ path = {path}{features} }}"))
+        Ok(format!("path = {}", toml::Value::from(path.to_string_lossy().as_ref())))
+    }
+}
+
+/// The line of Cargo.toml.
+fn dependency(origin: &str, features: &[&str]) -> String {
+    match features {
+        [] => format!("fezz = {{ {origin} }}"),
+        features => format!("fezz = {{ {origin}, features = {features:?} }}"),
     }
 }
 

@@ -8,10 +8,12 @@ fn a_new_project_is_tested_and_built_as_it_is() {
     let project = Project::empty("new-hello");
     assert_eq!(project.fezz("new greet-hello").status, Some(0));
     project.lock("greet-hello");
-    let mut test = Command::new(env!("CARGO"));
-    test.args(["test", "--quiet"]);
-    let tested = project.run(test, "greet-hello");
-    assert!(tested.status == Some(0) && tested.stdout.contains("1 passed"), "{tested:?}");
+    build_runner();
+    let tested = project.fezz_in("greet-hello", "test --debug");
+    assert_eq!(tested.status, Some(0), "{tested:?}");
+    for test in ["a_visitor_is_greeted_by_name ... ok", "the_function_answers_in_the_jail ... ok"] {
+        assert!(tested.stdout.contains(test), "{tested:?}");
+    }
     let built = project.fezz_in("greet-hello", "build --format json").result();
     assert_eq!(built["function"], "greet-hello@v1");
     assert_eq!(
@@ -25,9 +27,8 @@ fn tested_and_built(name: &'static str, template: &str, tests: &str) -> u64 {
     let project = Project::empty(name);
     assert_eq!(project.fezz(&format!("new {name} --template {template}")).status, Some(0));
     project.lock(name);
-    let mut test = Command::new(env!("CARGO"));
-    test.args(["test", "--quiet"]);
-    let tested = project.run(test, name);
+    build_runner();
+    let tested = project.fezz_in(name, "test --debug");
     assert!(tested.status == Some(0) && tested.stdout.contains(tests), "{tested:?}");
     let strip = "build --format json -- --config profile.release.strip=true";
     project.fezz_in(name, strip).result()["module_bytes"].as_u64().unwrap()

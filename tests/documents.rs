@@ -7,6 +7,7 @@ mod links;
 mod markdown;
 mod not_run;
 mod tables;
+mod watch;
 
 use markdown::{Page, repository};
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Every command of the pages, run in a clean clone as a reader would run it, page by page.
 //!
 //! A comment right before a block says what else it is: `file: PATH`, a file that the reader writes; `server`, which runs
-//! until the page's next; `output`, what the block before prints; `fixed ports`, run in a network namespace, where all
+//! until the page's next; `watch`, the same for `cargo fezz watch`; `output`, what the block before prints; `fixed ports`, run in a network namespace, where all
 //! ports are free; `not run: REASON` (`not_run.rs`).
 //!
 //! Some things aren't as a reader types them. Ports are free ones, since 3000 and 3001 may be taken on a machine that is
@@ -10,6 +10,7 @@
 
 use super::markdown::{Block, Page};
 use super::pages;
+use super::watch::Watch;
 use crate::clean_clone::{changed, clone_below, shell};
 use crate::harness::{Host, Site, envoy_program, is_root, on_path, skip, wait_for};
 use std::net::TcpListener;
@@ -22,8 +23,14 @@ struct Reader {
     clone: Site,
     /// The folder that their shell is in.
     current: PathBuf,
-    server: Option<Host>,
+    server: Option<Server>,
     printed: String,
+}
+
+/// What runs in the reader's other terminal.
+enum Server {
+    Host(Host),
+    Watch(Watch),
 }
 
 #[test]
@@ -67,6 +74,7 @@ impl Reader {
             (_, remark) if remark.starts_with("not run:") => {}
             (_, remark) if remark.starts_with("file:") => self.write(&remark[5..], &block.text),
             ("sh", "server") => self.serve(&block.text),
+            ("sh", "watch") => self.watch(&block.text),
             ("sh", "") => self.run(block, output),
             ("sh", "fixed ports") => self.run_in_network(block),
             ("text", "output") => {
@@ -92,10 +100,12 @@ impl Reader {
         let (programs, temporary) = (folder.join("target/release"), folder.parent().unwrap());
         let text = text.replace("/opt/fezz", programs.to_str().unwrap());
         let text = text.replace("/var/tmp", temporary.to_str().unwrap());
-        let Some(server) = &self.server else { return text };
-        let admin = server.admin.unwrap_or(server.address);
-        text.replace("127.0.0.1:3000", &server.address.to_string())
-            .replace("127.0.0.1:3001", &admin.to_string())
+        let (address, admin) = match &self.server {
+            None => return text,
+            Some(Server::Host(host)) => (host.address, host.admin.unwrap_or(host.address)),
+            Some(Server::Watch(watch)) => (watch.address, watch.address),
+        };
+        text.replace("127.0.0.1:3000", &address.to_string()).replace("127.0.0.1:3001", &admin.to_string())
     }
 
     fn serve(&mut self, text: &str) {
@@ -107,12 +117,20 @@ impl Reader {
         let text = text.replace("127.0.0.1:3000", "127.0.0.1:0").replace("127.0.0.1:3001", "127.0.0.1:0");
         // In the shell's stead, so that its signals reach the host.
         let host = Host::of_command(self.command(&format!("exec env {}", self.here(&text))), Site::new());
-        self.server = Some(host);
+        self.server = Some(Server::Host(host));
+    }
+
+    fn watch(&mut self, text: &str) {
+        self.stop();
+        let command = self.command(&format!("exec {} --listen 127.0.0.1:0", text.trim()));
+        self.server = Some(Server::Watch(Watch::start(command)));
     }
 
     fn stop(&mut self) {
-        if let Some(server) = self.server.take() {
-            server.into_site();
+        match self.server.take() {
+            Some(Server::Host(host)) => drop(host.into_site()),
+            Some(Server::Watch(watch)) => watch.stop(),
+            None => {}
         }
     }
 

@@ -304,4 +304,5 @@ pub mod prelude {
 #[doc = include_str!("../../../docs/guides/database.md")]
 #[doc = include_str!("../../../docs/guides/http-client.md")]
 #[cfg_attr(feature = "testing", doc = include_str!("../../../docs/guides/tests.md"))]
+#[cfg_attr(feature = "testing", doc = include_str!("../../../docs/tutorial.md"))]
 mod guides {}

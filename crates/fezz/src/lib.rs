@@ -170,8 +170,8 @@
 //! In the order that a request meets them: `shim` (decodes it, calls the function and encodes the answer; `panic` if
 //! that goes wrong), [`LoadContext`] and [`IntoLoaded`] before it, [`FezzRequest`], [`FunctionContext`], [`FromRequest`]
 //! (`data`, [`Rejection`]), then the function, then [`IntoResponse`], [`FezzResponse`], [`Redirect`], [`FezzError`].
-//! [`Router`] and [`App`] are for several routes in one function, `testing` for its tests. `headers`, `problem` and `permission` are what they
-//! share; `manifest` is what the attribute says.
+//! [`Router`] and [`App`] are for several routes in one function, `testing` for its tests. `headers`, `problem` and
+//! `permission` are what they share; `manifest` is what the attribute says.
 
 use fezz_unwind as _;
 

@@ -54,8 +54,7 @@ pub(crate) fn print(
     let timeout = milliseconds(args.timeout_ms);
     // In the scope of `call`'s tokens.
     let request = Ident::new("request", Span::mixed_site());
-    let context = Ident::new("context", Span::mixed_site());
-    let load = hooks::load(args, app);
+    let implementation = implementation(names, args, app);
     quote! {
         #[doc = "The function as a value, made by `#[fezz_function]`."]
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug, ::core::default::Default)]
@@ -78,22 +77,7 @@ pub(crate) fn print(
             }
         }
 
-        impl ::fezz::Function for #companion {
-            fn manifest(&self) -> &'static ::fezz::FunctionManifest {
-                &#manifest
-            }
-
-            fn on_load(
-                &self,
-                #context: &::fezz::LoadContext,
-            ) -> ::core::result::Result<(), ::fezz::FezzError> {
-                #load
-            }
-
-            fn call(&self, #request: ::fezz::FezzRequest) -> ::fezz::FezzResponse {
-                #companion::call(self, #request)
-            }
-        }
+        #implementation
 
         #[doc = "What the function's attribute says, made by `#[fezz_function]`."]
         #visibility static #manifest: ::fezz::FunctionManifest = ::fezz::FunctionManifest {
@@ -110,6 +94,30 @@ pub(crate) fn print(
             let _ = #companion::manifest;
             let _ = #companion::call;
         };
+    }
+}
+
+fn implementation(names: &Names, args: &Args, app: Option<&TokenStream>) -> TokenStream {
+    let Names { companion, manifest } = names;
+    let [request, context] = ["request", "context"].map(|name| Ident::new(name, Span::mixed_site()));
+    let load = hooks::load(args, app);
+    quote! {
+        impl ::fezz::Function for #companion {
+            fn manifest(&self) -> &'static ::fezz::FunctionManifest {
+                &#manifest
+            }
+
+            fn on_load(
+                &self,
+                #context: &::fezz::LoadContext,
+            ) -> ::core::result::Result<(), ::fezz::FezzError> {
+                #load
+            }
+
+            fn call(&self, #request: ::fezz::FezzRequest) -> ::fezz::FezzResponse {
+                #companion::call(self, #request)
+            }
+        }
     }
 }
 

@@ -13,12 +13,13 @@ use markdown::{Page, repository};
 use std::path::Path;
 
 /// The pages, in the order in which a new user reads them.
-const PAGES: [&str; 29] = [
+const PAGES: [&str; 30] = [
     "README.md",
     "docs/SUMMARY.md",
     "docs/introduction.md",
     "docs/tutorial.md",
     "docs/guides/axum.md",
+    "docs/guides/cookies.md",
     "docs/guides/database.md",
     "docs/guides/http-client.md",
     "docs/guides/secrets.md",

@@ -25,7 +25,7 @@ pub enum Fault {
     },
     /// The process died.
     #[error(
-        "the process crashed ({status}), a host answers 502: the log has its last words; run it under a debugger with --jail off"
+        "the process crashed ({status}), a host answers 502: the log has its last words; `cargo fezz invoke --gdb` runs it under a debugger"
     )]
     Crashed {
         /// The signal, or the exit status.

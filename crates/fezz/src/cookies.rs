@@ -8,8 +8,8 @@ use std::convert::Infallible;
 /// on the same host, too.
 ///
 /// ```
-/// use fezz::cookie::{Cookie, SameSite};
-/// use fezz::{Cookies, prelude::*};
+/// use fezz::cookie::SameSite;
+/// use fezz::prelude::*;
 ///
 /// #[fezz_function(path = "/visits")]
 /// fn visits(cookies: Cookies) -> FezzResponse {

@@ -230,7 +230,7 @@ pub use app::App;
 pub use bytes::Bytes;
 pub use context::FunctionContext;
 #[cfg(feature = "cookies")]
-pub use cookie;
+pub use cookie::{self, Cookie};
 #[cfg(feature = "cookies")]
 pub use cookies::Cookies;
 #[cfg(feature = "json")]
@@ -290,6 +290,8 @@ pub mod prelude {
         FunctionContext, FunctionManifest, Headers, IntoResponse, Method, Redirect, Rejection, Request,
         Response, Router, StatusCode, fezz_app, fezz_function,
     };
+    #[cfg(feature = "cookies")]
+    pub use crate::{Cookie, Cookies};
     #[cfg(feature = "json")]
     pub use crate::{FezzWireResponse, Form, Json, Path, Query, fezz_request, fezz_response};
 }
@@ -300,6 +302,7 @@ pub mod prelude {
 #[doc = include_str!("../../../docs/author.md")]
 #[doc = include_str!("../../../docs/introduction.md")]
 #[cfg_attr(feature = "tower", doc = include_str!("../../../docs/guides/axum.md"))]
+#[cfg_attr(all(feature = "cookies", feature = "testing"), doc = include_str!("../../../docs/guides/cookies.md"))]
 #[doc = include_str!("../../../docs/guides/caching.md")]
 #[doc = include_str!("../../../docs/guides/database.md")]
 #[doc = include_str!("../../../docs/guides/http-client.md")]

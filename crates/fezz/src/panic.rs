@@ -39,24 +39,24 @@ pub(crate) fn describe(payload: &(dyn Any + Send)) -> String {
     } else {
         "panic with a payload that is no text"
     };
-    let hint = if text.starts_with(NO_REACTOR) {
-        RUNTIME_HINT
-    } else if text.starts_with(NONE_UNWRAPPED) {
-        NONE_HINT
-    } else {
-        ""
-    };
+    let hint = HINTS.iter().find(|(begin, _)| text.starts_with(begin)).map_or("", |(_, hint)| hint);
     match LOCATION.take() {
         Some(location) => format!("{text}, at {location}{hint}"),
         None => format!("{text}{hint}"),
     }
 }
 
-/// How tokio's panic begins where it is used without its runtime.
-const NO_REACTOR: &str = "there is no reactor running";
+/// What the author does about panics that begin so.
+const HINTS: [(&str, &str); 3] = [
+    // tokio, without its runtime.
+    ("there is no reactor running", RUNTIME_HINT),
+    // Such as a header that the client didn't send.
+    ("called `Option::unwrap()` on a `None` value", NONE_HINT),
+    // `std::env::var`
+    ("called `Result::unwrap()` on an `Err` value: NotPresent", VARIABLE_HINT),
+];
 
-/// How the panic begins of `unwrap` on a `None`, such as a header that the client didn't send.
-const NONE_UNWRAPPED: &str = "called `Option::unwrap()` on a `None` value";
+const VARIABLE_HINT: &str = ": a function has no variables but those of `env` in fezz.json";
 const NONE_HINT: &str = ": where a client may leave something out, return an error, as by `.ok_or(..)?`";
 
 /// What the author does without tokio's runtime.

@@ -38,7 +38,7 @@ pub fn prepare(app: impl FnOnce()) -> FezzOwned {
     });
     match prepared {
         Ok(()) => FezzOwned::EMPTY,
-        Err(panic) => give_away(format!("on_load panicked: {panic}").into_bytes()),
+        Err(panic) => give_away(format!("building the app panicked: {panic}").into_bytes()),
     }
 }
 

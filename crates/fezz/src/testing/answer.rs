@@ -10,7 +10,6 @@ use std::fmt::{self, Display, Formatter};
 ///
 /// Shown as text it is the status, the headers, an empty line, and the body or what failed.
 #[derive(Debug, Clone)]
-#[must_use = "an answer is there to be looked at"]
 pub struct Answer {
     response: FezzResponse,
     failure: Option<Failed>,

@@ -3,7 +3,7 @@
 /// By which key a connection is allowed. The error doesn't tell which call it was, and so the hint says for which it is.
 const REFUSED: &str = "the jail refuses what fezz.json doesn't name: to connect, its `network.connect` must hold the port, \
                        by `network = { connect = [PORT] }` below [package.metadata.fezz] in Cargo.toml; a program can't be \
-                       started";
+                       started: use a library or a thread";
 
 /// For a path that isn't there: in the jail most aren't.
 const NOT_FOUND: &str = "a function has no file of the host but libraries and time zones: put it into the module by \

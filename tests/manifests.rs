@@ -87,7 +87,7 @@ manifests! {
     a_header_of_the_length_is_refused: with(r#""response_headers": {"content-length": "1"}"#) => "key `response_headers` holds the name `content-length`", "leave it out";
     a_header_value_with_a_line_break_is_refused: with(r#""response_headers": {"x-a": "b\r\nx-c: d"}"#) => "key `response_headers.x-a`", "visible ASCII";
     a_header_value_with_a_blank_at_its_end_is_refused: with(r#""response_headers": {"x-a": "b "}"#) => "key `response_headers.x-a`", "remove";
-    a_header_value_with_a_tab_before_it_is_refused: with(r#""response_headers": {"x-a": "	b"}"#) => "key `response_headers.x-a`", "remove";
+    a_header_value_with_a_tab_before_it_is_refused: with(r#""response_headers": {"x-a": "\tb"}"#) => "key `response_headers.x-a`", "remove";
     a_header_value_with_a_letter_beyond_ascii_is_refused: with(r#""response_headers": {"x-a": "é"}"#) => "key `response_headers.x-a`", "visible ASCII";
     a_header_in_two_cases_is_refused: with(r#""response_headers": {"x-a": "1", "X-A": "2"}"#) => "names `X-A` and `x-a`", "remove one";
     a_header_that_is_given_twice_is_refused: with(r#""response_headers": {"x-a": "1", "x-a": "2"}"#) => "key `response_headers.x-a` is given twice: remove one";

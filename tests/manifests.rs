@@ -86,6 +86,13 @@ manifests! {
     a_header_of_the_connection_is_refused: with(r#""response_headers": {"Transfer-Encoding": "chunked"}"#) => "key `response_headers` holds the name `Transfer-Encoding`", "the host's own";
     a_header_of_the_length_is_refused: with(r#""response_headers": {"content-length": "1"}"#) => "key `response_headers` holds the name `content-length`", "leave it out";
     a_header_value_with_a_line_break_is_refused: with(r#""response_headers": {"x-a": "b\r\nx-c: d"}"#) => "key `response_headers.x-a`", "visible ASCII";
+    a_header_value_with_a_blank_at_its_end_is_refused: with(r#""response_headers": {"x-a": "b "}"#) => "key `response_headers.x-a`", "remove";
+    a_header_value_with_a_tab_before_it_is_refused: with(r#""response_headers": {"x-a": "\tb"}"#) => "key `response_headers.x-a`", "remove";
+    a_header_value_with_a_letter_beyond_ascii_is_refused: with(r#""response_headers": {"x-a": "é"}"#) => "key `response_headers.x-a`", "visible ASCII";
+    a_header_in_two_cases_is_refused: with(r#""response_headers": {"x-a": "1", "X-A": "2"}"#) => "names `X-A` and `x-a`", "remove one";
+    a_header_that_is_given_twice_is_refused: with(r#""response_headers": {"x-a": "1", "x-a": "2"}"#) => "key `response_headers.x-a` is given twice: remove one";
+    a_coding_of_the_body_is_refused: with(r#""response_headers": {"Content-Encoding": "gzip"}"#) => "key `response_headers` holds the name `Content-Encoding`", "let the function send it";
+    a_range_of_the_body_is_refused: with(r#""response_headers": {"content-range": "bytes 0-1/2"}"#) => "key `response_headers` holds the name `content-range`", "let the function send it";
     too_many_bytes_of_headers_are_refused: with(&format!(r#""response_headers": {{"x-a": "{}"}}"#, "b".repeat(8 * 1024))) => "key `response_headers` holds 8195 bytes", "up to 8192";
     a_relative_route_is_named: with(r#""routes": [{"path": "hello"}]"#) => "key `routes[0]`", "write `/hello`";
     a_route_with_more_parameters_than_the_router_takes_is_refused: with(&format!(r#""routes": [{{"path": "{}"}}]"#, (0..26).map(|n| format!("/{{p{n}}}")).collect::<String>())) => "key `routes[0]`", "26 parameters, the limit is 25";

@@ -84,6 +84,20 @@ fn headers_of_the_manifest_are_in_each_response_that_has_not_got_them() {
 }
 
 #[test]
+fn the_hosts_own_errors_are_not_cached_by_headers_of_the_manifest() {
+    const CACHING: [&str; 3] = ["cache-control", "cdn-cache-control", "expires"];
+    let site = Site::new();
+    let headers = json!({"Cache-Control": "public", "cdn-cache-control": "public", "expires": "0"});
+    site.install("author@v1", AUTHOR, json!({"response_headers": headers}));
+    let host = Host::start(site);
+    let (works, fails) = (host.get("/rpc/author/hop-by-hop"), host.get("/rpc/author/panic"));
+    for name in CACHING {
+        assert!(works.header(name).is_some(), "{name}");
+        assert_eq!(fails.header(name), None, "{name}");
+    }
+}
+
+#[test]
 fn statuses_pass_and_those_without_a_body_have_none() {
     let host = host();
     for (status, body) in [(200, "body"), (204, ""), (304, ""), (404, "body"), (500, "body"), (599, "body")] {

@@ -161,8 +161,9 @@ fn a_clients_request_id_leads_to_no_other_folder() {
     site.install("author@v1", AUTHOR, json!({}));
     let host = recording(site);
     let (_, file) = fail(&host, "/rpc/author/panic", "../../functions/x;y");
-    assert_eq!(file, folder(&host.site).join("author@v1-.._.._functions_x_y.cbor"));
-    assert!(file.exists());
+    let name = file.file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("author@v1-.._.._functions_x_y+"), "{name}");
+    assert!(folder(&host.site).join(name).exists());
 }
 
 #[test]
@@ -198,7 +199,7 @@ fn a_folder_that_every_user_can_write_is_refused_at_the_start() {
     }
     let status = host.wait().unwrap();
     assert!(
-        status.code() == Some(1) && said.contains("`chmod o-w` it, or change --record-failures"),
+        status.code() == Some(1) && said.contains("`chmod go-w` it, or change --record-failures"),
         "{said}"
     );
     assert_eq!(mode(&open), 0o777, "it is left as it was");

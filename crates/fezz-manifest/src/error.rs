@@ -127,9 +127,33 @@ pub enum ManifestError {
         /// The name.
         name: String,
     },
+    /// A header is true of one body alone.
+    #[error(
+        "key `response_headers` holds the name `{name}`, which is true of one body alone: let the function send it"
+    )]
+    BodysHeader {
+        /// The name.
+        name: String,
+    },
+    /// Two names are the same to HTTP.
+    #[error(
+        "key `response_headers` holds the names `{one}` and `{other}`, which are the same in HTTP: remove one"
+    )]
+    SameHeader {
+        /// The name that stands first.
+        one: String,
+        /// The other.
+        other: String,
+    },
     /// A header's value can't be sent.
     #[error("key `response_headers.{name}` is no header's value: use visible ASCII, spaces and tabs")]
     BadHeaderValue {
+        /// The header's name.
+        name: String,
+    },
+    /// A header's value begins or ends with what HTTP doesn't count as part of it.
+    #[error("key `response_headers.{name}` begins or ends with a space or a tab: remove it")]
+    PaddedHeaderValue {
         /// The header's name.
         name: String,
     },

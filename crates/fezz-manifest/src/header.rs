@@ -1,8 +1,10 @@
 //! The headers that a manifest adds to responses, and those that it can't.
 
 use crate::error::ManifestError;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderName};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Headers that belong to one connection, and are not passed on (RFC 9110, section 7.6.1).
 pub const HOP_BY_HOP: [HeaderName; 12] = [
@@ -31,19 +33,61 @@ pub const HOSTS_OWN: [HeaderName; 4] = [
     HeaderName::from_static("fezz-error"),
 ];
 
+/// Headers that are true of one body alone, which a manifest doesn't know.
+const OF_ONE_BODY: [HeaderName; 2] = [header::CONTENT_ENCODING, header::CONTENT_RANGE];
+
 /// The most bytes of a manifest's headers, names and values together: an eighth of what a response may have, since they are
 /// added to what the function sends.
 pub(crate) const BYTES_MAX: usize = 8 * 1024;
 
-/// Checks `response_headers`: each name and value is one of HTTP, and no name is the connection's or the host's.
+/// Reads `response_headers`. A name that is there twice would silently lose its first value.
+pub(crate) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    struct Headers;
+
+    impl<'de> Visitor<'de> for Headers {
+        type Value = BTreeMap<String, String>;
+
+        fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+            to.write_str("a map")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut headers = BTreeMap::new();
+            while let Some((name, value)) = map.next_entry::<String, String>()? {
+                if headers.contains_key(&name) {
+                    return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
+                }
+                headers.insert(name, value);
+            }
+            Ok(headers)
+        }
+    }
+
+    from.deserialize_map(Headers)
+}
+
+/// Checks `response_headers`: each name and value is one of HTTP, no name is there in two cases, and none is the
+/// connection's, the host's or of one body.
 pub(crate) fn check(headers: &BTreeMap<String, String>) -> Result<(), ManifestError> {
+    let mut seen = BTreeMap::new();
     for (name, value) in headers {
         let parsed = HeaderName::from_bytes(name.as_bytes());
         let parsed = parsed.map_err(|_| ManifestError::BadHeader { name: name.clone() })?;
         if HOP_BY_HOP.contains(&parsed) || HOSTS_OWN.contains(&parsed) {
             return Err(ManifestError::HostsHeader { name: name.clone() });
         }
-        HeaderValue::from_str(value).map_err(|_| ManifestError::BadHeaderValue { name: name.clone() })?;
+        if OF_ONE_BODY.contains(&parsed) {
+            return Err(ManifestError::BodysHeader { name: name.clone() });
+        }
+        if let Some(other) = seen.insert(name.to_ascii_lowercase(), name) {
+            return Err(ManifestError::SameHeader { one: other.clone(), other: name.clone() });
+        }
+        if !value.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
+            return Err(ManifestError::BadHeaderValue { name: name.clone() });
+        }
+        if value.trim_matches([' ', '\t']) != value {
+            return Err(ManifestError::PaddedHeaderValue { name: name.clone() });
+        }
     }
     let bytes = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if bytes > BYTES_MAX { Err(ManifestError::LongHeaders { bytes }) } else { Ok(()) }

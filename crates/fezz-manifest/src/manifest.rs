@@ -1,5 +1,6 @@
 //! `fezz.json` as types, each key with its meaning and default. The doc comments are the schema's descriptions, too.
 
+use crate::header;
 use crate::range;
 use crate::route::Route;
 use schemars::JsonSchema;
@@ -47,8 +48,8 @@ pub struct Manifest {
     #[serde(default)]
     pub network: Network,
     /// Headers that the host adds to each response to the function's requests, the host's own errors among them, where the
-    /// response hasn't got them.
-    #[serde(default)]
+    /// response hasn't got them. Its own errors get none of `cache-control`, `cdn-cache-control` and `expires`.
+    #[serde(default, deserialize_with = "header::read")]
     pub response_headers: BTreeMap<String, String>,
 }
 

@@ -63,7 +63,8 @@ typedef enum {
     /* A response that can't be written. */
     FEZZ_STATUS_OUT_OF_RANGE,
     FEZZ_HEADER_AFTER_BODY,
-    FEZZ_OUT_OF_MEMORY
+    FEZZ_OUT_OF_MEMORY,
+    FEZZ_ENDED
 } FezzStatus;
 
 /* One line of English, for the log. */
@@ -84,6 +85,8 @@ static inline const char *fezz_status_text(FezzStatus status) {
     case FEZZ_STATUS_OUT_OF_RANGE: return "the response's status is outside 200 to 599";
     case FEZZ_HEADER_AFTER_BODY: return "a header was added after the body: add all headers first";
     case FEZZ_OUT_OF_MEMORY: return "out of memory while writing the response";
+    case FEZZ_ENDED:
+        return "the response was ended before: call fezz_response_end once, and return what it returns";
     }
     return "unknown status";
 }
@@ -441,20 +444,36 @@ static inline FezzCborField *fezz_cbor_field(FezzCborFields fields, FezzSlice ke
     return NULL;
 }
 
-/* Whether `key` is among the keys of the pairs in `earlier`, which were read before. This reads them again, rather than
- * keep them: a stack of 1024 keys would cost each request more than a second look at what has few. */
-static inline int fezz_cbor_is_among(FezzCborCursor earlier, FezzSlice key) {
-    while (fezz_cbor_left(&earlier) > 0) {
-        FezzCborItem other;
-        if (fezz_cbor_item(&earlier, &other) != FEZZ_OK || other.value > fezz_cbor_left(&earlier))
+/* The keys of one map that no field remembers, in order. 16 KiB of the stack, of which only what is used is touched. */
+typedef struct {
+    FezzSlice keys[FEZZ_PAIRS_MAX];
+    size_t count;
+} FezzCborKeys;
+
+/* Any order does: by length first, which mostly spares the bytes. */
+static inline int fezz_cbor_compare(FezzSlice one, FezzSlice other) {
+    if (one.len != other.len)
+        return one.len < other.len ? -1 : 1;
+    return memcmp(one.ptr, other.ptr, one.len);
+}
+
+/* Adds a key. Returns 0 if it is there already. The caller adds up to FEZZ_PAIRS_MAX. */
+static inline int fezz_cbor_add_key(FezzCborKeys *all, FezzSlice key) {
+    size_t low = 0, high = all->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = fezz_cbor_compare(key, all->keys[middle]);
+        if (order == 0)
             return 0;
-        if (other.value == key.len && memcmp(earlier.at, key.ptr, key.len) == 0)
-            return 1;
-        earlier.at += (size_t)other.value;
-        if (fezz_cbor_skip(&earlier) != FEZZ_OK)
-            return 0;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
     }
-    return 0;
+    memmove(all->keys + low + 1, all->keys + low, (all->count - low) * sizeof all->keys[0]);
+    all->keys[low] = key;
+    all->count++;
+    return 1;
 }
 
 /* Reads the value of a key, or skips it if the key is unknown. */
@@ -466,20 +485,20 @@ static inline FezzStatus fezz_cbor_pair(FezzCborCursor *cursor, FezzCborFields f
 }
 
 static inline FezzStatus fezz_cbor_pairs(FezzCborCursor *cursor, FezzCborFields fields, FezzCborItem *map) {
-    FezzCborCursor earlier = *cursor;
+    FezzCborKeys unknown;
     size_t count = 0;
+    unknown.count = 0;
     while (fezz_cbor_more(cursor, map)) {
         FezzCborField *field;
         FezzSlice key;
         FezzStatus status;
-        earlier.end = cursor->at;
         status = fezz_cbor_string(cursor, FEZZ_CBOR_TEXT, &key);
         if (status != FEZZ_OK)
             return status;
         if (count++ == FEZZ_PAIRS_MAX)
             return FEZZ_TOO_MANY_PAIRS;
         field = fezz_cbor_field(fields, key);
-        if (field != NULL ? field->found : fezz_cbor_is_among(earlier, key))
+        if (field != NULL ? field->found : !fezz_cbor_add_key(&unknown, key))
             return FEZZ_DUPLICATE_KEY;
         status = fezz_cbor_pair(cursor, fields, field);
         if (status != FEZZ_OK)
@@ -606,12 +625,13 @@ static inline int fezz_load_context_env(const FezzLoadContext *context, const ch
 
 /* ---- The response ------------------------------------------------------------------------------------------------------ */
 
-/* A response that is being written. After a failed step the others do nothing, and fezz_response_end reports it. */
+/* A response that is being written. After a failed step the others do nothing, and fezz_response_end reports it. After
+ * the end every step does nothing, and a second end is a failure that says so. */
 typedef struct {
     FezzOwned buffer;
     size_t capacity;
     size_t body_at;    /* where the body's length stands, of 8 bytes; 0 before there is one */
-    FezzStatus status; /* what failed first */
+    FezzStatus status; /* what failed first; FEZZ_ENDED after the end */
 } FezzResponse;
 
 /* Appends bytes. The buffer doubles; its first size holds a failure's message, for which there may be no more memory. */
@@ -697,7 +717,8 @@ static inline void fezz_response_body(FezzResponse *response, FezzSlice bytes) {
     if (response->body_at == 0) {
         fezz_cbor_append(response, body, sizeof body - 1);
         fezz_cbor_write_head(response, FEZZ_CBOR_BYTES, 0);
-        response->body_at = response->buffer.len - 8;
+        if (response->status == FEZZ_OK)
+            response->body_at = response->buffer.len - 8;
     }
     fezz_cbor_append(response, bytes.ptr, bytes.len);
 }
@@ -707,19 +728,27 @@ static inline void fezz_response_text(FezzResponse *response, const char *text) 
     fezz_response_body(response, fezz_text(text));
 }
 
+/* Moves the buffer out. The response keeps no pointer to it, since it is its new owner's to free. */
+static inline FezzOwned fezz_cbor_take(FezzResponse *response) {
+    FezzOwned buffer = response->buffer;
+    memset(response, 0, sizeof *response);
+    response->status = FEZZ_ENDED;
+    return buffer;
+}
+
 /* Writes a failure into the buffer, which is large enough for a short message without another allocation. */
 static inline FezzOwned fezz_cbor_fail(FezzResponse *response, FezzSlice message) {
     static const char begin[] = "\xa2" "\x66" "status" "\x19\x01\xf4" "\x65" "error" "\xa2"
                                 "\x64" "kind" "\x6e" "function_error" "\x67" "message";
     static const char not_utf8[] = "the function failed; its message is not UTF-8";
     FezzOwned none = {NULL, 0};
-    response->status = FEZZ_OK;
+    response->status = FEZZ_OK; /* for the steps below alone */
     response->buffer.len = 0;
     fezz_cbor_append(response, begin, sizeof begin - 1);
     fezz_cbor_write_text(response, fezz_cbor_is_utf8(message) ? message : fezz_text(not_utf8));
     if (response->status == FEZZ_OK)
-        return response->buffer;
-    FEZZ_FREE(response->buffer.ptr);
+        return fezz_cbor_take(response);
+    FEZZ_FREE(fezz_cbor_take(response).ptr);
     return none;
 }
 
@@ -731,7 +760,7 @@ static inline FezzOwned fezz_response_end(FezzResponse *response) {
     if (response->status != FEZZ_OK)
         return fezz_cbor_fail(response, fezz_text(fezz_status_text(response->status)));
     fezz_cbor_store(response->buffer.ptr + response->body_at, response->buffer.len - response->body_at - 8);
-    return response->buffer;
+    return fezz_cbor_take(response);
 }
 
 /* A response that says the function failed: the client gets a 500, the message goes to the host's log. */

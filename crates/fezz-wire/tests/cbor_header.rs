@@ -11,6 +11,7 @@ use driver::{Driver, Line, include_path};
 use fezz_wire::abi::{LoadContext, decode_load_context, encode_load_context};
 use fezz_wire::{ErrorKind, FezzWireRequest, FezzWireResponse, PAIRS_MAX, WireError};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// The keys of a request, each with a value as bytes; the last six are those of `meta`.
 const KEYS: [(&str, &[u8]); 14] = [
@@ -165,6 +166,21 @@ fn more_pairs_than_the_limit_are_refused() {
     assert_eq!(check(&requests), 2);
 }
 
+#[test]
+fn a_large_value_among_many_unknown_keys_is_walked_a_few_times_only() {
+    const ITEMS: usize = 2 << 20;
+    let unknown: String = (0..1000).map(|number| format!("\x65k{number:04}\x00")).collect();
+    let known = message(&KEYS, OF_META, true);
+    let large = [b"\x65large\x9a", &(ITEMS as u32).to_be_bytes()[..], &vec![0; ITEMS]].concat();
+    let with = |some: &[u8], more: &[u8]| [b"\xbf", some, unknown.as_bytes(), more, &known[1..]].concat();
+    let begun = Instant::now();
+    assert_eq!(check(&[with(&large, b"")]), 1);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    let twice: Vec<_> =
+        (0..1000).map(|number| with(b"", format!("\x65k{number:04}\x00").as_bytes())).collect();
+    assert_eq!(check(&twice), 0);
+}
+
 /// Has C and Rust read each message, and compares the results. Returns how many are valid.
 fn check(requests: &[Vec<u8>]) -> usize {
     let lines = Driver::get().read(&[], requests);
@@ -278,6 +294,11 @@ fn an_author_s_mistake_is_a_failure_that_names_it() {
     ] {
         assert_eq!(failure(&line.bytes().unwrap()), expected);
     }
+    let ended = "the response was ended before: call fezz_response_end once, and return what it returns";
+    assert_eq!(failure(&line.bytes().unwrap()), "the response's status is outside 200 to 599");
+    assert_eq!([(); 2].map(|()| failure(&line.bytes().unwrap())), [ended; 2]);
+    assert_eq!(FezzWireResponse::decode(&line.bytes().unwrap()).unwrap().status, 200);
+    assert_eq!([(); 2].map(|()| failure(&line.bytes().unwrap())), [ended; 2]);
 }
 
 fn failure(response: &[u8]) -> String {

@@ -7,11 +7,16 @@ use crate::log;
 use crate::problem::Problem;
 use crate::respond::Content;
 use crate::series::Recording;
+use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Response};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Headers of a manifest that have a response kept. The host's own errors end sooner than what is kept.
+const CACHING: [HeaderName; 3] =
+    [header::CACHE_CONTROL, HeaderName::from_static("cdn-cache-control"), header::EXPIRES];
 
 /// A request in flight, up to the end of its response's body. Dropping it writes its line: without
 /// [`complete`](Self::complete) or [`abort`](Self::abort), its client has gone away.
@@ -104,8 +109,11 @@ impl RequestRecord {
                 (problem.into_response(&self.identity.request_id).map(Content::Host), head)
             }
         };
+        let is_hosts = !head.kind.is_empty();
         self.head = Some(head);
-        self.response_headers.iter().for_each(|headers| add_missing(response.headers_mut(), headers));
+        let more = self.response_headers.iter().flat_map(|headers| headers.iter());
+        let more = more.filter(|(name, _)| !(is_hosts && CACHING.contains(name)));
+        add_missing(response.headers_mut(), more);
         self.identity.write(response.headers_mut());
         response
     }
@@ -158,7 +166,7 @@ impl RequestRecord {
 }
 
 /// Adds the headers whose names `headers` hasn't got.
-fn add_missing(headers: &mut HeaderMap, more: &HeaderMap) {
+fn add_missing<'a>(headers: &mut HeaderMap, more: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>) {
     for (name, value) in more {
         headers.entry(name).or_insert_with(|| value.clone());
     }

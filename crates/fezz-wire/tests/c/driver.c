@@ -131,6 +131,15 @@ static void without_memory(int allocations) {
     putchar('\n');
 }
 
+/* Every step again after the end, whose buffer is freed by then, and a second end. */
+static void end_twice(FezzResponse response) {
+    print_owned(fezz_response_end(&response));
+    fezz_response_header(&response, "late", "header");
+    fezz_response_text(&response, "late");
+    print_owned(fezz_response_end(&response));
+    print_owned(fezz_response_end(&response));
+}
+
 /* What only an author's mistake makes, and a failure of the author's. */
 static void mistakes(void) {
     FezzResponse response = fezz_response(200);
@@ -144,6 +153,8 @@ static void mistakes(void) {
     print_owned(fezz_response_end(&response));
     print_owned(fezz_failure("no database"));
     print_owned(fezz_failure("\xff"));
+    end_twice(fezz_response(999));
+    end_twice(fezz_response(200));
     putchar('\n');
 }
 

@@ -79,7 +79,7 @@ pub(crate) enum InvokeError {
     Debugger(#[from] DebuggerError),
 }
 
-/// The most of a log that a script gets: a host, too, logs no more of a request.
+/// The most of a log that is shown: a host, too, logs no more of a request.
 const LOG_BYTES_MAX: usize = 1 << 20;
 
 /// The deadline under a debugger, in which a person reads and thinks.
@@ -106,9 +106,9 @@ impl Invoke {
             debugger::debug(&sandbox.unconfined(DEBUGGER_TIMEOUT).command(), &message)?;
             return Ok(Exit::Done);
         }
-        let mut log = String::new();
-        let served = sandbox.serve(&message, |line| self.follow(line, &mut log))?;
-        self.report(&served.response(), &log)
+        let mut log = Log::default();
+        let served = sandbox.serve(&message, |line| log.take(line, self.format))?;
+        self.report(&served.response(), &log.kept)
     }
 
     /// The recorded request that is asked for.
@@ -118,18 +118,6 @@ impl Invoke {
         let recorded = failures::newest(&folder, Some(id.as_str()).filter(|id| !id.is_empty()))?;
         terminal::status("Replaying", &recorded.path.display().to_string());
         Ok(Some(recorded))
-    }
-
-    /// Prints a line of the function's log, or keeps it for a script.
-    fn follow(&self, line: &[u8], log: &mut String) {
-        let text = String::from_utf8_lossy(line);
-        match self.format {
-            Format::Human => {
-                terminal::foreign(&log_line::event(&text).unwrap_or_else(|| text.trim_end().to_owned()));
-            }
-            Format::Json if log.len() < LOG_BYTES_MAX => log.push_str(&text),
-            Format::Json => {}
-        }
     }
 
     fn report(&self, outcome: &Result<FezzWireResponse<'_>, Fault>, log: &str) -> Result<Exit, InvokeError> {
@@ -148,6 +136,36 @@ impl Invoke {
             Err(fault) if fault.is_before_the_function() => Exit::Failed,
             Err(_) => Exit::Faulty,
         })
+    }
+}
+
+/// A function's log: what has come of it, up to [`LOG_BYTES_MAX`].
+#[derive(Debug, Default)]
+struct Log {
+    bytes: usize,
+    /// For a script.
+    kept: String,
+}
+
+impl Log {
+    /// Prints a line for a person, or keeps it for a script.
+    fn take(&mut self, line: &[u8], format: Format) {
+        let before = self.bytes;
+        self.bytes = before.saturating_add(line.len());
+        let text = String::from_utf8_lossy(line);
+        match format {
+            _ if before >= LOG_BYTES_MAX => {}
+            Format::Json => self.kept.push_str(&text),
+            Format::Human => {
+                match log_line::event(&text) {
+                    Some(event) => terminal::styled(&event),
+                    None => terminal::foreign(text.trim_end()),
+                }
+                if self.bytes >= LOG_BYTES_MAX {
+                    terminal::warning("the log is longer than 1 MiB: the rest of it is left out");
+                }
+            }
+        }
     }
 }
 

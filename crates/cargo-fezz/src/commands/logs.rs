@@ -3,7 +3,7 @@
 use crate::exit::Exit;
 use crate::follow::{FollowError, Follower};
 use crate::log_line::{LogLine, Names};
-use crate::terminal::Format;
+use crate::terminal::{self, Format};
 use clap::Args;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
@@ -104,7 +104,7 @@ impl Logs {
         let has_filter = self.function.is_some() || self.errors || self.request.is_some();
         let Some(line) = LogLine::parse(text) else {
             // Of the host before its log begins, or of something else in the same journal.
-            return (!has_filter && self.format == Format::Human).then(|| text.escape_debug().to_string());
+            return (!has_filter && self.format == Format::Human).then(|| terminal::escaped(text));
         };
         let is_shown = self.function.as_ref().is_none_or(|function| is_of(&line, function))
             && (!self.errors || line.is_error())

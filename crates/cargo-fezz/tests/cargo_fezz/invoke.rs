@@ -197,3 +197,36 @@ fn a_crash_is_shown_by_gdb_with_its_request_on_stdin() {
     let without = String::from_utf8(without.output().unwrap().stderr).unwrap();
     assert!(without.contains("gdb isn't on PATH: install it"), "{without}");
 }
+
+#[test]
+fn what_a_function_logs_and_fails_with_does_not_act_upon_the_terminal() {
+    let forged = r#"write(2, "\x1b[2Jlog\xc2\x9b\xe2\x80\xae\n\x1e{\x1b]0;title\a\n", 27);"#;
+    let done = invoke("invoke-escape", &format!("{forged} abort();"), "/invoke-escape");
+    assert_eq!(done.status, Some(3), "{done:?}");
+    assert!(done.stderr.contains("\\u{1b}[2Jlog\\u{9b}\\u{202e}\n\\u{1e}{\\u{1b}]0;title\\u{7}\n"), "{done:?}");
+    assert!(!done.stderr.contains(['\x1b', '\x1e', '\x07']), "{done:?}");
+    let returned = invoke("invoke-escape-error", &returning("no\x1b[2J\nerror: forged\u{202e}"), "/");
+    assert_eq!(returned.status, Some(3), "{returned:?}");
+    assert!(returned.stderr.contains(": no\\u{1b}[2J\n  | error: forged\\u{202e}\n"), "{returned:?}");
+}
+
+/// The code of a function that returns an error with this text.
+fn returning(message: &str) -> String {
+    let error = fezz_wire::FezzWireError { kind: fezz_wire::ErrorKind::Returned, message };
+    let response = fezz_wire::FezzWireResponse { status: 500, headers: Vec::new(), body: b"", error: Some(error) };
+    let bytes: Vec<String> = response.encode().iter().map(u8::to_string).collect();
+    format!(
+        "static const unsigned char answer[] = {{{}}}; void *copy = malloc(sizeof answer); \
+         __builtin_memcpy(copy, answer, sizeof answer); return (FezzOwned){{copy, sizeof answer}};",
+        bytes.join(",")
+    )
+}
+
+#[test]
+fn a_log_without_end_is_cut_for_a_person() {
+    let body = r#"for (int i = 0; i < 300000; i++) write(2, "0123456789\n", 11);"#;
+    let done = invoke("invoke-long-log", body, "/invoke-long-log");
+    let lines = done.stderr.lines().filter(|line| *line == "0123456789").count();
+    assert!((95_000..96_000).contains(&lines), "{lines}");
+    assert_eq!(done.stderr.matches("the rest of it is left out").count(), 1);
+}

@@ -14,7 +14,7 @@ use fezz_sandbox::routes::{self, Found, NotText, Params};
 use fezz_sandbox::{Fault, Jail, Request, Sandbox, SandboxError};
 use fezz_wire::FezzWireResponse;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Send one request to a built function, through the real runner and its jail, without a host
@@ -28,8 +28,8 @@ pub(crate) struct Invoke {
     /// The CBOR message of a request instead, for instance a recorded one.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "method", "headers", "data", "json"])]
     message: Option<PathBuf>,
-    /// A request that failed, as a host has recorded it: the newest, or the one whose id begins so. Its function is found,
-    /// too, where `watch` or `build` has made it.
+    /// Send a request again that failed under a host and was recorded: the newest, or the newest whose id begins with
+    /// REQUEST_ID. Without --from, it goes to the newest build of its function, by `watch` or in `functions/`.
     #[arg(
         long, value_name = "REQUEST_ID", num_args = 0..=1, default_missing_value = "",
         conflicts_with_all = ["message", "path", "method", "headers", "data", "json"]
@@ -47,7 +47,7 @@ pub(crate) struct Invoke {
     /// How to print the response.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// The program fezz-runner, if it isn't beside this one or on PATH.
+    /// The program fezz-runner; else the one beside this program, or on PATH.
     #[arg(long, value_name = "FILE")]
     runner: Option<PathBuf>,
     /// How the function is confined.
@@ -93,11 +93,15 @@ impl Invoke {
             (from, _) => installed::folder(from.as_deref())?,
         };
         let sandbox = Sandbox::load(&folder, self.runner.as_deref(), self.jail)?;
-        let message = match self.message.as_ref().or(recorded.as_ref().map(|recorded| &recorded.path)) {
-            Some(path) => {
+        if let Some(recorded) = &recorded {
+            tell_of_replay(recorded, &folder, &sandbox.release().name);
+        }
+        let message = match (recorded, &self.message) {
+            (Some(recorded), _) => recorded.message,
+            (None, Some(path)) => {
                 std::fs::read(path).map_err(|source| InvokeError::Message { path: path.clone(), source })?
             }
-            None => {
+            (None, None) => {
                 let request = self.request.request()?;
                 sandbox.message(&request, &params(&request, &sandbox)?)
             }
@@ -115,9 +119,7 @@ impl Invoke {
     fn recorded(&self) -> Result<Option<Recorded>, InvokeError> {
         let Some(id) = &self.failure else { return Ok(None) };
         let folder = self.failures.clone().unwrap_or_else(|| project::fezz_folder().join(project::FAILURES));
-        let recorded = failures::newest(&folder, Some(id.as_str()).filter(|id| !id.is_empty()))?;
-        terminal::status("Replaying", &recorded.path.display().to_string());
-        Ok(Some(recorded))
+        Ok(Some(failures::newest(&folder, Some(id.as_str()).filter(|id| !id.is_empty()))?))
     }
 
     fn report(&self, outcome: &Result<FezzWireResponse<'_>, Fault>, log: &str) -> Result<Exit, InvokeError> {
@@ -136,6 +138,15 @@ impl Invoke {
             Err(fault) if fault.is_before_the_function() => Exit::Failed,
             Err(_) => Exit::Faulty,
         })
+    }
+}
+
+/// Which request is sent, and to which function: there may be several of its name.
+fn tell_of_replay(recorded: &Recorded, folder: &Path, name: &str) {
+    terminal::status("Replaying", &recorded.path.display().to_string());
+    terminal::status("With", &folder.display().to_string());
+    if name != recorded.function {
+        terminal::warning(&format!("the request was sent to {}, not to {name}", recorded.function));
     }
 }
 
@@ -180,7 +191,7 @@ fn params(request: &Request, sandbox: &Sandbox) -> Result<Params, NotText> {
     let routes: Vec<String> =
         routes.map(|route| format!("{} {}", route.methods.join(","), route.path)).collect();
     terminal::warning(&format!(
-        "no route of {} leads here, a host answers {status}: {} {} (its routes: {})",
+        "no route of {} leads here, a host answers {status}: {} {} (its routes: {}); the function is called without a route",
         sandbox.release().name,
         request.method,
         request.path(),

@@ -47,7 +47,7 @@ pub(crate) fn escaped_lines(text: &str) -> String {
 
 /// The same for a message, whose further lines are marked.
 pub(crate) fn block(text: &str) -> String {
-    escaped_lines(text.trim_end()).replace('\n', CONTINUED)
+    escaped_lines(text.trim_end()).replace('\n', CONTINUED).replace(" \n", "\n")
 }
 
 fn acts(char: char) -> bool {
@@ -122,7 +122,7 @@ mod tests {
         check("\u{202a}\u{202e}\u{2066}\u{2069}", "\\u{202a}\\u{202e}\\u{2066}\\u{2069}");
         check("a\nb\r", "a\\nb\\r");
         assert_eq!(escaped_lines("a\r\nb\rc\u{1b}\n"), "a\nb\\rc\\u{1b}\n");
-        assert_eq!(block("left\nerror: x\u{1b}\n"), "left\n  | error: x\\u{1b}");
+        assert_eq!(block("left\n\nerror: x\u{1b}\n"), "left\n  |\n  | error: x\\u{1b}");
     }
 
     #[test]

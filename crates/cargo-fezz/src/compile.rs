@@ -24,10 +24,11 @@ const SMALL: [(&str, &str); 3] = [
 /// How to compile.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Compile without optimisation, which is faster; the default is for release.
+    /// Compile without optimisation: compiling is faster, the module is slower and larger.
     #[arg(long)]
     pub(crate) debug: bool,
-    /// Compile for another system by cargo-zigbuild, also with the version of its glibc: x86_64-unknown-linux-gnu.2.31.
+    /// Compile for another system, by cargo-zigbuild. A version of glibc may follow: x86_64-unknown-linux-gnu.2.31 runs with
+    /// glibc 2.31 and newer.
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Option<String>,
     /// Options of `cargo build`, after `--`: `-- --features postgres --locked`.

@@ -1,17 +1,20 @@
 //! Requests that a host has recorded because they failed: `<function>@<version>-<request id>.cbor`, a message each.
 
+use fezz_manifest::names::full_name;
+use fezz_wire::FezzWireRequest;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// A recorded request.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Recorded {
-    /// The later one is the greater one.
-    written: SystemTime,
     /// The file.
     pub(crate) path: PathBuf,
+    /// What it holds.
+    pub(crate) message: Vec<u8>,
+    /// `<id>@<version>` of the function that it was sent to.
+    pub(crate) function: String,
 }
 
 /// Why there is none.
@@ -32,66 +35,75 @@ pub(crate) enum FailuresError {
 /// The newest request in `folder`; with `id`, of those whose id begins with it.
 pub(crate) fn newest(folder: &Path, id: Option<&str>) -> Result<Recorded, FailuresError> {
     let unreadable = |source| FailuresError::Unreadable { folder: folder.to_owned(), source };
-    let mut newest = None;
+    let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
-        let path = entry.path();
-        let is_asked_for = stem(&path).is_some_and(|stem| has_id(stem, id.unwrap_or_default()));
         // One that was removed meanwhile isn't there.
         if let Ok(written) = entry.metadata().and_then(|file| file.modified())
-            && is_asked_for
+            && entry.path().extension().is_some_and(|extension| extension == "cbor")
         {
-            newest = newest.max(Some(Recorded { written, path }));
+            files.push((written, entry.path()));
         }
     }
-    let none = || FailuresError::None { folder: folder.to_owned(), id: id.map(str::to_owned) };
-    newest.ok_or_else(none)
+    files.sort();
+    let found = files.into_iter().rev().find_map(|(_, path)| read(path, id.unwrap_or_default()));
+    found.ok_or_else(|| FailuresError::None { folder: folder.to_owned(), id: id.map(str::to_owned) })
 }
 
-/// The file's name without its end.
-fn stem(path: &Path) -> Option<&str> {
-    path.file_name()?.to_str()?.strip_suffix(".cbor").filter(|stem| stem.contains('@'))
-}
-
-/// Versions and ids may hold `-`: each of them may be where the id begins.
-fn has_id(stem: &str, id: &str) -> bool {
-    stem.split_once('@').is_some_and(|(_, rest)| rest.contains(&format!("-{id}")))
-}
-
-impl Recorded {
-    /// Whether it is a request of the function `<id>@<version>`.
-    pub(crate) fn is_of(&self, name: &str) -> bool {
-        let rest = stem(&self.path).and_then(|stem| stem.strip_prefix(name));
-        rest.is_some_and(|rest| rest.starts_with('-'))
-    }
+/// The request of a file, if it is one whose id begins with `id`. The file's name doesn't say where its id begins: ids of
+/// clients and versions may hold any of its characters.
+fn read(path: PathBuf, id: &str) -> Option<Recorded> {
+    let message = fs::read(&path).ok()?;
+    let meta = FezzWireRequest::decode(&message).ok()?.meta;
+    let is_asked_for = meta.request_id.starts_with(id);
+    let function = full_name(meta.function, meta.version);
+    is_asked_for.then_some(Recorded { path, message, function })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use fezz_wire::Meta;
+    use std::time::{Duration, SystemTime};
+
+    fn message(function: &str, version: &str, request_id: &str) -> Vec<u8> {
+        let (client_ip, original_uri, deadline_ms) = (None, None, 1000);
+        let meta = Meta { request_id, function, version, deadline_ms, client_ip, original_uri };
+        let (headers, params) = (Vec::new(), std::collections::BTreeMap::new());
+        let (authority, scheme) = (None, None);
+        FezzWireRequest { method: "GET", uri: "/", authority, scheme, headers, params, body: b"", meta }
+            .encode()
+    }
 
     #[test]
     fn the_newest_request_is_found_or_the_one_of_an_id() {
         let folder = tempfile::tempdir().unwrap();
         let none = |id| newest(folder.path(), id).unwrap_err().to_string();
         assert!(none(None).ends_with("holds no recorded request"));
-        let names =
-            ["f@v1-abc-1.cbor", "f@v1-rc-abd-2.cbor", "g@v1-zzz.cbor", "other-abc.cbor", "f@v1-abc.txt"];
-        for (age, name) in (1..).zip(names) {
-            let file = fs::File::create(folder.path().join(name)).unwrap();
+        let files = [
+            ("nonsense@v1-abc.cbor", b"nonsense".to_vec()),
+            ("f@v1-other-abc.cbor", message("f", "v1", "other-abc")),
+            ("f@v1-abc-1.cbor", message("f", "v1", "abc-1")),
+            ("f@v1-rc-abd-2.cbor", message("f", "v1-rc", "abd-2")),
+            ("g@v1-zzz.txt", message("g", "v1", "zzz")),
+        ];
+        for (age, (name, message)) in (1..).zip(&files) {
+            let path = folder.path().join(name);
+            fs::write(&path, message).unwrap();
+            let file = fs::File::options().write(true).open(path).unwrap();
             file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
         }
-        let check = |id, expected: &str| {
+        let check = |id, expected: usize, function: &str| {
             let found = newest(folder.path(), id).unwrap();
-            assert_eq!(found.path.file_name().unwrap(), expected, "{id:?}");
-            found
+            assert_eq!(found.path.file_name().unwrap(), files[expected].0, "{id:?}");
+            assert_eq!((found.function.as_str(), &found.message), (function, &files[expected].1));
         };
-        assert!(check(None, names[0]).is_of("f@v1") && !check(None, names[0]).is_of("f@v"));
-        check(Some("abc-1"), names[0]);
-        assert!(check(Some("abd"), names[1]).is_of("f@v1-rc"));
-        check(Some("z"), names[2]);
-        assert!(none(Some("bc-1")).ends_with("whose id begins with `bc-1`"));
+        check(None, 1, "f@v1");
+        check(Some("abc"), 2, "f@v1");
+        check(Some("abd"), 3, "f@v1-rc");
+        for id in ["rc", "bc-1", "zzz"] {
+            assert!(none(Some(id)).ends_with(&format!("whose id begins with `{id}`")));
+        }
         assert!(newest(&folder.path().join("x"), None).unwrap_err().to_string().contains("--failures"));
     }
 }

@@ -8,7 +8,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
 
 /// The host's name.
@@ -44,6 +44,8 @@ pub(crate) enum HostError {
 pub(crate) struct Host {
     /// Can't be another process's, as a number could once the host has been reaped.
     process: OwnedFd,
+    /// Nothing is written to it. The host ends when this end is closed: by the kernel, if this program is killed.
+    _stdin: Option<ChildStdin>,
 }
 
 /// Finds the host: the program that is named, else as the other programs of Fezz are found.
@@ -62,8 +64,8 @@ impl Host {
         let not_started = |source| HostError::NotStarted { program: program.to_owned(), source };
         let mut command = Command::new(program);
         // In a process group of its own: otherwise a terminal's Ctrl-C would reach it, too, and end it out of turn.
-        command.args(arguments).args(["--log-format", "json"]).process_group(0);
-        let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
+        command.args(arguments).args(["--log-format", "json", "--end-with-stdin"]).process_group(0);
+        let child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.map_err(not_started)?;
         let process = pidfd_open(Pid::from_child(&child), PidfdFlags::empty());
         let process = process.map_err(|errno| {
@@ -71,8 +73,9 @@ impl Host {
             child.kill().ok();
             not_started(errno.into())
         })?;
+        let stdin = child.stdin.take();
         thread::spawn(move || wait(child, tell));
-        Ok(Self { process })
+        Ok(Self { process, _stdin: stdin })
     }
 
     /// Has it look at its folder now.

@@ -2,8 +2,10 @@
 
 use crate::failures::Recorded;
 use crate::project::fezz_folder;
+use fezz_sandbox::release::Release;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Where `cargo fezz build` puts functions.
 const FUNCTIONS: &str = "functions";
@@ -21,18 +23,20 @@ pub(crate) enum InstalledError {
     Several { found: Vec<String> },
 }
 
-/// The function of a recorded request: as `watch` has built it, else as `build` has, else the only one.
+/// The function of a recorded request: of those that `watch` and `build` have made, the one whose module is the newest; else
+/// the only one in `functions/`.
 pub(crate) fn of_request(recorded: &Recorded) -> Result<PathBuf, InstalledError> {
-    let folders = |folder: &Path| {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path())
-    };
-    let watched = folders(&fezz_folder()).map(|package| package.join(FUNCTIONS));
-    let functions = watched.chain([FUNCTIONS.into()]).flat_map(|functions| folders(&functions));
-    let mut own = functions.filter(|folder| {
-        folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| recorded.is_of(name))
-    });
-    own.next().map_or_else(|| folder(None), Ok)
+    let packages = std::fs::read_dir(fezz_folder()).into_iter().flatten().flatten();
+    let watched = packages.map(|package| package.path().join(FUNCTIONS));
+    let folders = watched.chain([FUNCTIONS.into()]).map(|functions| functions.join(&recorded.function));
+    let built = folders.filter_map(|folder| Some((built(&folder)?, folder)));
+    built.max().map_or_else(|| folder(None), |(_, folder)| Ok(folder))
+}
+
+/// When the module of a function's folder was built.
+fn built(folder: &Path) -> Option<SystemTime> {
+    let module = folder.join(Release::read_unchecked(folder).ok()?.manifest.entry);
+    std::fs::metadata(module).and_then(|file| file.modified()).ok()
 }
 
 /// The folder `from`, else the only one in `functions/`.

@@ -1,6 +1,6 @@
 //! A line of a host's JSON log (`hhrf --log-format json`), and how a person reads it.
 
-use crate::terminal::{GREEN, RED, YELLOW};
+use crate::terminal::{GREEN, RED, YELLOW, escaped};
 use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value};
 use std::fmt::Write;
@@ -89,7 +89,7 @@ impl LogLine {
     /// In colours: time (UTC), level, function, the beginning of the request's id, and what it says. No character in it
     /// changes a terminal.
     pub(crate) fn pretty(&self, names: Names) -> String {
-        let time = self.text("timestamp").get(11..23).unwrap_or_default();
+        let time = escaped(self.text("timestamp").get(11..23).unwrap_or_default());
         let (level, text) = match self.kind() {
             Kind::Text => ("LOG", escaped(self.text("line"))),
             Kind::Event => (self.text("event_level"), self.event()),
@@ -178,23 +178,6 @@ fn fields<'a>(fields: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
     text
 }
 
-/// Characters that a terminal acts upon, or that turn the direction of the text (Unicode, annex 9), are escaped. The
-/// host's log has none of a function's, but a file may come from elsewhere.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '\t' => safe.push(char),
-            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                safe.extend(char.escape_default());
-            }
-            _ if char.is_control() => safe.extend(char.escape_default()),
-            _ => safe.push(char),
-        }
-    }
-    safe
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,6 +224,8 @@ mod tests {
     #[test]
     fn no_line_acts_upon_the_terminal() {
         let shown = pretty("{\"message\":\"stderr\",\"line\":\"\\u001b[2J\\u202e\",\"level\":\"\\u0007\"}");
+        let time = pretty("{\"timestamp\":\"2026-01-02T\\u001b[2J89012345678\"}");
+        assert!(time.starts_with("\\u{1b}[2J"), "{time}");
         assert!(shown.ends_with("\\u{1b}[2J\\u{202e}"), "{shown}");
         assert!(LogLine::parse("plain").is_none() && LogLine::parse("[1]").is_none());
     }

@@ -1,5 +1,5 @@
 //! `fezz.json`, made of what `#[fezz_function]` wrote into the module and of `[package.metadata.fezz]` in Cargo.toml,
-//! whose keys go over the attribute's. No code of the module runs.
+//! whose keys override the attribute's. No code of the module runs.
 
 use cargo_metadata::Package;
 use fezz_manifest::{Manifest, ManifestError, Metadata, MetadataError};

@@ -1,11 +1,13 @@
 //! What `invoke` reports: a response or a fault, for a person or for a script.
 
+use crate::terminal::{escaped, escaped_lines};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fezz_sandbox::Fault;
 use fezz_wire::FezzWireResponse;
 use serde::Serialize;
-use std::io::{self, Write};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
 
 /// What a script reads.
 #[derive(Debug, Serialize)]
@@ -65,10 +67,37 @@ pub(crate) fn print(response: &FezzWireResponse<'_>, is_body_alone: bool) -> io:
     if !is_body_alone {
         writeln!(stdout, "HTTP/1.1 {}", response.status)?;
         for (name, value) in &response.headers {
-            writeln!(stdout, "{name}: {}", String::from_utf8_lossy(value).escape_debug())?;
+            writeln!(stdout, "{}: {}", escaped(name), escaped(&String::from_utf8_lossy(value)))?;
         }
         writeln!(stdout)?;
     }
-    stdout.write_all(response.body)?;
+    let is_for_a_person = !is_body_alone && stdout.is_terminal();
+    stdout.write_all(&if is_for_a_person { for_a_person(response.body) } else { response.body.into() })?;
     stdout.flush()
+}
+
+/// The body as a terminal may get it: nothing in it acts upon the terminal, and the shell's prompt stands on a line of its
+/// own.
+fn for_a_person(body: &[u8]) -> Cow<'_, [u8]> {
+    let mut text = escaped_lines(&String::from_utf8_lossy(body));
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_whole_lines_without_control_characters() {
+        let check = |body: &[u8], expected: &str| {
+            assert_eq!(String::from_utf8_lossy(&for_a_person(body)), expected);
+        };
+        check(b"", "");
+        check(b"hello", "hello\n");
+        check(b"a\r\nb\n", "a\nb\n");
+        check(b"\x1b[2J\xc2\x9b\xff", "\\u{1b}[2J\\u{9b}\u{fffd}\n");
+    }
 }

@@ -1,6 +1,6 @@
 //! Findings, as a table for a person or as JSON for a script.
 
-use crate::terminal::{GREEN, RED, YELLOW};
+use crate::terminal::{GREEN, RED, YELLOW, block};
 use serde::Serialize;
 
 /// How bad a finding is.
@@ -47,9 +47,9 @@ pub(crate) fn print(findings: &[Finding]) {
             Verdict::Warning => (YELLOW, "warning"),
             Verdict::Error => (RED, "error"),
         };
-        anstream::println!("  {style}{word:<7}{style:#}  {check:<9}  {message}");
+        anstream::println!("  {style}{word:<7}{style:#}  {check:<9}  {}", block(message));
         if let Some(fix) = fix {
-            anstream::println!("  {:<7}  {:<9}  fix: {fix}", "", "");
+            anstream::println!("  {:<7}  {:<9}  fix: {}", "", "", block(fix));
         }
     }
 }

@@ -179,7 +179,7 @@ impl Session {
         terminal::status("Serving", &format!("{} at {url} (built in {seconds:.2} s)", release.name));
         let commands = curl::lines(release, url);
         if commands != self.commands {
-            commands.iter().for_each(|command| terminal::line(command));
+            commands.iter().for_each(|command| terminal::line(&terminal::escaped(command)));
             self.commands = commands;
         }
     }

@@ -21,7 +21,7 @@ pub enum Jail {
     /// As a host does by default.
     #[default]
     Strict,
-    /// The same without namespaces and a root of its own, for instance in a container.
+    /// Without namespaces, and without a root folder of its own: for instance in a container.
     Inner,
     /// Not at all: the function may do all that you may.
     Off,
@@ -64,7 +64,12 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     let beside = own.as_deref().and_then(Path::parent).map(Path::to_owned);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = beside.into_iter().chain(BUILT.map(PathBuf::from)).chain(std::env::split_paths(&path));
-    folders.map(|folder| folder.join(name)).find(|program| program.is_file())
+    first(folders, name)
+}
+
+/// The file `name` of the first folder that has it, by a path without `..`: people read it.
+fn first(mut folders: impl Iterator<Item = PathBuf>, name: &str) -> Option<PathBuf> {
+    folders.find_map(|folder| folder.join(name).canonicalize().ok().filter(|program| program.is_file()))
 }
 
 /// The command that serves one request by `release`, whose module is the file `module`, as a host would. The runner ends
@@ -101,4 +106,17 @@ pub(crate) fn command(
     }
     command.arg(module);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_by_a_path_without_dots() {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let folders = [folder.join("missing"), folder.join("src/../src")];
+        let expected = folder.canonicalize().unwrap().join("src/runner.rs");
+        assert_eq!(first(folders.into_iter(), "runner.rs"), Some(expected));
+    }
 }

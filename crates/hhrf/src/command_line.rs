@@ -19,6 +19,9 @@ pub struct CommandLine {
     /// The settings of a host that serves.
     #[command(flatten)]
     pub settings: Layer,
+    /// End at the end of stdin as at SIGTERM: for a program that holds the other end of a pipe, as `cargo fezz watch`
+    #[arg(long, hide = true)]
+    pub end_with_stdin: bool,
     /// What else to do.
     #[command(subcommand)]
     pub command: Option<Command>,

@@ -8,7 +8,7 @@ use hhrf::check_jail::victim;
 use hhrf::command_line::{Command, CommandLine};
 use hhrf::log;
 use hhrf::server::Stopped;
-use program::{check, start};
+use program::{check, parent, start};
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -29,7 +29,10 @@ fn main() -> ExitCode {
 }
 
 /// Returns whether it succeeded.
-fn run(CommandLine { settings, command }: CommandLine) -> Result<bool, Box<dyn Error>> {
+fn run(CommandLine { settings, end_with_stdin, command }: CommandLine) -> Result<bool, Box<dyn Error>> {
+    if end_with_stdin {
+        parent::end_with_stdin()?;
+    }
     match command {
         None => Ok(start::start(settings)? == Stopped::Drained),
         Some(Command::CheckJail(check)) => Ok(check::start(*check)?),

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Compile a function, and make the folder that the host serves: `functions/<id>@<version>/`
 ///
 /// The manifest is made of the arguments of `#[fezz_function]` and of the keys of `[package.metadata.fezz]` in Cargo.toml,
-/// which go over them. A host that serves the folder sees the old release or the new one, never a part of either.
+/// which override them. A host that serves the folder sees the old release or the new one, never a part of either.
 #[derive(Debug, Args)]
 pub(crate) struct Build {
     #[command(flatten)]

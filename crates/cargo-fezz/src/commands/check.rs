@@ -72,7 +72,7 @@ impl Check {
                 terminal::json(&Report { module: &path, module_bytes, verdict, findings: &findings })?;
             }
             Format::Human => {
-                anstream::println!("{}", path.display());
+                terminal::line(&terminal::escaped(&path.display().to_string()));
                 report::print(&findings);
             }
         }

@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 /// The real runner makes each jail and tests it. Exit status 3 if functions can't be confined as a host does by default.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// The program fezz-runner, if it isn't beside this one or on PATH.
+    /// The program fezz-runner; else the one beside this program, or on PATH.
     #[arg(long, value_name = "FILE")]
     runner: Option<PathBuf>,
     /// How to print the findings.

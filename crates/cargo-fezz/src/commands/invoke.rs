@@ -14,7 +14,7 @@ use fezz_sandbox::routes::{self, Found, NotText, Params};
 use fezz_sandbox::{Fault, Jail, Request, Sandbox, SandboxError};
 use fezz_wire::FezzWireResponse;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Send one request to a built function, through the real runner and its jail, without a host
@@ -28,8 +28,8 @@ pub(crate) struct Invoke {
     /// The CBOR message of a request instead, for instance a recorded one.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "method", "headers", "data", "json"])]
     message: Option<PathBuf>,
-    /// A request that failed, as a host has recorded it: the newest, or the one whose id begins so. Its function is found,
-    /// too, where `watch` or `build` has made it.
+    /// Send a request again that failed under a host and was recorded: the newest, or the newest whose id begins with
+    /// REQUEST_ID. Without --from, it goes to the newest build of its function, by `watch` or in `functions/`.
     #[arg(
         long, value_name = "REQUEST_ID", num_args = 0..=1, default_missing_value = "",
         conflicts_with_all = ["message", "path", "method", "headers", "data", "json"]
@@ -47,7 +47,7 @@ pub(crate) struct Invoke {
     /// How to print the response.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// The program fezz-runner, if it isn't beside this one or on PATH.
+    /// The program fezz-runner; else the one beside this program, or on PATH.
     #[arg(long, value_name = "FILE")]
     runner: Option<PathBuf>,
     /// How the function is confined.
@@ -79,7 +79,7 @@ pub(crate) enum InvokeError {
     Debugger(#[from] DebuggerError),
 }
 
-/// The most of a log that a script gets: a host, too, logs no more of a request.
+/// The most of a log that is shown: a host, too, logs no more of a request.
 const LOG_BYTES_MAX: usize = 1 << 20;
 
 /// The deadline under a debugger, in which a person reads and thinks.
@@ -93,11 +93,15 @@ impl Invoke {
             (from, _) => installed::folder(from.as_deref())?,
         };
         let sandbox = Sandbox::load(&folder, self.runner.as_deref(), self.jail)?;
-        let message = match self.message.as_ref().or(recorded.as_ref().map(|recorded| &recorded.path)) {
-            Some(path) => {
+        if let Some(recorded) = &recorded {
+            tell_of_replay(recorded, &folder, &sandbox.release().name);
+        }
+        let message = match (recorded, &self.message) {
+            (Some(recorded), _) => recorded.message,
+            (None, Some(path)) => {
                 std::fs::read(path).map_err(|source| InvokeError::Message { path: path.clone(), source })?
             }
-            None => {
+            (None, None) => {
                 let request = self.request.request()?;
                 sandbox.message(&request, &params(&request, &sandbox)?)
             }
@@ -106,30 +110,16 @@ impl Invoke {
             debugger::debug(&sandbox.unconfined(DEBUGGER_TIMEOUT).command(), &message)?;
             return Ok(Exit::Done);
         }
-        let mut log = String::new();
-        let served = sandbox.serve(&message, |line| self.follow(line, &mut log))?;
-        self.report(&served.response(), &log)
+        let mut log = Log::default();
+        let served = sandbox.serve(&message, |line| log.take(line, self.format))?;
+        self.report(&served.response(), &log.kept)
     }
 
     /// The recorded request that is asked for.
     fn recorded(&self) -> Result<Option<Recorded>, InvokeError> {
         let Some(id) = &self.failure else { return Ok(None) };
         let folder = self.failures.clone().unwrap_or_else(|| project::fezz_folder().join(project::FAILURES));
-        let recorded = failures::newest(&folder, Some(id.as_str()).filter(|id| !id.is_empty()))?;
-        terminal::status("Replaying", &recorded.path.display().to_string());
-        Ok(Some(recorded))
-    }
-
-    /// Prints a line of the function's log, or keeps it for a script.
-    fn follow(&self, line: &[u8], log: &mut String) {
-        let text = String::from_utf8_lossy(line);
-        match self.format {
-            Format::Human => {
-                terminal::foreign(&log_line::event(&text).unwrap_or_else(|| text.trim_end().to_owned()));
-            }
-            Format::Json if log.len() < LOG_BYTES_MAX => log.push_str(&text),
-            Format::Json => {}
-        }
+        Ok(Some(failures::newest(&folder, Some(id.as_str()).filter(|id| !id.is_empty()))?))
     }
 
     fn report(&self, outcome: &Result<FezzWireResponse<'_>, Fault>, log: &str) -> Result<Exit, InvokeError> {
@@ -151,6 +141,45 @@ impl Invoke {
     }
 }
 
+/// Which request is sent, and to which function: there may be several of its name.
+fn tell_of_replay(recorded: &Recorded, folder: &Path, name: &str) {
+    terminal::status("Replaying", &recorded.path.display().to_string());
+    terminal::status("With", &folder.display().to_string());
+    if name != recorded.function {
+        terminal::warning(&format!("the request was sent to {}, not to {name}", recorded.function));
+    }
+}
+
+/// A function's log: what has come of it, up to [`LOG_BYTES_MAX`].
+#[derive(Debug, Default)]
+struct Log {
+    bytes: usize,
+    /// For a script.
+    kept: String,
+}
+
+impl Log {
+    /// Prints a line for a person, or keeps it for a script.
+    fn take(&mut self, line: &[u8], format: Format) {
+        let before = self.bytes;
+        self.bytes = before.saturating_add(line.len());
+        let text = String::from_utf8_lossy(line);
+        match format {
+            _ if before >= LOG_BYTES_MAX => {}
+            Format::Json => self.kept.push_str(&text),
+            Format::Human => {
+                match log_line::event(&text) {
+                    Some(event) => terminal::styled(&event),
+                    None => terminal::foreign(text.trim_end()),
+                }
+                if self.bytes >= LOG_BYTES_MAX {
+                    terminal::warning("the log is longer than 1 MiB: the rest of it is left out");
+                }
+            }
+        }
+    }
+}
+
 /// Those of the route that the request takes. Where it takes none, the author is told, and the function is asked.
 fn params(request: &Request, sandbox: &Sandbox) -> Result<Params, NotText> {
     let status = match routes::of_request(sandbox.routes(), request)? {
@@ -162,7 +191,7 @@ fn params(request: &Request, sandbox: &Sandbox) -> Result<Params, NotText> {
     let routes: Vec<String> =
         routes.map(|route| format!("{} {}", route.methods.join(","), route.path)).collect();
     terminal::warning(&format!(
-        "no route of {} leads here, a host answers {status}: {} {} (its routes: {})",
+        "no route of {} leads here, a host answers {status}: {} {} (its routes: {}); the function is called without a route",
         sandbox.release().name,
         request.method,
         request.path(),

@@ -3,8 +3,9 @@
 use crate::exit::Exit;
 use crate::follow::{FollowError, Follower};
 use crate::log_line::{LogLine, Names};
-use crate::terminal::Format;
+use crate::terminal::{self, Format};
 use clap::Args;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::PathBuf;
@@ -35,6 +36,9 @@ pub(crate) struct Logs {
     /// `json` passes the lines on as they are.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Whether it is known that the log is JSON, or that it isn't.
+    #[arg(skip)]
+    is_known: Cell<bool>,
 }
 
 /// Why a log can't be followed.
@@ -102,9 +106,13 @@ impl Logs {
     /// The line as it is printed, if it is one that is asked for.
     fn shown(&self, text: &str) -> Option<String> {
         let has_filter = self.function.is_some() || self.errors || self.request.is_some();
-        let Some(line) = LogLine::parse(text) else {
+        let line = LogLine::parse(text);
+        if !self.is_known.replace(true) && line.is_none() {
+            terminal::warning("the log isn't JSON: start the host with `--log-format json`");
+        }
+        let Some(line) = line else {
             // Of the host before its log begins, or of something else in the same journal.
-            return (!has_filter && self.format == Format::Human).then(|| text.escape_debug().to_string());
+            return (!has_filter && self.format == Format::Human).then(|| terminal::escaped(text));
         };
         let is_shown = self.function.as_ref().is_none_or(|function| is_of(&line, function))
             && (!self.errors || line.is_error())

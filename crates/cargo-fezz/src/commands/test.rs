@@ -22,13 +22,13 @@ use std::process::Command;
 pub(crate) struct Test {
     #[command(flatten)]
     selection: Selection,
-    /// Build the module without optimisation, which is faster.
+    /// Compile the module without optimisation: compiling is faster, the module is slower.
     #[arg(long)]
     debug: bool,
     /// Features of the package, for the module and for the tests.
     #[arg(short = 'F', long, value_name = "FEATURES")]
     features: Vec<OsString>,
-    /// The program fezz-runner, if it isn't beside this one or on PATH.
+    /// The program fezz-runner; else the one beside this program, or on PATH.
     #[arg(long, value_name = "FILE")]
     runner: Option<PathBuf>,
     /// How the function is confined.
@@ -52,6 +52,9 @@ pub(crate) enum TestError {
     NotRun(#[source] io::Error),
 }
 
+/// Where the function is, below the folder of its workspace. `invoke` takes functions in `*/functions/` for those of `watch`.
+const TESTED: &str = "tested";
+
 impl Test {
     pub(crate) fn run(&self) -> Result<Exit, TestError> {
         let project = Project::find(&self.selection)?;
@@ -67,7 +70,7 @@ impl Test {
         let cargo = self.features().collect();
         let (_, release) =
             build::make(project, &compile::Options { debug: self.debug, target: None, cargo }, None)?;
-        let functions = project.fezz_folder().join("test/functions");
+        let functions = project.fezz_folder().join(TESTED);
         publish(&release, &functions, Existing::Replace)?;
         let folder = functions.join(&release.name);
         terminal::status("Testing", &folder.display().to_string());

@@ -34,7 +34,7 @@ pub(crate) struct Watch {
     /// Compile as `cargo fezz build` does, which takes longer.
     #[arg(long)]
     release: bool,
-    /// The program hhrf, if it isn't beside this one or on PATH.
+    /// The program hhrf; else the one beside this program, or on PATH.
     #[arg(long, value_name = "FILE")]
     hhrf: Option<PathBuf>,
     /// How the function is confined; else as the host does by default.

@@ -2,6 +2,7 @@
 
 use crate::harness::{Done, Project, build_runner, on_path, skip};
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 
 /// Runs `invoke` of the module in C, whose function has this body.
 fn invoke(name: &'static str, body: &str, line: &str) -> Done {
@@ -179,8 +180,50 @@ fn a_recorded_failure_is_replayed_by_its_function() {
     assert!(newest.stderr.contains("invoke-failure@v1-abc.cbor"), "{newest:?}");
     project.fezz("invoke --failure nope --failures failures").failed_with(&["whose id begins with `nope`"]);
     project.fezz("invoke --failure --failures missing").failed_with(&["--record-failures", "--failures"]);
-    let foreign = project.fezz("invoke --failure xyz --failures failures");
-    foreign.failed_with(&["the runner got no valid request"]);
+    project.fezz("invoke --failure xyz --failures failures").failed_with(&["whose id begins with `xyz`"]);
+}
+
+#[test]
+fn a_recorded_failure_goes_to_the_newest_build_of_its_function_but_a_test_s() {
+    use std::time::{Duration, SystemTime};
+    let project = recorded("invoke-builds");
+    let built = |folder: &str, age_s: u64| {
+        let own = project.path(folder);
+        std::fs::create_dir_all(&own).unwrap();
+        for file in ["fezz.json", "module.so"] {
+            let from = project.path("functions/invoke-builds@v1").join(file);
+            if !own.join(file).exists() {
+                std::fs::copy(from, own.join(file)).unwrap();
+            }
+        }
+        let module = std::fs::File::options().write(true).open(own.join("module.so")).unwrap();
+        module.set_modified(SystemTime::now() - Duration::from_secs(age_s)).unwrap();
+    };
+    let (watched, own) = ("target/fezz/package/functions/invoke-builds@v1", "functions/invoke-builds@v1");
+    built("target/fezz/tested/invoke-builds@v1", 0);
+    let with = |folder: &Path| {
+        let mut replay = project.command("");
+        replay.args("invoke --failure --failures failures".split(' '));
+        replay.env("CARGO_TARGET_DIR", project.path("target"));
+        let done = Done::of(replay);
+        assert!(done.stderr.contains(&format!("        With {}\n", folder.display())), "{done:?}");
+    };
+    for (watched_s, own_s, expected) in [(20, 10, PathBuf::from(own)), (10, 20, project.path(watched))] {
+        built(watched, watched_s);
+        built(own, own_s);
+        with(&expected);
+    }
+}
+
+#[test]
+fn a_recorded_failure_of_another_function_is_warned_of() {
+    let project = recorded("invoke-foreign");
+    std::fs::rename(project.path("functions/invoke-foreign@v1"), project.path("other@v1")).unwrap();
+    let manifest =
+        project.read("other@v1/fezz.json").replace("\"id\": \"invoke-foreign\"", "\"id\": \"other\"");
+    project.write("other@v1/fezz.json", &manifest);
+    let done = project.fezz("invoke --failure --failures failures --from other@v1");
+    assert!(done.stderr.contains("was sent to invoke-foreign@v1, not to other@v1"), "{done:?}");
 }
 
 #[test]
@@ -196,4 +239,41 @@ fn a_crash_is_shown_by_gdb_with_its_request_on_stdin() {
     without.args(["invoke", "--gdb", "/invoke-gdb"]).env("PATH", "/nowhere");
     let without = String::from_utf8(without.output().unwrap().stderr).unwrap();
     assert!(without.contains("gdb isn't on PATH: install it"), "{without}");
+}
+
+#[test]
+fn what_a_function_logs_and_fails_with_does_not_act_upon_the_terminal() {
+    let forged = r#"write(2, "\x1b[2Jlog\xc2\x9b\xe2\x80\xae\n\x1e{\x1b]0;title\a\n", 27);"#;
+    let done = invoke("invoke-escape", &format!("{forged} abort();"), "/invoke-escape");
+    assert_eq!(done.status, Some(3), "{done:?}");
+    assert!(
+        done.stderr.contains("\\u{1b}[2Jlog\\u{9b}\\u{202e}\n\\u{1e}{\\u{1b}]0;title\\u{7}\n"),
+        "{done:?}"
+    );
+    assert!(!done.stderr.contains(['\x1b', '\x1e', '\x07']), "{done:?}");
+    let returned = invoke("invoke-escape-error", &returning("no\x1b[2J\nerror: forged\u{202e}"), "/");
+    assert_eq!(returned.status, Some(3), "{returned:?}");
+    assert!(returned.stderr.contains(": no\\u{1b}[2J\n  | error: forged\\u{202e}\n"), "{returned:?}");
+}
+
+/// The code of a function that returns an error with this text.
+fn returning(message: &str) -> String {
+    let error = fezz_wire::FezzWireError { kind: fezz_wire::ErrorKind::Returned, message };
+    let response =
+        fezz_wire::FezzWireResponse { status: 500, headers: Vec::new(), body: b"", error: Some(error) };
+    let bytes: Vec<String> = response.encode().iter().map(u8::to_string).collect();
+    format!(
+        "static const unsigned char answer[] = {{{}}}; void *copy = malloc(sizeof answer); \
+         __builtin_memcpy(copy, answer, sizeof answer); return (FezzOwned){{copy, sizeof answer}};",
+        bytes.join(",")
+    )
+}
+
+#[test]
+fn a_log_without_end_is_cut_for_a_person() {
+    let body = r#"for (int i = 0; i < 300000; i++) write(2, "0123456789\n", 11);"#;
+    let done = invoke("invoke-long-log", body, "/invoke-long-log");
+    let lines = done.stderr.lines().filter(|line| *line == "0123456789").count();
+    assert!((95_000..96_000).contains(&lines), "{lines}");
+    assert_eq!(done.stderr.matches("the rest of it is left out").count(), 1);
 }

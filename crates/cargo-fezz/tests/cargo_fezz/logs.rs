@@ -1,9 +1,9 @@
 //! `cargo fezz logs`.
 
-use crate::harness::Project;
 use crate::harness::running::Running;
+use crate::harness::{Done, Project};
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const LOG: &str = r#"{"timestamp":"2026-01-02T03:04:05.678901Z","level":"INFO","message":"serving todos@v1","functions":1}
 {"timestamp":"2026-01-02T03:04:06.678901Z","level":"INFO","message":"stderr","function":"todos@v1","request_id":"0123456789ab","line":"a line"}
@@ -14,14 +14,28 @@ const LOG: &str = r#"{"timestamp":"2026-01-02T03:04:05.678901Z","level":"INFO","
 
 /// What `logs` prints of the log, from stdin.
 fn logs(name: &'static str, line: &str) -> String {
+    let done = logs_of(name, line, LOG);
+    assert_eq!((done.status, done.stderr.as_str()), (Some(0), ""));
+    done.stdout
+}
+
+fn logs_of(name: &'static str, line: &str, log: &str) -> Done {
     let project = Project::empty(name);
     let mut command = project.command("");
     command.arg("fezz").arg("logs").args(line.split_whitespace());
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(LOG.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    String::from_utf8(output.stdout).unwrap()
+    std::fs::write(project.path("hhrf.log"), log).unwrap();
+    command.stdin(std::fs::File::open(project.path("hhrf.log")).unwrap());
+    Done::of(command)
+}
+
+#[test]
+fn a_log_that_is_text_is_told_once_how_to_get_json() {
+    let log = "2026-01-02T03:04:05Z  INFO serving \u{1b}[2J\n".repeat(2);
+    let done = logs_of("logs-text", "", &log);
+    assert_eq!(done.stderr, "warning: the log isn't JSON: start the host with `--log-format json`\n");
+    assert_eq!(done.stdout, log.replace('\u{1b}', "\\u{1b}"));
+    assert!(logs_of("logs-text-filter", "todos", &log).stderr.contains("--log-format json"));
+    assert_eq!(logs_of("logs-mixed", "", &format!("{LOG}text\n")).stderr, "");
 }
 
 #[test]

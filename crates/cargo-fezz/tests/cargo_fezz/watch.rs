@@ -124,6 +124,16 @@ fn a_signal_ends_the_host_in_order() {
 }
 
 #[test]
+fn its_host_ends_with_it_when_it_is_killed() {
+    let project = Project::function("watch-killed", r#"path = "/killed""#, "");
+    let mut watch = watch(&project);
+    served(&mut watch);
+    let [host] = hosts("watch-killed")[..] else { panic!("not one host") };
+    watch.signal(Signal::KILL);
+    wait_for("the end of the host", || (!hosts("watch-killed").contains(&host)).then_some(()));
+}
+
+#[test]
 fn a_signal_while_it_compiles_ends_the_compilation() {
     let project = Project::function("watch-compiling", r#"path = "/compiling""#, "");
     // The build script says its process id, and goes on until it is ended.

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod descriptors;
+pub(crate) mod parent;
 pub(crate) mod rights;
 pub(crate) mod signals;
 pub(crate) mod start;

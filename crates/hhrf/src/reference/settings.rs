@@ -14,7 +14,9 @@ fn the_settings_page_is_made_from_the_command_line() {
 }
 
 fn made(command: &Command, is_wanted: impl Fn(&Arg) -> bool) -> String {
-    let flags = command.get_arguments().filter(|flag| !["help", "version"].contains(&flag.get_id().as_str()));
+    let flags = command
+        .get_arguments()
+        .filter(|flag| !flag.is_hide_set() && !["help", "version"].contains(&flag.get_id().as_str()));
     table(
         ["flag", "variable", "unit or values", "default", "meaning"],
         flags.filter(|flag| is_wanted(flag)).map(row),

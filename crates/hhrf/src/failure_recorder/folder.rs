@@ -43,7 +43,7 @@ const REQUEST_ID_CHARS_MAX: usize = 100;
 /// Stands before the digest of an id that doesn't stand in the name as it is. No id that does has it.
 const DIGEST_MARK: char = '+';
 
-/// So many bytes of the SHA-256 that nobody finds two ids with the same ones by chance.
+/// So many bytes of the SHA-256 that two ids don't have the same ones by chance.
 const DIGEST_BYTES: usize = 8;
 
 /// The ends of the names of a recorded request and of one that is being written.
@@ -132,7 +132,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The folder that is there now, if it is still one that nobody else can write. All of one write goes by the
+    /// The folder that is there now, if it is still one that no other user can write. All of one write goes by the
     /// descriptor, so that what was checked is what is written to; the next write opens it again, since an operator may
     /// remove the folder and make another.
     fn descriptor(&self) -> Result<OwnedFd, FolderError> {

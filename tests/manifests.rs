@@ -66,7 +66,7 @@ manifests! {
     a_negative_number_is_named: with(r#""limits": {"queue": -1}"#) => "key `limits.queue` is -1, it must be a whole number, up to 1000000";
     a_number_for_a_variable_is_named: with(r#""env": {"LOG": 1}"#) => "key `env.LOG` is 1, it must be a string";
     an_empty_list_of_methods_is_named: with(r#""routes": [{"path": "/a", "method": []}]"#) => "key `routes[0].method` is an empty list", "no key at all for any";
-    an_unknown_execution_is_named: with(r#""execution": "worker""#) => "key `execution` is `worker`, it must be `spawn` or `fork`";
+    an_unknown_execution_is_named: with(r#""execution": "worker""#) => "key `execution` is `worker`, it must be one of `spawn`, `fork`, `in-process`";
     a_forked_functions_scratch_is_refused: with(r#""execution": "fork", "limits": {"scratch_bytes": 4096}"#) => "key `limits.scratch_bytes`", "`spawn`", "would share";
     too_many_spares_are_out_of_range: with(r#""spare": 1001"#) => "key `spare` is 1001", "up to 1000";
     a_timeout_of_zero_is_out_of_range: with(r#""timeout_ms": 0"#) => "key `timeout_ms` is 0", "1 to 3600000";

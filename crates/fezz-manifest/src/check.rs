@@ -13,8 +13,14 @@ pub(crate) fn check(manifest: &Manifest, folder: &str) -> Result<(), ManifestErr
     range::TIMEOUT_MS.check(manifest.timeout_ms.unwrap_or(TIMEOUT_MS_DEFAULT))?;
     check_limits(&manifest.limits)?;
     range::SPARE.check(manifest.spare.unwrap_or(0).into())?;
-    if manifest.execution == Some(Execution::Fork) && manifest.limits.scratch_bytes > 0 {
-        return Err(ManifestError::ForkWithScratch);
+    if let Some(execution) = manifest.execution
+        && execution != Execution::Spawn
+        && manifest.limits.scratch_bytes > 0
+    {
+        return Err(ManifestError::Scratch(execution));
+    }
+    if manifest.unload && manifest.execution != Some(Execution::InProcess) {
+        return Err(ManifestError::Unload);
     }
     check_network(&manifest.network)?;
     manifest.env.iter().try_for_each(|(name, value)| check_variable(name, value))?;

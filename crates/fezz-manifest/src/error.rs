@@ -1,6 +1,7 @@
 //! What can be wrong with a `fezz.json`: one sentence for each.
 
 use crate::header;
+use crate::manifest::Execution;
 use crate::names::{NAME_CHARS_MAX, VARIABLE_BYTES_MAX};
 use crate::range::OutOfRange;
 
@@ -83,12 +84,15 @@ pub enum ManifestError {
     /// A number is out of range.
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
-    /// Forked processes have their zygote's files.
+    /// Forked processes have their zygote's files, and the host's process has the system's.
     #[error(
-        "key `limits.scratch_bytes` goes with `execution` `spawn` alone: forked processes would share the folder; leave one of \
-         them out"
+        "key `limits.scratch_bytes` goes with `execution` `spawn` alone: with `{}` requests would share the folder; leave one \
+         of them out", .0.as_str()
     )]
-    ForkWithScratch,
+    Scratch(Execution),
+    /// Only a module in the host's process can be unloaded.
+    #[error("key `unload` goes with `execution` `in-process` alone: leave it out")]
+    Unload,
     /// An environment variable can't be set.
     #[error(
         "key `env` holds the name `{name}`: use letters, digits and `_`, not beginning with a digit, up to {NAME_CHARS_MAX}"

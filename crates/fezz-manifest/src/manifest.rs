@@ -29,6 +29,11 @@ pub struct Manifest {
     pub routes: Option<Vec<Route>>,
     /// How requests are executed. Left out: as the host's settings say.
     pub execution: Option<Execution>,
+    /// With `in-process`: whether the module is unmapped, by dlclose(3), once it was idle for long or has been replaced. It
+    /// declares by this that nothing of it is left after its `on_unload` that would run its code: no thread, no handler, no
+    /// thread-local value with a destructor. If it is wrong, the host crashes. Left out, it stays mapped.
+    #[serde(default)]
+    pub unload: bool,
     /// The most prewarmed processes. Their number follows how many requests lately ran at the same time; some seconds
     /// after the last request there are none. Left out: as the host's settings say.
     #[schemars(range(max = range::SPARE.most))]
@@ -61,14 +66,20 @@ pub enum Execution {
     Spawn,
     /// A new process for each request, forked from one that has loaded the module.
     Fork,
+    /// In the host's own process, which loads the module once: no process, no jail, no limit of memory or processor time.
+    /// Only for code that is trusted as much as the host, and only where the host allows it (`--allow-in-process`).
+    InProcess,
 }
 
 impl Execution {
     /// Every executor.
-    pub const ALL: [Self; 2] = [Self::Spawn, Self::Fork];
+    pub const ALL: [Self; 3] = [Self::Spawn, Self::Fork, Self::InProcess];
+
+    /// Those that give each request a process of its own, which the jail confines.
+    pub const JAILED: [Self; 2] = [Self::Spawn, Self::Fork];
 
     /// Their names in a manifest, in the same order.
-    const NAMES: [&str; Self::ALL.len()] = ["spawn", "fork"];
+    const NAMES: [&str; Self::ALL.len()] = ["spawn", "fork", "in-process"];
 
     /// The name in a manifest.
     pub fn as_str(self) -> &'static str {

@@ -42,11 +42,12 @@ fn metrics_text(host: &Host) -> String {
         let (limiter, pool) = (&function.home.limiter, host.executors.stats(function));
         FunctionStats {
             name: function.name(),
-            digest: function.release.digest.to_string(),
+            digest: function.release.digest().map(ToString::to_string).unwrap_or_default(),
             processes: limiter.taken(),
             queued: limiter.waiting(),
             idle: pool.idle,
             zygotes: pool.zygotes,
+            overdue: pool.overdue,
         }
     });
     host.metrics.text(&functions.collect::<Vec<_>>(), catalogue.rejected().len(), &host.memory())

@@ -67,7 +67,7 @@ pub struct CheckJail {
     pub attempt: Option<String>,
 
     /// Only under one executor, whatever --execution says [default: under each]
-    #[arg(long, value_parser = parse_execution())]
+    #[arg(long, value_parser = parse_execution(&Execution::JAILED))]
     pub executor: Option<Execution>,
 
     /// The host's settings.

@@ -1,11 +1,9 @@
 //! What all requests share.
 
 use crate::catalogue::{Catalogue, Homes};
-use crate::children::Children;
 use crate::execute::Executors;
 use crate::execute::start::Starter;
 use crate::failure_recorder::{FailureRecorder, FolderError};
-use crate::jail::Jail;
 use crate::limiter::Limiter;
 use crate::memory::{Addresses, Memory, Usage, Use};
 use crate::metrics::Metrics;
@@ -39,34 +37,28 @@ pub struct Host {
 }
 
 impl Host {
-    /// A host that serves nothing yet.
+    /// A host that serves nothing yet, and starts processes by `starter`, if there is one.
     ///
     /// # Errors
     ///
     /// Failed requests can't be recorded where the settings say.
-    pub(crate) fn new(settings: Settings, children: Arc<Children>, jail: Jail) -> Result<Self, FolderError> {
+    pub(crate) fn new(settings: Settings, starter: Option<Starter>) -> Result<Self, FolderError> {
         let limits = &settings.limits;
         let metrics = Metrics::new();
         let recorder = |folder| FailureRecorder::open(folder, metrics.recorder.clone());
         let failure_recorder = settings.record_failures.as_deref().map(recorder).transpose()?;
         Ok(Self {
             catalogue: ArcSwap::default(),
-            homes: Homes::new(jail.uid_base(), Arc::clone(&metrics.series)),
+            homes: Homes::new(
+                starter.as_ref().and_then(|starter| starter.jail.uid_base()),
+                Arc::clone(&metrics.series),
+            ),
             // No limit for this queue: only requests with a permit of their function wait here.
             processes: Limiter::new(limits.processes, u32::MAX),
             request_memory: Memory::new(Use::Requests, limits.body_memory_bytes),
             response_memory: Memory::new(Use::Responses, limits.response_memory_bytes),
             addresses: Addresses::default(),
-            executors: Executors::new(
-                &settings,
-                Starter {
-                    runner: settings.runner.clone(),
-                    stderr_bytes_max: limits.stderr_bytes,
-                    children,
-                    jail,
-                },
-                metrics.wear.clone(),
-            ),
+            executors: Executors::new(&settings, starter, metrics.wear.clone()),
             metrics,
             state: watch::Sender::new(State::Serving),
             reload: Notify::new(),

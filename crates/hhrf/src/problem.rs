@@ -113,7 +113,8 @@ impl Problem {
                 let value = HeaderValue::from_str(&allowed).expect("methods are tokens");
                 headers.insert(ALLOW, value);
             }
-            Self::Refused(Refusal::Overloaded { .. } | Refusal::NoMemory(_) | Refusal::Draining) => {
+            Self::Refused(Refusal::Overloaded { .. } | Refusal::NoMemory(_) | Refusal::Draining)
+            | Self::Failed(Failure::Overdue { .. }) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
             }
             Self::Failed(Failure::NotLoaded(LoadFailure::Paused { until })) => {
@@ -182,6 +183,7 @@ fn of_failure(failure: &Failure) -> Kind {
         | Failure::RunnerGaveUp(_)
         | Failure::RunnerNotExecuted { .. }
         | Failure::NotForked(_) => RUNNER_FAILED,
+        Failure::Overdue { .. } => kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
         // The task may have failed at any point, even after the function ran.
         Failure::Host => kind(S::INTERNAL_SERVER_ERROR, "host_failed", "The host failed"),
         Failure::NotConfined => JAIL_FAILED,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// Serves the first snapshot.
 pub(crate) fn begin(host: &Host, snapshot: Snapshot) {
     let none = Catalogue::default();
-    let catalogue = Catalogue::build(snapshot, &none, &host.homes);
+    let catalogue = build(host, snapshot, &none);
     report(&catalogue, &none, false);
     host.catalogue.store(Arc::new(catalogue));
 }
@@ -33,11 +33,15 @@ pub(crate) async fn follow(host: Arc<Host>, mut source: Box<dyn Source>) {
         let previous = host.catalogue.load_full();
         // If an operator asks, every problem is logged, known ones too.
         let known = if is_asked_for { Arc::default() } else { Arc::clone(&previous) };
-        let catalogue = Arc::new(Catalogue::build(snapshot, &previous, &host.homes));
+        let catalogue = Arc::new(build(&host, snapshot, &previous));
         swap_in(&host, &catalogue, &previous);
         // Only now is it true.
         report(&catalogue, &known, is_asked_for);
     }
+}
+
+fn build(host: &Host, snapshot: Snapshot, previous: &Catalogue) -> Catalogue {
+    Catalogue::build(snapshot, previous, &host.homes, &|release| host.executors.check(release))
 }
 
 fn swap_in(host: &Host, catalogue: &Arc<Catalogue>, previous: &Catalogue) {

@@ -3,6 +3,7 @@
 use crate::catalogue::Execution;
 use crate::children::Children;
 use crate::execute::pool::Executor;
+use crate::execute::start::Starter;
 use crate::failure_recorder::FolderError;
 use crate::host::Host;
 use crate::jail::{Jail, JailError};
@@ -38,6 +39,7 @@ pub struct HhrfServer {
 pub struct Builder {
     settings: Settings,
     source: Option<Box<dyn Source>>,
+    has_processes: bool,
     children: Arc<Children>,
     jail: Option<Jail>,
     executors: Vec<(Execution, Arc<dyn Executor>)>,
@@ -89,6 +91,7 @@ impl HhrfServer {
         Builder {
             settings,
             source: None,
+            has_processes: true,
             children: Arc::default(),
             jail: None,
             executors: Vec::new(),
@@ -204,6 +207,12 @@ impl Builder {
         self
     }
 
+    /// Starts no processes: the host needs no runner and proves no jail, and a release that needs a process isn't served.
+    pub fn without_processes(mut self) -> Self {
+        self.has_processes = false;
+        self
+    }
+
     /// Has the functions of an execution answered by `executor`, instead of the builtin one.
     pub fn executor(mut self, execution: Execution, executor: impl Executor + 'static) -> Self {
         self.executors.push((execution, Arc::new(executor)));
@@ -217,17 +226,17 @@ impl Builder {
     ///
     /// See [`BuildError`].
     pub async fn build(self) -> Result<HhrfServer, BuildError> {
-        let Self { settings, source, children, jail, executors, main, admin } = self;
-        let jail = match jail {
-            Some(jail) => jail,
-            None => Jail::prove(&settings, &children)?,
+        let Self { settings, source, has_processes, children, jail, executors, main, admin } = self;
+        let starter = match has_processes {
+            true => Some(starter(&settings, children, jail)?),
+            false => None,
         };
         let mut source = match source {
             Some(source) => source,
             None => Box::new(Folder::watched(&settings.root, ModuleStore::open(&settings.modules)?)),
         };
         let snapshot = source.snapshot().await.map_err(BuildError::Source)?;
-        let mut host = Host::new(settings, children, jail)?;
+        let mut host = Host::new(settings, starter)?;
         for (execution, executor) in executors {
             host.executors.replace(execution, executor);
         }
@@ -242,6 +251,13 @@ impl Builder {
         };
         Ok(HhrfServer { host: Arc::new(host), main, admin, source })
     }
+}
+
+/// Proves the jail, unless that is done.
+fn starter(settings: &Settings, children: Arc<Children>, jail: Option<Jail>) -> Result<Starter, JailError> {
+    let runner = settings.runner()?.to_owned();
+    let jail = jail.map_or_else(|| Jail::prove(settings, &children), Ok)?;
+    Ok(Starter { runner, stderr_bytes_max: settings.limits.stderr_bytes, children, jail })
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, BuildError> {

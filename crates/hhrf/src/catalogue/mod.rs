@@ -19,7 +19,9 @@ pub use home::Home;
 pub(crate) use home::Homes;
 pub(crate) use router::{Conflict, Found, Router};
 
-use crate::source::{Entry, Snapshot, SourceError, Unavailable};
+use crate::execute::NotExecutable;
+use crate::release::Release;
+use crate::source::{Snapshot, SourceError, Unavailable};
 use fezz_manifest::version;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -51,6 +53,9 @@ pub(crate) enum RejectionCause {
     /// The source can't provide it.
     #[error("{0}")]
     Source(#[source] SourceError),
+    /// The host can't execute it.
+    #[error(transparent)]
+    NotExecutable(#[from] NotExecutable),
     /// Another function has one of its routes.
     #[error(transparent)]
     Conflict(#[from] Conflict),
@@ -67,8 +72,13 @@ pub(crate) enum RejectionCause {
 impl Catalogue {
     /// Serves what is in `snapshot`. Unchanged functions are taken from `previous`. A new release of a name gets the
     /// home of the previous one, which is resized; a new name gets one of `homes`. If a release is rejected, the previous
-    /// one of its name is still served.
-    pub(crate) fn build(snapshot: Snapshot, previous: &Self, homes: &Homes) -> Self {
+    /// one of its name is still served. `check` rejects those that the host can't execute.
+    pub(crate) fn build(
+        snapshot: Snapshot,
+        previous: &Self,
+        homes: &Homes,
+        check: &dyn Fn(&Release) -> Result<(), NotExecutable>,
+    ) -> Self {
         let mut catalogue = Self::default();
         let mut origins = HashMap::new();
         for entry in snapshot.entries {
@@ -83,7 +93,9 @@ impl Catalogue {
                 continue;
             }
             origins.insert(name.clone(), entry.origin.clone());
-            catalogue.add(name, entry, previous, homes);
+            let release = entry.release.map_err(|Unavailable { cause, .. }| RejectionCause::Source(cause));
+            let release = release.and_then(|release| Ok(check(&release).map(|()| release)?));
+            catalogue.add(name, entry.origin, release, previous, homes);
         }
         catalogue.route(&origins, previous);
         // Last, when it is certain which release of each name is served.
@@ -91,9 +103,16 @@ impl Catalogue {
         catalogue
     }
 
-    fn add(&mut self, name: String, entry: Entry, previous: &Self, homes: &Homes) {
+    fn add(
+        &mut self,
+        name: String,
+        origin: String,
+        release: Result<Arc<Release>, RejectionCause>,
+        previous: &Self,
+        homes: &Homes,
+    ) {
         let before = previous.functions.get(&name);
-        match entry.release {
+        match release {
             Ok(release) => {
                 let function = match before {
                     Some(before) if Arc::ptr_eq(&before.release, &release) => Arc::clone(before),
@@ -101,9 +120,7 @@ impl Catalogue {
                 };
                 self.functions.insert(name, function);
             }
-            Err(Unavailable { cause, .. }) => {
-                self.reject(entry.origin, name, RejectionCause::Source(cause), before);
-            }
+            Err(cause) => self.reject(origin, name, cause, before),
         }
     }
 

@@ -8,6 +8,7 @@ use fezz_wire::control::Separation;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::path::Path;
 
 /// The form of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -46,11 +47,11 @@ pub(super) struct Checked {
 
 impl Checked {
     /// With these settings, on this machine.
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, runner: &Path) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             jail: settings.jail.as_str(),
-            runner: settings.runner.display().to_string(),
+            runner: runner.display().to_string(),
             uid: rustix::process::geteuid().as_raw(),
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
         }
@@ -111,7 +112,7 @@ impl Report {
             let separation = separation.filter(|_| execution == Execution::Fork).map(separation_label);
             (!rows.is_empty()).then(|| Executor { execution, separation, counts: Counts::of(&rows) })
         };
-        Self { checked, executors: Execution::ALL.into_iter().filter_map(of).collect(), attempts }
+        Self { checked, executors: Execution::JAILED.into_iter().filter_map(of).collect(), attempts }
     }
 
     /// Whether the jail held in every attempt that could be made; false if none could.

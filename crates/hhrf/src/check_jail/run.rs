@@ -128,11 +128,12 @@ pub async fn check_jail(
     let children = Arc::new(children);
     // First of all: without a working jail, no attempt means anything.
     let jail = Jail::prepare(&settings, &children)?;
-    jail.try_out(&settings.runner, Execution::Spawn, &children)?;
+    let runner = settings.runner().map_err(JailError::from)?.to_owned();
+    jail.try_out(&runner, Execution::Spawn, &children)?;
     let site = Site::new(module)?;
     let baits = Baits::set(site.root(), secret, &children)?;
     let settings = settings_for(&site, settings);
-    let checked = Checked::new(&settings);
+    let checked = Checked::new(&settings, &runner);
     let logged_bytes_max = settings.limits.stderr_bytes;
     let served = serve(settings, children, jail).await?;
     let machine = Machine::look();
@@ -247,7 +248,7 @@ impl Check<'_> {
         let selected = select(&groups, selection)?;
         let is_wanted = |one: &Execution| selection.executor.is_none_or(|named| named == *one);
         let mut rows = Vec::new();
-        for execution in Execution::ALL.into_iter().filter(is_wanted) {
+        for execution in Execution::JAILED.into_iter().filter(is_wanted) {
             self.check_functions(execution).await?;
             for (group, attempt) in &selected {
                 let Judgement { verdict, observed } = self.make(attempt, execution).await?;

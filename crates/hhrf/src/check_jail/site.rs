@@ -76,7 +76,7 @@ impl Site {
 /// The limit of threads as the kernel counts them: those of all children of a zygote together.
 pub(super) fn threads_counted(execution: Execution) -> u64 {
     match execution {
-        Execution::Spawn => THREADS,
+        Execution::Spawn | Execution::InProcess => THREADS,
         Execution::Fork => THREADS * children_max(CONCURRENCY, SPARE),
     }
 }
@@ -107,7 +107,7 @@ fn fill(module: &Path, parent: &Path) -> io::Result<Site> {
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(FOR_ALL))?;
     let granted = GrantedPort::hold()?;
     let all =
-        Variant::ALL.into_iter().flat_map(|variant| Execution::ALL.map(|execution| (variant, execution)));
+        Variant::ALL.into_iter().flat_map(|variant| Execution::JAILED.map(|execution| (variant, execution)));
     for (variant, execution) in all.filter(|(variant, execution)| variant.is_supported_by(*execution)) {
         let function = function_folder(folder.path(), variant, execution);
         fs::create_dir_all(&function)?;

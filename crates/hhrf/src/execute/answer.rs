@@ -90,10 +90,7 @@ pub(super) fn decode(message: &Bytes, holding: Holding, body_bytes_max: u64) -> 
             ErrorKind::Returned => Failure::Returned(text),
         });
     }
-    if decoded.body.len() as u64 > body_bytes_max {
-        let (bytes, bytes_max) = (decoded.body.len(), body_bytes_max);
-        return Err(Failure::InvalidResponse(InvalidResponse::BodyTooLarge { bytes, bytes_max }));
-    }
+    check_body(decoded.body.len(), body_bytes_max)?;
     let headers = headers(&decoded.headers).map_err(Failure::InvalidResponse)?;
     let status = StatusCode::from_u16(decoded.status).expect("the wire takes 200 to 599");
     let body = match decoded.body {
@@ -110,12 +107,41 @@ pub(super) fn decode(message: &Bytes, holding: Holding, body_bytes_max: u64) -> 
     Ok(answer)
 }
 
-/// The headers, if HTTP allows them.
-fn headers(raw: &[(&str, &[u8])]) -> Result<HeaderMap, InvalidResponse> {
-    let bytes = raw.iter().map(|(name, value)| name.len() + value.len()).sum();
+/// Checks a response of native code; `holding` is its memory.
+///
+/// # Errors
+///
+/// [`Failure::InvalidResponse`], or [`Failure::ResponseDropped`].
+pub(super) fn of_native(response: Response<Bytes>, holding: Holding, body_bytes_max: u64) -> Outcome {
+    let (parts, body) = response.into_parts();
+    let status = parts.status.as_u16();
+    if !(200..600).contains(&status) {
+        return Err(Failure::InvalidResponse(InvalidResponse::Status { status }));
+    }
+    check_body(body.len(), body_bytes_max)?;
+    let header_bytes = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    check_header_bytes(header_bytes).map_err(Failure::InvalidResponse)?;
+    holding.resize(response_bytes(&parts.headers) + body.len()).map_err(Failure::ResponseDropped)?;
+    Ok(Response::from_parts(parts, AnswerBody::whole(body, holding)))
+}
+
+fn check_body(bytes: usize, bytes_max: u64) -> Result<(), Failure> {
+    if bytes as u64 > bytes_max {
+        return Err(Failure::InvalidResponse(InvalidResponse::BodyTooLarge { bytes, bytes_max }));
+    }
+    Ok(())
+}
+
+fn check_header_bytes(bytes: usize) -> Result<(), InvalidResponse> {
     if bytes > HEADER_BYTES_MAX {
         return Err(InvalidResponse::HeadersTooLarge { bytes, bytes_max: HEADER_BYTES_MAX });
     }
+    Ok(())
+}
+
+/// The headers, if HTTP allows them.
+fn headers(raw: &[(&str, &[u8])]) -> Result<HeaderMap, InvalidResponse> {
+    check_header_bytes(raw.iter().map(|(name, value)| name.len() + value.len()).sum())?;
     let mut headers = HeaderMap::with_capacity(raw.len());
     for (name, value) in raw {
         let bad = || InvalidResponse::Header { name: name.escape_default().take(100).collect() };

@@ -3,6 +3,7 @@
 use crate::catalogue::Function;
 use crate::cgroups::Cgroup;
 use crate::jail::Jail;
+use crate::release::Code;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -67,8 +68,11 @@ pub fn command(
         // user can.
         command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);
     }
+    let Code::Module { artifact, .. } = &function.release.code else {
+        unreachable!("native code is never executed by a runner")
+    };
     // The last argument, where wrappers expect it.
-    command.arg(function.release.artifact.path());
+    command.arg(artifact.path());
     command
 }
 

@@ -3,6 +3,7 @@
 use super::answer::Outcome;
 use super::demand::IdlePermits;
 use super::fork::Fork;
+use super::native::NativeExecutor;
 use super::pool::{Executor, Pool, Stats};
 use super::pools::Pools;
 use super::spawn::Spawn;
@@ -10,7 +11,8 @@ use super::start::Starter;
 use crate::admitted::AdmittedRequest;
 use crate::catalogue::{Execution, Function};
 use crate::metrics::WearCounters;
-use crate::settings::Settings;
+use crate::release::{Code, Release};
+use crate::settings::{InProcessFunctions, Settings};
 use std::cmp::Reverse;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,40 +21,83 @@ use std::time::Duration;
 /// All executors of a host.
 #[derive(Debug)]
 pub struct Executors {
-    starter: Arc<Starter>,
+    /// `None` if this host starts no processes.
+    starter: Option<Arc<Starter>>,
     idle: IdlePermits,
     default: Execution,
+    in_process: InProcessFunctions,
     zygotes_max: usize,
+    /// Those that a manifest can name.
     executors: Vec<(Execution, Arc<dyn Executor>)>,
+    native: NativeExecutor,
     pools: Pools,
 }
 
+/// Why a release is not served.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotExecutable {
+    /// The operator hasn't allowed it.
+    #[error(
+        "its `execution` is `in-process`, which would run it with all rights of the host and without a jail: start the host with \
+         `--allow-in-process={id}`, if you trust its code as much as the host, or choose another `execution`"
+    )]
+    NotAllowed {
+        /// The function's.
+        id: String,
+    },
+    /// The program that embeds the host has left it out.
+    #[error("its `execution` is `{}`, which this host leaves out: it starts no processes", execution.as_str())]
+    NoExecutor {
+        /// What its manifest or the settings name.
+        execution: Execution,
+    },
+}
+
 impl Executors {
-    /// Makes the builtin executors, which start runners by `starter` and count worn-out zygotes in `counters`.
-    pub fn new(settings: &Settings, starter: Starter, counters: WearCounters) -> Self {
-        let limits = &settings.limits;
-        let (starter, idle) = (Arc::new(starter), IdlePermits::new(limits.spare_total));
-        let (of_spawn, of_fork) = (Arc::clone(&starter), Arc::clone(&starter));
-        let executors: Vec<(Execution, Arc<dyn Executor>)> = vec![
-            (Execution::Spawn, Arc::new(Spawn::new(of_spawn, idle.clone(), limits.spare))),
-            (
-                Execution::Fork,
-                Arc::new(Fork::new(
-                    of_fork,
-                    idle.clone(),
-                    counters,
-                    limits.spare,
-                    limits.zygotes_per_function,
-                )),
-            ),
-        ];
+    /// Makes the builtin executors, which start runners by `starter`, if there is one, and count worn-out zygotes in
+    /// `counters`.
+    pub fn new(settings: &Settings, starter: Option<Starter>, counters: WearCounters) -> Self {
+        let (starter, idle) = (starter.map(Arc::new), IdlePermits::new(settings.limits.spare_total));
+        let executors = starter.as_ref().map(|starter| of_processes(settings, starter, &idle, counters));
         Self {
             default: settings.execution,
-            zygotes_max: limits.zygotes as usize,
-            executors,
+            in_process: settings.allow_in_process.clone(),
+            zygotes_max: settings.limits.zygotes as usize,
+            executors: executors.unwrap_or_default(),
+            native: NativeExecutor::new(settings.limits.overdue),
             pools: Pools::default(),
             starter,
             idle,
+        }
+    }
+
+    /// Whether this host can execute a release.
+    ///
+    /// # Errors
+    ///
+    /// See [`NotExecutable`].
+    pub(crate) fn check(&self, release: &Release) -> Result<(), NotExecutable> {
+        if let Code::Native(_) = release.code {
+            return Ok(());
+        }
+        let execution = release.execution_or(self.default);
+        if execution == Execution::InProcess && !self.in_process.allow(&release.id) {
+            return Err(NotExecutable::NotAllowed { id: release.id.clone() });
+        }
+        self.executor(execution).map(drop).ok_or(NotExecutable::NoExecutor { execution })
+    }
+
+    fn executor(&self, execution: Execution) -> Option<&Arc<dyn Executor>> {
+        self.executors.iter().find(|(listed, _)| *listed == execution).map(|(_, executor)| executor)
+    }
+
+    fn pool(&self, function: &Arc<Function>) -> Arc<dyn Pool> {
+        match function.release.code {
+            Code::Native(_) => self.native.pool(function),
+            Code::Module { .. } => {
+                let executor = self.executor(function.release.execution_or(self.default));
+                executor.expect("a release without an executor isn't served").pool(function)
+            }
         }
     }
 
@@ -65,10 +110,7 @@ impl Executors {
     /// Executes a request by its function's pool. See [`Pool::call`] for what happens when the future
     /// is dropped.
     pub async fn execute(&self, request: AdmittedRequest) -> Outcome {
-        let execution = request.function.release.execution_or(self.default);
-        let executor = self.executors.iter().find(|(listed, _)| *listed == execution);
-        let (_, executor) = executor.expect("each execution has an executor");
-        let pool = self.pools.of(&request.function, || executor.pool(&request.function));
+        let pool = self.pools.of(&request.function, || self.pool(&request.function));
         pool.call(request).await
     }
 
@@ -79,8 +121,8 @@ impl Executors {
 
     /// Ends orphans periodically, for ever.
     pub async fn keep_ending_orphans(&self) -> Infallible {
-        let children = &self.starter.children;
-        children.keep_ending_orphans(|processes| self.starter.log_orphans(processes, None, None)).await
+        let Some(starter) = &self.starter else { return std::future::pending().await };
+        starter.children.keep_ending_orphans(|processes| starter.log_orphans(processes, None, None)).await
     }
 
     /// Calls [`Pool::tick`] of all pools each second, for ever.
@@ -122,6 +164,22 @@ impl Executors {
 
     /// Kills every process at once; the tasks that wait for them continue as after any other end.
     pub async fn kill_all(&self) {
-        self.starter.children.kill_all().await;
+        if let Some(starter) = &self.starter {
+            starter.children.kill_all().await;
+        }
     }
+}
+
+/// The executors that give each request a process of its own.
+fn of_processes(
+    settings: &Settings,
+    starter: &Arc<Starter>,
+    idle: &IdlePermits,
+    counters: WearCounters,
+) -> Vec<(Execution, Arc<dyn Executor>)> {
+    let limits = &settings.limits;
+    let spawn = Spawn::new(Arc::clone(starter), idle.clone(), limits.spare);
+    let fork =
+        Fork::new(Arc::clone(starter), idle.clone(), counters, limits.spare, limits.zygotes_per_function);
+    vec![(Execution::Spawn, Arc::new(spawn)), (Execution::Fork, Arc::new(fork))]
 }

@@ -55,6 +55,15 @@ pub enum Failure {
     /// The deadline passed.
     #[error("the deadline passed, the process was killed")]
     DeadlineExceeded,
+    /// Earlier calls of the function go on after their deadline, in the host's own process.
+    #[error(
+        "{calls} earlier calls of the function still run after their deadline, and can't be ended: find out what they wait for, \
+         or restart the host"
+    )]
+    Overdue {
+        /// How many do.
+        calls: usize,
+    },
     /// The zygote ended, and the process with it.
     #[error("its zygote ended, and the process with it: see the log for the reason")]
     ZygoteEnded,
@@ -78,6 +87,12 @@ pub enum InvalidResponse {
     /// It violates the wire format.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// Its status is no final one of HTTP (RFC 9110, section 15).
+    #[error("its status is {status}, outside 200 to 599")]
+    Status {
+        /// The status.
+        status: u16,
+    },
     /// The module returned an empty buffer.
     #[error("the module returned an empty buffer")]
     Empty,

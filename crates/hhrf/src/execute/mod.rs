@@ -2,7 +2,8 @@
 //!
 //! [`pool`] has the traits: an executor makes a pool for each function, and the pool answers requests. [`Executors`]
 //! lists them: [`spawn`] starts a runner for each request, [`fork`] forks a process from one that has the module
-//! loaded. `pools` has the pools of the functions that were called lately. An [`answer`] is the head of a response and a
+//! loaded. [`native`] calls code of the
+//! program itself, and [`calls`] are calls in this process, which can't be killed. `pools` has the pools of the functions that were called lately. An [`answer`] is the head of a response and a
 //! body.
 //!
 //! What executors share: `process_pool` is a pool of processes, each for one request; [`demand`] decides how many idle
@@ -18,6 +19,10 @@ mod pools;
 pub mod spawn;
 
 pub mod fork;
+
+pub mod native;
+
+pub mod calls;
 
 mod process_pool;
 
@@ -39,5 +44,5 @@ pub mod answer;
 pub mod failure;
 
 pub use answer::{Answer, AnswerBody, AnswerBytes};
-pub use executors::Executors;
+pub use executors::{Executors, NotExecutable};
 pub use failure::Failure;

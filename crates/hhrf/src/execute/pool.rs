@@ -45,6 +45,8 @@ pub struct Stats {
     pub idle: usize,
     /// Processes that others are forked from.
     pub zygotes: usize,
+    /// Calls in the host's own process that go on after their deadline.
+    pub overdue: usize,
     /// For how long there has been no request; zero while there is one.
     pub unused_for: Duration,
     /// What separates the processes of one zygote; `None` if there was no zygote.

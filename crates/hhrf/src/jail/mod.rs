@@ -13,7 +13,7 @@ use crate::catalogue::{Execution, Function, Limits};
 use crate::cgroups::{Cgroup, CgroupError, Cgroups};
 use crate::children::Children;
 use crate::log;
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::time::{ClockId, clock_gettime};
 use std::io;
@@ -38,6 +38,9 @@ pub struct Jail {
 /// Why modules can't be confined.
 #[derive(Debug, thiserror::Error)]
 pub enum JailError {
+    /// There is no runner.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// The cgroup that the settings name.
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
@@ -64,7 +67,7 @@ impl Jail {
         let uid_range = has_uids.then(|| UidRange::take(settings.uid_base)).transpose()?;
         let empty_network = match settings.jail {
             JailMode::Strict => {
-                let trial = Trial { runner: &settings.runner, jail: settings.jail, children };
+                let trial = Trial { runner: settings.runner()?, jail: settings.jail, children };
                 network::make_empty(&trial, is_root)?
             }
             JailMode::Inner | JailMode::Off => Vec::new(),
@@ -81,8 +84,9 @@ impl Jail {
     /// See [`JailError`]. A failure of `fork` is an error only if the settings make it the default.
     pub fn prove(settings: &Settings, children: &Children) -> Result<Self, JailError> {
         let jail = Self::prepare(settings, children)?;
-        jail.try_out(&settings.runner, Execution::Spawn, children)?;
-        match jail.try_out(&settings.runner, Execution::Fork, children) {
+        let runner = settings.runner()?;
+        jail.try_out(runner, Execution::Spawn, children)?;
+        match jail.try_out(runner, Execution::Fork, children) {
             Err(error) if settings.execution == Execution::Fork => return Err(error),
             Err(error) => tracing::warn!(
                 reason = log::chain(&error),

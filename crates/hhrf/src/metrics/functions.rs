@@ -20,6 +20,8 @@ pub(crate) struct FunctionStats {
     /// Prewarmed processes.
     pub(crate) idle: usize,
     pub(crate) zygotes: usize,
+    /// Calls in the host's own process that have passed their deadline.
+    pub(crate) overdue: usize,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +31,7 @@ pub(super) struct FunctionGauges {
     queued: Family<FunctionLabels, Gauge>,
     spare: Family<FunctionLabels, Gauge>,
     zygotes: Family<FunctionLabels, Gauge>,
+    overdue: Family<FunctionLabels, Gauge>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -48,19 +51,24 @@ impl FunctionGauges {
         registry.register("queued", "Requests that wait for a process", self.queued.clone());
         registry.register("spare_processes", "Idle processes that wait for requests", self.spare.clone());
         registry.register("zygotes", "Processes that others are forked from", self.zygotes.clone());
+        registry.register(
+            "overdue_calls",
+            "Calls in the host's own process that go on after their deadline",
+            self.overdue.clone(),
+        );
     }
 
     /// Has gauges of these functions, and of no others.
     pub(super) fn set(&self, functions: &[FunctionStats]) {
         self.info.clear();
-        let families = [&self.processes, &self.queued, &self.spare, &self.zygotes];
+        let families = [&self.processes, &self.queued, &self.spare, &self.zygotes, &self.overdue];
         families.into_iter().for_each(Family::clear);
         for function in functions {
-            let FunctionStats { name, digest, processes, queued, idle, zygotes } = function;
+            let FunctionStats { name, digest, processes, queued, idle, zygotes, overdue } = function;
             let info = InfoLabels { function: name.clone(), digest: digest.clone() };
             self.info.get_or_create(&info).set(1);
             let labels = FunctionLabels { function: name.clone() };
-            for (family, number) in families.into_iter().zip([processes, queued, idle, zygotes]) {
+            for (family, number) in families.into_iter().zip([processes, queued, idle, zygotes, overdue]) {
                 family.get_or_create(&labels).set(count(*number));
             }
         }

@@ -2,13 +2,14 @@
 
 use hhrf::jail::JailMode;
 use hhrf::settings::{Settings, is_wrapper};
+use std::path::Path;
 
 /// Warns about rights that the jail's mode leaves to modules.
-pub(crate) fn warn(settings: &Settings) {
+pub(crate) fn warn(settings: &Settings, runner: &Path) {
     match settings.jail {
         JailMode::Strict => {}
-        JailMode::Inner if !is_wrapper(&settings.runner) => tracing::warn!(
-            runner = %settings.runner.display(),
+        JailMode::Inner if !is_wrapper(runner) => tracing::warn!(
+            runner = %runner.display(),
             user = if rustix::process::geteuid().is_root() { "root" } else { "ordinary" },
             "no wrapper makes namespaces or a root for functions: capabilities, Landlock, seccomp and limits alone confine \
              them. They can't open files, reach the network or signal processes, but can see that those exist: names, sizes, \
@@ -17,7 +18,7 @@ pub(crate) fn warn(settings: &Settings) {
              namespaces can be had, use --jail strict"
         ),
         JailMode::Inner => tracing::info!(
-            runner = %settings.runner.display(),
+            runner = %runner.display(),
             "modules are confined by this runner, if it is a wrapper that makes namespaces and a root, and inside it by \
              fezz-runner; `hhrf check-jail` tries whether they hold"
         ),

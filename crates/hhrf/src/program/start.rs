@@ -47,7 +47,7 @@ pub(crate) fn start(flags: Layer) -> Result<Stopped, StartError> {
         return Ok(Stopped::Drained);
     };
     let store = ModuleStore::open(&settings.modules)?;
-    rights::warn(&settings);
+    rights::warn(&settings, settings.runner()?);
     descriptors::raise(&settings);
     // Processes are started by the runtime's workers, which end with it: so do the processes (prctl(2),
     // PR_SET_PDEATHSIG).
@@ -94,7 +94,7 @@ async fn serve(
         listen = %server.address(),
         admin = server.admin_address().map(|address| address.to_string()),
         root = %settings.root.display(),
-        runner = %settings.runner.display(),
+        runner = settings.runner.as_deref().map(|runner| runner.display().to_string()),
         jail = settings.jail.as_str(),
         "listening on http://{}",
         server.address()

@@ -9,6 +9,7 @@ mod store;
 pub use digest::Digest;
 pub use store::{Artifact, ModuleStore, StoreError};
 
+use crate::execute::native::Native;
 use fezz_manifest::names::full_name;
 use fezz_manifest::{Execution, Limits, Manifest, Metadata, MetadataError, RoutePattern};
 use http::{HeaderMap, HeaderName};
@@ -24,10 +25,8 @@ pub struct Release {
     pub id: String,
     /// The version in its manifest.
     pub version: String,
-    /// Of the module's bytes: releases with the same digest run the same code.
-    pub digest: Digest,
-    /// The host's copy of the module.
-    pub artifact: Artifact,
+    /// What is executed.
+    pub code: Code,
     /// Its environment variables.
     pub env: Vec<(String, String)>,
     /// The limits of a request.
@@ -44,6 +43,22 @@ pub struct Release {
     pub routes: Vec<RoutePattern>,
     /// Added to each response that hasn't got them.
     pub response_headers: Arc<HeaderMap>,
+}
+
+/// What a release executes.
+#[derive(Debug)]
+pub enum Code {
+    /// A module, by the executor that the manifest names.
+    Module {
+        /// The host's copy.
+        artifact: Artifact,
+        /// Of its bytes: releases with the same digest run the same code.
+        digest: Digest,
+        /// Whether it may be unmapped from the host's process.
+        unload: bool,
+    },
+    /// Code of the program that embeds the host, in its own process.
+    Native(Arc<dyn Native>),
 }
 
 /// Why a manifest and a module can't become a release.
@@ -71,13 +86,28 @@ impl Release {
         store: &Arc<ModuleStore>,
     ) -> Result<Self, ReleaseError> {
         let metadata = section.map(Metadata::parse).transpose()?.unwrap_or_default();
-        let (timeout, routes) = (manifest.timeout(&metadata)?, manifest.routes(&metadata)?);
         let name = full_name(&manifest.id, &manifest.version);
+        let artifact = store.keep(&name, module).map_err(ReleaseError::NotKept)?;
+        let code = Code::Module { artifact, digest: Digest::of(module), unload: manifest.unload };
+        Ok(Self::of(manifest, &metadata, code)?)
+    }
+
+    /// Of a `manifest` and code of the program that embeds the host, which may do all that the program may: `entry`,
+    /// `execution`, `spare`, `network`, and the limits of processes have no effect.
+    ///
+    /// # Errors
+    ///
+    /// A route or the timeout of the manifest is invalid.
+    pub fn native(manifest: Manifest, native: Arc<dyn Native>) -> Result<Self, ReleaseError> {
+        Ok(Self::of(manifest, &Metadata::default(), Code::Native(native))?)
+    }
+
+    fn of(manifest: Manifest, metadata: &Metadata, code: Code) -> Result<Self, MetadataError> {
+        let (timeout, routes) = (manifest.timeout(metadata)?, manifest.routes(metadata)?);
         Ok(Self {
             timeout,
             routes,
-            digest: Digest::of(module),
-            artifact: store.keep(&name, module).map_err(ReleaseError::NotKept)?,
+            code,
             id: manifest.id,
             version: manifest.version,
             env: manifest.env.into_iter().collect(),
@@ -87,6 +117,14 @@ impl Release {
             spare: manifest.spare,
             response_headers: Arc::new(headers(&manifest.response_headers)),
         })
+    }
+
+    /// Of its module, if it has one.
+    pub fn digest(&self) -> Option<&Digest> {
+        match &self.code {
+            Code::Module { digest, .. } => Some(digest),
+            Code::Native(_) => None,
+        }
     }
 
     /// `<id>@<version>`

@@ -2,9 +2,11 @@
 
 use super::bounds::{HEADERS_MAX, UIDS};
 use super::error::SettingsError;
+use super::in_process::InProcessFunctions;
 use super::jail_mode::JailMode;
 use super::values::{HostLimits, Rpc, Settings};
 use crate::memory::MEMORY_BYTES_MIN;
+use fezz_manifest::Execution;
 
 /// Returns the settings if they can be served with.
 pub(super) fn check(settings: Settings) -> Result<Settings, SettingsError> {
@@ -18,6 +20,9 @@ pub(super) fn check(settings: Settings) -> Result<Settings, SettingsError> {
     if settings.rpc == Rpc::Admin && settings.admin.is_none() {
         return Err(SettingsError::RpcWithoutAdmin);
     }
+    if settings.execution == Execution::InProcess && settings.allow_in_process != InProcessFunctions::All {
+        return Err(SettingsError::InProcessNotAllowed);
+    }
     Ok(settings)
 }
 
@@ -26,6 +31,8 @@ fn check_limits(limits: &HostLimits) -> Result<(), SettingsError> {
         ("connections", limits.connections == 0),
         ("processes", limits.processes == 0),
         ("zygotes_per_function", limits.zygotes_per_function == 0),
+        ("in_process_threads", limits.in_process_threads == 0),
+        ("overdue", limits.overdue == 0),
         ("header_bytes", limits.header_bytes == 0),
         ("headers", limits.headers == 0),
         ("head_timeout_ms", limits.head_timeout.is_zero()),

@@ -18,6 +18,12 @@ pub(super) const RUNNER: &str = "fezz-runner";
 pub(super) const JAIL: JailMode = JailMode::Strict;
 pub(super) const JAIL_OF_WRAPPER: JailMode = JailMode::Inner;
 pub(super) const EXECUTION: Execution = Execution::Spawn;
+/// The time that the first design named.
+pub(super) const IN_PROCESS_IDLE_MS: u64 = 5 * 60 * 1000;
+/// As many as calls of one function by default (`limits.concurrency`): one busy function can use them all.
+pub(super) const IN_PROCESS_THREADS: u32 = 64;
+/// Enough to show that it is no accident; few enough that the threads of other functions remain.
+pub(super) const OVERDUE: u32 = 8;
 pub(super) const LOG_FORMAT: LogFormat = LogFormat::Text;
 pub(super) const TRUST_PROXY: bool = false;
 pub(super) const CONNECTIONS: usize = 4096;
@@ -72,6 +78,10 @@ fn help(setting: &str) -> Option<String> {
         ),
         "cgroup" => "none".to_owned(),
         "execution" => EXECUTION.as_str().to_owned(),
+        "allow_in_process" => "none".to_owned(),
+        "in_process_idle_ms" => IN_PROCESS_IDLE_MS.to_string(),
+        "in_process_threads" => IN_PROCESS_THREADS.to_string(),
+        "overdue" => OVERDUE.to_string(),
         "log_format" => word(LOG_FORMAT),
         "record_failures" => "none".to_owned(),
         "trust_proxy" => TRUST_PROXY.to_string(),
@@ -124,7 +134,8 @@ mod tests {
 
     /// Those that have no default, and those whose default is no value.
     const WITHOUT: [&str; 2] = ["config", "admin"];
-    const IN_WORDS: [&str; 4] = ["uid_base", "cgroup", "record_failures", "zygotes_per_function"];
+    const IN_WORDS: [&str; 5] =
+        ["uid_base", "cgroup", "allow_in_process", "record_failures", "zygotes_per_function"];
     /// Given to each host below, since a runner must exist.
     const GIVEN: [&str; 2] = ["runner", "jail"];
 
@@ -152,6 +163,6 @@ mod tests {
             assert_eq!(in_force(&format!("{name} = {value}")), in_force(""), "{name}");
             checked += 1;
         }
-        assert_eq!(checked, 22);
+        assert_eq!(checked, 25);
     }
 }

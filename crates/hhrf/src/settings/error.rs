@@ -83,6 +83,12 @@ pub enum SettingsError {
     /// A wrapper's processes can't be counted from their beginning.
     #[error("`cgroup` needs `jail` to be `strict`: in other modes let the wrapper make cgroups")]
     CgroupWithoutJail,
+    /// Functions would run in the host's process that the operator hasn't named.
+    #[error(
+        "`execution` is `in-process`, which needs every function to be allowed there: add `--allow-in-process`, if you trust \
+         all of their code as much as the host"
+    )]
+    InProcessNotAllowed,
     /// `/rpc` would have no address.
     #[error("`rpc` is `admin`, but there is no admin address: set --admin too")]
     RpcWithoutAdmin,

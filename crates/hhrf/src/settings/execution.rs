@@ -3,17 +3,19 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use fezz_manifest::Execution;
 
-/// A parser of clap's for the words that a manifest has: the type is of a crate that knows no clap.
-pub(crate) fn parse_execution() -> impl TypedValueParser<Value = Execution> {
-    let values = Execution::ALL.map(|execution| PossibleValue::new(execution.as_str()).help(help(execution)));
-    PossibleValuesParser::new(values).map(|word| {
-        Execution::from_name(&word).expect("clap lets through only the words of `Execution::ALL`")
-    })
+/// A parser of clap's for the words that a manifest has, those of `executions`: the type is of a crate that knows no clap.
+pub(crate) fn parse_execution(executions: &[Execution]) -> impl TypedValueParser<Value = Execution> {
+    let value = |execution: &Execution| PossibleValue::new(execution.as_str()).help(help(*execution));
+    PossibleValuesParser::new(executions.iter().map(value))
+        .map(|word| Execution::from_name(&word).expect("clap lets through only the words of executions"))
 }
 
 fn help(execution: Execution) -> &'static str {
     match execution {
         Execution::Spawn => "A new process for each request, which loads the module itself",
         Execution::Fork => "A new process for each request, forked from one that has loaded the module",
+        Execution::InProcess => {
+            "The host's own process, which loads the module: no jail. Only with --allow-in-process for all functions"
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::defaults;
 use super::execution::parse_execution;
+use super::in_process::InProcessFunctions;
 use super::jail_mode::JailMode;
 use super::values::{LogFormat, Rpc};
 use clap::Args;
@@ -62,8 +63,27 @@ pub struct Layer {
     pub(super) cgroup: Option<PathBuf>,
 
     /// How functions are executed whose manifest doesn't say
-    #[arg(long, env = "HHRF_EXECUTION", value_parser = parse_execution())]
+    #[arg(long, env = "HHRF_EXECUTION", value_parser = parse_execution(&Execution::ALL))]
     pub(super) execution: Option<Execution>,
+
+    /// Lets these functions have `"execution": "in-process"`: ids with commas between them, or `*`, which is also meant without
+    /// a value, for every function. Such a module is loaded into this program: nothing confines it, and if it crashes, the
+    /// host does. Only for code that you trust as much as the host
+    #[arg(long, env = "HHRF_ALLOW_IN_PROCESS", value_name = "IDS", num_args = 0..=1, require_equals = true, default_missing_value = "*")]
+    pub(super) allow_in_process: Option<InProcessFunctions>,
+
+    /// How long a module is kept in this program without a request
+    #[arg(long, env = "HHRF_IN_PROCESS_IDLE_MS", value_name = "MS")]
+    pub(super) in_process_idle_ms: Option<u64>,
+
+    /// Calls at a time of modules in this program, of all of them together; each has a thread
+    #[arg(long, env = "HHRF_IN_PROCESS_THREADS", value_name = "N")]
+    pub(super) in_process_threads: Option<u32>,
+
+    /// Calls of one function in this program that may go on after their deadline, since a thread can't be killed: while
+    /// there are as many, the function's further requests get 503
+    #[arg(long, env = "HHRF_OVERDUE", value_name = "N")]
+    pub(super) overdue: Option<u32>,
 
     /// The log on stderr, as lines or as JSON objects
     #[arg(long, env = "HHRF_LOG_FORMAT", value_enum)]

@@ -35,6 +35,15 @@ impl Settings {
         Self::of(layer, Layer::default())
     }
 
+    /// The runner, which a host needs that starts processes.
+    ///
+    /// # Errors
+    ///
+    /// There is none: [`SettingsError::NoRunner`].
+    pub fn runner(&self) -> Result<&Path, SettingsError> {
+        self.runner.as_deref().ok_or(SettingsError::NoRunner)
+    }
+
     fn of(flags: Layer, file: Layer) -> Result<Self, SettingsError> {
         let root = flags.root.or(file.root).unwrap_or_else(|| PathBuf::from(defaults::ROOT));
         let runner = flags.runner.or(file.runner).filter(|path| !path.as_os_str().is_empty());
@@ -44,6 +53,8 @@ impl Settings {
         let body_timeout_ms =
             flags.body_timeout_ms.or(file.body_timeout_ms).unwrap_or(defaults::BODY_TIMEOUT_MS);
         let drain_wait_ms = flags.drain_wait_ms.or(file.drain_wait_ms).unwrap_or(defaults::DRAIN_WAIT_MS);
+        let in_process_idle_ms =
+            flags.in_process_idle_ms.or(file.in_process_idle_ms).unwrap_or(defaults::IN_PROCESS_IDLE_MS);
         let settings = Self {
             modules: absolute(
                 &flags.modules.or(file.modules).unwrap_or_else(|| root.join(defaults::MODULES)),
@@ -62,6 +73,7 @@ impl Settings {
                 .or(file.record_failures)
                 .map(|folder| absolute(&folder))
                 .transpose()?,
+            allow_in_process: flags.allow_in_process.or(file.allow_in_process).unwrap_or_default(),
             log_format: flags.log_format.or(file.log_format).unwrap_or(defaults::LOG_FORMAT),
             trust_proxy: flags.trust_proxy.or(file.trust_proxy).unwrap_or(defaults::TRUST_PROXY),
             limits: HostLimits {
@@ -74,6 +86,12 @@ impl Settings {
                     .zygotes_per_function
                     .or(file.zygotes_per_function)
                     .unwrap_or_else(defaults::zygotes_per_function),
+                in_process_idle: Duration::from_millis(in_process_idle_ms),
+                in_process_threads: flags
+                    .in_process_threads
+                    .or(file.in_process_threads)
+                    .unwrap_or(defaults::IN_PROCESS_THREADS),
+                overdue: flags.overdue.or(file.overdue).unwrap_or(defaults::OVERDUE),
                 body_memory_bytes: flags
                     .body_memory_bytes
                     .or(file.body_memory_bytes)

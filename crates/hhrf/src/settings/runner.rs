@@ -21,16 +21,16 @@ pub fn is_wrapper(runner: &Path) -> bool {
 }
 
 /// The runner that was named, or `fezz-runner`. A bare name is looked for beside this program, then on PATH; anything with
-/// a slash is a path.
-pub(super) fn find_runner(named: Option<PathBuf>) -> Result<PathBuf, SettingsError> {
+/// a slash is a path. `None` if none was named and there is none.
+pub(super) fn find_runner(named: Option<PathBuf>) -> Result<Option<PathBuf>, SettingsError> {
     let name = named.unwrap_or_else(|| defaults::RUNNER.into());
     let found = match name.file_name() {
         Some(bare) if bare == name.as_os_str() => beside_program(bare).or_else(|| on_path(bare)),
         _ => Some(name.clone()).filter(|path| is_executable(path)),
     };
     match found {
-        Some(path) => absolute(&path),
-        None if name.as_os_str() == defaults::RUNNER => Err(SettingsError::NoRunner),
+        Some(path) => absolute(&path).map(Some),
+        None if name.as_os_str() == defaults::RUNNER => Ok(None),
         None => Err(SettingsError::BadRunner { path: name }),
     }
 }

@@ -1,5 +1,6 @@
 //! All settings, with the values that are in force.
 
+use super::in_process::InProcessFunctions;
 use super::jail_mode::JailMode;
 use crate::memory::DataRate;
 use clap::ValueEnum;
@@ -22,8 +23,9 @@ pub struct Settings {
     pub admin: Option<SocketAddr>,
     /// Where `/rpc` answers.
     pub rpc: Rpc,
-    /// The runner, or the wrapper that ends in it; absolute.
-    pub runner: PathBuf,
+    /// The runner, or the wrapper that ends in it; absolute. `None` if none was named, and there is none beside this
+    /// program or on PATH.
+    pub runner: Option<PathBuf>,
     /// How modules are confined.
     pub jail: JailMode,
     /// If the host is root: the first of the functions' uids; `None` for the first range that no other host has.
@@ -32,6 +34,8 @@ pub struct Settings {
     pub cgroup: Option<PathBuf>,
     /// How functions are executed whose manifest doesn't say.
     pub execution: Execution,
+    /// The functions that may be loaded into the host's process.
+    pub allow_in_process: InProcessFunctions,
     /// The form of the log.
     pub log_format: LogFormat,
     /// Where failed requests are recorded; absolute.
@@ -57,6 +61,12 @@ pub struct HostLimits {
     pub zygotes: u32,
     /// Zygotes of one function.
     pub zygotes_per_function: usize,
+    /// How long a module is kept in the host's process without a request.
+    pub in_process_idle: Duration,
+    /// Calls of modules in the host's process, of all functions together.
+    pub in_process_threads: u32,
+    /// Calls of one function in the host's process that may go on after their deadline.
+    pub overdue: u32,
     /// Memory for heads and bodies, of all requests together.
     pub body_memory_bytes: usize,
     /// Memory for responses, from before their functions run to their last byte, of all requests together.

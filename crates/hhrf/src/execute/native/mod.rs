@@ -1,0 +1,167 @@
+//! The executor of functions that are code of the program itself: a program that embeds the host brings them as
+//! [`Native`]. They run as tasks of the host's runtime, with all rights of the program.
+
+use super::answer::{self, Outcome};
+use super::calls::{CallGuard, Calls};
+use super::failure::Failure;
+use super::pool::{Call, Executor, Pool, Stats};
+use crate::admitted::AdmittedRequest;
+use crate::catalogue::Function;
+use crate::identity::Identity;
+use crate::release::Code;
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, timeout_at};
+
+/// A function of the program itself.
+pub trait Native: Debug + Send + Sync + 'static {
+    /// Answers a request. The future is dropped at the deadline, and when the client disconnects. It can't be ended
+    /// while it is polled: a function that blocks its thread holds one of the runtime's until it returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Returned`], with a message for the log; or another failure that fits. A panic is
+    /// [`Failure::Panicked`].
+    fn call(self: Arc<Self>, request: NativeRequest) -> NativeCall;
+}
+
+/// A native call in flight.
+pub type NativeCall = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Failure>> + Send>>;
+
+/// An admitted request for a native function.
+#[derive(Debug)]
+pub struct NativeRequest {
+    /// The function.
+    pub function: Arc<Function>,
+    /// The route's parameters, percent-decoded.
+    pub params: BTreeMap<String, String>,
+    /// Method, target and headers. Hop-by-hop headers are still among them.
+    pub head: Parts,
+    /// The target as received, if `head` has another.
+    pub original_uri: Option<PathAndQuery>,
+    /// The body.
+    pub body: Bytes,
+    /// The request's id and trace.
+    pub identity: Identity,
+    /// The client's address.
+    pub client_ip: Option<IpAddr>,
+    /// When the client is answered 504.
+    pub deadline: Instant,
+    /// Has the request's permits and memory: to be kept while the function works for the request, also by a thread that
+    /// outlives the call's future.
+    pub guard: CallGuard,
+}
+
+/// Runs the native function of each release.
+#[derive(Debug)]
+pub(super) struct NativeExecutor {
+    overdue_max: u32,
+}
+
+#[derive(Debug)]
+struct NativePool {
+    native: Arc<dyn Native>,
+    calls: Arc<Calls>,
+}
+
+impl NativeExecutor {
+    pub(super) fn new(overdue_max: u32) -> Self {
+        Self { overdue_max }
+    }
+}
+
+impl Executor for NativeExecutor {
+    fn pool(&self, function: &Arc<Function>) -> Arc<dyn Pool> {
+        let Code::Native(native) = &function.release.code else {
+            unreachable!("`Executors` brings only native releases here")
+        };
+        Arc::new(NativePool { native: Arc::clone(native), calls: Calls::new(self.overdue_max) })
+    }
+}
+
+impl Pool for NativePool {
+    fn call(self: Arc<Self>, request: AdmittedRequest) -> Call {
+        Box::pin(async move { self.answer(request).await })
+    }
+
+    fn tick(self: Arc<Self>) -> bool {
+        self.calls.running() > 0
+    }
+
+    fn retire(self: Arc<Self>) {}
+
+    fn stats(&self) -> Stats {
+        Stats { overdue: self.calls.overdue(), ..Stats::default() }
+    }
+}
+
+impl NativePool {
+    async fn answer(&self, request: AdmittedRequest) -> Outcome {
+        let AdmittedRequest {
+            function,
+            params,
+            head,
+            original_uri,
+            body,
+            identity,
+            client_ip,
+            deadline,
+            response_memory,
+            permits,
+            kept: _,
+        } = request;
+        let body_bytes_max = function.release.limits.response_body_bytes;
+        let bytes = body.bytes.clone();
+        let guard = self.calls.begin(permits, body, deadline)?;
+        let request = NativeRequest {
+            function,
+            params,
+            head,
+            original_uri,
+            body: bytes,
+            identity,
+            client_ip,
+            deadline,
+            guard,
+        };
+        // A task of its own: if it blocks its thread, the wait for it still ends at the deadline.
+        let mut task = Task(tokio::spawn(Arc::clone(&self.native).call(request)));
+        match timeout_at(deadline, &mut task.0).await {
+            Ok(Ok(response)) => answer::of_native(response?, response_memory, body_bytes_max),
+            Ok(Err(ended)) => Err(failed(ended)),
+            Err(_) => Err(Failure::DeadlineExceeded),
+        }
+    }
+}
+
+/// A function's task, which is cancelled when this is dropped.
+#[derive(Debug)]
+struct Task(JoinHandle<Result<Response<Bytes>, Failure>>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn failed(ended: JoinError) -> Failure {
+    match ended.try_into_panic() {
+        Ok(payload) => Failure::Panicked(panic_message(&*payload)),
+        // The runtime is shutting down.
+        Err(_) => Failure::Host,
+    }
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "not a text".to_owned())
+}

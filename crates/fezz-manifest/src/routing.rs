@@ -1,21 +1,19 @@
-//! Routes by their methods and paths, without their hosts.
+//! Which route wins: routes by their methods and paths, without their hosts.
 
-use fezz_manifest::RoutePattern;
-use http::Method;
 use matchit::InsertError;
 use std::collections::{BTreeSet, HashMap};
 
 /// Routes with a value each. Each method has a trie, so that a narrow pattern for GET and a wider one for POST can both
 /// match one path.
 #[derive(Debug)]
-pub(super) struct Table<T> {
+pub struct Table<T> {
     methods: HashMap<String, Paths<T>>,
     any_method: Paths<T>,
 }
 
 /// Patterns of paths with a value each.
 #[derive(Debug)]
-pub(super) struct Paths<T> {
+pub struct Paths<T> {
     /// Leads to an index of `patterns`.
     trie: matchit::Router<usize>,
     patterns: Vec<(String, T)>,
@@ -23,7 +21,7 @@ pub(super) struct Paths<T> {
 
 /// A path that conflicts with an earlier one.
 #[derive(Debug)]
-pub(super) struct Taken<'a, T> {
+pub struct Taken<'a, T> {
     /// The method for which it does; empty for any.
     pub method: &'a str,
     /// The earlier path.
@@ -33,12 +31,14 @@ pub(super) struct Taken<'a, T> {
 }
 
 /// Parameters as they stand in the path, still percent-encoded.
-pub(crate) type Params = Vec<(String, String)>;
+pub type Params = Vec<(String, String)>;
 
 /// A route that matches.
 #[derive(Debug)]
-pub(super) struct Match<'a, T> {
+pub struct Match<'a, T> {
+    /// What it leads to.
     pub value: &'a T,
+    /// Of its path.
     pub params: Params,
     /// Whether the route is for GET, though the request is HEAD.
     pub is_get: bool,
@@ -51,30 +51,31 @@ impl<T> Default for Table<T> {
 }
 
 impl<T: Clone> Table<T> {
-    /// Adds a route, for each of its methods that has no such path yet.
+    /// Adds a route, for each of its methods that has no such path yet; no method stands for any. `path` is as
+    /// [`parse_path`](crate::path::parse_path) returns it.
     ///
     /// # Errors
     ///
     /// The first method for which an earlier route has such a path.
-    pub(super) fn insert<'a>(&mut self, route: &'a RoutePattern, value: &T) -> Result<(), Taken<'a, T>> {
-        if route.methods.is_empty() {
-            return self.any_method.insert("", &route.path, value);
+    pub fn insert<'a>(&mut self, methods: &'a [String], path: &str, value: &T) -> Result<(), Taken<'a, T>> {
+        if methods.is_empty() {
+            return self.any_method.insert("", path, value);
         }
         let mut added = Ok(());
-        for method in &route.methods {
+        for method in methods {
             let paths = self.methods.entry(method.clone()).or_default();
-            added = added.and(paths.insert(method, &route.path, value));
+            added = added.and(paths.insert(method, path, value));
         }
         added
     }
 
     /// The route for the method, else for GET where the method is HEAD, else for any method.
-    pub(super) fn find(&self, method: &Method, path: &str) -> Option<Match<'_, T>> {
-        let own = self.methods.get(method.as_str()).and_then(|paths| paths.find(path));
+    pub fn find(&self, method: &str, path: &str) -> Option<Match<'_, T>> {
+        let own = self.methods.get(method).and_then(|paths| paths.find(path));
         let any = || self.any_method.find(path);
         // HEAD is GET without the body (RFC 9110, section 9.3.2), which the host leaves out.
-        let get = || self.methods.get(Method::GET.as_str())?.find(path);
-        let get = || if method == Method::HEAD { get() } else { None };
+        let get = || self.methods.get("GET")?.find(path);
+        let get = || if method == "HEAD" { get() } else { None };
         let of = |(value, params), is_get| Match { value, params, is_get };
         own.map(|found| of(found, false))
             .or_else(|| get().map(|found| of(found, true)))
@@ -82,12 +83,12 @@ impl<T: Clone> Table<T> {
     }
 
     /// Adds the methods that have a route for the path.
-    pub(super) fn collect_methods(&self, path: &str, allowed: &mut BTreeSet<String>) {
+    pub fn collect_methods(&self, path: &str, allowed: &mut BTreeSet<String>) {
         for (method, paths) in &self.methods {
             if paths.find(path).is_some() {
                 allowed.insert(method.clone());
-                if method == Method::GET.as_str() {
-                    allowed.insert(Method::HEAD.to_string());
+                if method == "GET" {
+                    allowed.insert("HEAD".to_owned());
                 }
             }
         }
@@ -101,12 +102,12 @@ impl<T> Default for Paths<T> {
 }
 
 impl<T: Clone> Paths<T> {
-    /// Adds the path of a [`RoutePattern`].
+    /// Adds a path, as [`parse_path`](crate::path::parse_path) returns it.
     ///
     /// # Errors
     ///
     /// An earlier path conflicts with it. `method` is for the error alone.
-    pub(super) fn insert<'a>(&mut self, method: &'a str, path: &str, value: &T) -> Result<(), Taken<'a, T>> {
+    pub fn insert<'a>(&mut self, method: &'a str, path: &str, value: &T) -> Result<(), Taken<'a, T>> {
         match self.trie.insert(path, self.patterns.len()) {
             Ok(()) => {
                 self.patterns.push((path.to_owned(), value.clone()));
@@ -117,11 +118,12 @@ impl<T: Clone> Paths<T> {
                 let value = earlier.map(|(_, value)| value.clone());
                 Err(Taken { method, path: with, value })
             }
-            Err(malformed) => unreachable!("a RoutePattern's path is one that matchit takes: {malformed}"),
+            Err(malformed) => unreachable!("parse_path returns what matchit takes: {malformed}"),
         }
     }
 
-    pub(super) fn find(&self, path: &str) -> Option<(&T, Params)> {
+    /// The value of the path that matches, with its parameters.
+    pub fn find(&self, path: &str) -> Option<(&T, Params)> {
         let found = self.trie.at(path).ok()?;
         let params = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         Some((&self.patterns[*found.value].1, params.collect()))
@@ -130,7 +132,7 @@ impl<T: Clone> Paths<T> {
 
 #[cfg(test)]
 mod tests {
-    use fezz_manifest::path::{PARAMETERS_MAX, parse_path};
+    use crate::path::{PARAMETERS_MAX, parse_path};
 
     #[test]
     fn each_path_that_a_manifest_may_have_is_one_that_matchit_takes() {

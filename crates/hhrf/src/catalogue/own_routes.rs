@@ -27,7 +27,7 @@ impl OwnRoutes {
         for route in routes {
             // A conflict is with an earlier route of the same function, which counts.
             by_method.insert(&route.methods, &route.path, &()).unwrap_or_default();
-            all.insert("", &route.path, &()).unwrap_or_default();
+            all.insert(&route.path, ()).unwrap_or_default();
         }
         Self { by_method, all }
     }

@@ -114,7 +114,7 @@ fn insert(table: &mut Routes, route: &RoutePattern, target: &Arc<Target>) -> Res
     added.map_err(|Taken { method, path, value: first }| Conflict {
         route: format!("{method} {}", route.path).trim_start().to_owned(),
         rejected: target.owner().name(),
-        owner: first.map(|first| first.owner().name()).unwrap_or_default(),
+        owner: first.owner().name(),
         path,
     })
 }

@@ -292,6 +292,7 @@ mod tests {
         check("/a/b", "/a/b");
         check("/a/1", "/a/{id} id=1");
         check("/a/1/x", "/a/{id}/x id=1");
+        check("/a/b/x", "/a/{id}/x id=b");
         check("/a/1/y", "/a/{*rest} rest=1/y");
         check("/a/b/c", "/a/{*rest} rest=b/c");
         check("/b/b/c", "/{any}/b/c any=b");

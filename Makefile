@@ -29,6 +29,7 @@ test: ## run every test: the real host, the real runner, real modules
 	$(CARGO) test --workspace --exclude fixture_ordinary --no-fail-fast
 	$(CARGO) test -p fezz --features cookies,testing,tokio,tower
 	$(CARGO) test -p fezz-wire --features serde
+	$(CARGO) test -p fezz-control-plane --features conformance
 
 soak: ## full load for SOAK_SECONDS (180), with crashes, hanging requests, killed zygotes and new releases
 	$(CARGO) test --release -p fezz-tests -- --ignored --nocapture endurance

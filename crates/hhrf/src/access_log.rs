@@ -24,7 +24,7 @@ const CACHING: [HeaderName; 3] =
 pub(crate) struct RequestRecord {
     host: Arc<Host>,
     /// The request's id and trace.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// Set once its function is known.
     recording: Option<Recording>,
     /// Of its function's manifest.
@@ -76,7 +76,7 @@ impl RequestRecord {
         host.metrics.in_flight.inc();
         Self {
             host: Arc::clone(host),
-            identity: Identity::of(&head.headers),
+            identity: Arc::new(Identity::of(&head.headers)),
             recording: None,
             response_headers: None,
             method: head.method.clone(),

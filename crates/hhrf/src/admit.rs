@@ -83,7 +83,7 @@ pub(crate) async fn admit(
     host: &Host,
     received: ReceivedRequest,
     upload: &mut Upload,
-    identity: Identity,
+    identity: Arc<Identity>,
     client_ip: Option<IpAddr>,
 ) -> Result<AdmittedRequest, Refusal> {
     let ReceivedRequest { function, params, head, original_uri, accounts, head_bytes, holding, arrival } =

@@ -120,7 +120,7 @@ async fn run(
     upload: &mut Upload,
     record: &mut RequestRecord,
 ) -> Result<Response<Content>, Problem> {
-    let mut admitted = admit(host, received?, upload, record.identity.clone(), client.ip).await?;
+    let mut admitted = admit(host, received?, upload, Arc::clone(&record.identity), client.ip).await?;
     let kept = host.failure_recorder.as_ref().map(|recorder| recorder.keep(&mut admitted));
     let outcome = Box::pin(host.executors.execute(admitted)).await;
     let answer = outcome.map_err(Problem::from).inspect_err(|problem| {

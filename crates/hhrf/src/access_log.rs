@@ -90,7 +90,7 @@ impl RequestRecord {
 
     /// Sets the request's function, once it is routed.
     pub(crate) fn set_function(&mut self, function: &Function) {
-        self.recording = Some(self.host.metrics.series.begin(function.name()));
+        self.recording = Some(function.home.record(&self.host.metrics.series));
         self.response_headers = Some(Arc::clone(&function.release.response_headers));
     }
 

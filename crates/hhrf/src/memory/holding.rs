@@ -22,11 +22,15 @@ impl Memory {
     ///
     /// [`Full`]: the budget or an account is, and nothing can be evicted.
     pub(crate) fn hold(self: &Arc<Self>, accounts: Accounts, bytes: usize) -> Result<Holding, Full> {
-        let number = self.lock().open(accounts);
-        // Dropped if the charge fails.
-        let holding = Holding { memory: Arc::clone(self), number };
-        holding.resize(bytes)?;
-        Ok(holding)
+        let mut state = self.lock();
+        let number = state.open(accounts);
+        match state.charge(number, bytes, Instant::now) {
+            Ok(()) => Ok(Holding { memory: Arc::clone(self), number }),
+            Err(full) => {
+                state.close(number);
+                Err(full)
+            }
+        }
     }
 
     /// The same, but waits a moment until holdings that have just stalled can be evicted.
@@ -40,12 +44,17 @@ impl Memory {
         bytes: usize,
     ) -> Result<Holding, Full> {
         const PAUSE: Duration = Duration::from_millis(20);
-        let wait_until = Instant::now() + 2 * STALLED_AFTER;
+        let mut wait_until = None;
         loop {
-            match self.hold(accounts.clone(), bytes) {
-                Err(_) if Instant::now() < wait_until => tokio::time::sleep(PAUSE).await,
-                held => return held,
+            let held = self.hold(accounts.clone(), bytes);
+            if held.is_ok() {
+                return held;
             }
+            let now = Instant::now();
+            if now >= *wait_until.get_or_insert(now + 2 * STALLED_AFTER) {
+                return held;
+            }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }
@@ -57,7 +66,7 @@ impl Holding {
     ///
     /// [`Full`]: it was evicted, or it keeps what it held.
     pub fn resize(&self, bytes: usize) -> Result<(), Full> {
-        self.memory.lock().charge(self.number, bytes, Instant::now())
+        self.memory.lock().charge(self.number, bytes, Instant::now)
     }
 
     /// Charges it to a function, too.

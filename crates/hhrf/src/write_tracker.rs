@@ -137,6 +137,13 @@ impl WriteTracker {
 }
 
 impl State {
+    /// To be called after each end. The clock is read only after the last one.
+    fn may_be_idle(&mut self) {
+        if self.requests == 0 && self.unsent == 0 {
+            self.idle_since = Instant::now();
+        }
+    }
+
     fn is_quiet(&self) -> bool {
         self.requests == 0 && self.unsent == 0 && self.heads.is_empty()
     }
@@ -146,7 +153,7 @@ impl Drop for TrackedRequest {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.requests -= 1;
-        state.idle_since = Instant::now();
+        state.may_be_idle();
     }
 }
 
@@ -154,7 +161,7 @@ impl Drop for Unsent {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.unsent -= 1;
-        state.idle_since = Instant::now();
+        state.may_be_idle();
     }
 }
 

@@ -32,6 +32,8 @@ struct Heads {
     is_awaited: bool,
     /// An upper bound of what has arrived of the current head: all since hyper has waited for it, and the read before.
     bytes: usize,
+    /// The last read. What hyper has left in its buffer at the end of a head or body came with it.
+    read_bytes: usize,
     /// The most that hyper has had in its buffer; the buffer never shrinks.
     buffer_bytes: usize,
     /// The memory of that buffer between two heads, if it has grown.
@@ -49,7 +51,15 @@ impl HeadClock {
     /// For a connection whose first byte has just arrived.
     pub(crate) fn new(head_timeout: Duration) -> Arc<Self> {
         let first = Some(Instant::now());
-        let heads = Heads { first, begun: None, is_awaited: false, bytes: 0, buffer_bytes: 0, buffer: None };
+        let heads = Heads {
+            first,
+            begun: None,
+            is_awaited: false,
+            bytes: 0,
+            read_bytes: 0,
+            buffer_bytes: 0,
+            buffer: None,
+        };
         Arc::new(Self { head_timeout, heads: Mutex::new(heads) })
     }
 
@@ -68,6 +78,7 @@ impl HeadClock {
         let mut heads = self.lock();
         heads.begun.get_or_insert_with(Instant::now);
         heads.bytes = if heads.is_awaited { heads.bytes + bytes } else { bytes };
+        heads.read_bytes = bytes;
         heads.buffer_bytes = heads.buffer_bytes.max(heads.bytes);
         if let Some(buffer) = &heads.buffer {
             buffer.moved(bytes);
@@ -79,6 +90,7 @@ impl HeadClock {
         let mut heads = self.lock();
         heads.begun = heads.first.take();
         heads.is_awaited = true;
+        heads.bytes = heads.read_bytes;
         heads.buffer.take()
     }
 
@@ -154,5 +166,37 @@ impl Future for HeadSleep {
 impl Drop for HeadSleep {
     fn drop(&mut self) {
         self.clock.end_head(self.head.take_buffer());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arriving::HeadLimits;
+    use crate::memory::{Accounts, Memory, Use};
+
+    fn timer(memory: &Arc<Memory>) -> HeadTimer {
+        let accounts = Accounts { connection: None, address: Arc::default(), function: None };
+        let limits = HeadLimits { http_1_bytes: 64 * 1024, http_2_bytes: 64 * 1024 };
+        let arriving = Arriving::new(memory, accounts, limits);
+        HeadTimer { clock: HeadClock::new(Duration::from_secs(10)), arriving }
+    }
+
+    async fn poll_once(sleep: &mut Pin<Box<dyn Sleep>>) -> Poll<()> {
+        std::future::poll_fn(|context| Poll::Ready(sleep.as_mut().poll(context))).await
+    }
+
+    #[tokio::test]
+    async fn many_small_heads_on_one_connection_are_not_taken_for_a_large_one() {
+        let memory = Memory::new(Use::Requests, 1024 * 1024);
+        let timer = timer(&memory);
+        for _ in 0..1000 {
+            let mut sleep = timer.sleep(Duration::from_secs(75));
+            timer.clock.bytes_came(50);
+            assert!(poll_once(&mut sleep).await.is_pending());
+            timer.clock.bytes_came(50);
+        }
+        let usage = memory.usage();
+        assert_eq!(usage.small_bytes + usage.large_bytes, 0);
     }
 }

@@ -10,8 +10,9 @@ use crate::memory::Holding;
 use hyper::rt::{Sleep, Timer};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
+use tokio::time::sleep_until;
 
 /// What is known of one connection's heads.
 #[derive(Debug)]
@@ -36,8 +37,17 @@ struct Heads {
     read_bytes: usize,
     /// The most that hyper has had in its buffer; the buffer never shrinks.
     buffer_bytes: usize,
-    /// The memory of that buffer between two heads, if it has grown.
+    /// Kept from one head to the next.
+    kept: Kept,
+}
+
+/// What a connection has between two heads.
+#[derive(Debug, Default)]
+struct Kept {
+    /// The memory of hyper's buffer, if it has grown.
     buffer: Option<Holding>,
+    /// The runtime's timer, which may be set to an earlier time than it is needed for.
+    timer: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 struct Present {
@@ -58,7 +68,7 @@ impl HeadClock {
             bytes: 0,
             read_bytes: 0,
             buffer_bytes: 0,
-            buffer: None,
+            kept: Kept::default(),
         };
         Arc::new(Self { head_timeout, heads: Mutex::new(heads) })
     }
@@ -80,24 +90,23 @@ impl HeadClock {
         heads.bytes = if heads.is_awaited { heads.bytes + bytes } else { bytes };
         heads.read_bytes = bytes;
         heads.buffer_bytes = heads.buffer_bytes.max(heads.bytes);
-        if let Some(buffer) = &heads.buffer {
+        if let Some(buffer) = &heads.kept.buffer {
             buffer.moved(bytes);
         }
     }
 
-    /// Returns the memory of the buffer.
-    fn await_head(&self) -> Option<Holding> {
+    fn await_head(&self) -> Kept {
         let mut heads = self.lock();
         heads.begun = heads.first.take();
         heads.is_awaited = true;
         heads.bytes = heads.read_bytes;
-        heads.buffer.take()
+        std::mem::take(&mut heads.kept)
     }
 
-    fn end_head(&self, buffer: Option<Holding>) {
+    fn end_head(&self, kept: Kept) {
         let mut heads = self.lock();
         heads.is_awaited = false;
-        heads.buffer = buffer;
+        heads.kept = kept;
     }
 
     fn present(&self) -> Present {
@@ -127,10 +136,11 @@ impl Timer for HeadTimer {
     }
 
     fn sleep_until(&self, idle_end: Instant) -> Pin<Box<dyn Sleep>> {
-        let buffer = self.clock.await_head();
+        let Kept { buffer, timer } = self.clock.await_head();
         Box::pin(HeadSleep {
             clock: Arc::clone(&self.clock),
-            sleep: Box::pin(tokio::time::sleep_until(idle_end.into())),
+            end: idle_end,
+            timer,
             has_begun: false,
             head: self.arriving.http_1_head(buffer),
         })
@@ -139,7 +149,8 @@ impl Timer for HeadTimer {
 
 struct HeadSleep {
     clock: Arc<HeadClock>,
-    sleep: Pin<Box<tokio::time::Sleep>>,
+    end: Instant,
+    timer: Option<Pin<Box<tokio::time::Sleep>>>,
     has_begun: bool,
     head: Head,
 }
@@ -156,16 +167,35 @@ impl Future for HeadSleep {
             && !self.has_begun
         {
             self.has_begun = true;
-            self.sleep.as_mut().reset(end.into());
+            self.end = end;
         }
         self.head.http_1_came(bytes, buffer_bytes);
-        self.sleep.as_mut().poll(context)
+        self.poll_end(context)
+    }
+}
+
+impl HeadSleep {
+    /// A timer that is set to an earlier time is set again only when that comes: most heads are complete by then, and
+    /// setting it for each of them would cost more than all else here.
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let end = self.end.into();
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        if timer.deadline() > end {
+            timer.as_mut().reset(end);
+        }
+        loop {
+            ready!(timer.as_mut().poll(context));
+            if timer.deadline() >= end {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(end);
+        }
     }
 }
 
 impl Drop for HeadSleep {
     fn drop(&mut self) {
-        self.clock.end_head(self.head.take_buffer());
+        self.clock.end_head(Kept { buffer: self.head.take_buffer(), timer: self.timer.take() });
     }
 }
 
@@ -198,5 +228,29 @@ mod tests {
         }
         let usage = memory.usage();
         assert_eq!(usage.small_bytes + usage.large_bytes, 0);
+    }
+
+    /// How long the connection may be idle that was idle before for at most `before`.
+    async fn idle_for(before: Duration, idle_max: Duration) -> Duration {
+        let memory = Memory::new(Use::Requests, 1024 * 1024);
+        let timer = timer(&memory);
+        timer.clock.lock().first = None;
+        // hyper's clock is the system's; this test's own is ahead of it.
+        let now = tokio::time::Instant::now;
+        let mut sleep = timer.sleep_until((now() + before).into());
+        assert!(poll_once(&mut sleep).await.is_pending());
+        drop(sleep);
+        let begun = now();
+        timer.sleep_until((begun + idle_max).into()).await;
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_that_was_set_for_an_earlier_head_ends_neither_sooner_nor_later() {
+        let (short, long) = (Duration::from_secs(1), Duration::from_secs(75));
+        for (before, idle_max) in [(short, long), (long, short), (long, long)] {
+            let idle = idle_for(before, idle_max).await;
+            assert_eq!(idle.as_secs(), idle_max.as_secs(), "after {before:?}");
+        }
     }
 }

@@ -48,7 +48,8 @@ fn is_request_id(text: &str) -> bool {
 fn is_traceparent(text: &str) -> bool {
     let mut parts = text.split('-');
     let mut next = || parts.next();
-    let (Some(version), Some(trace), Some(parent), Some(flags), None) = (next(), next(), next(), next(), next())
+    let (Some(version), Some(trace), Some(parent), Some(flags), None) =
+        (next(), next(), next(), next(), next())
     else {
         return false;
     };

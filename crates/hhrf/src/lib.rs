@@ -45,6 +45,7 @@ mod header_blocks;
 mod leftover;
 mod origin;
 mod response_body;
+mod seldom;
 mod socket;
 mod stream;
 mod unwritten;

@@ -21,6 +21,7 @@ use http::header::{CONNECTION, EXPECT};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -79,7 +80,11 @@ fn begin_answer(host: &Arc<Host>, origin: &Origin, client: &Client, head: Parts)
 }
 
 /// Answers a request in every case, and discards the part of its body that the answer didn't wait for.
-pub(crate) async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Response<ResponseBody> {
+pub(crate) async fn answer(
+    host: Arc<Host>,
+    origin: Arc<Origin>,
+    begun: Begun,
+) -> Result<Response<ResponseBody>, Infallible> {
     let Begun { client, mut upload, is_head, is_http_1, expects_continue, answer, tracked } = begun;
     let (mut response, record) = match answer {
         Answer::Builtin(response) => (response.map(Content::Host), None),
@@ -109,7 +114,7 @@ pub(crate) async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -
         (false, true) if !is_last => upload.discard(tracked, host),
         (false, true) => {}
     }
-    response
+    Ok(response)
 }
 
 /// Runs the stages, and has a failed request recorded, if the settings say so.

@@ -6,6 +6,7 @@ use crate::unwritten::UnwrittenHeads;
 use crate::watched::Writes;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -91,6 +92,13 @@ impl WriteTracker {
             polled
         })
         .await
+    }
+
+    /// Waits until a request is in flight, or a response isn't fully written. Nothing wakes its task: it must be polled
+    /// after [`follow`](Self::follow), in the same task.
+    pub(crate) async fn busy(&self) {
+        let poll = || if self.lock().is_quiet() { Poll::Pending } else { Poll::Ready(()) };
+        std::future::poll_fn(|_| poll()).await;
     }
 
     /// Waits until the connection must end because the client reads a response too slowly.

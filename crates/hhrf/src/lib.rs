@@ -79,6 +79,7 @@ mod respond;
 
 pub mod host;
 pub mod log;
+mod log_batches;
 mod metrics;
 mod series;
 pub mod server;

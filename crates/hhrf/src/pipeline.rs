@@ -90,7 +90,7 @@ pub(crate) async fn answer(
         Answer::Builtin(response) => (response.map(Content::Host), None),
         Answer::Function(mut record, received) => {
             // Boxed: inline, the future would be about twice as large, also while the request only waits for its body.
-            let result = Box::pin(run(&host, &client, *received, &mut upload, &mut record)).await;
+            let result = Box::pin(run(&host, &client, received, &mut upload, &mut record)).await;
             (record.answer(result), Some(record))
         }
     };
@@ -121,13 +121,13 @@ pub(crate) async fn answer(
 async fn run(
     host: &Host,
     client: &Client,
-    received: Result<ReceivedRequest, Problem>,
+    received: Box<Result<ReceivedRequest, Problem>>,
     upload: &mut Upload,
     record: &mut RequestRecord,
 ) -> Result<Response<Content>, Problem> {
-    let mut admitted = admit(host, received?, upload, Arc::clone(&record.identity), client.ip).await?;
+    let mut admitted = admit(host, (*received)?, upload, Arc::clone(&record.identity), client.ip).await?;
     let kept = host.failure_recorder.as_ref().map(|recorder| recorder.keep(&mut admitted));
-    let outcome = Box::pin(host.executors.execute(admitted)).await;
+    let outcome = host.executors.execute(admitted).await;
     let answer = outcome.map_err(Problem::from).inspect_err(|problem| {
         record.recorded = kept.and_then(|kept| kept.record(problem));
     })?;

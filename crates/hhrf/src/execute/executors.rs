@@ -1,9 +1,8 @@
 //! All executors of a host, and the pool of each function that was called lately.
 
-use super::answer::Outcome;
 use super::demand::IdlePermits;
 use super::fork::Fork;
-use super::pool::{Executor, Pool, Stats};
+use super::pool::{Call, Executor, Pool, Stats};
 use super::pools::Pools;
 use super::spawn::Spawn;
 use super::start::Starter;
@@ -64,12 +63,12 @@ impl Executors {
 
     /// Executes a request by its function's pool. See [`Pool::call`] for what happens when the future
     /// is dropped.
-    pub async fn execute(&self, request: AdmittedRequest) -> Outcome {
+    pub fn execute(&self, request: AdmittedRequest) -> Call {
         let execution = request.function.release.execution_or(self.default);
         let executor = self.executors.iter().find(|(listed, _)| *listed == execution);
         let (_, executor) = executor.expect("each execution has an executor");
         let pool = self.pools.of(&request.function, || executor.pool(&request.function));
-        pool.call(request).await
+        pool.call(request)
     }
 
     /// What a function's pool has; nothing where there is none.

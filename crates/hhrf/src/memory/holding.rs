@@ -33,28 +33,25 @@ impl Memory {
         }
     }
 
-    /// The same, but waits a moment until holdings that have just stalled can be evicted.
+    /// To be called when [`hold`](Self::hold) has failed: tries for a moment, until holdings that have just stalled can be
+    /// evicted.
     ///
     /// # Errors
     ///
     /// [`Full`], after that moment.
-    pub(crate) async fn hold_soon(
+    pub(crate) async fn hold_again(
         self: &Arc<Self>,
         accounts: Accounts,
         bytes: usize,
     ) -> Result<Holding, Full> {
         const PAUSE: Duration = Duration::from_millis(20);
-        let mut wait_until = None;
+        let wait_until = Instant::now() + 2 * STALLED_AFTER;
         loop {
-            let held = self.hold(accounts.clone(), bytes);
-            if held.is_ok() {
-                return held;
-            }
-            let now = Instant::now();
-            if now >= *wait_until.get_or_insert(now + 2 * STALLED_AFTER) {
-                return held;
-            }
             tokio::time::sleep(PAUSE).await;
+            match self.hold(accounts.clone(), bytes) {
+                Err(_) if Instant::now() < wait_until => {}
+                held => return held,
+            }
         }
     }
 }
@@ -98,7 +95,12 @@ impl Holding {
 
     /// The peer has sent or read `bytes` more.
     pub fn moved(&self, bytes: usize) {
-        self.memory.lock().moved(self.number, bytes, Instant::now());
+        self.moved_at(bytes, Instant::now());
+    }
+
+    /// The same, for a caller that has read the clock.
+    pub(crate) fn moved_at(&self, bytes: usize, now: Instant) {
+        self.memory.lock().moved(self.number, bytes, now);
     }
 
     pub(crate) fn is_evicted(&self) -> bool {

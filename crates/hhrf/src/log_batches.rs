@@ -12,7 +12,7 @@ pub(crate) struct Batches<W> {
 }
 
 /// The pause after each write, in which lines come together. Without it a busy host writes each line by a call of its own,
-/// and each request wakes the log's thread: together a quarter of the time that a small request takes. In a millisecond a
+/// and each request wakes the log's thread: together a fifth of the time that a small request takes. In a millisecond a
 /// processor makes about 1000 lines, of the 4096 that may wait.
 const PAUSE: Duration = Duration::from_millis(1);
 

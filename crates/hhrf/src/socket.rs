@@ -15,8 +15,7 @@ const UNSENT_BYTES_MAX: u32 = 256 * 1024;
 /// The host's own descriptor of a connection, which outlives hyper's.
 #[derive(Debug)]
 pub(crate) enum OwnSocket {
-    /// The runtime isn't told of its events. With hyper's descriptor it would be told of each twice, which is 5 % of what
-    /// a small request takes.
+    /// The runtime isn't told of its events: with hyper's descriptor it would be told of each twice.
     Unwatched(OwnedFd),
     /// From the first request on that isn't answered at once.
     Watched(TcpStream),

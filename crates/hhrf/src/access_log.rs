@@ -24,7 +24,7 @@ const CACHING: [HeaderName; 3] =
 pub(crate) struct RequestRecord {
     host: Arc<Host>,
     /// The request's id and trace.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// Set once its function is known.
     recording: Option<Recording>,
     /// Of its function's manifest.
@@ -76,7 +76,7 @@ impl RequestRecord {
         host.metrics.in_flight.inc();
         Self {
             host: Arc::clone(host),
-            identity: Identity::of(&head.headers),
+            identity: Arc::new(Identity::of(&head.headers)),
             recording: None,
             response_headers: None,
             method: head.method.clone(),
@@ -90,7 +90,7 @@ impl RequestRecord {
 
     /// Sets the request's function, once it is routed.
     pub(crate) fn set_function(&mut self, function: &Function) {
-        self.recording = Some(self.host.metrics.series.begin(function.name()));
+        self.recording = Some(function.home.record(&self.host.metrics.series));
         self.response_headers = Some(Arc::clone(&function.release.response_headers));
     }
 

@@ -83,12 +83,20 @@ pub(crate) async fn admit(
     host: &Host,
     received: ReceivedRequest,
     upload: &mut Upload,
-    identity: Identity,
+    identity: Arc<Identity>,
     client_ip: Option<IpAddr>,
 ) -> Result<AdmittedRequest, Refusal> {
     let ReceivedRequest { function, params, head, original_uri, accounts, head_bytes, holding, arrival } =
         received;
-    let body = read_body(host, &function, upload, holding, head_bytes, arrival).await?;
+    if upload.bytes_min() > function.release.limits.request_body_bytes {
+        return Err(Refusal::BodyTooLarge { bytes_max: function.release.limits.request_body_bytes });
+    }
+    let body = match upload.is_over() {
+        true => RequestBody { bytes: Bytes::new(), holding: Arc::new(holding) },
+        // Boxed, like each wait below that most requests don't have: otherwise every request would be moved with room
+        // for it.
+        false => Box::pin(read_body(host, &function, upload, holding, head_bytes, arrival)).await?,
+    };
 
     let mut deadline = Instant::now() + function.release.timeout;
     if let Some(envoy) = envoy_timeout(&head.headers) {
@@ -98,8 +106,13 @@ pub(crate) async fn admit(
     body.holding.charge_also(&function.home.account)?;
     // Reserved before the function runs, so that it doesn't run in vain.
     let accounts = Accounts { function: Some(Arc::clone(&function.home.account)), ..accounts };
-    let reserved = timeout_at(deadline, host.response_memory.hold_soon(accounts, SMALL_BYTES)).await;
-    let response_memory = reserved.map_err(|_| Refusal::QueuedTooLong)??;
+    let response_memory = match host.response_memory.hold(accounts.clone(), SMALL_BYTES) {
+        Ok(holding) => holding,
+        Err(_) => {
+            let reserved = Box::pin(host.response_memory.hold_again(accounts, SMALL_BYTES));
+            timeout_at(deadline, reserved).await.map_err(|_| Refusal::QueuedTooLong)??
+        }
+    };
     let of_function = function.home.limiter.acquire(deadline).await;
     let of_function = of_function.map_err(|reason| refuse(reason, "the function's queue"))?;
     let of_host = host.processes.acquire(deadline).await;
@@ -141,12 +154,6 @@ async fn read_body(
     arrival: Instant,
 ) -> Result<RequestBody, Refusal> {
     let bytes_max = function.release.limits.request_body_bytes;
-    if upload.bytes_min() > bytes_max {
-        return Err(Refusal::BodyTooLarge { bytes_max });
-    }
-    if upload.is_over() {
-        return Ok(RequestBody { bytes: Bytes::new(), holding: Arc::new(holding) });
-    }
     let limits = &host.settings.limits;
     let stop = CancellationToken::new();
     holding.wait_for_client(&stop, None);

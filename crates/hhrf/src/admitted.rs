@@ -27,7 +27,7 @@ pub struct AdmittedRequest {
     /// The body.
     pub body: RequestBody,
     /// The request's id and trace.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// The client's address.
     pub client_ip: Option<IpAddr>,
     /// When the process is killed.

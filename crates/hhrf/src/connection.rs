@@ -9,7 +9,8 @@ use crate::origin::{Origin, accounts};
 use crate::pipeline;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
-use crate::socket::{self, client_gone};
+use crate::seldom::seldom;
+use crate::socket::{self, OwnSocket};
 use crate::stream::Streams;
 use crate::version::{Version, first_bytes};
 use crate::watched::{Heads, Http2Heads, Watched, Writes};
@@ -17,7 +18,6 @@ use crate::write_tracker::WriteTracker;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
-use std::convert::Infallible;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -61,8 +61,10 @@ pub(crate) async fn connection(
     let begun = Instant::now();
     let origin = Arc::new(origin);
     let served = Served::new(&host, version, &origin, head_limits);
-    let end = served.run(&host, builder, stream, &socket, &origin).await;
+    let end = served.run(&host, builder, stream, &mut socket, &origin).await;
     tracing::debug!(peer = %origin.peer, ?end, "connection ended");
+    // It was closed, if the system has no room to watch it.
+    let Ok(mut socket) = socket.into_watched() else { return };
     match end {
         ConnectionEnd::ByHyper | ConnectionEnd::ByClient => linger(&host, socket).await,
         ConnectionEnd::HeadRefused(refusal) => {
@@ -119,15 +121,14 @@ impl Served {
         host: &Arc<Host>,
         builder: &Builder<Streams>,
         stream: TcpStream,
-        socket: &TcpStream,
+        socket: &mut OwnSocket,
         origin: &Arc<Origin>,
     ) -> ConnectionEnd {
         let limits = &host.settings.limits;
         let tracker = &origin.tracker;
         let service = service_fn(|request| {
             let begun = pipeline::begin(host, origin, request);
-            let answer = pipeline::answer(Arc::clone(host), Arc::clone(origin), begun);
-            async move { Ok::<_, Infallible>(answer.await) }
+            pipeline::answer(Arc::clone(host), Arc::clone(origin), begun)
         });
         let mut builder = builder.clone();
         builder
@@ -135,7 +136,8 @@ impl Served {
             .timer(HeadTimer { clock: Arc::clone(&self.clock), arriving: Arc::clone(&self.arriving) });
         let mut served =
             std::pin::pin!(builder.serve_connection(TokioIo::new(self.watched(stream)), service));
-        let mut graceful_end = std::pin::pin!(async {
+        let mut ended_otherwise = seldom(self.ended_otherwise(host, tracker));
+        let mut graceful_end = seldom(async {
             tokio::select! {
                 () = host.draining() => {}
                 // On HTTP/1 the head clock ends idle connections.
@@ -145,19 +147,29 @@ impl Served {
         let mut is_leaving = false;
         loop {
             tokio::select! {
+                // hyper first, so that `busy` knows of the requests that it has just begun.
+                biased;
                 served = tracker.follow(served.as_mut(), &self.writes) => break self.end(served.err(), host, tracker),
-                () = client_gone(socket) => break ConnectionEnd::ByClient,
-                () = self.arriving.evicted() => break self.evicted(),
-                () = self.arriving.late(limits.head_timeout), if self.version == Version::Http2 => break ConnectionEnd::Reset("a head came too slowly"),
-                () = tracker.overdue() => break ConnectionEnd::Reset(OVERDUE),
-                () = host.cutting_off() => break ConnectionEnd::Reset("the host ends at once"),
-                () = async { host.draining().await; tracker.settled().await } => break ConnectionEnd::HostEnds,
+                () = async { tracker.busy().await; socket.client_gone().await } => break ConnectionEnd::ByClient,
+                end = &mut ended_otherwise => break end,
                 // Requests in flight are finished, and HTTP/2 clients are told to send no more (GOAWAY).
-                () = graceful_end.as_mut(), if !is_leaving => {
+                () = &mut graceful_end, if !is_leaving => {
                     is_leaving = true;
                     served.as_mut().graceful_shutdown();
                 }
             }
+        }
+    }
+
+    /// Waits until neither hyper nor the client ends the connection.
+    async fn ended_otherwise(&self, host: &Host, tracker: &WriteTracker) -> ConnectionEnd {
+        let head_timeout = host.settings.limits.head_timeout;
+        tokio::select! {
+            () = self.arriving.evicted() => self.evicted(),
+            () = self.arriving.late(head_timeout), if self.version == Version::Http2 => ConnectionEnd::Reset("a head came too slowly"),
+            () = tracker.overdue() => ConnectionEnd::Reset(OVERDUE),
+            () = host.cutting_off() => ConnectionEnd::Reset("the host ends at once"),
+            () = async { host.draining().await; tracker.settled().await } => ConnectionEnd::HostEnds,
         }
     }
 

@@ -46,8 +46,13 @@ fn is_request_id(text: &str) -> bool {
 
 /// `00-<32 digits>-<16 digits>-<2 digits>`, lower-case hexadecimal, neither id all zeroes.
 fn is_traceparent(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let [version, trace, parent, flags] = parts[..] else { return false };
+    let mut parts = text.split('-');
+    let mut next = || parts.next();
+    let (Some(version), Some(trace), Some(parent), Some(flags), None) =
+        (next(), next(), next(), next(), next())
+    else {
+        return false;
+    };
     let is_hex = |part: &str, digits| {
         part.len() == digits && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
@@ -59,24 +64,63 @@ fn is_traceparent(text: &str) -> bool {
 fn make_request_id() -> String {
     const VERSION_AND_VARIANT: u128 = (0xf << 76) | (0x3 << 62);
     let bits = (rand::random::<u128>() & !VERSION_AND_VARIANT) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    let bytes = bits.to_be_bytes();
+    let mut id = String::with_capacity(36);
+    push_hex(&mut id, &bytes[..4]);
+    for part in [&bytes[4..6], &bytes[6..8], &bytes[8..10], &bytes[10..]] {
+        id.push('-');
+        push_hex(&mut id, part);
+    }
+    id
 }
 
 fn make_traceparent() -> String {
-    // Zero is no valid id. Flags 00: the tracing system decides whether to sample.
-    format!("00-{:032x}-{:016x}-00", rand::random::<u128>().max(1), rand::random::<u64>().max(1))
+    let mut parent = String::with_capacity(55);
+    parent.push_str("00-");
+    // Zero is no valid id.
+    push_hex(&mut parent, &rand::random::<u128>().max(1).to_be_bytes());
+    parent.push('-');
+    push_hex(&mut parent, &rand::random::<u64>().max(1).to_be_bytes());
+    // Flags 00: the tracing system decides whether to sample.
+    parent.push_str("-00");
+    parent
+}
+
+/// Appends two lower-case digits for each byte. Every request makes about 40 of them, for which `format!` took five
+/// times as long.
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 0xf)]));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn is_uuid_4(text: &str) -> bool {
+        let parts: Vec<&str> = text.split('-').collect();
+        let is_hex = |part: &&str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+            && parts.iter().all(is_hex)
+            && parts[2].starts_with('4')
+            && parts[3].starts_with(['8', '9', 'a', 'b'])
+    }
+
+    #[test]
+    fn hexadecimal_digits_are_in_order_and_none_is_left_out() {
+        let mut text = "x".to_owned();
+        push_hex(&mut text, &[0x00, 0x0f, 0x5a, 0xff]);
+        assert_eq!(text, "x000f5aff");
+    }
+
     #[test]
     fn what_is_made_is_well_formed_and_what_is_malformed_is_replaced() {
         let made = Identity::of(&HeaderMap::new());
         assert!(is_traceparent(&made.traceparent), "{made:?}");
-        assert!(made.request_id.len() == 36 && &made.request_id[14..15] == "4", "{made:?}");
+        assert!(is_uuid_4(&made.request_id), "{made:?}");
 
         let mut headers = HeaderMap::new();
         made.write(&mut headers);

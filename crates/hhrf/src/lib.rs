@@ -45,6 +45,7 @@ mod header_blocks;
 mod leftover;
 mod origin;
 mod response_body;
+mod seldom;
 mod socket;
 mod stream;
 mod unwritten;
@@ -78,6 +79,7 @@ mod respond;
 
 pub mod host;
 pub mod log;
+mod log_batches;
 mod metrics;
 mod series;
 pub mod server;

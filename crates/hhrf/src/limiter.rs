@@ -72,7 +72,8 @@ impl Limiter {
             return Ok(permit(acquired));
         }
         let _waiter = self.join_queue().ok_or(NoPermit::Full)?;
-        match timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await {
+        // Boxed, since most requests don't wait.
+        match Box::pin(timeout_at(deadline, Arc::clone(&self.permits).acquire_owned())).await {
             Ok(acquired) => Ok(permit(acquired.expect("a limiter's semaphore is never closed"))),
             Err(_) => Err(NoPermit::TooLate),
         }

@@ -1,5 +1,6 @@
 //! The log: each event is one line or one JSON object, on stderr or in memory.
 
+use crate::log_batches::Batches;
 use crate::settings::LogFormat;
 use serde_json::Value;
 use std::io;
@@ -16,7 +17,7 @@ pub fn start(format: LogFormat) -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(LINES_WAITING_MAX)
-        .finish(std::io::stderr());
+        .finish(Batches::new(std::io::stderr()));
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let subscriber = tracing_subscriber::fmt().with_writer(writer).with_target(false).with_ansi(is_terminal);
     match format {

@@ -21,6 +21,7 @@ use http::header::{CONNECTION, EXPECT};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -79,13 +80,17 @@ fn begin_answer(host: &Arc<Host>, origin: &Origin, client: &Client, head: Parts)
 }
 
 /// Answers a request in every case, and discards the part of its body that the answer didn't wait for.
-pub(crate) async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -> Response<ResponseBody> {
+pub(crate) async fn answer(
+    host: Arc<Host>,
+    origin: Arc<Origin>,
+    begun: Begun,
+) -> Result<Response<ResponseBody>, Infallible> {
     let Begun { client, mut upload, is_head, is_http_1, expects_continue, answer, tracked } = begun;
     let (mut response, record) = match answer {
         Answer::Builtin(response) => (response.map(Content::Host), None),
         Answer::Function(mut record, received) => {
             // Boxed: inline, the future would be about twice as large, also while the request only waits for its body.
-            let result = Box::pin(run(&host, &client, *received, &mut upload, &mut record)).await;
+            let result = Box::pin(run(&host, &client, received, &mut upload, &mut record)).await;
             (record.answer(result), Some(record))
         }
     };
@@ -109,20 +114,20 @@ pub(crate) async fn answer(host: Arc<Host>, origin: Arc<Origin>, begun: Begun) -
         (false, true) if !is_last => upload.discard(tracked, host),
         (false, true) => {}
     }
-    response
+    Ok(response)
 }
 
 /// Runs the stages, and has a failed request recorded, if the settings say so.
 async fn run(
     host: &Host,
     client: &Client,
-    received: Result<ReceivedRequest, Problem>,
+    received: Box<Result<ReceivedRequest, Problem>>,
     upload: &mut Upload,
     record: &mut RequestRecord,
 ) -> Result<Response<Content>, Problem> {
-    let mut admitted = admit(host, received?, upload, record.identity.clone(), client.ip).await?;
+    let mut admitted = admit(host, (*received)?, upload, Arc::clone(&record.identity), client.ip).await?;
     let kept = host.failure_recorder.as_ref().map(|recorder| recorder.keep(&mut admitted));
-    let outcome = Box::pin(host.executors.execute(admitted)).await;
+    let outcome = host.executors.execute(admitted).await;
     let answer = outcome.map_err(Problem::from).inspect_err(|problem| {
         record.recorded = kept.and_then(|kept| kept.record(problem));
     })?;

@@ -214,11 +214,12 @@ impl Unfinished {
     }
 
     fn next_piece(&mut self) -> Bytes {
+        let now = Instant::now();
         let mut transfer = self.owed.transfer();
-        transfer.begun = Some(Instant::now());
+        transfer.begun = Some(now);
         let piece = self.rest.split_to(self.rest.len().min(transfer.bytes_max));
         drop(transfer);
-        self.owed.holding.moved(piece.len());
+        self.owed.holding.moved_at(piece.len(), now);
         // A slice would keep all of a large body alive when the response is aborted and the piece still waits for its
         // client.
         let bytes = if self.is_large { Bytes::copy_from_slice(&piece) } else { piece };

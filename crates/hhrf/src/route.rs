@@ -8,6 +8,7 @@ use http::header::HOST;
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Uri, Version};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -42,19 +43,19 @@ pub(crate) fn route(
         head.uri = uri;
         return by_name(function, head, original_uri);
     }
-    let authority = authority(&head);
-    let host = authority.as_deref().map(host_of);
-    match catalogue.router().find(host.as_deref(), &head.method, head.uri.path()) {
-        Found::Target { target, params, is_get } => {
-            if is_get {
-                head.method = Method::GET;
+    let host = authority_of(&head).map(host_of);
+    let (function, params, is_get) =
+        match catalogue.router().find(host.as_deref(), &head.method, head.uri.path()) {
+            Found::Target { target, params, is_get } => {
+                (Arc::clone(target.choose()), decode(params)?, is_get)
             }
-            let (function, params) = (Arc::clone(target.choose()), decode(params)?);
-            Ok(RoutedRequest { function, params, head, original_uri: None })
-        }
-        Found::OtherMethods(allowed) => Err(Refusal::MethodNotAllowed { allowed }),
-        Found::Nothing => Err(Refusal::NotFound),
+            Found::OtherMethods(allowed) => return Err(Refusal::MethodNotAllowed { allowed }),
+            Found::Nothing => return Err(Refusal::NotFound),
+        };
+    if is_get {
+        head.method = Method::GET;
     }
+    Ok(RoutedRequest { function, params, head, original_uri: None })
 }
 
 /// A request that names its function, as if it had come by one of the function's own routes. `original_uri` is the
@@ -118,18 +119,26 @@ pub(crate) fn check_target(head: &Parts) -> Result<(), Refusal> {
 
 /// `:authority`, or `Host`, as received.
 pub(crate) fn authority(head: &Parts) -> Option<String> {
-    let in_target = Uri::authority(&head.uri).map(ToString::to_string);
-    in_target.or_else(|| head.headers.get(HOST)?.to_str().ok().map(str::to_owned))
+    authority_of(head).map(str::to_owned)
+}
+
+fn authority_of(head: &Parts) -> Option<&str> {
+    let in_target = head.uri.authority().map(Authority::as_str);
+    in_target.or_else(|| head.headers.get(HOST)?.to_str().ok())
 }
 
 /// The host of an authority: in lower case, without the port, without the dot at its end.
-fn host_of(authority: &str) -> String {
+fn host_of(authority: &str) -> Cow<'_, str> {
     let without_port = match authority.rsplit_once(':') {
         // The colons of an IPv6 address stand in brackets (RFC 3986, section 3.2.2).
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => authority,
     };
-    without_port.trim_end_matches('.').to_ascii_lowercase()
+    let host = without_port.trim_end_matches('.');
+    match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => host.to_ascii_lowercase().into(),
+        false => host.into(),
+    }
 }
 
 fn decode(params: Params) -> Result<BTreeMap<String, String>, Refusal> {

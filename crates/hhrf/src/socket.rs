@@ -2,7 +2,7 @@
 
 use socket2::SockRef;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -12,15 +12,50 @@ use tokio::net::TcpStream;
 /// 256 KiB; with 128 a little less, for the host is woken more often.
 const UNSENT_BYTES_MAX: u32 = 256 * 1024;
 
-/// Sets the options of an accepted connection. Returns a second descriptor, which outlives hyper's.
-pub(crate) fn prepare(stream: &TcpStream) -> io::Result<TcpStream> {
+/// The host's own descriptor of a connection, which outlives hyper's.
+#[derive(Debug)]
+pub(crate) enum OwnSocket {
+    /// The runtime isn't told of its events: with hyper's descriptor it would be told of each twice.
+    Unwatched(OwnedFd),
+    /// From the first request on that isn't answered at once.
+    Watched(TcpStream),
+    /// The system had no room to watch it.
+    Closed,
+}
+
+/// Sets the options of an accepted connection.
+pub(crate) fn prepare(stream: &TcpStream) -> io::Result<OwnSocket> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "failed to turn off Nagle's delay");
     }
     if let Err(error) = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
         tracing::debug!(%error, "failed to bound what the kernel holds unsent");
     }
-    TcpStream::from_std(stream.as_fd().try_clone_to_owned()?.into())
+    Ok(OwnSocket::Unwatched(stream.as_fd().try_clone_to_owned()?))
+}
+
+impl OwnSocket {
+    /// The descriptor as a stream of the runtime.
+    pub(crate) fn into_watched(self) -> io::Result<TcpStream> {
+        match self {
+            Self::Unwatched(descriptor) => TcpStream::from_std(descriptor.into()),
+            Self::Watched(stream) => Ok(stream),
+            Self::Closed => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Waits until the client has closed its side. hyper sees that only when it reads, and it doesn't read while a further
+    /// request, or a stray byte, waits in its buffer. So the host asks the kernel by its own descriptor.
+    pub(crate) async fn client_gone(&mut self) {
+        if !matches!(self, Self::Watched(_)) {
+            let watched = std::mem::replace(self, Self::Closed).into_watched();
+            *self = watched.map_or(Self::Closed, Self::Watched);
+        }
+        match self {
+            Self::Watched(stream) => client_gone(stream).await,
+            _ => std::future::pending().await,
+        }
+    }
 }
 
 /// Ends a connection and drops what the kernel holds for it, unsent bytes included (SO_LINGER in socket(7)). Otherwise
@@ -31,9 +66,7 @@ pub(crate) fn reset(socket: TcpStream) {
     }
 }
 
-/// Waits until the client has closed its side. hyper sees that only when it reads, and it doesn't read while a further
-/// request, or a stray byte, waits in its buffer. So the host asks the kernel by a second descriptor.
-pub(crate) async fn client_gone(socket: &TcpStream) {
+async fn client_gone(socket: &TcpStream) {
     loop {
         match socket.ready(Interest::READABLE).await {
             Ok(ready) if ready.is_read_closed() => return,

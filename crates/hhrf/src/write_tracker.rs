@@ -6,6 +6,7 @@ use crate::unwritten::UnwrittenHeads;
 use crate::watched::Writes;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -93,6 +94,13 @@ impl WriteTracker {
         .await
     }
 
+    /// Waits until a request is in flight, or a response isn't fully written. Nothing wakes its task: it must be polled
+    /// after [`follow`](Self::follow), in the same task.
+    pub(crate) async fn busy(&self) {
+        let poll = || if self.lock().is_quiet() { Poll::Pending } else { Poll::Ready(()) };
+        std::future::poll_fn(|_| poll()).await;
+    }
+
     /// Waits until the connection must end because the client reads a response too slowly.
     pub(crate) async fn overdue(&self) {
         self.stop.cancelled().await;
@@ -137,6 +145,13 @@ impl WriteTracker {
 }
 
 impl State {
+    /// To be called after each end. The clock is read only after the last one.
+    fn may_be_idle(&mut self) {
+        if self.requests == 0 && self.unsent == 0 {
+            self.idle_since = Instant::now();
+        }
+    }
+
     fn is_quiet(&self) -> bool {
         self.requests == 0 && self.unsent == 0 && self.heads.is_empty()
     }
@@ -146,7 +161,7 @@ impl Drop for TrackedRequest {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.requests -= 1;
-        state.idle_since = Instant::now();
+        state.may_be_idle();
     }
 }
 
@@ -154,7 +169,7 @@ impl Drop for Unsent {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.unsent -= 1;
-        state.idle_since = Instant::now();
+        state.may_be_idle();
     }
 }
 

@@ -36,6 +36,12 @@ impl Home {
         Some(*self.uid.get_or_init(|| uids.of(&self.name)))
     }
 
+    /// Begins to record one of its requests.
+    pub(crate) fn record(&self, series: &Arc<Series>) -> Recording {
+        let own = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        own.clone().unwrap_or_else(|| series.begin(&self.name))
+    }
+
     /// No release of its name is served any more: its counters go with its last request.
     pub(super) fn close(&self) {
         self.recording.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -54,7 +60,7 @@ impl Homes {
         Arc::new(Home {
             limiter: Limiter::new(limits.concurrency, limits.queue),
             account: Arc::default(),
-            recording: Mutex::new(Some(self.series.begin(name.clone()))),
+            recording: Mutex::new(Some(self.series.begin(&name))),
             name,
             uids: self.uids.clone(),
             uid: OnceLock::new(),

@@ -1,10 +1,9 @@
 //! All executors of a host, and the pool of each function that was called lately.
 
-use super::answer::Outcome;
 use super::demand::IdlePermits;
 use super::fork::Fork;
 use super::native::NativeExecutor;
-use super::pool::{Executor, Pool, Stats};
+use super::pool::{Call, Executor, Pool, Stats};
 use super::pools::Pools;
 use super::spawn::Spawn;
 use super::start::Starter;
@@ -109,9 +108,9 @@ impl Executors {
 
     /// Executes a request by its function's pool. See [`Pool::call`] for what happens when the future
     /// is dropped.
-    pub async fn execute(&self, request: AdmittedRequest) -> Outcome {
+    pub fn execute(&self, request: AdmittedRequest) -> Call {
         let pool = self.pools.of(&request.function, || self.pool(&request.function));
-        pool.call(request).await
+        pool.call(request)
     }
 
     /// What a function's pool has; nothing where there is none.

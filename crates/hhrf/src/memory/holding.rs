@@ -22,19 +22,24 @@ impl Memory {
     ///
     /// [`Full`]: the budget or an account is, and nothing can be evicted.
     pub(crate) fn hold(self: &Arc<Self>, accounts: Accounts, bytes: usize) -> Result<Holding, Full> {
-        let number = self.lock().open(accounts);
-        // Dropped if the charge fails.
-        let holding = Holding { memory: Arc::clone(self), number };
-        holding.resize(bytes)?;
-        Ok(holding)
+        let mut state = self.lock();
+        let number = state.open(accounts);
+        match state.charge(number, bytes, Instant::now) {
+            Ok(()) => Ok(Holding { memory: Arc::clone(self), number }),
+            Err(full) => {
+                state.close(number);
+                Err(full)
+            }
+        }
     }
 
-    /// The same, but waits a moment until holdings that have just stalled can be evicted.
+    /// To be called when [`hold`](Self::hold) has failed: tries for a moment, until holdings that have just stalled can be
+    /// evicted.
     ///
     /// # Errors
     ///
     /// [`Full`], after that moment.
-    pub(crate) async fn hold_soon(
+    pub(crate) async fn hold_again(
         self: &Arc<Self>,
         accounts: Accounts,
         bytes: usize,
@@ -42,8 +47,9 @@ impl Memory {
         const PAUSE: Duration = Duration::from_millis(20);
         let wait_until = Instant::now() + 2 * STALLED_AFTER;
         loop {
+            tokio::time::sleep(PAUSE).await;
             match self.hold(accounts.clone(), bytes) {
-                Err(_) if Instant::now() < wait_until => tokio::time::sleep(PAUSE).await,
+                Err(_) if Instant::now() < wait_until => {}
                 held => return held,
             }
         }
@@ -57,7 +63,7 @@ impl Holding {
     ///
     /// [`Full`]: it was evicted, or it keeps what it held.
     pub fn resize(&self, bytes: usize) -> Result<(), Full> {
-        self.memory.lock().charge(self.number, bytes, Instant::now())
+        self.memory.lock().charge(self.number, bytes, Instant::now)
     }
 
     /// Charges it to a function, too.
@@ -89,7 +95,12 @@ impl Holding {
 
     /// The peer has sent or read `bytes` more.
     pub fn moved(&self, bytes: usize) {
-        self.memory.lock().moved(self.number, bytes, Instant::now());
+        self.moved_at(bytes, Instant::now());
+    }
+
+    /// The same, for a caller that has read the clock.
+    pub(crate) fn moved_at(&self, bytes: usize, now: Instant) {
+        self.memory.lock().moved(self.number, bytes, now);
     }
 
     pub(crate) fn is_evicted(&self) -> bool {

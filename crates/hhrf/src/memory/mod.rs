@@ -9,6 +9,7 @@ mod cost;
 mod entry;
 mod eviction;
 mod holding;
+mod numbers;
 mod rate;
 mod state;
 mod usage;

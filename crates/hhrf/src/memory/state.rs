@@ -3,9 +3,9 @@
 use super::accounts::{Account, Accounts};
 use super::entry::{Entry, Peer, Wait};
 use super::eviction::Search;
+use super::numbers::Numbered;
 use super::rate::DataRate;
 use super::usage::{Full, SMALL_BYTES, Usage, Use};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ pub(super) struct MemoryState {
     bytes_max: usize,
     small_bytes: usize,
     large_bytes: usize,
-    holdings: HashMap<u64, Entry>,
+    holdings: Numbered<Entry>,
     next: u64,
     evictable_bytes: usize,
     evictions: u64,
@@ -43,13 +43,12 @@ const EVICTED_PART: usize = 64;
 
 impl MemoryState {
     pub(super) fn new(r#use: Use, bytes_max: usize) -> Self {
-        let holdings = HashMap::new();
         Self {
             r#use,
             bytes_max,
             small_bytes: 0,
             large_bytes: 0,
-            holdings,
+            holdings: Numbered::default(),
             next: 0,
             evictable_bytes: 0,
             evictions: 0,
@@ -70,8 +69,13 @@ impl MemoryState {
         number
     }
 
-    /// Has a holding take `bytes` in all.
-    pub(super) fn charge(&mut self, number: u64, bytes: usize, now: Instant) -> Result<(), Full> {
+    /// Has a holding take `bytes` in all. `now` is read only if others must be evicted.
+    pub(super) fn charge(
+        &mut self,
+        number: u64,
+        bytes: usize,
+        now: impl Fn() -> Instant,
+    ) -> Result<(), Full> {
         let full = Full { r#use: self.r#use };
         loop {
             // An evicted holding can't be charged.
@@ -79,7 +83,7 @@ impl MemoryState {
             let more = bytes.saturating_sub(entry.bytes);
             match self.limit_against(entry, bytes) {
                 None => break,
-                Some(shortage) if self.evict(number, more, &shortage, now) => {}
+                Some(shortage) if self.evict(number, more, &shortage, now()) => {}
                 Some(_) => return Err(full),
             }
         }

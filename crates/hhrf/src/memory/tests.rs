@@ -84,7 +84,7 @@ impl FullMemory {
             let accounts = accounts();
             for _ in 0..parts {
                 let (number, stop) = (full.state.open(accounts.clone()), CancellationToken::new());
-                full.state.charge(number, 64 * KIB, begun).unwrap();
+                full.state.charge(number, 64 * KIB, || begun).unwrap();
                 full.state.wait_for_client(number, stop.clone(), begun, None);
                 full.numbers.push(number);
                 full.stops.push(stop);
@@ -99,7 +99,7 @@ impl FullMemory {
 
     fn newcomer_of(&mut self, accounts: Accounts, bytes: usize, after_ms: u64) -> Result<(), Full> {
         let number = self.state.open(accounts);
-        self.state.charge(number, bytes, self.begun + Duration::from_millis(after_ms))
+        self.state.charge(number, bytes, || self.begun + Duration::from_millis(after_ms))
     }
 
     fn stopped(&self) -> Vec<usize> {
@@ -169,7 +169,7 @@ fn the_address_that_holds_most_is_evicted_before_the_connection_that_does() {
     let many = accounts();
     let mut hold = |accounts, bytes| {
         let (number, stop) = (state.open(accounts), CancellationToken::new());
-        state.charge(number, bytes, begun).unwrap();
+        state.charge(number, bytes, || begun).unwrap();
         state.wait_for_client(number, stop.clone(), begun, None);
         stop
     };
@@ -178,7 +178,7 @@ fn the_address_that_holds_most_is_evicted_before_the_connection_that_does() {
         .map(|_| hold(Accounts { connection: Some(Arc::default()), ..many.clone() }, 60 * KIB))
         .collect();
     let newcomer = state.open(accounts());
-    state.charge(newcomer, 150 * KIB, begun + Duration::from_secs(1)).unwrap();
+    state.charge(newcomer, 150 * KIB, || begun + Duration::from_secs(1)).unwrap();
     assert!(!large.is_cancelled());
     assert_eq!(connections.iter().filter(|stop| stop.is_cancelled()).count(), 1);
 }
@@ -212,7 +212,8 @@ fn an_evicted_holding_can_neither_grow_nor_count_twice() {
     let mut full = FullMemory::new();
     full.newcomer(KIB, 700).unwrap();
     let evicted = full.stopped()[0] as u64;
-    assert!(full.state.charge(evicted, 1, full.begun).is_err());
+    let begun = full.begun;
+    assert!(full.state.charge(evicted, 1, || begun).is_err());
     assert!(full.state.settle(evicted).is_err());
     full.state.close(evicted);
     assert_eq!(full.state.usage().small_bytes, 15 * 64 * KIB + KIB);

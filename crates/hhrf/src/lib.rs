@@ -5,6 +5,8 @@
 //! [`catalogue`], an [admitted](mod@admitted) request with its [`identity`], permits of a [`limiter`] and [`memory`].
 //! [`jail`](mod@jail) and [`children`] confine and list the processes.
 //!
+//! [`signals`] stop and reload a host, where its program wants that.
+//!
 //! The program `hhrf` also has a [`log`], a check for misspelt [`variables`], a [`command_line`], and
 //! [`check_jail`](mod@check_jail), which tests the runner's jail by attempts to escape.
 //!
@@ -81,6 +83,7 @@ pub mod log;
 mod metrics;
 mod series;
 pub mod server;
+pub mod signals;
 
 pub mod check_jail;
 pub mod command_line;

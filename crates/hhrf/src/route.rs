@@ -117,7 +117,7 @@ pub(crate) fn check_target(head: &Parts) -> Result<(), Refusal> {
 }
 
 /// `:authority`, or `Host`, as received.
-pub(crate) fn authority(head: &Parts) -> Option<String> {
+pub fn authority(head: &Parts) -> Option<String> {
     let in_target = Uri::authority(&head.uri).map(ToString::to_string);
     in_target.or_else(|| head.headers.get(HOST)?.to_str().ok().map(str::to_owned))
 }

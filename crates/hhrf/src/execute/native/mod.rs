@@ -155,7 +155,12 @@ impl Drop for Task {
 
 fn failed(ended: JoinError) -> Failure {
     match ended.try_into_panic() {
-        Ok(payload) => Failure::Panicked(panic_message(&*payload)),
+        Ok(payload) => {
+            let message = panic_message(&*payload);
+            // The payload's own drop may panic, and that would end the client's connection.
+            std::mem::forget(payload);
+            Failure::Panicked(message)
+        }
         // The runtime is shutting down.
         Err(_) => Failure::Host,
     }

@@ -43,6 +43,7 @@ fn routes_match_path_method_and_host_in_both_notations() {
             route("/a/{id}", json!({"method": ["POST", "GET"]})), route("/old/:name/request", json!({})),
         ]}),
     );
+    site.install("wide@v1", AUTHOR, json!({"routes": [route("/a/*", json!({}))]}));
     site.install("rest@v1", AUTHOR, json!({"routes": [route("/files/*", json!({}))]}));
     site.install(
         "hosted@v1",
@@ -67,6 +68,7 @@ fn routes_match_path_method_and_host_in_both_notations() {
     check("GET", "localhost", "/a/request", &["function exact@v1"]);
     // Another method on the same path matches the more general pattern.
     check("POST", "localhost", "/a/request", &["function param@v1", "param id=request"]);
+    check("GET", "localhost", "/a/b/request", &["function wide@v1", "param rest=b/request"]);
     check("GET", "localhost", "/old/caf%C3%A9/request", &["function param@v1", "param name=café"]);
     check("DELETE", "localhost", "/files/x/y%2Fz/request", &["param rest=x/y/z/request", "method DELETE"]);
     check("GET", "api.example.com", "/a/request", &["function hosted@v1"]);

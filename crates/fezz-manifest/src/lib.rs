@@ -12,17 +12,21 @@
 //! 4. [`path`]: the path of a route, in either notation. [`method`]: the methods of a route. [`rpc`]: targets that name
 //!    their function.
 //!
+//! With the feature `routing`:
+//!
+//! 5. [`routing`]: which route a request takes.
+//!
 //! The files, with the feature `file`:
 //!
-//! 5. `route`: one route, as it is written and as it is checked.
-//! 6. `manifest`: `fezz.json` as types, with the defaults. [`schema`](fn@schema): the same for editors.
-//! 7. [`header`]: headers that a manifest may add to responses. `error`: all that can be wrong with one. `check` has the rules that go beyond types, `explain` turns serde's
+//! 6. `route`: one route, as it is written and as it is checked.
+//! 7. `manifest`: `fezz.json` as types, with the defaults. [`schema`](fn@schema): the same for editors.
+//! 8. [`header`]: headers that a manifest may add to responses. `error`: all that can be wrong with one. `check` has the rules that go beyond types, `explain` turns serde's
 //!    errors into sentences, and `parse` reads a manifest: [`Manifest::parse`].
-//! 8. `metadata`: the JSON of a module's section, [`Metadata::parse`], and which of the two counts.
+//! 9. `metadata`: the JSON of a module's section, [`Metadata::parse`], and which of the two counts.
 //!
 //! The module, with the feature `module`:
 //!
-//! 9. [`module`]: an ELF file is checked, its section found and its libraries listed, without running any of its code.
+//! 10. [`module`]: an ELF file is checked, its section found and its libraries listed, without running any of its code.
 //!
 //! A module of this list uses only those above it.
 
@@ -37,6 +41,9 @@ pub mod range;
 pub mod method;
 pub mod path;
 pub mod rpc;
+
+#[cfg(feature = "routing")]
+pub mod routing;
 
 #[cfg(feature = "file")]
 mod route;

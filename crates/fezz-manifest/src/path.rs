@@ -1,6 +1,6 @@
 //! The path of a route, checked and brought into one notation: `/files/{id}/{*rest}`.
 
-/// The most parameters of one path. The host's router numbers them by letters and panics at the 26th (`matchit`).
+/// The most parameters of one path. The router of `#[fezz_app]` numbers them by letters and panics at the 26th (`matchit`).
 pub const PARAMETERS_MAX: usize = 25;
 
 /// What is wrong with a path, and how to fix it.
@@ -130,9 +130,12 @@ fn relative(path: &str) -> Result<&str, PathFault> {
     Ok(relative)
 }
 
-enum Segment<'a> {
+/// One of the texts between the slashes.
+pub(crate) enum Segment<'a> {
     Literal(&'a str),
+    /// `{name}`: the name.
     One(&'a str),
+    /// `{*name}`: the name.
     Rest(&'a str),
 }
 
@@ -153,7 +156,7 @@ fn is_dots(segment: &str) -> bool {
     decoded == "." || decoded == ".."
 }
 
-fn literal_or_parameter(segment: &str, is_last: bool) -> Option<Segment<'_>> {
+pub(crate) fn literal_or_parameter(segment: &str, is_last: bool) -> Option<Segment<'_>> {
     if segment == "*" {
         return is_last.then_some(Segment::Rest("rest"));
     }

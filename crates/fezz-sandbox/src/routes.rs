@@ -2,18 +2,17 @@
 
 use crate::request::{self, Request};
 use fezz_manifest::RoutePattern;
+use fezz_manifest::routing::{self, Paths, Table};
 use fezz_manifest::rpc::CallByName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Parameters by name, percent-decoded.
 pub type Params = BTreeMap<String, String>;
 
 /// A parameter isn't text.
 #[derive(Debug, thiserror::Error)]
-#[error("the path parameter `{name}` is not UTF-8 once percent-decoded: a host answers 400")]
-pub struct NotText {
-    name: String,
-}
+#[error("{0}: a host answers 400")]
+pub struct NotText(#[from] routing::NotText);
 
 /// What a request finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,28 +28,17 @@ pub enum Found {
 /// The route that `method` and `path` take. A route for the method wins over one for any, and HEAD takes the routes of
 /// GET. Domains aren't considered: there is no host name here.
 pub fn find(routes: &[RoutePattern], method: &str, path: &str) -> Result<Found, NotText> {
-    let of_method =
-        |name: &'static str| move |route: &&RoutePattern| route.methods.iter().any(|own| own == name);
-    let own = routes.iter().filter(|route| route.methods.iter().any(|own| own == method));
-    let get = routes.iter().filter(of_method("GET")).filter(|_| method == "HEAD");
-    let any = routes.iter().filter(|route| route.methods.is_empty());
-    let found = in_trie(own, path).or_else(|| in_trie(get, path)).or_else(|| in_trie(any, path));
-    match found {
-        Some(params) => decode(params).map(Found::Route),
-        None => Ok(of_other_methods(routes, path)),
+    let mut table = Table::default();
+    for route in routes {
+        // A conflict is with an earlier route of the same function: both lead to the same.
+        table.insert(&route.methods, &route.path, &()).unwrap_or_default();
     }
-}
-
-fn of_other_methods(routes: &[RoutePattern], path: &str) -> Found {
-    let leads_here = |route: &&RoutePattern| in_trie(std::iter::once(*route), path).is_some();
-    let mut allowed: Vec<String> =
-        routes.iter().filter(leads_here).flat_map(|route| route.methods.iter().cloned()).collect();
-    if allowed.iter().any(|method| method == "GET") {
-        allowed.push("HEAD".to_owned());
+    if let Some(found) = table.find(method, path) {
+        return Ok(Found::Route(routing::decode(found.params)?));
     }
-    allowed.sort();
-    allowed.dedup();
-    if allowed.is_empty() { Found::Nothing } else { Found::OtherMethods(allowed) }
+    let mut allowed = BTreeSet::new();
+    table.collect_methods(path, &mut allowed);
+    Ok(if allowed.is_empty() { Found::Nothing } else { Found::OtherMethods(allowed.into_iter().collect()) })
 }
 
 /// The route that a request takes. One that calls the function by its name, below `/rpc/`, is answered whatever its
@@ -61,28 +49,16 @@ pub fn of_request(routes: &[RoutePattern], request: &Request) -> Result<Found, N
     let path = request::path(&call.uri);
     match find(routes, method, path)? {
         Found::Route(params) => Ok(Found::Route(params)),
-        _ => in_trie(routes.iter(), path).map_or_else(|| Ok(Params::new()), decode).map(Found::Route),
+        _ => Ok(Found::Route(routing::decode(of_any_method(routes, path))?)),
     }
 }
 
-fn in_trie<'a>(routes: impl Iterator<Item = &'a RoutePattern>, path: &str) -> Option<Vec<(String, String)>> {
-    let mut trie = matchit::Router::new();
+fn of_any_method(routes: &[RoutePattern], path: &str) -> routing::Params {
+    let mut paths = Paths::default();
     for route in routes {
-        // A route that conflicts with an earlier one: for this function both lead to the same.
-        trie.insert(&route.path, ()).ok();
+        paths.insert(&route.path, ()).unwrap_or_default();
     }
-    let found = trie.at(path).ok()?;
-    Some(found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
-}
-
-fn decode(params: Vec<(String, String)>) -> Result<Params, NotText> {
-    let decoded = params.into_iter().map(|(name, value)| {
-        match percent_encoding::percent_decode_str(&value).decode_utf8() {
-            Ok(text) => Ok((name, text.into_owned())),
-            Err(_) => Err(NotText { name }),
-        }
-    });
-    decoded.collect()
+    paths.find(path).map(|((), params)| params).unwrap_or_default()
 }
 
 #[cfg(test)]

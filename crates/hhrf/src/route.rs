@@ -2,12 +2,12 @@
 
 use crate::catalogue::{Catalogue, Found, Function};
 use crate::refusal::Refusal;
+use fezz_manifest::routing::{self, Params};
 use fezz_manifest::rpc::CallByName;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Uri, Version};
-use percent_encoding::percent_decode_str;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -132,13 +132,6 @@ fn host_of(authority: &str) -> String {
     without_port.trim_end_matches('.').to_ascii_lowercase()
 }
 
-fn decode(params: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Refusal> {
-    let decoded = params.into_iter().map(|(name, value)| {
-        let text = percent_decode_str(&value).decode_utf8();
-        let text = text.map_err(|_| Refusal::BadRequest {
-            detail: format!("the path parameter `{name}` is not UTF-8 once percent-decoded"),
-        });
-        Ok((name, text?.into_owned()))
-    });
-    decoded.collect()
+fn decode(params: Params) -> Result<BTreeMap<String, String>, Refusal> {
+    routing::decode(params).map_err(|not_text| Refusal::BadRequest { detail: not_text.to_string() })
 }

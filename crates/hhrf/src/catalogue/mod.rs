@@ -2,14 +2,12 @@
 //! whole.
 //!
 //! [`Function`] is one that is served, in its [`Home`]; `router` finds the target for a path, and a `target` chooses the
-//! function. `own_routes` are those of one function, for requests that name it; a `table` has routes without their hosts.
-//! This file decides which are served.
+//! function. `own_routes` are those of one function, for requests that name it. This file decides which are served.
 
 mod function;
 mod home;
 mod own_routes;
 mod router;
-mod table;
 mod target;
 mod uids;
 

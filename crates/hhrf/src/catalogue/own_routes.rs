@@ -1,7 +1,7 @@
 //! The routes of one function, for requests that call it by its name.
 
-use super::table::{Params, Paths, Table};
 use fezz_manifest::RoutePattern;
+use fezz_manifest::routing::{Params, Paths, Table};
 use http::Method;
 
 /// Finds the route that a request of this function would have come by. It decides nothing but the parameters: the function
@@ -26,15 +26,15 @@ impl OwnRoutes {
         let (mut by_method, mut all) = (Table::default(), Paths::default());
         for route in routes {
             // A conflict is with an earlier route of the same function, which counts.
-            by_method.insert(route, &()).unwrap_or_default();
-            all.insert("", &route.path, &()).unwrap_or_default();
+            by_method.insert(&route.methods, &route.path, &()).unwrap_or_default();
+            all.insert(&route.path, ()).unwrap_or_default();
         }
         Self { by_method, all }
     }
 
     /// The route for the method, else one for another method; without parameters if there is none for the path.
     pub(crate) fn find(&self, method: &Method, path: &str) -> OwnRoute {
-        if let Some(found) = self.by_method.find(method, path) {
+        if let Some(found) = self.by_method.find(method.as_str(), path) {
             return OwnRoute { params: found.params, is_get: found.is_get };
         }
         let params = self.all.find(path).map(|((), params)| params);

@@ -1,7 +1,7 @@
 //! Finds the target for a host, method and path.
 
-use super::table::{Match, Params, Table, Taken};
 use super::target::Target;
+use fezz_manifest::routing::{Match, Params, Table, Taken};
 use fezz_manifest::{Domain, RoutePattern};
 use http::Method;
 use std::collections::{BTreeSet, HashMap};
@@ -71,7 +71,7 @@ impl Router {
     pub(crate) fn find<'a>(&'a self, host: Option<&'a str>, method: &Method, path: &str) -> Found<'a> {
         let mut allowed = BTreeSet::new();
         for table in self.tables(host) {
-            if let Some(Match { value: target, params, is_get }) = table.find(method, path) {
+            if let Some(Match { value: target, params, is_get }) = table.find(method.as_str(), path) {
                 return Found::Target { target, params, is_get };
             }
             table.collect_methods(path, &mut allowed);
@@ -110,10 +110,11 @@ impl Router {
 }
 
 fn insert(table: &mut Routes, route: &RoutePattern, target: &Arc<Target>) -> Result<(), Conflict> {
-    table.insert(route, target).map_err(|Taken { method, path, value: first }| Conflict {
+    let added = table.insert(&route.methods, &route.path, target);
+    added.map_err(|Taken { method, path, value: first }| Conflict {
         route: format!("{method} {}", route.path).trim_start().to_owned(),
         rejected: target.owner().name(),
-        owner: first.map(|first| first.owner().name()).unwrap_or_default(),
+        owner: first.owner().name(),
         path,
     })
 }

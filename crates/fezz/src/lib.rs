@@ -232,6 +232,9 @@ pub mod testing;
 #[cfg(feature = "server")]
 pub mod server;
 
+#[cfg(feature = "server")]
+pub use fezz_control_plane as control_plane;
+
 pub use app::App;
 #[cfg(feature = "server")]
 pub use async_trait::async_trait;

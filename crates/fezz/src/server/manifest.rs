@@ -2,7 +2,7 @@
 
 use super::config::HhrfConfig;
 use super::error::ServerError;
-use crate::function::FezzFunction;
+use crate::function::{FezzFunction, OwnedFunctionManifest};
 use crate::{FunctionManifest, FunctionRoute};
 use fezz_manifest::Manifest;
 use fezz_manifest::names::full_name;
@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 const VERSION: &str = "v1";
 
 /// What a manifest says of a function in this process.
-pub(super) struct Facts<'a> {
-    pub(super) id: &'a str,
-    pub(super) version: &'a str,
-    pub(super) description: &'a str,
+struct Facts<'a> {
+    id: &'a str,
+    version: &'a str,
+    description: &'a str,
     /// `None` for the host's default.
-    pub(super) timeout_ms: Option<u64>,
+    timeout_ms: Option<u64>,
     /// As in `fezz.json`.
-    pub(super) routes: Vec<Value>,
+    routes: Vec<Value>,
 }
 
 /// Of a function that is registered by its name.
@@ -35,8 +35,22 @@ pub(super) fn of_function(
     checked(facts, config)
 }
 
+/// Of a function that is registered with a manifest, which goes over its attribute.
+pub(super) fn of_manifest(
+    manifest: &OwnedFunctionManifest,
+    config: &HhrfConfig,
+) -> Result<Manifest, ServerError> {
+    let OwnedFunctionManifest { id, version, method, path, timeout, description } = manifest;
+    let route = match method.as_str() {
+        "" | "*" => json!({"path": path}),
+        method => json!({"path": path, "method": method}),
+    };
+    let timeout_ms = Some(timeout.saturating_mul(1000));
+    checked(Facts { id, version, description, timeout_ms, routes: vec![route] }, config)
+}
+
 /// The host's manifest, if its rules allow it.
-pub(super) fn checked(facts: Facts<'_>, config: &HhrfConfig) -> Result<Manifest, ServerError> {
+fn checked(facts: Facts<'_>, config: &HhrfConfig) -> Result<Manifest, ServerError> {
     let Facts { id, version, description, timeout_ms, routes } = facts;
     let manifest = json!({
         // The module's file, which this function hasn't got.

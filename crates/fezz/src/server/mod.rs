@@ -34,8 +34,7 @@ pub use config::{HhrfConfig, Setting};
 pub use error::ServerError;
 pub use listening::Listening;
 
-use crate::function::FezzFunction;
-use fezz_manifest::Manifest;
+use crate::function::{FezzFunction, OwnedFunctionManifest};
 use registry::Registry;
 use std::error::Error;
 use std::future::Future;
@@ -94,7 +93,21 @@ impl HhrfServer {
         function: Box<dyn FezzFunction>,
     ) -> Result<(), ServerError> {
         let manifest = manifest::of_function(name, &*function, &self.shared.config)?;
-        self.register(manifest, function).await
+        self.shared.registry.register(manifest, function).await
+    }
+
+    /// The same with the id, version, route and timeout of a manifest.
+    ///
+    /// # Errors
+    ///
+    /// The same, or a value of the manifest is invalid.
+    pub async fn register_with_manifest(
+        &self,
+        manifest: OwnedFunctionManifest,
+        function: Box<dyn FezzFunction>,
+    ) -> Result<(), ServerError> {
+        let manifest = manifest::of_manifest(&manifest, &self.shared.config)?;
+        self.shared.registry.register(manifest, function).await
     }
 
     /// Ends a function: it gets no more requests; when its calls have ended, its `on_unload` is called.
@@ -146,9 +159,5 @@ impl HhrfServer {
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         self.bind().await?.run_until(shutdown).await;
         Ok(())
-    }
-
-    async fn register(&self, manifest: Manifest, function: Box<dyn FezzFunction>) -> Result<(), ServerError> {
-        self.shared.registry.register(manifest, function).await
     }
 }

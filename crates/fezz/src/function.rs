@@ -15,7 +15,8 @@ pub use native::FezzFunction;
 #[cfg(feature = "server")]
 impl From<&FunctionManifest> for OwnedFunctionManifest {
     fn from(manifest: &FunctionManifest) -> Self {
-        let FunctionManifest { id, version, method, path, timeout, description, routes: _, deadline: _ } = *manifest;
+        let FunctionManifest { id, version, method, path, timeout, description, routes: _, deadline: _ } =
+            *manifest;
         Self::new(id, version, method, path).timeout(timeout).description(description)
     }
 }

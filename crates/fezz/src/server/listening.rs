@@ -6,6 +6,7 @@ use super::registry::{Live, Registry};
 use super::source::Combined;
 use hhrf::release::ModuleStore;
 use hhrf::server::Stopped;
+use hhrf::settings::Settings;
 use hhrf::signals::Stop;
 use hhrf::source::Folder;
 use std::error::Error;
@@ -55,6 +56,11 @@ impl Listening {
     /// Where it listens for operators, if the setting `admin` says so.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.server.admin_address()
+    }
+
+    /// The host's settings, with all that has a default.
+    pub fn settings(&self) -> &Settings {
+        &self.server.host().settings
     }
 
     /// Serves until SIGINT or SIGTERM. See [`HhrfServer::run`](super::HhrfServer::run).

@@ -78,7 +78,9 @@ impl Registry {
             Err(error) => return self.undo(&registered, error).await,
         };
         let name = release.name();
-        let live = self.change(|functions| functions.push(Registration { release, registered: Arc::clone(&registered) }));
+        let live = self.change(|functions| {
+            functions.push(Registration { release, registered: Arc::clone(&registered) })
+        });
         drop(reserved);
         let Some(reason) = served(live).await.and_then(|host| host.rejection(&name)) else { return Ok(()) };
         served(self.change(|functions| functions.retain(|other| *other.registered.id != *id))).await;
@@ -187,7 +189,12 @@ async fn served((generation, live): (u64, Option<Live>)) -> Option<Arc<Host>> {
 
 fn context_of(manifest: &Manifest, slot: Arc<Slot>) -> Registered {
     let env: BTreeMap<String, String> = manifest.env.clone();
-    Registered { id: manifest.id.as_str().into(), version: manifest.version.as_str().into(), env: env.into(), slot }
+    Registered {
+        id: manifest.id.as_str().into(),
+        version: manifest.version.as_str().into(),
+        env: env.into(),
+        slot,
+    }
 }
 
 /// Calls `on_load`, in a task of its own: its panic ends nothing else.
@@ -207,7 +214,9 @@ async fn load(
 async fn unload(registered: &Registered, patience: Duration) -> Result<(), ServerError> {
     let id = || registered.id.to_string();
     let taken = timeout(patience, registered.slot.take()).await;
-    let Some(mut function) = taken.map_err(|_| ServerError::StillRunning { id: id() })? else { return Ok(()) };
+    let Some(mut function) = taken.map_err(|_| ServerError::StillRunning { id: id() })? else {
+        return Ok(());
+    };
     let context = registered.context("on_unload");
     let task = tokio::spawn(async move {
         let function = Arc::get_mut(&mut function).expect("`take` has waited for all others");

@@ -72,15 +72,19 @@ impl Kept {
         let error = match (self.folder.snapshot().await, &self.last) {
             (Ok(snapshot), _) => {
                 let releases = snapshot.entries.iter();
-                let releases = releases
-                    .filter_map(|entry| Some((entry.origin.clone(), Arc::clone(entry.release.as_ref().ok()?))));
+                let releases = releases.filter_map(|entry| {
+                    Some((entry.origin.clone(), Arc::clone(entry.release.as_ref().ok()?)))
+                });
                 self.last = Some(releases.collect());
                 return Ok(snapshot);
             }
             (Err(error), None) => return Err(error),
             (Err(error), Some(_)) => error,
         };
-        tracing::error!(error = chain(&*error), "failed to read the folder; its previous functions are still served");
+        tracing::error!(
+            error = chain(&*error),
+            "failed to read the folder; its previous functions are still served"
+        );
         let entry = |(origin, release): &(String, Arc<Release>)| Entry {
             origin: origin.clone(),
             release: Ok(Arc::clone(release)),

@@ -21,6 +21,8 @@ use tokio::sync::watch;
 pub struct Listening {
     server: hhrf::HhrfServer,
     registry: Arc<Registry>,
+    /// Says that functions are served from now on.
+    serving: Arc<watch::Sender<Option<u64>>>,
     /// Of a folder's modules.
     store: Option<Arc<ModuleStore>>,
 }
@@ -39,13 +41,14 @@ impl Listening {
         let folder = folder.zip(store.clone());
         let folder = folder.map(|(path, store)| Folder::watched_itself(path, store));
         let (serving, served) = watch::channel(None);
+        let serving = Arc::new(serving);
         let has_folder = folder.is_some();
-        let source = Combined::new(Arc::clone(&registry), folder, serving);
+        let source = Combined::new(Arc::clone(&registry), folder, Arc::clone(&serving));
         let builder = hhrf::HhrfServer::builder(settings).source(source);
         let builder = if has_folder { builder } else { builder.without_processes() };
         let server = builder.build().await?;
         registry.go_live(Live { host: Arc::clone(server.host()), served })?;
-        Ok(Self { server, registry, store })
+        Ok(Self { server, registry, serving, store })
     }
 
     /// Where it listens.
@@ -84,7 +87,10 @@ impl Listening {
     }
 
     async fn serve(self, shutdown: impl Future<Output = ()>, now: impl Future<Output = ()>) -> Stopped {
-        let Self { server, registry, store } = self;
+        let Self { server, registry, serving, store } = self;
+        // A generation before all: who registers a function now waits until it is served. The source says which is.
+        serving.send_replace(Some(0));
+        drop(serving);
         tracing::info!("listening on http://{}", server.address());
         let stopped = server.run_until(shutdown, now).await;
         registry.unload_all().await;

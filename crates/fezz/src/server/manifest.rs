@@ -4,8 +4,8 @@ use super::config::HhrfConfig;
 use super::error::ServerError;
 use crate::function::{FezzFunction, OwnedFunctionManifest};
 use crate::{FunctionManifest, FunctionRoute};
-use fezz_manifest::Manifest;
 use fezz_manifest::names::full_name;
+use fezz_manifest::{Manifest, Metadata};
 use serde_json::{Value, json};
 
 /// Of a function without an attribute.
@@ -57,8 +57,11 @@ fn checked(facts: Facts<'_>, config: &HhrfConfig) -> Result<Manifest, ServerErro
         "id": id, "version": version, "entry": "native", "description": description,
         "timeout_ms": timeout_ms, "routes": routes, "env": config.env, "limits": config.limits,
     });
-    Manifest::parse(manifest.to_string().as_bytes(), &full_name(id, version))
-        .map_err(|source| ServerError::Invalid { id: id.to_owned(), source })
+    let manifest = Manifest::parse(manifest.to_string().as_bytes(), &full_name(id, version))
+        .map_err(|source| ServerError::Invalid { id: id.to_owned(), source })?;
+    let route = |source| ServerError::Route { id: id.to_owned(), source };
+    manifest.routes(&Metadata::default()).map_err(route)?;
+    Ok(manifest)
 }
 
 fn of_attribute<'a>(id: &'a str, manifest: &'a FunctionManifest) -> Facts<'a> {

@@ -7,7 +7,7 @@ use crate::function::FezzFunction;
 use crate::{FezzError, FunctionContext, panic};
 use fezz_manifest::Manifest;
 use hhrf::host::Host;
-use hhrf::release::{Release, ReleaseError};
+use hhrf::release::Release;
 use hhrf::source::Entry;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -69,14 +69,8 @@ impl Registry {
         let function = load(&manifest.id, function, context.context("on_load")).await?;
         let registered = Arc::new(Registered { slot: Slot::new(function), ..context });
         let id = manifest.id.clone();
-        let release = Release::native(manifest, Arc::clone(&registered) as _).map_err(|error| match error {
-            ReleaseError::Metadata(source) => ServerError::Route { id: id.clone(), source },
-            ReleaseError::NotKept(_) => unreachable!("a native release has no module to keep"),
-        });
-        let release = match release {
-            Ok(release) => Arc::new(release),
-            Err(error) => return self.undo(&registered, error).await,
-        };
+        let release = Release::native(manifest, Arc::clone(&registered) as _);
+        let release = Arc::new(release.expect("the manifest's routes are checked when it is made"));
         let name = release.name();
         let live = self.change(|functions| {
             functions.push(Registration { release, registered: Arc::clone(&registered) })

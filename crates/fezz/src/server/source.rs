@@ -15,7 +15,7 @@ pub(super) struct Combined {
     /// The registry's generation in the last snapshot.
     read: u64,
     /// The generation that is served; `None` until the server runs.
-    served: watch::Sender<Option<u64>>,
+    served: Arc<watch::Sender<Option<u64>>>,
 }
 
 /// A folder, and its last releases, in case that it can't be read.
@@ -29,7 +29,7 @@ impl Combined {
     pub(super) fn new(
         registry: Arc<Registry>,
         folder: Option<Folder>,
-        served: watch::Sender<Option<u64>>,
+        served: Arc<watch::Sender<Option<u64>>>,
     ) -> Self {
         let folder = folder.map(|folder| Kept { folder, last: None });
         Self { registry, folder, read: 0, served }

@@ -89,7 +89,7 @@ async fn a_blocked_call_is_counted_and_bounded(running: Running, go_on: Sender<(
     running.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_loop_that_blocks_is_answered_504_counted_and_bounded() {
     let (go_on, function) = blocks();
     let running = with_deadline(config().set("overdue", 1), function).await;
@@ -130,7 +130,7 @@ async fn calls_beyond_concurrency_and_queue_are_refused() {
     let first = running.begin("/f");
     wait_for("the first call", async || events.lock().unwrap().len() == 1).await;
     let second = running.begin("/f");
-    running.wait_for_metric("fezz_queued_requests{function=\"f@v1\"}", 1).await;
+    running.wait_for_metric("fezz_queued{function=\"f@v1\"}", 1).await;
     assert_eq!(running.get("/f").await.error(), (503, Some("overloaded")));
     let_go.add_permits(2);
     for client in [first, second] {

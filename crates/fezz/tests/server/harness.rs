@@ -27,7 +27,9 @@ impl Running {
         let listening = server.bind().await.unwrap();
         let (address, (stop, stopped)) = (listening.address(), oneshot::channel());
         let end = tokio::spawn(listening.run_until(async { stopped.await.unwrap() }));
-        Self { server: server.clone(), address, stop, end }
+        let running = Self { server: server.clone(), address, stop, end };
+        assert_eq!(running.get("/_health").await.status, 200);
+        running
     }
 
     /// With one function, under the id `f`.

@@ -56,7 +56,7 @@ async fn a_function_of_the_attribute_has_its_own_routes_and_any_id() {
     let running = Running::start(&server).await;
     assert_eq!(running.get("/items/7").await.text(), "7 in eu");
     assert_eq!(running.get("/rpc/other@v3/items/8").await.text(), "8 in eu");
-    assert_eq!((running.get("/other").await.status, running.get("/items/x").await.status), (404, 404));
+    assert_eq!((running.get("/other").await.status, running.get("/items/x").await.status), (404, 400));
     let post =
         running.send("POST /items/7 HTTP/1.1\r\nhost: t\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     assert_eq!(post.await.error(), (405, Some("method_not_allowed")));

@@ -1,5 +1,7 @@
 //! The real program, asked by curl.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets an error should stop there")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 

@@ -90,12 +90,16 @@ impl<F: Function + Clone + Send + Sync + 'static> FezzFunction for F {
             drop(context);
             response
         }));
-        Ok((&mut call.0).await.unwrap_or_else(|ended| failed(ended)))
+        Ok((&mut call.0).await.unwrap_or_else(failed))
     }
 
     async fn on_unload(&mut self, _: &FunctionContext) -> Result<(), FezzError> {
         let function = self.clone();
-        joined(spawn_blocking(move || Ok(Function::on_unload(&function))).await)
+        let unload = move || {
+            Function::on_unload(&function);
+            Ok(())
+        };
+        joined(spawn_blocking(unload).await)
     }
 
     fn name(&self) -> &str {

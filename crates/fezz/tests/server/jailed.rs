@@ -75,4 +75,7 @@ fn fezz_without_the_feature_builds_nothing_of_the_host() {
     for name in ["hhrf", "hyper", "tokio", "fezz-control-plane", "async-trait"] {
         assert!(!plain.contains(name) && server.contains(name), "{name}: {plain:?}");
     }
+    for name in ["clap", "tikv-jemallocator", "tracing-subscriber"] {
+        assert!(!server.contains(name), "{name} is the program's: {server:?}");
+    }
 }

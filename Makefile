@@ -30,6 +30,7 @@ test: ## run every test: the real host, the real runner, real modules
 	$(CARGO) test -p fezz --features cookies,server,testing,tokio,tower
 	$(CARGO) test -p example_embedded
 	$(CARGO) test -p fezz-wire --features serde
+	$(CARGO) test -p fezz-control-plane --features conformance
 
 soak: ## full load for SOAK_SECONDS (180), with crashes, hanging requests, killed zygotes and new releases
 	$(CARGO) test --release -p fezz-tests -- --ignored --nocapture endurance

@@ -43,7 +43,7 @@ fn routes_match_path_method_and_host_in_both_notations() {
             route("/a/{id}", json!({"method": ["POST", "GET"]})), route("/old/:name/request", json!({})),
         ]}),
     );
-    site.install("wide@v1", AUTHOR, json!({"routes": [route("/a/*", json!({}))]}));
+    site.install("wide@v1", AUTHOR, json!({"routes": [route("/a/*", json!({"method": "GET"}))]}));
     site.install("rest@v1", AUTHOR, json!({"routes": [route("/files/*", json!({}))]}));
     site.install(
         "hosted@v1",

@@ -2,14 +2,14 @@
 
 use crate::FunctionEntry;
 
-/// A change of a store, as the entry that is now there. What an entry was before is the receiver's own knowledge.
+/// A change of a store, as the entry that is now there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreEvent {
-    /// There is an entry, of which the receiver didn't know.
+    /// This entry is there. The receiver had none of its id.
     Added(FunctionEntry),
-    /// An entry that the receiver knew is now this one.
+    /// This entry is there, instead of the one that the receiver had.
     Updated(FunctionEntry),
-    /// The entry of this id, which the receiver knew, is gone.
+    /// The entry of this id, which the receiver had, is gone.
     Removed(String),
 }
 

@@ -18,9 +18,9 @@ use async_trait::async_trait;
 /// - A watcher starts from the entries at one revision. Its events, applied to these entries, lead to the store's
 ///   entries. [`Added`](crate::StoreEvent::Added) is only for an id that is not among the receiver's entries by then,
 ///   [`Updated`](crate::StoreEvent::Updated) and [`Removed`](crate::StoreEvent::Removed) only for one that is.
-/// - Nothing is lost without notice: the last state of each id arrives. A receiver that is slower than the
-///   changes may miss states in between: an entry that was added and removed meanwhile causes no event, and one that was
-///   removed and added again an `Updated`. A watcher whose receiver keeps up has an event for each change.
+/// - The last state of each id always arrives. A receiver that is slower than the changes may miss states in between: an
+///   entry that was added and removed meanwhile causes no event, and one that was removed and added again an `Updated`. A
+///   receiver that waits for each change has an event for each.
 /// - Events are in the order of their changes. A watcher that catches up may deviate from this, until
 ///   [`Watcher::revision`] increases again.
 /// - Writers never wait for receivers, and a watcher's memory is bounded by the number of entries, not of changes.

@@ -4,8 +4,8 @@ use crate::{Revision, StoreEvent};
 use async_trait::async_trait;
 use std::fmt;
 
-/// Receives the changes of a store after one revision. What it promises is said at
-/// [`FunctionStore`](crate::FunctionStore#what-a-watcher-sees).
+/// Receives the changes of a store after one revision.
+/// [`FunctionStore`](crate::FunctionStore#what-a-watcher-sees) has the contract.
 pub struct Watcher(Box<dyn Watch>);
 
 /// What a store implements for its watchers.
@@ -24,8 +24,8 @@ impl Watcher {
         Self(Box::new(watch))
     }
 
-    /// The next event. Waits until there is one, however long the store can't be reached. `None`: the store is gone, and all
-    /// its events have been received.
+    /// The next event. Waits until there is one; if the store can't be reached, until it can be again. `None`: the store is
+    /// gone, and all its events have been received.
     ///
     /// The future may be dropped at any time, for instance by `select!`: the next call has the event.
     pub async fn recv(&mut self) -> Option<StoreEvent> {

@@ -12,7 +12,7 @@ pub type Params = BTreeMap<String, String>;
 /// A parameter isn't text.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}: a host answers 400")]
-pub struct NotText(#[from] routing::NotText);
+pub struct NotText(routing::NotText);
 
 /// What a request finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub fn find(routes: &[RoutePattern], method: &str, path: &str) -> Result<Found, 
         table.insert(&route.methods, &route.path, &()).unwrap_or_default();
     }
     if let Some(found) = table.find(method, path) {
-        return Ok(Found::Route(routing::decode(found.params)?));
+        return decode(found.params);
     }
     let mut allowed = BTreeSet::new();
     table.collect_methods(path, &mut allowed);
@@ -49,7 +49,7 @@ pub fn of_request(routes: &[RoutePattern], request: &Request) -> Result<Found, N
     let path = request::path(&call.uri);
     match find(routes, method, path)? {
         Found::Route(params) => Ok(Found::Route(params)),
-        _ => Ok(Found::Route(routing::decode(of_any_method(routes, path))?)),
+        _ => decode(of_any_method(routes, path)),
     }
 }
 
@@ -59,6 +59,10 @@ fn of_any_method(routes: &[RoutePattern], path: &str) -> routing::Params {
         paths.insert(&route.path, ()).unwrap_or_default();
     }
     paths.find(path).map(|((), params)| params).unwrap_or_default()
+}
+
+fn decode(params: routing::Params) -> Result<Found, NotText> {
+    routing::decode(params).map(Found::Route).map_err(NotText)
 }
 
 #[cfg(test)]

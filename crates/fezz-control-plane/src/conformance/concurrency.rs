@@ -77,7 +77,7 @@ fn last_of(task: usize) -> String {
 async fn write(store: Arc<dyn FunctionStore>, task: usize) {
     for number in 0..CHANGES {
         let id = format!("f{}", (task * 7 + number * 3) % 10);
-        if (task + number) % 3 == 0 {
+        if (task + number).is_multiple_of(3) {
             store.remove(&id).await.expect("remove");
         } else {
             store.register(entry(&id, number)).await.expect("register");

@@ -32,9 +32,10 @@ use watch::MemoryWatch;
 #[derive(Clone)]
 pub struct MemoryStore(Arc<Shared>);
 
-/// How many changes a store remembers: more than a deployment to all functions of a large cluster makes. A watcher that
-/// is further behind compares all entries with those that it knows, which takes longer, and reports the difference.
-const HISTORY: usize = 4096;
+/// How many changes a store remembers, each with a whole entry: more than arrive while a receiver is busy with one. A
+/// watcher that is further behind compares all entries with those that it knows, which takes longer, and reports the
+/// difference.
+const HISTORY: usize = 1024;
 
 struct Shared {
     state: Arc<RwLock<State>>,
@@ -59,7 +60,7 @@ impl MemoryStore {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        // Nothing panics while the lock is held, so that it is never poisoned.
+        // Nothing panics while the lock is held, so that the state behind it is always whole.
         let changed = change(&mut self.0.state.write().unwrap_or_else(PoisonError::into_inner));
         self.0.changed.send_replace(());
         changed

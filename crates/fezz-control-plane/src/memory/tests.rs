@@ -43,6 +43,22 @@ async fn a_watcher_from_a_revision_has_each_change_since_then() {
 }
 
 #[tokio::test]
+async fn a_watcher_from_a_revision_that_falls_behind_knows_what_was_there() {
+    let store = MemoryStore::with_history(3);
+    for id in ["gone", "kept", "updated"] {
+        store.register(entry(id, 1)).await.unwrap();
+    }
+    let listing = store.list().await.unwrap();
+    store.remove("gone").await.unwrap();
+    store.register(entry("updated", 2)).await.unwrap();
+    store.register(entry("added", 3)).await.unwrap();
+    let watcher = store.watch_from(listing.revision).await.unwrap();
+    store.register(entry("added", 4)).await.unwrap();
+    drop(store);
+    assert_eq!(rest(watcher).await, ["-gone", "=updated 2", "+added 4"]);
+}
+
+#[tokio::test]
 async fn a_watcher_within_the_history_sees_the_states_in_between() {
     let store = MemoryStore::new();
     let from = store.list().await.unwrap().revision;

@@ -66,11 +66,9 @@ impl Watch for MemoryWatch {
             if let Some(event) = self.next() {
                 return Some(event);
             }
-            // A change after `next` is a signal that this has not seen yet, so that it returns at once.
-            if self.changed.changed().await.is_err() {
-                // The store is gone. Its last change may have been made after `next`.
-                return self.next();
-            }
+            // A change after `next` is a signal that this has not seen yet, so that it returns at once. It fails if the
+            // store is gone and all signals have been seen.
+            self.changed.changed().await.ok()?;
         }
     }
 

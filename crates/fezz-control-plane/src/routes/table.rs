@@ -76,7 +76,7 @@ impl RouteTable {
     }
 
     /// Makes `routes` the routes to a function, in one step: no request finds the function without a route meanwhile.
-    /// Returns the routes that it had.
+    /// Returns the routes that it had. As by [`add`](Self::add), other functions lose the routes that these replace.
     pub async fn set(&self, function: &str, routes: impl IntoIterator<Item = Route>) -> Vec<Route> {
         // What the caller's iterator does is no part of what others wait for.
         let routes: Vec<_> = routes.into_iter().collect();

@@ -40,6 +40,8 @@ type Slot<T> = Option<Box<Pattern<T>>>;
 #[derive(Debug)]
 struct Pattern<T> {
     path: String,
+    /// Of its parameters, in their order.
+    names: Box<[Box<str>]>,
     value: T,
 }
 
@@ -121,14 +123,15 @@ impl<T> Paths<T> {
     /// The value of the path that matches, with its parameters.
     pub fn find(&self, path: &str) -> Option<(&T, Params)> {
         let mut params = Vec::new();
-        // The last one is tried first.
-        let mut ways =
-            vec![Way { to: To::Node(ROOT, Some(path.strip_prefix('/')?)), params: 0, param: None }];
-        while let Some(way) = ways.pop() {
+        // Less exact ways, for when the next one leads nowhere. The last one is the most exact.
+        let mut others = Vec::new();
+        let mut next =
+            Some(Way { to: To::Node(ROOT, Some(path.strip_prefix('/')?)), params: 0, param: None });
+        while let Some(way) = next.or_else(|| others.pop()) {
             params.truncate(way.params);
             params.extend(way.param);
-            match way.to {
-                To::Node(node, remaining) => self.nodes[node].follow(remaining, params.len(), &mut ways),
+            next = match way.to {
+                To::Node(node, remaining) => self.nodes[node].follow(remaining, params.len(), &mut others),
                 To::Pattern(pattern) => return Some((&pattern.value, pattern.named(&params))),
             }
         }
@@ -209,36 +212,53 @@ impl<T> Node<T> {
         }
     }
 
-    /// Adds the ways on from here, the most exact one last. Each node lies on one way, so that a search visits it once.
-    fn follow<'a, 'p>(&'a self, remaining: Option<&'p str>, params: usize, ways: &mut Vec<Way<'a, 'p, T>>) {
+    /// The most exact way on from here. The others are added, from the least exact one on. Each node lies on one way, so
+    /// that a search visits it once.
+    fn follow<'a, 'p>(
+        &'a self,
+        remaining: Option<&'p str>,
+        params: usize,
+        others: &mut Vec<Way<'a, 'p, T>>,
+    ) -> Option<Way<'a, 'p, T>> {
+        let way = |to, param| Way { to, params, param };
         let Some(remaining) = remaining else {
-            let end = self.end.iter().map(|end| Way { to: To::Pattern(end), params, param: None });
-            return ways.extend(end);
+            return self.end.as_deref().map(|end| way(To::Pattern(end), None));
         };
         let (segment, after) = match remaining.split_once('/') {
             Some((segment, after)) => (segment, Some(after)),
             None => (remaining, None),
         };
-        let rest = self.rest.as_ref().filter(|_| !remaining.is_empty());
-        ways.extend(rest.map(|rest| Way { to: To::Pattern(rest), params, param: Some(remaining) }));
+        let text = self.after(segment).map(|next| way(To::Node(next, after), None));
         let parameter = self.parameter.filter(|_| !segment.is_empty());
-        ways.extend(parameter.map(|next| Way { to: To::Node(next, after), params, param: Some(segment) }));
-        let text = self.after(segment);
-        ways.extend(text.map(|next| Way { to: To::Node(next, after), params, param: None }));
+        let parameter = parameter.map(|next| way(To::Node(next, after), Some(segment)));
+        let rest = self.rest.as_deref().filter(|_| !remaining.is_empty());
+        let rest = rest.map(|rest| way(To::Pattern(rest), Some(remaining)));
+        match (text, parameter) {
+            (Some(text), parameter) => {
+                others.extend(rest.into_iter().chain(parameter));
+                Some(text)
+            }
+            (None, Some(parameter)) => {
+                others.extend(rest);
+                Some(parameter)
+            }
+            (None, None) => rest,
+        }
     }
 }
 
 impl<T> Pattern<T> {
     fn new(path: &str, value: T) -> Box<Self> {
-        Box::new(Self { path: path.to_owned(), value })
+        let names = segments(path).filter_map(|segment| match segment {
+            Segment::One(name) | Segment::Rest(name) => Some(name.into()),
+            Segment::Literal(_) => None,
+        });
+        Box::new(Self { names: names.collect(), path: path.to_owned(), value })
     }
 
     fn named(&self, values: &[&str]) -> Params {
-        let names = segments(&self.path).filter_map(|segment| match segment {
-            Segment::One(name) | Segment::Rest(name) => Some(name.to_owned()),
-            Segment::Literal(_) => None,
-        });
-        names.zip(values.iter().map(|value| (*value).to_owned())).collect()
+        let pairs = self.names.iter().zip(values);
+        pairs.map(|(name, value)| (name.to_string(), (*value).to_owned())).collect()
     }
 }
 
@@ -272,6 +292,7 @@ mod tests {
         check("/a/b", "/a/b");
         check("/a/1", "/a/{id} id=1");
         check("/a/1/x", "/a/{id}/x id=1");
+        check("/a/b/x", "/a/{id}/x id=b");
         check("/a/1/y", "/a/{*rest} rest=1/y");
         check("/a/b/c", "/a/{*rest} rest=b/c");
         check("/b/b/c", "/{any}/b/c any=b");

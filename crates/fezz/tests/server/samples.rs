@@ -49,6 +49,7 @@ async fn ask_and_end(program: JoinHandle<Result<(), Box<dyn Error + Send + Sync>
     let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
     let asked = tokio::task::spawn_blocking(move || Answer::read(begin(address, &request)));
     let answer = asked.await.unwrap();
+    assert!(!program.is_finished(), "port 8080 is another program's");
     // It answers, and so it handles signals.
     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM).unwrap();
     program.await.unwrap().unwrap();

@@ -26,8 +26,9 @@ install: build ## put the examples under functions/
 	@$(MAKE) --silent sizes
 
 test: ## run every test: the real host, the real runner, real modules
-	$(CARGO) test --workspace --exclude fixture_ordinary --no-fail-fast
-	$(CARGO) test -p fezz --features cookies,testing,tokio,tower
+	$(CARGO) test --workspace --exclude fixture_ordinary --exclude example_embedded --no-fail-fast
+	$(CARGO) test -p fezz --features cookies,server,testing,tokio,tower
+	$(CARGO) test -p example_embedded
 	$(CARGO) test -p fezz-wire --features serde
 	$(CARGO) test -p fezz-control-plane --features conformance
 

@@ -33,6 +33,7 @@ mod memory;
 mod messages;
 mod metrics;
 mod mistakes;
+mod native;
 mod nsjail;
 mod ordinary;
 mod out_of_memory;

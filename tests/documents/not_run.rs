@@ -5,10 +5,14 @@ use super::pages;
 use std::process::Command;
 
 /// The page, and the block's first line.
-const NOT_RUN: [(&str, &str); 17] = [
+const NOT_RUN: [(&str, &str); 18] = [
     ("README.md", "make test"),
     ("docs/guides/crash.md", "cargo fezz invoke --failure                    # the newest"),
     ("docs/guides/crash.md", "cargo fezz build --debug"),
+    (
+        "docs/guides/embed.md",
+        "cargo run -p example_embedded        # in another terminal: curl http://127.0.0.1:8080/counter",
+    ),
     ("docs/cargo-fezz.md", "cargo install --path crates/cargo-fezz"),
     ("docs/cargo-fezz.md", "cargo fezz new greet"),
     ("docs/cargo-fezz.md", "journalctl -o cat -fu hhrf | cargo fezz logs todos"),

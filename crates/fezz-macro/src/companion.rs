@@ -2,7 +2,7 @@
 
 use crate::args::{Args, Route};
 use crate::hooks;
-use crate::tokens::milliseconds;
+use crate::tokens::number;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::Visibility;
@@ -48,10 +48,12 @@ pub(crate) fn print(
     let Names { companion, manifest } = names;
     let Args { id, version, description, .. } = args;
     let routes = args.routes();
+    let (method, path) = first(&routes);
     let routes = routes.iter().map(
         |Route { path, methods }| quote!(::fezz::FunctionRoute { path: #path, methods: &[#(#methods),*] }),
     );
-    let timeout = milliseconds(args.timeout_ms);
+    let deadline = number(args.timeout_ms);
+    let timeout = number(args.timeout_ms.div_ceil(1000));
     // In the scope of `call`'s tokens.
     let request = Ident::new("request", Span::mixed_site());
     let implementation = implementation(names, args, app);
@@ -83,9 +85,12 @@ pub(crate) fn print(
         #visibility static #manifest: ::fezz::FunctionManifest = ::fezz::FunctionManifest {
             id: #id,
             version: #version,
+            method: #method,
+            path: #path,
+            timeout: #timeout,
             description: #description,
             routes: &[#(#routes),*],
-            timeout: ::core::time::Duration::from_millis(#timeout),
+            deadline: ::core::time::Duration::from_millis(#deadline),
         };
 
         // Counts as a use, so that the author isn't told of dead code.
@@ -101,6 +106,14 @@ fn implementation(names: &Names, args: &Args, app: Option<&TokenStream>) -> Toke
     let Names { companion, manifest } = names;
     let [request, context] = ["request", "context"].map(|name| Ident::new(name, Span::mixed_site()));
     let load = hooks::load(args, app);
+    let unload = args.on_unload.as_ref().map(|path| {
+        quote! {
+            fn on_unload(&self) {
+                let unload: fn() = #path;
+                unload()
+            }
+        }
+    });
     quote! {
         impl ::fezz::Function for #companion {
             fn manifest(&self) -> &'static ::fezz::FunctionManifest {
@@ -117,8 +130,16 @@ fn implementation(names: &Names, args: &Args, app: Option<&TokenStream>) -> Toke
             fn call(&self, #request: ::fezz::FezzRequest) -> ::fezz::FezzResponse {
                 #companion::call(self, #request)
             }
+
+            #unload
         }
     }
+}
+
+/// The first route, for who needs one only: its first method, `*` for any, and its path.
+fn first(routes: &[Route]) -> (String, String) {
+    let Some(Route { path, methods }) = routes.first() else { return ("*".to_owned(), String::new()) };
+    (methods.first().map_or("*", String::as_str).to_owned(), path.clone())
 }
 
 /// `list_todos` as `ListTodos`.

@@ -7,7 +7,7 @@ pub(crate) fn span_at(location: Span) -> Span {
     location.resolved_at(Span::mixed_site())
 }
 
-/// As `Duration::from_millis` takes them.
-pub(crate) fn milliseconds(milliseconds: u64) -> Literal {
-    Literal::u64_unsuffixed(milliseconds)
+/// A number without its type.
+pub(crate) fn number(number: u64) -> Literal {
+    Literal::u64_unsuffixed(number)
 }

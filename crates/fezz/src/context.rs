@@ -2,8 +2,13 @@
 
 use crate::{FezzError, FezzRequest, FromRequest};
 use fezz_wire::Meta;
+#[cfg(feature = "server")]
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt::{self, Debug, Formatter};
+#[cfg(feature = "server")]
+use std::panic::RefUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -31,18 +36,27 @@ const TIME_LEFT_MAX: Duration = Duration::from_hours(24 * 365);
 pub struct FunctionContext(Arc<Facts>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Facts {
-    request_id: String,
-    function: String,
-    version: String,
-    time_left: Duration,
+pub(crate) struct Facts {
+    pub(crate) request_id: String,
+    pub(crate) function: Arc<str>,
+    pub(crate) version: Arc<str>,
+    pub(crate) time_left: Duration,
     /// Counted when it is first asked for, or taken by a function: reading the clock costs a forked process two page
     /// faults, and most functions don't need it.
-    deadline: OnceLock<Instant>,
-    client_ip: Option<String>,
-    original_uri: Option<String>,
-    /// Read when it is first asked for: most functions don't.
-    env: OnceLock<BTreeMap<String, String>>,
+    pub(crate) deadline: OnceLock<Instant>,
+    pub(crate) client_ip: Option<String>,
+    pub(crate) original_uri: Option<String>,
+    /// Those of the process are read when they are first asked for: most functions don't.
+    pub(crate) env: OnceLock<Arc<BTreeMap<String, String>>>,
+    pub(crate) held: Held,
+}
+
+/// What a host in this process wants back when all that works for the request is done: the context of a request is
+/// cloned by what works for it. It is no property of the request.
+#[derive(Clone, Default)]
+pub(crate) struct Held {
+    #[cfg(feature = "server")]
+    pub(crate) _guard: Option<Arc<dyn Any + Send + Sync + RefUnwindSafe>>,
 }
 
 impl FunctionContext {
@@ -63,14 +77,28 @@ impl FunctionContext {
     pub(crate) fn from_wire(meta: &Meta<'_>) -> Self {
         Self(Arc::new(Facts {
             request_id: meta.request_id.to_owned(),
-            function: meta.function.to_owned(),
-            version: meta.version.to_owned(),
+            function: meta.function.into(),
+            version: meta.version.into(),
             time_left: Duration::from_millis(meta.deadline_ms),
             deadline: OnceLock::new(),
             client_ip: meta.client_ip.map(str::to_owned),
             original_uri: meta.original_uri.map(str::to_owned),
             env: OnceLock::new(),
+            held: Held::default(),
         }))
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn of(facts: Facts) -> Self {
+        Self(Arc::new(facts))
+    }
+
+    /// The same function and variables, for its `on_load`.
+    #[cfg(feature = "server")]
+    pub(crate) fn for_load(&self) -> crate::LoadContext {
+        let context = crate::LoadContext::new().with_function(self.function_name(), self.version());
+        let env = self.0.env.get_or_init(process_env).iter();
+        env.fold(context, |context, (name, value)| context.with_env(name, value))
     }
 
     /// Names the request in every line of the host's log, and in its answer's `x-request-id`.
@@ -137,8 +165,8 @@ impl FunctionContext {
     /// Sets the function's id and version.
     #[must_use]
     pub fn with_function(mut self, id: &str, version: &str) -> Self {
-        self.facts().function = id.to_owned();
-        self.facts().version = version.to_owned();
+        self.facts().function = id.into();
+        self.facts().version = version.into();
         self
     }
 
@@ -169,7 +197,7 @@ impl FunctionContext {
     #[must_use]
     pub fn with_env(mut self, name: &str, value: &str) -> Self {
         let mut env = self.0.env.get_or_init(process_env).clone();
-        env.insert(name.to_owned(), value.to_owned());
+        Arc::make_mut(&mut env).insert(name.to_owned(), value.to_owned());
         self.facts().env = env.into();
         self
     }
@@ -190,11 +218,25 @@ impl FromRequest for FunctionContext {
 }
 
 /// Variables that aren't UTF-8 are left out: a manifest has none.
-fn process_env() -> BTreeMap<String, String> {
+fn process_env() -> Arc<BTreeMap<String, String>> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
-    std::env::vars_os().filter_map(text).collect()
+    Arc::new(std::env::vars_os().filter_map(text).collect())
+}
+
+impl PartialEq for Held {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Held {}
+
+impl Debug for Held {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Held")
+    }
 }
 
 #[cfg(test)]

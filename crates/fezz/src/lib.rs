@@ -160,6 +160,7 @@
 //! - `cookies`: the parameter `Cookies`, and `FezzResponse::cookie`, by the crate `cookie`.
 //! - `tokio`: the runtime above.
 //! - `tower`: `#[fezz_app]` serves any tower service, such as axum's router.
+//! - `server`: the module `server`, a host in the author's own program, whose functions run in its process: trusted code.
 //! - `testing`: the module `testing`, which sends requests to the function in a test's process, and to the built module
 //!   through the real runner and jail. It belongs into `[dev-dependencies]`.
 //!
@@ -216,6 +217,8 @@ mod log;
 
 mod manifest;
 
+pub mod function;
+
 mod app;
 
 mod router;
@@ -226,7 +229,15 @@ mod tower;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "server")]
+pub mod server;
+
+#[cfg(feature = "server")]
+pub use fezz_control_plane as control_plane;
+
 pub use app::App;
+#[cfg(feature = "server")]
+pub use async_trait::async_trait;
 pub use bytes::Bytes;
 pub use context::FunctionContext;
 #[cfg(feature = "cookies")]
@@ -244,6 +255,8 @@ pub use fezz_macro::{fezz_app, fezz_function};
 pub use fezz_macro::{fezz_request, fezz_response};
 #[cfg(feature = "json")]
 pub use fezz_wire::owned::FezzWireResponse;
+#[cfg(feature = "server")]
+pub use function::FezzFunction;
 pub use headers::{Headers, IntoHeaders};
 pub use http;
 pub use http::{Method, StatusCode};
@@ -256,6 +269,8 @@ pub use rejection::Rejection;
 pub use request::FezzRequest;
 pub use response::{Body, FezzResponse, IntoStatus};
 pub use router::{Handler, Router};
+#[cfg(feature = "server")]
+pub use server::{HhrfConfig, HhrfServer};
 
 /// A request, by the name that says where it comes from.
 pub type FezzHttpRequest<T = ()> = FezzRequest<T>;
@@ -292,6 +307,8 @@ pub mod prelude {
     };
     #[cfg(feature = "cookies")]
     pub use crate::{Cookie, Cookies};
+    #[cfg(feature = "server")]
+    pub use crate::{FezzFunction, HhrfConfig, HhrfServer, async_trait};
     #[cfg(feature = "json")]
     pub use crate::{FezzWireResponse, Form, Json, Path, Query, fezz_request, fezz_response};
 }
@@ -306,6 +323,7 @@ pub mod prelude {
 #[doc = include_str!("../../../docs/guides/caching.md")]
 #[doc = include_str!("../../../docs/guides/database.md")]
 #[doc = include_str!("../../../docs/guides/http-client.md")]
+#[cfg_attr(feature = "server", doc = include_str!("../../../docs/guides/embed.md"))]
 #[cfg_attr(feature = "testing", doc = include_str!("../../../docs/guides/tests.md"))]
 #[cfg_attr(feature = "testing", doc = include_str!("../../../docs/tutorial.md"))]
 mod guides {}

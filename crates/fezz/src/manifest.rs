@@ -18,7 +18,8 @@ use std::time::Duration;
 /// let manifest = HelloFunction::new().manifest();
 /// assert_eq!((manifest.id, manifest.version, manifest.description), ("hello-world", "v1", ""));
 /// assert_eq!((manifest.routes[0].path, manifest.routes[0].methods), ("/api/hello", &["GET"][..]));
-/// assert_eq!(HELLO_MANIFEST.timeout, Duration::from_millis(250));
+/// assert_eq!((manifest.method, manifest.path), ("GET", "/api/hello"));
+/// assert_eq!((manifest.timeout, HELLO_MANIFEST.deadline), (1, Duration::from_millis(250)));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionManifest {
@@ -28,10 +29,16 @@ pub struct FunctionManifest {
     pub version: &'static str,
     /// One sentence for people.
     pub description: &'static str,
-    /// Its routes, as in `fezz.json`.
+    /// The first method of its first route; `*` for any.
+    pub method: &'static str,
+    /// The pattern of its first route: `/api/todos/{id}`.
+    pub path: &'static str,
+    /// The time that a request may take, in seconds, rounded up.
+    pub timeout: u64,
+    /// All of its routes, as in `fezz.json`.
     pub routes: &'static [FunctionRoute],
-    /// From admission to the end of the process.
-    pub timeout: Duration,
+    /// The same time, exactly: from admission to the end of the call.
+    pub deadline: Duration,
 }
 
 /// A path that leads to a function.
@@ -58,4 +65,7 @@ pub trait Function {
 
     /// Answers a request as in the host: reads what the function takes, calls it, makes the response.
     fn call(&self, request: FezzRequest) -> FezzResponse;
+
+    /// Calls the attribute's `on_unload`, if it has one.
+    fn on_unload(&self) {}
 }

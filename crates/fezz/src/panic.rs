@@ -65,3 +65,12 @@ const RUNTIME_HINT: &str = ": the feature `tokio` of fezz runs async functions o
 #[cfg(not(feature = "tokio"))]
 const RUNTIME_HINT: &str = ": enable the feature `tokio` of fezz, which runs an async function on a tokio runtime: \
                             `fezz = { ..., features = [\"tokio\"] }`";
+
+/// The message of a panic that has ended a task.
+#[cfg(feature = "server")]
+pub(crate) fn text(payload: Box<dyn Any + Send>) -> String {
+    let text = describe(&*payload);
+    // The payload's own drop may panic.
+    std::mem::forget(payload);
+    text
+}

@@ -205,6 +205,14 @@ impl Deref for Body {
     }
 }
 
+impl Body {
+    /// The bytes, without a copy.
+    #[cfg(feature = "server")]
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.0
+    }
+}
+
 impl From<()> for Body {
     fn from((): ()) -> Self {
         Self::default()

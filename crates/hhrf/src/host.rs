@@ -82,6 +82,12 @@ impl Host {
         self.reload.notify_one();
     }
 
+    /// Why the release of that name, `<id>@<version>`, isn't served; `None` if it is, or if the source has none.
+    pub fn rejection(&self, name: &str) -> Option<String> {
+        let catalogue = self.catalogue.load();
+        catalogue.rejected().iter().find(|rejected| rejected.name == name).map(ToString::to_string)
+    }
+
     /// Waits until a reload is asked for.
     pub(crate) async fn asked_for_reload(&self) {
         self.reload.notified().await;

@@ -5,7 +5,9 @@
 //! [`catalogue`], an [admitted](mod@admitted) request with its [`identity`], permits of a [`limiter`] and [`memory`].
 //! [`jail`](mod@jail) and [`children`] confine and list the processes.
 //!
-//! The program `hhrf` also has a [`log`], a check for misspelt [`variables`], a [`command_line`], and
+//! [`signals`] stop and reload a host, where its program wants that.
+//!
+//! The program `hhrf`, by the feature `program`, also has a [`log`], a check for misspelt [`variables`], a [`command_line`], and
 //! [`check_jail`](mod@check_jail), which tests the runner's jail by attempts to escape.
 //!
 //! Inside, before the host listens: a source yields releases, and of these the catalogue is built, which `reload`
@@ -26,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 pub mod settings;
+#[cfg(feature = "program")]
 pub mod variables;
 
 pub mod release;
@@ -79,15 +82,20 @@ mod respond;
 
 pub mod host;
 pub mod log;
+#[cfg(feature = "program")]
 mod log_batches;
 mod metrics;
 mod series;
 pub mod server;
+pub mod signals;
 
+#[cfg(feature = "program")]
 pub mod check_jail;
+#[cfg(feature = "program")]
 pub mod command_line;
 
 #[cfg(test)]
+#[cfg(feature = "program")]
 mod reference;
 
 pub use server::HhrfServer;

@@ -1,16 +1,24 @@
 //! The log: each event is one line or one JSON object, on stderr or in memory.
 
+#[cfg(feature = "program")]
 use crate::log_batches::Batches;
+#[cfg(feature = "program")]
 use crate::settings::LogFormat;
+#[cfg(feature = "program")]
 use serde_json::Value;
+#[cfg(feature = "program")]
 use std::io;
+#[cfg(feature = "program")]
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(feature = "program")]
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
+#[cfg(feature = "program")]
 /// Lines that wait to be written: at some KiB each, as much memory as a busy host can spare when the log's reader has
 /// stopped.
 const LINES_WAITING_MAX: usize = 4096;
 
+#[cfg(feature = "program")]
 /// Starts logging for the whole process. A separate thread writes the log: if stderr is slower than the host, events
 /// are dropped and no request is delayed. Dropping the guard writes the remaining lines.
 pub fn start(format: LogFormat) -> WorkerGuard {
@@ -27,6 +35,7 @@ pub fn start(format: LogFormat) -> WorkerGuard {
     guard
 }
 
+#[cfg(feature = "program")]
 /// Logs for the whole process into memory, for programs that embed a host and read its log. It grows until
 /// `CollectedLog::clear`.
 pub fn collect() -> CollectedLog {
@@ -36,10 +45,12 @@ pub fn collect() -> CollectedLog {
     log
 }
 
+#[cfg(feature = "program")]
 /// The events that a host has logged, a JSON object each.
 #[derive(Debug, Clone, Default)]
 pub struct CollectedLog(Arc<Mutex<Vec<Value>>>);
 
+#[cfg(feature = "program")]
 impl CollectedLog {
     pub(crate) fn clear(&self) {
         self.events().clear();
@@ -70,6 +81,7 @@ impl CollectedLog {
     }
 }
 
+#[cfg(feature = "program")]
 impl io::Write for CollectedLog {
     /// Takes an event, which the subscriber writes whole.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {

@@ -118,7 +118,7 @@ pub(crate) fn check_target(head: &Parts) -> Result<(), Refusal> {
 }
 
 /// `:authority`, or `Host`, as received.
-pub(crate) fn authority(head: &Parts) -> Option<String> {
+pub fn authority(head: &Parts) -> Option<String> {
     authority_of(head).map(str::to_owned)
 }
 

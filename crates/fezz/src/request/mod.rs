@@ -1,6 +1,8 @@
 //! The request that a function is given.
 
 mod made;
+#[cfg(feature = "server")]
+mod native;
 
 use crate::{FunctionContext, Headers, Rejection};
 use bytes::Bytes;

@@ -83,7 +83,7 @@ impl Serve for Direct {
         let addressee = fezz_sandbox::Addressee {
             function: manifest.id,
             version: manifest.version,
-            timeout: manifest.timeout,
+            timeout: manifest.deadline,
         };
         let message = shim::answer(&request.encode(addressee, params), |request| self.call(request));
         Answer::new(Fault::or_response(&message, Limits::default().response_body_bytes), b"")

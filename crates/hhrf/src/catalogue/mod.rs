@@ -39,6 +39,8 @@ pub struct Catalogue {
 #[derive(Debug, thiserror::Error)]
 #[error("`{origin}`: {cause}{}", if *keeps_previous { "; its previous release is still served" } else { "" })]
 pub(crate) struct RejectedRelease {
+    /// `<id>@<version>`
+    pub name: String,
     /// Where it comes from, for example its manifest's path.
     pub origin: String,
     pub cause: RejectionCause,
@@ -82,8 +84,9 @@ impl Catalogue {
         for entry in snapshot.entries {
             let name = entry.name();
             if let Some(first) = origins.get(&name) {
-                let cause = RejectionCause::SameName { name, first: String::clone(first) };
+                let cause = RejectionCause::SameName { name: name.clone(), first: String::clone(first) };
                 catalogue.rejected.push(RejectedRelease {
+                    name,
                     origin: entry.origin,
                     cause,
                     keeps_previous: false,
@@ -165,7 +168,8 @@ impl Catalogue {
         cause: RejectionCause,
         before: Option<&Arc<Function>>,
     ) {
-        self.rejected.push(RejectedRelease { origin, cause, keeps_previous: before.is_some() });
+        let keeps_previous = before.is_some();
+        self.rejected.push(RejectedRelease { name: name.clone(), origin, cause, keeps_previous });
         match before {
             Some(before) => self.functions.insert(name, Arc::clone(before)),
             None => self.functions.remove(&name),

@@ -91,7 +91,9 @@ pub(super) fn decode(message: &Bytes, holding: Holding, body_bytes_max: u64) -> 
         });
     }
     check_body(decoded.body.len(), body_bytes_max)?;
-    let headers = headers(&decoded.headers).map_err(Failure::InvalidResponse)?;
+    check_header_bytes(decoded.headers.iter().map(|(name, value)| name.len() + value.len()).sum())
+        .map_err(Failure::InvalidResponse)?;
+    let headers = headers(decoded.headers.iter().copied()).map_err(Failure::InvalidResponse)?;
     let status = StatusCode::from_u16(decoded.status).expect("the wire takes 200 to 599");
     let body = match decoded.body {
         [] => Bytes::new(),
@@ -139,16 +141,21 @@ fn check_header_bytes(bytes: usize) -> Result<(), InvalidResponse> {
     Ok(())
 }
 
-/// The headers, if HTTP allows them.
-fn headers(raw: &[(&str, &[u8])]) -> Result<HeaderMap, InvalidResponse> {
-    check_header_bytes(raw.iter().map(|(name, value)| name.len() + value.len()).sum())?;
+/// The headers of a function's response.
+///
+/// # Errors
+///
+/// HTTP doesn't allow one of them: [`InvalidResponse::Header`].
+pub fn headers<'a>(
+    raw: impl ExactSizeIterator<Item = (&'a str, &'a [u8])>,
+) -> Result<HeaderMap, InvalidResponse> {
     let mut headers = HeaderMap::with_capacity(raw.len());
     for (name, value) in raw {
         let bad = || InvalidResponse::Header { name: name.escape_default().take(100).collect() };
         // Neither takes CR, LF or NUL.
-        let (name, value) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value));
-        let (Ok(name), Ok(value)) = (name, value) else { return Err(bad()) };
-        headers.append(name, value);
+        let (parsed, value) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value));
+        let (Ok(parsed), Ok(value)) = (parsed, value) else { return Err(bad()) };
+        headers.append(parsed, value);
     }
     Ok(headers)
 }

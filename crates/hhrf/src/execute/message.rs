@@ -1,14 +1,15 @@
-//! Encodes an admitted request as the message to its function.
+//! What a function is told of an admitted request, and its encoding as the message to a process.
 
 use crate::admitted::AdmittedRequest;
 use crate::headers::HopByHop;
-use crate::identity::{REQUEST_ID, TRACEPARENT};
-use crate::route::authority;
+use crate::identity::{Identity, REQUEST_ID, TRACEPARENT};
 use bytes::Bytes;
 use fezz_wire::{FezzWireRequest, Meta};
-use http::HeaderName;
 use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName};
 use tokio::time::Instant;
+
+pub use crate::route::authority;
 
 /// The scheme of the client's connection, from the proxy in front.
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -17,14 +18,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 /// is sent.
 pub fn encode_head(request: &AdmittedRequest) -> Bytes {
     let head = &request.head;
-    let hop_by_hop = HopByHop::of_message(&head.headers);
-    // One list: a client's own header of such a name is not passed.
-    let made = [(&REQUEST_ID, &request.identity.request_id), (&TRACEPARENT, &request.identity.traceparent)];
-    let is_made = |name: &HeaderName| made.iter().any(|(made, _)| *made == name);
-    let passed = head.headers.iter().filter(|(name, _)| !hop_by_hop.holds(name) && !is_made(name));
-    let passed = passed.map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let headers = passed.chain(made.map(|(name, text)| (name.as_str(), text.as_bytes()))).collect();
-
+    let headers = passed_headers(&head.headers, &request.identity);
     let authority = authority(head);
     let client_ip = request.client_ip.map(|ip| ip.to_string());
     let left = request.deadline.saturating_duration_since(Instant::now());
@@ -32,7 +26,7 @@ pub fn encode_head(request: &AdmittedRequest) -> Bytes {
         method: head.method.as_str(),
         uri: head.uri.path_and_query().map_or("/", PathAndQuery::as_str),
         authority: authority.as_deref(),
-        scheme: Some(scheme(request)),
+        scheme: Some(scheme(&head.headers)),
         headers,
         params: request.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         body: &[],
@@ -52,7 +46,21 @@ pub fn encode_head(request: &AdmittedRequest) -> Bytes {
     encoded
 }
 
-fn scheme(request: &AdmittedRequest) -> &str {
-    let forwarded = request.head.headers.get(FORWARDED_PROTO).and_then(|value| value.to_str().ok());
+/// The headers that a function sees, in order: the client's without those of its connection, and the request's id and trace.
+pub fn passed_headers<'a>(headers: &'a HeaderMap, identity: &'a Identity) -> Vec<(&'a str, &'a [u8])> {
+    let hop_by_hop = HopByHop::of_message(headers);
+    // One list: a client's own header of such a name is not passed.
+    let made = [(&REQUEST_ID, &identity.request_id), (&TRACEPARENT, &identity.traceparent)];
+    let is_made = |name: &HeaderName| made.iter().any(|(made, _)| *made == name);
+    let mut passed = Vec::with_capacity(headers.len() + made.len());
+    let of_client = headers.iter().filter(|(name, _)| !hop_by_hop.holds(name) && !is_made(name));
+    passed.extend(of_client.map(|(name, value)| (name.as_str(), value.as_bytes())));
+    passed.extend(made.map(|(name, text)| (name.as_str(), text.as_bytes())));
+    passed
+}
+
+/// `http`, or what the proxy in front forwarded.
+pub fn scheme(headers: &HeaderMap) -> &str {
+    let forwarded = headers.get(FORWARDED_PROTO).and_then(|value| value.to_str().ok());
     forwarded.filter(|scheme| ["http", "https"].contains(scheme)).unwrap_or("http")
 }

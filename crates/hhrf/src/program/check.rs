@@ -1,10 +1,10 @@
 //! `hhrf check-jail`: tests the jail by attempts to escape, and prints a report.
 
-use super::signals::Stop;
 use hhrf::check_jail::{CheckError, check_jail, secret};
 use hhrf::children::{AdoptError, Children};
 use hhrf::command_line::CheckJail;
 use hhrf::settings::{Settings, SettingsError};
+use hhrf::signals::Stop;
 use hhrf::{log, variables};
 
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,7 @@
-//! What is the program's and not the library's: signals, the limit of open files, warnings at the start.
+//! What is the program's and not the library's: the limit of open files, warnings at the start.
 
 pub(crate) mod check;
 pub(crate) mod descriptors;
 pub(crate) mod parent;
 pub(crate) mod rights;
-pub(crate) mod signals;
 pub(crate) mod start;

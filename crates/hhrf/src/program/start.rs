@@ -1,12 +1,12 @@
 //! `hhrf` without a command: serves until it is told to stop.
 
-use super::signals::{Stop, reload_on};
 use super::{descriptors, rights};
 use hhrf::children::{AdoptError, Children};
 use hhrf::jail::{Jail, JailError};
 use hhrf::release::{ModuleStore, StoreError};
 use hhrf::server::{BuildError, HhrfServer, Stopped};
 use hhrf::settings::{Layer, Settings, SettingsError};
+use hhrf::signals::{Stop, reload_on};
 use hhrf::source::Folder;
 use hhrf::{log, variables};
 use std::sync::Arc;

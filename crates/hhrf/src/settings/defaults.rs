@@ -1,11 +1,16 @@
 //! The default of each setting: its value, and what `hhrf --help` and `docs/settings.md` say about it.
 
+#[cfg(feature = "program")]
 use super::bounds::UID_BASE_FIRST;
 use super::jail_mode::JailMode;
 use super::values::{LogFormat, Rpc};
+#[cfg(feature = "program")]
 use crate::memory::SMALL_BYTES;
+#[cfg(feature = "program")]
 use clap::{Arg, ValueEnum};
-use fezz_manifest::{Execution, Limits};
+use fezz_manifest::Execution;
+#[cfg(feature = "program")]
+use fezz_manifest::Limits;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZero;
 
@@ -47,6 +52,7 @@ pub(super) fn zygotes_per_function() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
+#[cfg(feature = "program")]
 /// Adds the default to a flag's help. clap's own `default_value` would hide the settings of the file.
 pub(super) fn add_to_help(flag: Arg) -> Arg {
     match (help(flag.get_id().as_str()), flag.get_help()) {
@@ -58,6 +64,7 @@ pub(super) fn add_to_help(flag: Arg) -> Arg {
     }
 }
 
+#[cfg(feature = "program")]
 /// What is said about the default of a setting, if it has one: the value first, then the reason.
 fn help(setting: &str) -> Option<String> {
     const MIB: u64 = 1 << 20;
@@ -121,11 +128,13 @@ fn help(setting: &str) -> Option<String> {
     })
 }
 
+#[cfg(feature = "program")]
 fn word(value: impl ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]
+#[cfg(feature = "program")]
 mod tests {
     use super::super::Settings;
     use super::*;

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 /// How modules are confined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "program", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum JailMode {
     /// The runner confines itself, in all that the kernel offers

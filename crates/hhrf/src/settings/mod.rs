@@ -7,6 +7,7 @@ mod bounds;
 mod check;
 mod defaults;
 mod error;
+#[cfg(feature = "program")]
 mod execution;
 mod in_process;
 mod jail_mode;
@@ -17,6 +18,7 @@ mod values;
 
 pub(crate) use bounds::{UID_BASE_FIRST, UIDS};
 pub use error::SettingsError;
+#[cfg(feature = "program")]
 pub(crate) use execution::parse_execution;
 pub use in_process::InProcessFunctions;
 pub use jail_mode::JailMode;

@@ -3,7 +3,6 @@
 use super::in_process::InProcessFunctions;
 use super::jail_mode::JailMode;
 use crate::memory::DataRate;
-use clap::ValueEnum;
 use fezz_manifest::Execution;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -90,7 +89,8 @@ pub struct HostLimits {
 }
 
 /// Where `/rpc` answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "program", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Rpc {
     /// On the main address.
@@ -111,7 +111,8 @@ pub enum Listener {
 }
 
 /// The form of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "program", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// A line a person reads.

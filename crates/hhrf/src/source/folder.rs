@@ -60,7 +60,11 @@ impl Folder {
     /// `<root>/functions`, whose modules are kept in `store`. If it can't be watched, that is logged, and operators
     /// must ask for reloads.
     pub fn watched(root: &Path, store: Arc<ModuleStore>) -> Self {
-        let path = root.join("functions");
+        Self::watched_itself(root.join("functions"), store)
+    }
+
+    /// The folder `path` itself, which holds a folder `<id>@<version>` for each release.
+    pub fn watched_itself(path: PathBuf, store: Arc<ModuleStore>) -> Self {
         // One slot is enough to say that there are changes.
         let (sender, changes) = mpsc::channel(1);
         let mut watch = Watch { sender, watched: None, _watcher: None };

@@ -1,6 +1,8 @@
 //! The executor of functions that are code of the program itself: a program that embeds the host brings them as
 //! [`Native`]. They run as tasks of the host's runtime, with all rights of the program.
 
+mod heartbeat;
+
 use super::answer::{self, Outcome};
 use super::calls::{CallGuard, Calls};
 use super::failure::Failure;
@@ -10,6 +12,7 @@ use crate::catalogue::Function;
 use crate::identity::Identity;
 use crate::release::Code;
 use bytes::Bytes;
+use heartbeat::{Beating, Heartbeat};
 use http::Response;
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -18,7 +21,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 
@@ -65,17 +68,20 @@ pub struct NativeRequest {
 #[derive(Debug)]
 pub(super) struct NativeExecutor {
     overdue_max: u32,
+    /// From the first native function on.
+    heartbeat: OnceLock<Arc<Heartbeat>>,
 }
 
 #[derive(Debug)]
 struct NativePool {
     native: Arc<dyn Native>,
     calls: Arc<Calls>,
+    heartbeat: Arc<Heartbeat>,
 }
 
 impl NativeExecutor {
     pub(super) fn new(overdue_max: u32) -> Self {
-        Self { overdue_max }
+        Self { overdue_max, heartbeat: OnceLock::new() }
     }
 }
 
@@ -84,7 +90,8 @@ impl Executor for NativeExecutor {
         let Code::Native(native) = &function.release.code else {
             unreachable!("`Executors` brings only native releases here")
         };
-        Arc::new(NativePool { native: Arc::clone(native), calls: Calls::new(self.overdue_max) })
+        let heartbeat = Arc::clone(self.heartbeat.get_or_init(Heartbeat::start));
+        Arc::new(NativePool { native: Arc::clone(native), calls: Calls::new(self.overdue_max), heartbeat })
     }
 }
 
@@ -134,8 +141,9 @@ impl NativePool {
             guard,
         };
         // A task of its own: if it blocks its thread, the wait for it still ends at the deadline.
-        let mut task = Task(tokio::spawn(Arc::clone(&self.native).call(request)));
-        match timeout_at(deadline, &mut task.0).await {
+        let task = tokio::spawn(Arc::clone(&self.native).call(request));
+        let mut task = Task { task, _beating: self.heartbeat.call() };
+        match timeout_at(deadline, &mut task.task).await {
             Ok(Ok(response)) => answer::of_native(response?, response_memory, body_bytes_max),
             Ok(Err(ended)) => Err(failed(ended)),
             Err(_) => Err(Failure::DeadlineExceeded),
@@ -145,17 +153,25 @@ impl NativePool {
 
 /// A function's task, which is cancelled when this is dropped.
 #[derive(Debug)]
-struct Task(JoinHandle<Result<Response<Bytes>, Failure>>);
+struct Task {
+    task: JoinHandle<Result<Response<Bytes>, Failure>>,
+    _beating: Beating,
+}
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
 fn failed(ended: JoinError) -> Failure {
     match ended.try_into_panic() {
-        Ok(payload) => Failure::Panicked(panic_message(&*payload)),
+        Ok(payload) => {
+            let message = panic_message(&*payload);
+            // The payload's own drop may panic, and that would end the client's connection.
+            std::mem::forget(payload);
+            Failure::Panicked(message)
+        }
         // The runtime is shutting down.
         Err(_) => Failure::Host,
     }

@@ -1,6 +1,6 @@
-//! The signals that stop and reload the host.
+//! The signals that stop and reload the host. A program that embeds it may use them, or its own.
 
-use hhrf::host::Host;
+use crate::host::Host;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGTERM and SIGINT. Once the first of these streams exists, a signal is lost unless a stream receives it.
 #[derive(Debug)]
-pub(crate) struct Stop {
+pub struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
@@ -20,12 +20,16 @@ const SAME_REQUEST: Duration = Duration::from_secs(1);
 
 impl Stop {
     /// Begins to receive them.
-    pub(crate) fn listen() -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// The system refuses it.
+    pub fn listen() -> io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     /// Waits for the next.
-    pub(crate) async fn asked(&mut self) {
+    pub async fn asked(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -33,7 +37,7 @@ impl Stop {
     }
 
     /// Waits for a signal that comes so long after the first that it counts as a second one.
-    pub(crate) async fn asked_again(&mut self) {
+    pub async fn asked_again(&mut self) {
         self.asked().await;
         let first = Instant::now();
         while first.elapsed() < SAME_REQUEST {
@@ -43,7 +47,7 @@ impl Stop {
 }
 
 /// Has `host` reload for each SIGHUP that `hangup` receives.
-pub(crate) fn reload_on(mut hangup: Signal, host: Arc<Host>) {
+pub fn reload_on(mut hangup: Signal, host: Arc<Host>) {
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             host.ask_for_reload();

@@ -1,0 +1,102 @@
+//! A server that is bound to its address.
+
+use super::config::HhrfConfig;
+use super::error::ServerError;
+use super::registry::{Live, Registry};
+use super::source::Combined;
+use hhrf::release::ModuleStore;
+use hhrf::server::Stopped;
+use hhrf::settings::Settings;
+use hhrf::signals::Stop;
+use hhrf::source::Folder;
+use std::error::Error;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// A server that listens: connections wait until it runs.
+#[derive(Debug)]
+pub struct Listening {
+    server: hhrf::HhrfServer,
+    registry: Arc<Registry>,
+    /// Says that functions are served from now on.
+    serving: Arc<watch::Sender<Option<u64>>>,
+    /// Of a folder's modules.
+    store: Option<Arc<ModuleStore>>,
+}
+
+impl Listening {
+    pub(super) async fn begin(
+        config: &HhrfConfig,
+        folder: Option<PathBuf>,
+        registry: Arc<Registry>,
+    ) -> Result<Self, ServerError> {
+        if registry.is_live() {
+            return Err(ServerError::Started);
+        }
+        let settings = config.settings()?;
+        let store = folder.is_some().then(|| ModuleStore::open(&settings.modules)).transpose()?;
+        let folder = folder.zip(store.clone());
+        let folder = folder.map(|(path, store)| Folder::watched_itself(path, store));
+        let (serving, served) = watch::channel(None);
+        let serving = Arc::new(serving);
+        let has_folder = folder.is_some();
+        let source = Combined::new(Arc::clone(&registry), folder, Arc::clone(&serving));
+        let builder = hhrf::HhrfServer::builder(settings).source(source);
+        let builder = if has_folder { builder } else { builder.without_processes() };
+        let server = builder.build().await?;
+        registry.go_live(Live { host: Arc::clone(server.host()), served })?;
+        Ok(Self { server, registry, serving, store })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Where it listens for operators, if the setting `admin` says so.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.server.admin_address()
+    }
+
+    /// The host's settings, with all that has a default.
+    pub fn settings(&self) -> &Settings {
+        &self.server.host().settings
+    }
+
+    /// Serves until SIGINT or SIGTERM. See [`HhrfServer::run`](super::HhrfServer::run).
+    ///
+    /// # Errors
+    ///
+    /// Signals can't be received, or [`ServerError::Forced`].
+    pub async fn run(self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        // Both streams receive the first signal.
+        let mut stop = Stop::listen().map_err(ServerError::Signals)?;
+        let mut again = Stop::listen().map_err(ServerError::Signals)?;
+        match self.serve(stop.asked(), again.asked_again()).await {
+            Stopped::Drained => Ok(()),
+            Stopped::Forced => Err(ServerError::Forced.into()),
+        }
+    }
+
+    /// Serves until `shutdown` resolves, then drains as `hhrf` does, and calls `on_unload` of all functions.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) {
+        self.serve(shutdown, std::future::pending()).await;
+    }
+
+    async fn serve(self, shutdown: impl Future<Output = ()>, now: impl Future<Output = ()>) -> Stopped {
+        let Self { server, registry, serving, store } = self;
+        // A generation before all: who registers a function now waits until it is served. The source says which is.
+        serving.send_replace(Some(0));
+        drop(serving);
+        tracing::info!("listening on http://{}", server.address());
+        let stopped = server.run_until(shutdown, now).await;
+        registry.unload_all().await;
+        if let Some(store) = store {
+            store.remove();
+        }
+        stopped
+    }
+}

@@ -58,7 +58,7 @@ impl Host {
             request_memory: Memory::new(Use::Requests, limits.body_memory_bytes),
             response_memory: Memory::new(Use::Responses, limits.response_memory_bytes),
             addresses: Addresses::default(),
-            executors: Executors::new(&settings, starter, metrics.wear.clone()),
+            executors: Executors::new(&settings, starter, metrics.wear.clone(), metrics.in_process.clone()),
             metrics,
             state: watch::Sender::new(State::Serving),
             reload: Notify::new(),

@@ -114,7 +114,7 @@ impl Problem {
                 headers.insert(ALLOW, value);
             }
             Self::Refused(Refusal::Overloaded { .. } | Refusal::NoMemory(_) | Refusal::Draining)
-            | Self::Failed(Failure::Overdue { .. }) => {
+            | Self::Failed(Failure::Overdue { .. } | Failure::NoMemory(_)) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
             }
             Self::Failed(Failure::NotLoaded(LoadFailure::Paused { until })) => {
@@ -183,7 +183,8 @@ fn of_failure(failure: &Failure) -> Kind {
         | Failure::RunnerGaveUp(_)
         | Failure::RunnerNotExecuted { .. }
         | Failure::NotForked(_) => RUNNER_FAILED,
-        Failure::Overdue { .. } => kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
+        Failure::InProcess(_) => MODULE_FAILED,
+        Failure::Overdue { .. } | Failure::NoMemory(_) => kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
         // The task may have failed at any point, even after the function ran.
         Failure::Host => kind(S::INTERNAL_SERVER_ERROR, "host_failed", "The host failed"),
         Failure::NotConfined => JAIL_FAILED,

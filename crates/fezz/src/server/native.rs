@@ -84,7 +84,7 @@ impl Registered {
         let headers = Headers::from_wire(&passed_headers(&head.headers, &identity));
         let guards = Arc::new(Guards { in_flight, _call: guard });
         let context = FunctionContext::of(Facts {
-            request_id: identity.request_id,
+            request_id: identity.request_id.clone(),
             function: Arc::clone(&self.id),
             version: Arc::clone(&self.version),
             // The deadline counts.

@@ -2,6 +2,7 @@
 
 use super::demand::IdlePermits;
 use super::fork::Fork;
+use super::in_process::InProcess;
 use super::native::NativeExecutor;
 use super::pool::{Call, Executor, Pool, Stats};
 use super::pools::Pools;
@@ -9,7 +10,7 @@ use super::spawn::Spawn;
 use super::start::Starter;
 use crate::admitted::AdmittedRequest;
 use crate::catalogue::{Execution, Function};
-use crate::metrics::WearCounters;
+use crate::metrics::{InProcessMetrics, WearCounters};
 use crate::release::{Code, Release};
 use crate::settings::{InProcessFunctions, Settings};
 use std::cmp::Reverse;
@@ -55,14 +56,22 @@ pub enum NotExecutable {
 impl Executors {
     /// Makes the builtin executors, which start runners by `starter`, if there is one, and count worn-out zygotes in
     /// `counters`.
-    pub fn new(settings: &Settings, starter: Option<Starter>, counters: WearCounters) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        starter: Option<Starter>,
+        counters: WearCounters,
+        modules: InProcessMetrics,
+    ) -> Self {
         let (starter, idle) = (starter.map(Arc::new), IdlePermits::new(settings.limits.spare_total));
-        let executors = starter.as_ref().map(|starter| of_processes(settings, starter, &idle, counters));
+        let of_processes = starter.as_ref().map(|starter| of_processes(settings, starter, &idle, counters));
+        let in_process: Arc<dyn Executor> = Arc::new(InProcess::new(&settings.limits, modules));
+        let mut executors = of_processes.unwrap_or_default();
+        executors.push((Execution::InProcess, in_process));
         Self {
             default: settings.execution,
             in_process: settings.allow_in_process.clone(),
             zygotes_max: settings.limits.zygotes as usize,
-            executors: executors.unwrap_or_default(),
+            executors,
             native: NativeExecutor::new(settings.limits.overdue),
             pools: Pools::default(),
             starter,
@@ -156,9 +165,12 @@ impl Executors {
         self.pools.all().into_iter().for_each(Pool::retire);
     }
 
-    /// Whether there is no idle process and no zygote.
+    /// Whether there is no idle process, no zygote and no loaded module.
     pub fn is_empty(&self) -> bool {
-        self.idle.taken() == 0 && self.pools.all().iter().all(|pool| pool.stats().zygotes == 0)
+        self.idle.taken() == 0 && self.pools.all().iter().all(|pool| {
+            let stats = pool.stats();
+            stats.zygotes == 0 && stats.modules == 0
+        })
     }
 
     /// Kills every process at once; the tasks that wait for them continue as after any other end.

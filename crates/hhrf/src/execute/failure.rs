@@ -55,6 +55,12 @@ pub enum Failure {
     /// The deadline passed.
     #[error("the deadline passed, the process was killed")]
     DeadlineExceeded,
+    /// The module can't be loaded into the host's process.
+    #[error(transparent)]
+    InProcess(super::in_process::load::ModuleFailure),
+    /// There is no memory for the message to a module in the host's process.
+    #[error("the request was not sent to the module: {0}")]
+    NoMemory(Full),
     /// Earlier calls of the function go on after their deadline, in the host's own process.
     #[error(
         "{calls} earlier calls of the function still run after their deadline, and can't be ended: find out what they wait for, \

@@ -2,7 +2,7 @@
 //!
 //! [`pool`] has the traits: an executor makes a pool for each function, and the pool answers requests. [`Executors`]
 //! lists them: [`spawn`] starts a runner for each request, [`fork`] forks a process from one that has the module
-//! loaded. [`native`] calls code of the
+//! loaded. [`in_process`] calls modules in the host's process, [`native`] code of the
 //! program itself, and [`calls`] are calls in this process, which can't be killed. `pools` has the pools of the functions that were called lately. An [`answer`] is the head of a response and a
 //! body.
 //!
@@ -19,6 +19,8 @@ mod pools;
 pub mod spawn;
 
 pub mod fork;
+
+pub mod in_process;
 
 pub mod native;
 

@@ -45,6 +45,8 @@ pub struct Stats {
     pub idle: usize,
     /// Processes that others are forked from.
     pub zygotes: usize,
+    /// Modules that are loaded into the host's own process.
+    pub modules: usize,
     /// Calls in the host's own process that go on after their deadline.
     pub overdue: usize,
     /// For how long there has been no request; zero while there is one.

@@ -61,7 +61,7 @@ pub enum Arrived {
 
 /// The most that a message holds besides its body: headers up to the limit in `respond.rs`, keys and lengths, an
 /// error's text.
-const BESIDE_BODY_BYTES: usize = 256 * 1024;
+pub(super) const BESIDE_BODY_BYTES: usize = 256 * 1024;
 
 /// The most that is read before other tasks get a turn.
 const TURN_BYTES: usize = 1024 * 1024;

@@ -5,10 +5,12 @@
 
 mod functions;
 mod gauge;
+mod in_process;
 mod memory;
 mod wear;
 
 pub(crate) use functions::FunctionStats;
+pub(crate) use in_process::InProcessMetrics;
 pub(crate) use wear::WearCounters;
 
 use crate::failure_recorder::RecorderCounters;
@@ -32,6 +34,7 @@ pub(crate) struct Metrics {
     /// Catalogues swapped in since the start.
     pub reloads: Counter,
     pub wear: WearCounters,
+    pub in_process: InProcessMetrics,
     /// Connections above their address's limit.
     pub connections_refused: Counter,
     pub recorder: RecorderCounters,
@@ -54,6 +57,7 @@ impl Metrics {
             in_flight: Gauge::default(),
             reloads: Counter::default(),
             wear: WearCounters::default(),
+            in_process: InProcessMetrics::default(),
             connections_refused: Counter::default(),
             recorder: RecorderCounters::default(),
             functions: Gauge::default(),
@@ -73,6 +77,7 @@ impl Metrics {
         registry.register("reloads", "Catalogues swapped in", self.reloads.clone());
         self.of_functions.register(registry);
         self.wear.register(registry);
+        self.in_process.register(registry);
         registry.register("functions", "Functions served", self.functions.clone());
         registry.register("functions_refused", "Releases that are not served", self.rejected.clone());
         self.memory.register(registry);

@@ -54,7 +54,7 @@ pub struct NativeRequest {
     /// The body.
     pub body: Bytes,
     /// The request's id and trace.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// The client's address.
     pub client_ip: Option<IpAddr>,
     /// When the client is answered 504.

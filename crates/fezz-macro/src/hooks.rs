@@ -69,12 +69,12 @@ pub(crate) fn print(args: &Args, companion: &Ident, app: Option<&TokenStream>) -
     quote! { #on_load #on_fork #on_unload }
 }
 
-/// Without a function of the author's, the context isn't even decoded.
+/// Without a function of the author's, the context isn't even decoded, only kept.
 fn prepare(app: Option<&TokenStream>) -> TokenStream {
     quote_spanned! { Span::mixed_site()=>
         #[unsafe(no_mangle)]
-        extern "C" fn fezz_on_load_v2(_: ::fezz::__shim::FezzSlice) -> ::fezz::__shim::FezzOwned {
-            ::fezz::__shim::prepare(|| { #app })
+        unsafe extern "C" fn fezz_on_load_v2(context: ::fezz::__shim::FezzSlice) -> ::fezz::__shim::FezzOwned {
+            unsafe { ::fezz::__shim::prepare(context, || { #app }) }
         }
     }
 }

@@ -97,7 +97,7 @@ impl FunctionContext {
     #[cfg(feature = "server")]
     pub(crate) fn for_load(&self) -> crate::LoadContext {
         let context = crate::LoadContext::new().with_function(self.function_name(), self.version());
-        let env = self.0.env.get_or_init(process_env).iter();
+        let env = self.0.env.get_or_init(variables).iter();
         env.fold(context, |context, (name, value)| context.with_env(name, value))
     }
 
@@ -140,7 +140,7 @@ impl FunctionContext {
     /// The variable of that name: one of the manifest's `env`. [`std::env::var`] has the same, but no unit test should
     /// set it there.
     pub fn env(&self, name: &str) -> Option<&str> {
-        self.0.env.get_or_init(process_env).get(name).map(String::as_str)
+        self.0.env.get_or_init(variables).get(name).map(String::as_str)
     }
 
     /// The same variable, which the function can't do without.
@@ -196,7 +196,7 @@ impl FunctionContext {
     /// Sets a variable, beside those of the test's process.
     #[must_use]
     pub fn with_env(mut self, name: &str, value: &str) -> Self {
-        let mut env = self.0.env.get_or_init(process_env).clone();
+        let mut env = self.0.env.get_or_init(variables).clone();
         Arc::make_mut(&mut env).insert(name.to_owned(), value.to_owned());
         self.facts().env = env.into();
         self
@@ -215,6 +215,11 @@ impl FromRequest for FunctionContext {
         context.deadline();
         Ok(context)
     }
+}
+
+/// Those of the module's `on_load`, else those of the process.
+fn variables() -> Arc<BTreeMap<String, String>> {
+    crate::shim::variables().map_or_else(process_env, Arc::new)
 }
 
 /// Variables that aren't UTF-8 are left out: a manifest has none.

@@ -3,7 +3,9 @@
 use crate::{FezzError, FezzRequest, FezzResponse, IntoResponse, LoadContext, panic};
 use fezz_wire::{ErrorKind, FezzWireRequest, abi};
 use std::io::Write;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{PoisonError, RwLock};
 
 pub use fezz_wire::abi::{FezzOwned, FezzSlice};
 
@@ -20,6 +22,7 @@ pub unsafe fn on_load(
     // SAFETY: the slice must be readable while `message` is in use, which the caller promises for the whole call; what
     // is decoded from it is copied.
     let message = unsafe { bytes(&context) };
+    keep_context(message);
     match loaded(message, load) {
         Ok(()) => FezzOwned::EMPTY,
         // No text would be success.
@@ -31,7 +34,13 @@ pub unsafe fn on_load(
 /// `fezz_on_load_v2` without a function of the author's: prepares once, for all processes that are forked from this
 /// one, what each would otherwise do itself.
 /// `app` builds an app, where there is one.
-pub fn prepare(app: impl FnOnce()) -> FezzOwned {
+///
+/// # Safety
+///
+/// As for [`on_load`].
+pub unsafe fn prepare(context: FezzSlice, app: impl FnOnce()) -> FezzOwned {
+    // SAFETY: the slice must be readable while it is in use, which the caller promises for the whole call; it is copied.
+    keep_context(unsafe { bytes(&context) });
     let prepared = guarded(|| {
         warm();
         logging(app);
@@ -119,6 +128,21 @@ fn warm() {
     std::hint::black_box(std::hash::RandomState::new());
 }
 
+/// The last context of `fezz_on_load_v2`. Its variables are the function's. Those of the process are the same in a process
+/// of the function's own, and the host's in the host's.
+static CONTEXT: RwLock<Option<Box<[u8]>>> = RwLock::new(None);
+
+fn keep_context(message: &[u8]) {
+    *CONTEXT.write().unwrap_or_else(PoisonError::into_inner) = Some(message.into());
+}
+
+/// The function's variables; `None` where no host has loaded it. Decoded here, since most functions never ask.
+pub(crate) fn variables() -> Option<BTreeMap<String, String>> {
+    let context = CONTEXT.read().unwrap_or_else(PoisonError::into_inner);
+    let decoded = abi::decode_load_context(context.as_deref()?).ok()?;
+    Some(decoded.env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+}
+
 /// Runs what may install a subscriber for `tracing`, and else has its events logged.
 fn logging<T>(load: impl FnOnce() -> T) -> T {
     #[cfg(feature = "tracing")]
@@ -173,7 +197,8 @@ pub(crate) fn answer(message: &[u8], call: impl FnOnce(FezzRequest) -> FezzRespo
 fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     panic::watch();
     // `AssertUnwindSafe`: after a panic no other request sees the author's state, since the process ends with its
-    // request. If `on_load` or `on_fork` panics, there is no request.
+    // request. If `on_load` or `on_fork` panics, there is no request. In the host's own process others do see it, as the
+    // threads of any server.
     let caught = catch_unwind(AssertUnwindSafe(call));
     flush_log();
     caught.map_err(|payload| {

@@ -158,9 +158,7 @@ fn a_new_release_is_loaded_beside_the_old_one_which_goes_with_its_last_call() {
     host.logged("the call", |line| line["message"] == "module loaded into this process");
     counter(&host.site, "f@v1", json!({}));
     wait_for("the new release", || (host.get("/rpc/f@v1").text() == "1").then_some(()));
-    let replaced = |host: &Host| {
-        host.log().iter().filter(|line| line["reason"] == "replaced").count()
-    };
+    let replaced = |host: &Host| host.log().iter().filter(|line| line["reason"] == "replaced").count();
     assert_eq!(replaced(&host), 0, "its call still runs");
     let answer = Answer::read(client, Instant::now());
     assert_eq!(answer.text(), "slept");

@@ -1,4 +1,5 @@
 //! Modules in C, loaded into the test's process.
+#![allow(clippy::unwrap_used, reason = "a test that meets an error should stop there")]
 
 use fezz_inprocess::{Closed, Image, LoadError};
 use std::path::{Path, PathBuf};

@@ -2,8 +2,8 @@
 
 use crate::{FezzError, FezzRequest, FezzResponse, IntoResponse, LoadContext, panic};
 use fezz_wire::{ErrorKind, FezzWireRequest, abi};
-use std::io::Write;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{PoisonError, RwLock};
 

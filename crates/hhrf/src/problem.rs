@@ -184,7 +184,9 @@ fn of_failure(failure: &Failure) -> Kind {
         | Failure::RunnerNotExecuted { .. }
         | Failure::NotForked(_) => RUNNER_FAILED,
         Failure::InProcess(_) => MODULE_FAILED,
-        Failure::Overdue { .. } | Failure::NoMemory(_) => kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
+        Failure::Overdue { .. } | Failure::NoMemory(_) => {
+            kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
+        }
         // The task may have failed at any point, even after the function ran.
         Failure::Host => kind(S::INTERNAL_SERVER_ERROR, "host_failed", "The host failed"),
         Failure::NotConfined => JAIL_FAILED,

@@ -167,10 +167,11 @@ impl Executors {
 
     /// Whether there is no idle process, no zygote and no loaded module.
     pub fn is_empty(&self) -> bool {
-        self.idle.taken() == 0 && self.pools.all().iter().all(|pool| {
-            let stats = pool.stats();
-            stats.zygotes == 0 && stats.modules == 0
-        })
+        self.idle.taken() == 0
+            && self.pools.all().iter().all(|pool| {
+                let stats = pool.stats();
+                stats.zygotes == 0 && stats.modules == 0
+            })
     }
 
     /// Kills every process at once; the tasks that wait for them continue as after any other end.

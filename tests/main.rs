@@ -40,6 +40,7 @@ mod ordinary;
 mod out_of_memory;
 mod prewarmed;
 mod recorded_failures;
+mod redis;
 mod routing;
 mod rpc;
 mod runner;

@@ -26,7 +26,7 @@ install: build ## put the examples under functions/
 	@$(MAKE) --silent sizes
 
 test: ## run every test: the real host, the real runner, real modules
-	$(CARGO) test --workspace --exclude fixture_ordinary --exclude example_embedded --no-fail-fast
+	$(CARGO) test --workspace --exclude fixture_ordinary --exclude example_embedded --exclude fezz-bench-embedded --no-fail-fast
 	$(CARGO) test -p fezz --features cookies,server,testing,tokio,tower
 	$(CARGO) test -p example_embedded
 	$(CARGO) test -p fezz-wire --features serde
@@ -45,6 +45,7 @@ check: ## formatting, clippy and rustdoc, warnings denied
 
 bench: build ## compare the host to other servers, in five minutes; bench/README.md explains the results
 	$(CARGO) build --release -p fezz-bench
+	$(CARGO) build --release -p fezz-bench-embedded
 	$(CARGO) run --release -p fezz-bench --bin peers
 
 bench-curves: build ## measure how the cost of a request grows, in three minutes

@@ -3,7 +3,7 @@
 use crate::statistics::{all_latencies, median, median_ratio, median_seconds, quantile, round_throughput};
 use crate::table::Table;
 use crate::target::Slice;
-use crate::target_specs::{CGI, CGI_BWRAP, FORK, PREFORK};
+use crate::target_specs::{CGI, CGI_BWRAP, EMBEDDED, FORK, HYPER, IN_PROCESS, PREFORK};
 
 /// Targets that only the goals need, measured in groups of their own.
 pub mod extra {
@@ -62,7 +62,7 @@ enum Unit {
     Megabytes,
 }
 
-const GOALS: [Goal; 9] = [
+const GOALS: [Goal; 11] = [
     Goal {
         what: "fork against lighttpd cgi: requests/s, 16 clients",
         bound: Bound::AtLeast(2.75),
@@ -118,6 +118,20 @@ const GOALS: [Goal; 9] = [
         aim: None,
         unit: Unit::Percent,
         figure: |measured| requests(measured, 16, extra::OF_1000, extra::HELLO),
+    },
+    Goal {
+        what: "in-process against bare hyper: requests/s, 16 clients",
+        bound: Bound::AtLeast(0.8),
+        aim: None,
+        unit: Unit::Percent,
+        figure: |measured| requests(measured, 16, IN_PROCESS, HYPER),
+    },
+    Goal {
+        what: "embedded native function against bare hyper: requests/s, 16 clients",
+        bound: Bound::AtLeast(0.9),
+        aim: None,
+        unit: Unit::Percent,
+        figure: |measured| requests(measured, 16, EMBEDDED, HYPER),
     },
     Goal {
         what: "memory of a host with 1000 idle functions",

@@ -4,7 +4,7 @@ use crate::build::Build;
 use crate::function::Function;
 use crate::http::Page;
 use crate::server::{LOOK, Server, folder};
-use crate::setup::{Setup, copy_id, function_folder};
+use crate::setup::{Execution, Setup, copy_id, function_folder};
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -62,6 +62,9 @@ impl Host {
         let mut command = Command::new(&path);
         // Without a drain wait: there is no load balancer.
         command.args(["--listen", "127.0.0.1:0", "--drain-wait-ms", "0", "--jail", setup.jail.setting()]);
+        if setup.execution == Execution::IN_PROCESS {
+            command.arg("--allow-in-process");
+        }
         command.arg("--root").arg(root.path()).arg("--runner").arg(runner).stdin(Stdio::null());
         let server = Server::start(&mut command, root).map_err(|source| HostError::Start { path, source })?;
         let address = wait_for_address(&server.log())?;

@@ -22,6 +22,8 @@ pub enum Program {
     HelloWasm,
     /// Our own server without functions, in the folder of the running program.
     BareHyper,
+    /// Our own program with the host inside, in the same folder.
+    EmbeddedHello,
 }
 
 /// A peer can't be measured on this machine.
@@ -64,6 +66,7 @@ impl Program {
             Self::Wasmtime => "wasmtime",
             Self::HelloWasm => "hello_wasm.wasm",
             Self::BareHyper => "bare-hyper",
+            Self::EmbeddedHello => "embedded-hello",
         }
     }
 
@@ -77,6 +80,7 @@ impl Program {
             Self::Workerd => "scripts/install-bench-peers workerd",
             Self::Wasmtime | Self::HelloWasm => "scripts/install-bench-peers wasmtime",
             Self::BareHyper => "cargo build --release -p fezz-bench",
+            Self::EmbeddedHello => "cargo build --release -p fezz-bench-embedded",
         }
     }
 
@@ -85,7 +89,7 @@ impl Program {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::split_paths(&path);
         match self {
-            Self::BareHyper => own_folder().into_iter().collect(),
+            Self::BareHyper | Self::EmbeddedHello => own_folder().into_iter().collect(),
             // The package's own `bin/workerd` is a script that starts this one.
             Self::Workerd => [peers().join("node_modules/@cloudflare").join(WORKERD).join("bin")].into(),
             Self::HelloWasm => [peers().join("wasm32-wasip2/release")].into(),

@@ -6,7 +6,7 @@ use crate::host::{Host, HostError};
 use crate::http::Page;
 use crate::peers::lighttpd::CgiJail;
 use crate::peers::{Peer, PeerError};
-use crate::peers::{apache, hyper, lighttpd, wasmtime, workerd};
+use crate::peers::{apache, embedded, hyper, lighttpd, wasmtime, workerd};
 use crate::prefork::{Prefork, PreforkError};
 use crate::program::{MissingProgram, Program};
 use crate::server::Server;
@@ -34,6 +34,7 @@ enum Kind {
     Host(Execution),
     Prefork,
     Hyper,
+    Embedded,
     Lighttpd(CgiJail),
     Apache,
     Workerd,
@@ -46,6 +47,12 @@ pub const FORK: &str = "fezz fork";
 pub const SPAWN_PREWARMED: &str = "fezz spawn prewarmed";
 /// The executor `spawn` without them.
 pub const SPAWN: &str = "fezz spawn";
+/// A module in the host's own process.
+pub const IN_PROCESS: &str = "fezz in-process";
+/// A native function of a program that embeds the host.
+pub const EMBEDDED: &str = "fezz embedded";
+/// The upper bound of every server that is built on hyper.
+pub const HYPER: &str = "bare hyper";
 /// The upper bound of `fork`.
 pub const PREFORK: &str = "prefork loop (no HTTP, no jail)";
 /// CGI without a jail.
@@ -54,10 +61,12 @@ pub const CGI: &str = "lighttpd cgi";
 pub const CGI_BWRAP: &str = "lighttpd cgi + bwrap";
 
 /// All targets: ours first, then those with a process per request, then the others.
-pub const TARGETS: [TargetSpec; 10] = [
+pub const TARGETS: [TargetSpec; 12] = [
     spec(FORK, "fezz-fork", true, true, Kind::Host(Execution::FORK), &[]),
     spec(SPAWN_PREWARMED, "fezz-spawn-ahead", true, true, Kind::Host(Execution::SPAWN_PREWARMED), &[]),
     spec(SPAWN, "fezz-spawn", true, true, Kind::Host(Execution::SPAWN), &[]),
+    spec(IN_PROCESS, "fezz-in-process", false, false, Kind::Host(Execution::IN_PROCESS), &[]),
+    spec(EMBEDDED, "fezz-embedded", false, false, Kind::Embedded, &[]),
     spec(PREFORK, "prefork-loop", true, false, Kind::Prefork, &[Program::Cc]),
     spec(CGI, "lighttpd-cgi", true, false, Kind::Lighttpd(CgiJail::Off), &[Program::Lighttpd]),
     spec(
@@ -71,7 +80,7 @@ pub const TARGETS: [TargetSpec; 10] = [
     spec("apache cgid", "apache-cgid", true, false, Kind::Apache, &[Program::Apache]),
     spec("wasmtime serve", "wasmtime-serve", false, true, Kind::Wasmtime, &[Program::Wasmtime]),
     spec("workerd", "workerd", false, true, Kind::Workerd, &[Program::Workerd]),
-    spec("bare hyper", "bare-hyper", false, false, Kind::Hyper, &[]),
+    spec(HYPER, "bare-hyper", false, false, Kind::Hyper, &[]),
 ];
 
 const fn spec(
@@ -151,6 +160,7 @@ impl TargetSpec {
                 return Ok(Running::Prefork(Prefork::start(self.name, &build.module(function), function)?));
             }
             Kind::Hyper => hyper::start(function)?,
+            Kind::Embedded => embedded::start(function)?,
             Kind::Lighttpd(jail) => lighttpd::start(function, jail)?,
             Kind::Apache => apache::start(function)?,
             Kind::Workerd => workerd::start(function, 1 + further)?,

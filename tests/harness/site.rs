@@ -95,7 +95,18 @@ pub(crate) fn binary(name: &str) -> PathBuf {
         let folder = test.parent().unwrap().parent().unwrap().to_owned();
         // Built separately, or Cargo would unify its dependencies' features with those of the host and the other
         // modules.
-        build(&folder, &["--workspace", "--exclude", "fixture_ordinary", "--exclude", "example_embedded"]);
+        build(
+            &folder,
+            &[
+                "--workspace",
+                "--exclude",
+                "fixture_ordinary",
+                "--exclude",
+                "example_embedded",
+                "--exclude",
+                "fezz-bench-embedded",
+            ],
+        );
         build(&folder, &["--package", "fixture_ordinary"]);
         make(&folder, concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/hello-c"));
         make(&folder, concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/ordinary/c"));

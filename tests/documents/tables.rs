@@ -14,8 +14,12 @@ fn the_metrics_page_has_every_metric_and_label_of_a_running_host() {
     let site = Site::new();
     site.install("author@v1", AUTHOR, json!({}));
     site.install("crashes@v1", HARMFUL, json!({"env": {"HARM": "segfaults"}, "execution": "fork"}));
-    let host = Host::start(site);
+    site.install("kept@v1", AUTHOR, json!({"execution": "in-process"}));
+    let host = Host::with_flags(site, &["--allow-in-process=kept", "--in-process-idle-ms", "1"]);
     assert_eq!(host.get("/rpc/author/pid").status, 200);
+    assert_eq!(host.get("/rpc/kept/pid").status, 200);
+    let evicted = r#"fezz_module_unloads_total{reason="idle",result="kept"}"#;
+    wait_for("the eviction", || host.get("/_metrics").text().contains(evicted).then_some(()));
     wait_for("the pause", || (host.get("/rpc/crashes").status == 503).then_some(()));
     let printed = printed(&host.get("/_metrics").text());
     let written = Page::read("docs/metrics.md").rows("metric").into_iter().map(|row| {

@@ -4,7 +4,7 @@
 //! and network aren't in force, and if it crashes, the host does. `Executors` lets only those functions be served so
 //! that the operator has named (`--allow-in-process`).
 //!
-//! A [`pool`] has the module of one release: loaded at the first call, kept while there are calls, evicted when there
+//! A `pool` has the module of one release: loaded at the first call, kept while there are calls, evicted when there
 //! were none for long. `module` is what is loaded, and [`load`] why it can't be.
 
 pub mod load;

@@ -41,7 +41,8 @@ pub type HandleFn = unsafe extern "C" fn(request: FezzSlice) -> FezzOwned;
 /// exit need not call it.
 pub type FreeFn = unsafe extern "C" fn(buffer: FezzOwned);
 
-/// `fezz_on_load_v2`: optional, called once per process image before the first request. `context` is the CBOR map that
+/// `fezz_on_load_v2`: optional, called once per process image before the first request. A module in the host's own process
+/// whose `fezz_on_unload_v2` was called may be loaded again, with its variables as they are. `context` is the CBOR map that
 /// [`encode_load_context`] makes and [`decode_load_context`] reads. It returns the empty buffer on success, else an
 /// error message in UTF-8.
 pub type OnLoadFn = unsafe extern "C" fn(context: FezzSlice) -> FezzOwned;

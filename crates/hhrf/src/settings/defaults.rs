@@ -23,7 +23,7 @@ pub(super) const RUNNER: &str = "fezz-runner";
 pub(super) const JAIL: JailMode = JailMode::Strict;
 pub(super) const JAIL_OF_WRAPPER: JailMode = JailMode::Inner;
 pub(super) const EXECUTION: Execution = Execution::Spawn;
-/// The time that the first design named.
+/// Longer than the pauses of a person who uses a page; a module that waits longer is mostly wasted.
 pub(super) const IN_PROCESS_IDLE_MS: u64 = 5 * 60 * 1000;
 /// As many as calls of one function by default (`limits.concurrency`): one busy function can use them all.
 pub(super) const IN_PROCESS_THREADS: u32 = 64;

@@ -1,4 +1,5 @@
-//! One release's module in the host's process, which has two lives at most at a time: mapped, and loaded by its `on_load`.
+//! One release's module in the host's process: it is mapped, then loaded by its `on_load`; `on_unload` ends that, and a module
+//! that stays mapped may be loaded again.
 
 use super::Shared;
 use super::load::ModuleFailure;

@@ -4,7 +4,6 @@ use crate::harness::{AUTHOR, Answer, Host, Site, many, wait_for};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
 use std::time::Instant;
 
 /// Answers with the number of requests since it was loaded, times 100 for each `on_unload`; fails to load if its variable
@@ -39,18 +38,9 @@ fn counter(site: &Site, name: &str, more: Value) {
 }
 
 fn of_c(site: &Site, name: &str, text: &str, more: Value) {
-    let built = site.root().join("libcounter.so");
-    let source = built.with_extension("c");
-    std::fs::write(&source, text).unwrap();
-    let include = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/fezz-wire/include");
-    let mut build = Command::new("cc");
-    build.args(["-D_GNU_SOURCE", "-shared", "-fPIC", "-I", include, "-o"]).arg(&built).arg(&source);
-    assert!(build.status().unwrap().success());
-    std::fs::create_dir_all(site.function(name)).unwrap();
-    std::fs::rename(built, site.function(name).join("libcounter.so")).unwrap();
-    let mut manifest = more;
-    manifest["entry"] = "libcounter.so".into();
-    in_process(site, name, AUTHOR, manifest);
+    let mut more = more;
+    more["execution"] = "in-process".into();
+    site.install_c(name, text, more);
 }
 
 /// Installs a module.

@@ -24,6 +24,7 @@ mod harm;
 mod head_requests;
 mod heads;
 mod host_end;
+mod hot_swap;
 mod in_process;
 mod jail;
 mod languages;

@@ -45,12 +45,7 @@ impl Site {
 
     /// Installs a module under `name`, which is `<id>@<version>`, with `more` in its manifest.
     pub(crate) fn install(&self, name: &str, module: &str, more: Value) -> &Self {
-        let (id, version) = name.split_once('@').unwrap();
-        let mut manifest = json!({"id": id, "version": version, "entry": module, "routes": []});
-        for (key, value) in more.as_object().unwrap() {
-            manifest[key] = value.clone();
-        }
-        self.write(name, module, &manifest.to_string())
+        self.write(name, module, &manifest(name, module, more).to_string())
     }
 
     /// Installs a harm as the function of the same name, version `v1`.
@@ -67,9 +62,28 @@ impl Site {
         let copied = folder.join(".module");
         std::fs::copy(binary(module), &copied).unwrap();
         std::fs::rename(copied, folder.join(module)).unwrap();
+        self.write_manifest(name, manifest)
+    }
+
+    fn write_manifest(&self, name: &str, manifest: &str) -> &Self {
+        let folder = self.function(name);
         std::fs::write(folder.join(".manifest"), manifest).unwrap();
         std::fs::rename(folder.join(".manifest"), folder.join("fezz.json")).unwrap();
         self
+    }
+
+    /// Compiles a module in C and installs it, as [`Self::write`] does.
+    pub(crate) fn install_c(&self, name: &str, text: &str, more: Value) -> &Self {
+        const MODULE: &str = "libfunction.so";
+        let include = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/fezz-wire/include");
+        let (source, built) = (self.root().join("function.c"), self.root().join(MODULE));
+        std::fs::write(&source, text).unwrap();
+        let mut build = Command::new("cc");
+        build.args(["-D_GNU_SOURCE", "-shared", "-fPIC", "-I", include, "-o"]).arg(&built).arg(&source);
+        assert!(build.status().unwrap().success(), "{text} doesn't compile");
+        std::fs::create_dir_all(self.function(name)).unwrap();
+        std::fs::rename(built, self.function(name).join(MODULE)).unwrap();
+        self.write_manifest(name, &manifest(name, MODULE, more).to_string())
     }
 
     /// The folder of the function `name`.
@@ -84,6 +98,16 @@ impl Site {
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
         path
     }
+}
+
+/// The manifest of `name`, which is `<id>@<version>`, with the keys of `more`.
+fn manifest(name: &str, module: &str, more: Value) -> Value {
+    let (id, version) = name.split_once('@').unwrap();
+    let mut manifest = json!({"id": id, "version": version, "entry": module, "routes": []});
+    for (key, value) in more.as_object().unwrap() {
+        manifest[key] = value.clone();
+    }
+    manifest
 }
 
 /// A file that the workspace builds: a program or a module. All are built before the first use, in the profile of this

@@ -68,6 +68,9 @@ fn a_module_is_served_in_the_hosts_process_only_where_that_is_allowed() {
     host.logged("the refusal", |line| {
         line["message"].as_str().is_some_and(|text| text.contains("--allow-in-process=g"))
     });
+    host.logged("what nothing confines", |line| {
+        line["level"] == "WARN" && line["message"] == "in the host's own process, without a jail: f@v1"
+    });
 }
 
 #[test]

@@ -300,6 +300,8 @@ pub mod __shim {
 
 /// What most functions need: `use fezz::prelude::*`. Without [`Error`]: `fezz::Error` is clearer than another `Error`.
 pub mod prelude {
+    #[cfg(feature = "server")]
+    pub use crate::function::OwnedFunctionManifest;
     pub use crate::{
         Bytes, Context, FezzError, FezzHttpRequest, FezzHttpResponse, FezzRequest, FezzResponse, FromRequest,
         FunctionContext, FunctionManifest, Headers, IntoResponse, Method, Redirect, Rejection, Request,
@@ -323,6 +325,7 @@ pub mod prelude {
 #[doc = include_str!("../../../docs/guides/caching.md")]
 #[doc = include_str!("../../../docs/guides/database.md")]
 #[doc = include_str!("../../../docs/guides/http-client.md")]
+#[cfg_attr(feature = "server", doc = include_str!("../../../docs/guides/control-plane.md"))]
 #[cfg_attr(feature = "server", doc = include_str!("../../../docs/guides/embed.md"))]
 #[cfg_attr(feature = "testing", doc = include_str!("../../../docs/guides/tests.md"))]
 #[cfg_attr(feature = "testing", doc = include_str!("../../../docs/tutorial.md"))]

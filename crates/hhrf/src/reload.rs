@@ -1,6 +1,6 @@
 //! Builds the catalogue: at the start, when the source changes, and when an operator asks for it.
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Function};
 use crate::host::Host;
 use crate::source::{Snapshot, Source};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub(crate) fn begin(host: &Host, snapshot: Snapshot) {
     let none = Catalogue::default();
     let catalogue = build(host, snapshot, &none);
-    report(&catalogue, &none, false);
+    report(host, &catalogue, &none, false);
     host.catalogue.store(Arc::new(catalogue));
 }
 
@@ -36,7 +36,7 @@ pub(crate) async fn follow(host: Arc<Host>, mut source: Box<dyn Source>) {
         let catalogue = Arc::new(build(&host, snapshot, &previous));
         swap_in(&host, &catalogue, &previous);
         // Only now is it true.
-        report(&catalogue, &known, is_asked_for);
+        report(&host, &catalogue, &known, is_asked_for);
     }
 }
 
@@ -53,9 +53,9 @@ fn swap_in(host: &Host, catalogue: &Arc<Catalogue>, previous: &Catalogue) {
     host.metrics.reloads.inc();
 }
 
-/// Logs the functions served, and the rejected releases that `known` doesn't have with the same reason; and whether an
-/// operator has asked for it: a tool then knows the answer to its own signal.
-fn report(catalogue: &Catalogue, known: &Catalogue, asked_for: bool) {
+/// Logs the functions served, those of them that nothing confines, and the rejected releases that `known` doesn't have with
+/// the same reason; and whether an operator has asked for it: a tool then knows the answer to its own signal.
+fn report(host: &Host, catalogue: &Catalogue, known: &Catalogue, asked_for: bool) {
     let known: Vec<String> = known.rejected().iter().map(ToString::to_string).collect();
     for rejected in catalogue.rejected() {
         let sentence = rejected.to_string();
@@ -71,6 +71,12 @@ fn report(catalogue: &Catalogue, known: &Catalogue, asked_for: bool) {
         "serving {}",
         shorten(&names)
     );
+    let is_in_process = |function: &&Arc<Function>| host.executors.is_in_process(&function.release);
+    let unconfined: Vec<String> =
+        catalogue.functions().filter(is_in_process).map(|function| function.name()).collect();
+    if !unconfined.is_empty() {
+        tracing::warn!("in the host's own process, without a jail: {}", shorten(&unconfined));
+    }
 }
 
 /// The first few of many names.

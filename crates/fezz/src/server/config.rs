@@ -4,7 +4,7 @@ use super::error::ServerError;
 use hhrf::settings::Settings;
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Display, Formatter, Write as _};
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// Loopback: a server is reachable from outside only where its program says so.
@@ -96,20 +96,17 @@ impl HhrfConfig {
     /// The host's settings: what stands in the text of a settings file.
     pub(super) fn settings(&self) -> Result<Settings, ServerError> {
         let mut settings = self.settings.clone();
-        settings.entry("listen".to_owned()).or_insert_with(|| self.address().into());
+        if !settings.contains_key("listen") {
+            let host: IpAddr =
+                self.host.parse().map_err(|_| ServerError::Host { host: self.host.clone() })?;
+            settings.insert("listen".to_owned(), SocketAddr::new(host, self.port).to_string().into());
+        }
         let mut text = String::new();
         for (key, value) in settings {
             // Writing to a string can't fail.
             let _ = writeln!(text, "{} = {value}", quoted(&key));
         }
         Ok(Settings::from_toml(&text)?)
-    }
-
-    fn address(&self) -> String {
-        match self.host.parse::<Ipv6Addr>() {
-            Ok(host) => format!("[{host}]:{}", self.port),
-            Err(_) => format!("{}:{}", self.host, self.port),
-        }
     }
 }
 
@@ -118,7 +115,8 @@ impl Debug for HhrfConfig {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("HhrfConfig")
-            .field("address", &self.address())
+            .field("host", &self.host)
+            .field("port", &self.port)
             .field("env", &self.env.keys())
             .field("limits", &self.limits)
             .field("settings", &self.settings)

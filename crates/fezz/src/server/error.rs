@@ -4,12 +4,19 @@ use fezz_manifest::{ManifestError, MetadataError};
 use hhrf::release::StoreError;
 use hhrf::server::BuildError;
 use hhrf::settings::SettingsError;
+use std::fmt::{self, Debug, Formatter};
 use std::io;
 
 /// Why a server or one of its functions can't serve.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
+    /// The host that the configuration names isn't an address.
+    #[error("failed to listen on the host `{host}`: give an IP address, for instance 127.0.0.1 or ::1")]
+    Host {
+        /// As given.
+        host: String,
+    },
     /// A setting is wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -32,7 +39,7 @@ pub enum ServerError {
         id: String,
     },
     /// The id, the version, a variable or a limit is invalid.
-    #[error("failed to register the function `{id}`: {source}")]
+    #[error("failed to register the function `{id}`")]
     Invalid {
         /// The id.
         id: String,
@@ -40,7 +47,7 @@ pub enum ServerError {
         source: ManifestError,
     },
     /// A route or the timeout is invalid.
-    #[error("failed to register the function `{id}`: {source}")]
+    #[error("failed to register the function `{id}`")]
     Route {
         /// The id.
         id: String,
@@ -56,7 +63,7 @@ pub enum ServerError {
         message: String,
     },
     /// Another function has one of its routes or its name.
-    #[error("the function isn't served: {0}")]
+    #[error("{0}")]
     NotServed(String),
     /// There is no function of that id.
     #[error("there is no function `{id}`")]
@@ -81,4 +88,11 @@ pub enum ServerError {
     /// A second signal has ended the server.
     #[error("a second signal cut off the requests in flight")]
     Forced,
+}
+
+/// The text with its causes: a `main` that returns the error prints it so.
+impl Debug for ServerError {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&fezz_wire::chain(self))
+    }
 }

@@ -108,7 +108,7 @@ impl Registry {
     pub(super) fn entries(&self) -> (u64, Vec<Entry>) {
         let state = self.lock();
         let entry = |function: &Registration| Entry {
-            origin: format!("the registered function `{}`", function.registered.id),
+            origin: format!("the registered function {}", function.registered.id),
             release: Ok(Arc::clone(&function.release)),
         };
         (state.generation, state.functions.iter().map(entry).collect())

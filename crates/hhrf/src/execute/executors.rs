@@ -38,8 +38,9 @@ pub struct Executors {
 pub enum NotExecutable {
     /// The operator hasn't allowed it.
     #[error(
-        "its `execution` is `in-process`, which would run it with all rights of the host and without a jail: start the host with \
-         `--allow-in-process={id}`, if you trust its code as much as the host, or choose another `execution`"
+        "its `execution` is `in-process`, which would run it with all rights of the host and without a jail: add `{id}` to \
+         the setting `allow_in_process` (--allow-in-process={id}), if you trust its code as much as the host, or choose another \
+         `execution`"
     )]
     NotAllowed {
         /// The function's.
@@ -93,6 +94,12 @@ impl Executors {
             return Err(NotExecutable::NotAllowed { id: release.id.clone() });
         }
         self.executor(execution).map(drop).ok_or(NotExecutable::NoExecutor { execution })
+    }
+
+    /// Whether a release's module is loaded into the host's own process.
+    pub(crate) fn is_in_process(&self, release: &Release) -> bool {
+        let execution = release.execution_or(self.default);
+        matches!(release.code, Code::Module { .. }) && execution == Execution::InProcess
     }
 
     fn executor(&self, execution: Execution) -> Option<&Arc<dyn Executor>> {

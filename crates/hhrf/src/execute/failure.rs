@@ -53,7 +53,7 @@ pub enum Failure {
     #[error("the response was dropped: {0}")]
     ResponseDropped(Full),
     /// The deadline passed.
-    #[error("the deadline passed, the process was killed")]
+    #[error("the deadline passed")]
     DeadlineExceeded,
     /// The module can't be loaded into the host's process.
     #[error(transparent)]

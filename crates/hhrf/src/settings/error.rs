@@ -35,11 +35,11 @@ pub enum SettingsError {
     MalformedText(#[source] Box<toml::de::Error>),
     /// No runner was found.
     #[error(
-        "failed to find `fezz-runner` beside this program or on PATH: build it with `{BUILD_RUNNER}`, or set FEZZ_RUNNER"
+        "failed to find `fezz-runner` beside this program or on PATH: build it with `{BUILD_RUNNER}`, or name it by the setting `runner` (FEZZ_RUNNER)"
     )]
     NoRunner,
     /// The runner that was named doesn't exist.
-    #[error("the runner `{}` is no executable file: correct FEZZ_RUNNER or --runner", path.display())]
+    #[error("the runner `{}` is no executable file: correct the setting `runner` (FEZZ_RUNNER)", path.display())]
     BadRunner {
         /// As given.
         path: PathBuf,
@@ -85,8 +85,8 @@ pub enum SettingsError {
     CgroupWithoutJail,
     /// Functions would run in the host's process that the operator hasn't named.
     #[error(
-        "`execution` is `in-process`, which needs every function to be allowed there: add `--allow-in-process`, if you trust \
-         all of their code as much as the host"
+        "`execution` is `in-process`, which needs every function to be allowed there: set `allow_in_process` to `*` \
+         (--allow-in-process), if you trust all of their code as much as the host"
     )]
     InProcessNotAllowed,
     /// `/rpc` would have no address.

@@ -71,8 +71,8 @@ pub struct Layer {
     #[cfg_attr(feature = "program", arg(long, env = "HHRF_EXECUTION", value_parser = parse_execution(&Execution::ALL)))]
     pub(super) execution: Option<Execution>,
 
-    /// Lets these functions have `"execution": "in-process"`: ids with commas between them, or `*`, which is also meant without
-    /// a value, for every function. Such a module is loaded into this program: nothing confines it, and if it crashes, the
+    /// Lets these functions have `"execution": "in-process"`: `--allow-in-process=ID,ID`, with the `=`; `*`, or no value, means
+    /// every function. Such a module is loaded into this program: nothing confines it, and if it crashes, the
     /// host does. Only for code that you trust as much as the host
     #[cfg_attr(feature = "program", arg(long, env = "HHRF_ALLOW_IN_PROCESS", value_name = "IDS", num_args = 0..=1, require_equals = true, default_missing_value = "*"))]
     pub(super) allow_in_process: Option<InProcessFunctions>,

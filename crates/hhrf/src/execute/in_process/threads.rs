@@ -16,18 +16,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// A call that runs for longer isn't waited for. To wake a thread takes 5 to 50 us.
+/// A call that runs for longer isn't waited for: to wake a thread takes some 10 us, and more on a busy machine.
 const QUICK: Duration = Duration::from_micros(50);
 
-/// How often the watch looks at the queue: at 1 ms it takes one percent of a processor.
+/// How often the watch looks at the queue. More often would cost a busy machine more than it gains.
 const TICK: Duration = Duration::from_millis(1);
 
 /// Ticks without a queued call after which the watch sleeps until the next one, so that it isn't woken for each.
 const QUIET_TICKS: u32 = 20;
 
 /// How often a thread without a call lets others run before it sleeps: what it has just answered makes the host's workers
-/// run, which queue the next calls. Measured with 16 clients on two processors: 8 save a quarter of a request's processor
-/// time, 30 no more than that. Where no other thread wants to run, all of them take some 5 us.
+/// run, which queue the next calls. With 16 clients on two processors, a prototype answered 1.3 times as many requests as
+/// with the runtime's pool without this, and 1.5 times as many with 8 and with 30.
 const YIELDS: u32 = 8;
 
 /// After so long without a call a thread ends, as those of the runtime's own pool do.

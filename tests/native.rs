@@ -24,13 +24,13 @@ struct ByPath;
 impl Native for ByPath {
     fn call(self: Arc<Self>, request: NativeRequest) -> NativeCall {
         Box::pin(async move {
-            match request.head.uri.path() {
+            match request.facts.head.uri.path() {
                 "/native/panic" => panic!("out of cheese"),
                 "/native/bomb" => std::panic::panic_any(Bomb),
                 "/native/error" => Err(Failure::Returned("no shelf".to_owned())),
                 "/native/100" => Ok(answer(100, "")),
                 "/native/large" => Ok(answer(200, &"x".repeat(41))),
-                path => Ok(answer(200, &format!("{path} {:?}", request.params))),
+                path => Ok(answer(200, &format!("{path} {:?}", request.facts.params))),
             }
         })
     }

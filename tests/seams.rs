@@ -52,7 +52,7 @@ impl Pool for Counter {
             let calls = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
             let body = format!("{} was called {calls} times", self.name);
             let holding = request.response_memory;
-            Ok(Answer::new(match request.head.uri.query() {
+            Ok(Answer::new(match request.facts.head.uri.query() {
                 Some(query) => AnswerBody::arriving(Pieces::of(query, &body), holding),
                 None => AnswerBody::whole(body.into(), holding),
             }))

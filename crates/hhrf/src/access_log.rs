@@ -144,6 +144,7 @@ impl RequestRecord {
             None => self.host.metrics.series.record_without_function(status, kind, duration),
         }
         let error = error.map(|error| log::harmless(error.as_bytes()));
+        let error = error.as_deref();
         // tracing fixes the level at compile time; the fields are the same.
         macro_rules! line {
             ($level:ident) => {

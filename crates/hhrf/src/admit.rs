@@ -1,7 +1,7 @@
 //! The stages `receive` and `admit`: a request's head is charged; its body is read; then it takes its permits. The deadline
 //! runs from the end of the body on.
 
-pub(crate) use crate::admitted::{AdmittedRequest, RequestBody};
+pub(crate) use crate::admitted::{AdmittedRequest, RequestBody, RequestFacts};
 
 use crate::catalogue::Function;
 use crate::host::Host;
@@ -13,10 +13,7 @@ use crate::refusal::Refusal;
 use crate::route::RoutedRequest;
 use crate::settings::HostLimits;
 use bytes::Bytes;
-use http::request::Parts;
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName};
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,10 +23,7 @@ use tokio_util::sync::CancellationToken;
 /// A request whose head is charged.
 #[derive(Debug)]
 pub(crate) struct ReceivedRequest {
-    pub function: Arc<Function>,
-    params: BTreeMap<String, String>,
-    head: Parts,
-    original_uri: Option<PathAndQuery>,
+    routed: RoutedRequest,
     accounts: Accounts,
     head_bytes: usize,
     holding: Holding,
@@ -59,7 +53,7 @@ pub(crate) fn receive(
     accounts: Accounts,
 ) -> Result<ReceivedRequest, Refusal> {
     let arrival = Instant::now();
-    let RoutedRequest { function, params, head, original_uri } = routed;
+    let (function, head) = (&routed.function, &routed.head);
     if host.is_draining() {
         return Err(Refusal::Draining);
     }
@@ -68,9 +62,9 @@ pub(crate) fn receive(
     if function.home.limiter.is_full() {
         return Err(Refusal::Overloaded { what: "the function's queue" });
     }
-    let head_bytes = request_bytes(&head, original_uri.as_ref());
+    let head_bytes = request_bytes(head, routed.original_uri.as_ref());
     let holding = host.request_memory.hold(accounts.clone(), head_bytes)?;
-    Ok(ReceivedRequest { function, params, head, original_uri, accounts, head_bytes, holding, arrival })
+    Ok(ReceivedRequest { routed, accounts, head_bytes, holding, arrival })
 }
 
 /// Reads the body within its limits, reserves memory for the response, then takes a permit of the function and one of
@@ -86,8 +80,8 @@ pub(crate) async fn admit(
     identity: Arc<Identity>,
     client_ip: Option<IpAddr>,
 ) -> Result<AdmittedRequest, Refusal> {
-    let ReceivedRequest { function, params, head, original_uri, accounts, head_bytes, holding, arrival } =
-        received;
+    let ReceivedRequest { routed, accounts, head_bytes, holding, arrival } = received;
+    let function = &routed.function;
     if upload.bytes_min() > function.release.limits.request_body_bytes {
         return Err(Refusal::BodyTooLarge { bytes_max: function.release.limits.request_body_bytes });
     }
@@ -95,11 +89,11 @@ pub(crate) async fn admit(
         true => RequestBody { bytes: Bytes::new(), holding: Arc::new(holding) },
         // Boxed, like each wait below that most requests don't have: otherwise every request would be moved with room
         // for it.
-        false => Box::pin(read_body(host, &function, upload, holding, head_bytes, arrival)).await?,
+        false => Box::pin(read_body(host, function, upload, holding, head_bytes, arrival)).await?,
     };
 
     let mut deadline = Instant::now() + function.release.timeout;
-    if let Some(envoy) = envoy_timeout(&head.headers) {
+    if let Some(envoy) = envoy_timeout(&routed.head.headers) {
         deadline = deadline.min(arrival + envoy);
     }
     // From here on the request counts for the function, too.
@@ -118,19 +112,9 @@ pub(crate) async fn admit(
     let of_host = host.processes.acquire(deadline).await;
     let of_host = of_host.map_err(|reason| refuse(reason, "the host's queue"))?;
     let permits = [of_function, of_host];
-    Ok(AdmittedRequest {
-        function,
-        params,
-        head,
-        original_uri,
-        body,
-        identity,
-        client_ip,
-        deadline,
-        response_memory,
-        permits,
-        kept: None,
-    })
+    let RoutedRequest { function, params, head, original_uri } = routed;
+    let facts = RequestFacts { function, params, head, original_uri, identity, client_ip, deadline };
+    Ok(AdmittedRequest { facts, body, response_memory, permits, kept: None })
 }
 
 fn check_headers(headers: &HeaderMap, limits: &HostLimits) -> Result<(), Refusal> {

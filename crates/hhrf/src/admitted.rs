@@ -16,28 +16,38 @@ use tokio::time::Instant;
 /// A request that may run: it is complete and has its permits.
 #[derive(Debug)]
 pub struct AdmittedRequest {
-    /// The function.
-    pub function: Arc<Function>,
-    /// The route's parameters, percent-decoded.
-    pub params: BTreeMap<String, String>,
-    /// Method, target and headers, as the function sees them.
-    pub head: Parts,
-    /// The target as received, if the function sees another: it was called by its name.
-    pub original_uri: Option<PathAndQuery>,
+    /// All but the body.
+    pub facts: RequestFacts,
     /// The body.
     pub body: RequestBody,
-    /// The request's id and trace.
-    pub identity: Arc<Identity>,
-    /// The client's address.
-    pub client_ip: Option<IpAddr>,
-    /// When the process is killed.
-    pub deadline: Instant,
     /// Room for a small response.
     pub response_memory: Holding,
     /// The permits, of the function and of the host; released when the process is gone.
     pub permits: [Permit; 2],
     /// Keeps its message, if failed requests are recorded.
     pub(crate) kept: Option<Arc<KeptMessage>>,
+}
+
+/// What is known of a request that may run, beside its body.
+#[derive(Debug)]
+pub struct RequestFacts {
+    /// The function.
+    pub function: Arc<Function>,
+    /// The route's parameters, percent-decoded.
+    pub params: BTreeMap<String, String>,
+    /// Method, target and headers. Hop-by-hop headers are still among them; [`passed_headers`] are those that the function
+    /// sees.
+    ///
+    /// [`passed_headers`]: crate::execute::message::passed_headers
+    pub head: Parts,
+    /// The target as received, if the function sees another: it was called by its name.
+    pub original_uri: Option<PathAndQuery>,
+    /// The request's id and trace.
+    pub identity: Arc<Identity>,
+    /// The client's address.
+    pub client_ip: Option<IpAddr>,
+    /// When its process is killed, and the client is answered 504.
+    pub deadline: Instant,
 }
 
 /// A body, with the memory of the whole request; cheap to clone.

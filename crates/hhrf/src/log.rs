@@ -1,33 +1,27 @@
 //! The log: each event is one line or one JSON object, on stderr or in memory.
 
 #[cfg(feature = "program")]
-use crate::log_batches::Batches;
+use crate::log_batches::{Batches, LogGuard};
 #[cfg(feature = "program")]
 use crate::settings::LogFormat;
 #[cfg(feature = "program")]
 use serde_json::Value;
+use std::borrow::Cow;
 #[cfg(feature = "program")]
 use std::io;
 #[cfg(feature = "program")]
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-#[cfg(feature = "program")]
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-
-#[cfg(feature = "program")]
-/// Lines that wait to be written: at some KiB each, as much memory as a busy host can spare when the log's reader has
-/// stopped.
-const LINES_WAITING_MAX: usize = 4096;
 
 #[cfg(feature = "program")]
 /// Starts logging for the whole process. A separate thread writes the log: if stderr is slower than the host, events
 /// are dropped and no request is delayed. Dropping the guard writes the remaining lines.
-pub fn start(format: LogFormat) -> WorkerGuard {
-    let (writer, guard) = NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(LINES_WAITING_MAX)
-        .finish(Batches::new(std::io::stderr()));
+pub fn start(format: LogFormat) -> LogGuard {
+    let (writer, guard) = Batches::start(std::io::stderr());
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let subscriber = tracing_subscriber::fmt().with_writer(writer).with_target(false).with_ansi(is_terminal);
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_target(false)
+        .with_ansi(is_terminal);
     match format {
         LogFormat::Text => subscriber.init(),
         LogFormat::Json => subscriber.json().flatten_event(true).init(),
@@ -101,8 +95,15 @@ pub use fezz_wire::chain;
 const SHOWN_BYTES_MAX: usize = 4 * 1024;
 
 /// Text from outside, made safe to show: characters that a terminal or an editor would act upon are escaped, and long
-/// texts are cut.
-pub(crate) fn harmless(bytes: &[u8]) -> String {
+/// texts are cut. What is harmless already, as most texts are, isn't copied.
+pub(crate) fn harmless(bytes: &[u8]) -> Cow<'_, str> {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t');
+    if bytes.len() <= SHOWN_BYTES_MAX
+        && bytes.iter().all(is_plain)
+        && let Ok(text) = str::from_utf8(bytes)
+    {
+        return text.into();
+    }
     let shown = &bytes[..bytes.len().min(SHOWN_BYTES_MAX)];
     let text = String::from_utf8_lossy(shown);
     let mut safe = String::with_capacity(text.len());
@@ -116,7 +117,7 @@ pub(crate) fn harmless(bytes: &[u8]) -> String {
     if shown.len() < bytes.len() {
         safe.push_str(&format!(" ... ({} bytes in all)", bytes.len()));
     }
-    safe
+    safe.into()
 }
 
 /// Line and paragraph separators, and what changes the direction of the text around it (Unicode, annex 9).

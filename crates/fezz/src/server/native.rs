@@ -6,6 +6,7 @@ use crate::context::{Facts, Held};
 use crate::{FezzRequest, FezzResponse, FunctionContext, Headers, IntoResponse};
 use bytes::Bytes;
 use fezz_wire::ErrorKind;
+use hhrf::admitted::RequestFacts;
 use hhrf::execute::Failure;
 use hhrf::execute::answer::headers;
 use hhrf::execute::calls::CallGuard;
@@ -70,17 +71,8 @@ impl Registered {
         request: NativeRequest,
         in_flight: InFlight,
     ) -> (FezzRequest, FunctionContext, Arc<Guards>) {
-        let NativeRequest {
-            head,
-            params,
-            body,
-            identity,
-            client_ip,
-            original_uri,
-            deadline,
-            guard,
-            function: _,
-        } = request;
+        let NativeRequest { facts, body, guard } = request;
+        let RequestFacts { head, params, identity, client_ip, original_uri, deadline, function: _ } = facts;
         let headers = Headers::from_wire(&passed_headers(&head.headers, &identity));
         let guards = Arc::new(Guards { in_flight, _call: guard });
         let context = FunctionContext::of(Facts {

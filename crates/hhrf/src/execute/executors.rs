@@ -118,7 +118,7 @@ impl Executors {
     /// Executes a request by its function's pool. See [`Pool::call`] for what happens when the future
     /// is dropped.
     pub fn execute(&self, request: AdmittedRequest) -> Call {
-        let pool = self.pools.of(&request.function, || self.pool(&request.function));
+        let pool = self.pools.of(&request.facts.function, || self.pool(&request.facts.function));
         pool.call(request)
     }
 

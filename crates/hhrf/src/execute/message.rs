@@ -17,26 +17,27 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 /// Encodes all of the message but the body's bytes, which follow it. Where failed requests are recorded, it is kept as it
 /// is sent.
 pub fn encode_head(request: &AdmittedRequest) -> Bytes {
-    let head = &request.head;
-    let headers = passed_headers(&head.headers, &request.identity);
+    let facts = &request.facts;
+    let head = &facts.head;
+    let headers = passed_headers(&head.headers, &facts.identity);
     let authority = authority(head);
-    let client_ip = request.client_ip.map(|ip| ip.to_string());
-    let left = request.deadline.saturating_duration_since(Instant::now());
+    let client_ip = facts.client_ip.map(|ip| ip.to_string());
+    let left = facts.deadline.saturating_duration_since(Instant::now());
     let message = FezzWireRequest {
         method: head.method.as_str(),
         uri: head.uri.path_and_query().map_or("/", PathAndQuery::as_str),
         authority: authority.as_deref(),
         scheme: Some(scheme(&head.headers)),
         headers,
-        params: request.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        params: facts.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         body: &[],
         meta: Meta {
-            request_id: &request.identity.request_id,
-            function: &request.function.release.id,
-            version: &request.function.release.version,
+            request_id: &facts.identity.request_id,
+            function: &facts.function.release.id,
+            version: &facts.function.release.version,
             deadline_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
             client_ip: client_ip.as_deref(),
-            original_uri: request.original_uri.as_ref().map(PathAndQuery::as_str),
+            original_uri: facts.original_uri.as_ref().map(PathAndQuery::as_str),
         },
     };
     let encoded = Bytes::from(message.encode_head(request.body.bytes.len()));

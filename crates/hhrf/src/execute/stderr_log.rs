@@ -155,19 +155,19 @@ impl Lines {
             None => tracing::info!(
                 function = self.function.name(),
                 request_id = self.request_id,
-                line = harmless(line),
+                line = &*harmless(line),
                 "stderr"
             ),
         }
         if self.request_id.is_none() {
-            self.last_line = Some(harmless(line));
+            self.last_line = Some(harmless(line).into_owned());
         }
         self.line.clear();
     }
 
     /// Always on the same level, which the function can't raise: its own stands beside it.
     fn log_event(&self, event: LogEvent) {
-        let shown = |text: &str| harmless(text.as_bytes());
+        let shown = |text: &str| harmless(text.as_bytes()).into_owned();
         tracing::info!(
             function = self.function.name(),
             request_id = self.request_id,

@@ -99,7 +99,8 @@ impl FailureRecorder {
     pub(crate) fn keep(&self, request: &mut AdmittedRequest) -> Kept<'_> {
         let message = Arc::new(KeptMessage { head: Mutex::default(), body: request.body.clone() });
         request.kept = Some(Arc::clone(&message));
-        let path = self.writer.folder.path_of(&request.function.name(), &request.identity.request_id);
+        let path =
+            self.writer.folder.path_of(&request.facts.function.name(), &request.facts.identity.request_id);
         Kept { recorder: self, path, message }
     }
 

@@ -5,11 +5,12 @@
 //! that the operator has named (`--allow-in-process`).
 //!
 //! A `pool` has the module of one release: loaded at the first call, kept while there are calls, evicted when there
-//! were none for long. `module` is what is loaded, and [`load`] why it can't be.
+//! were none for long. `module` is what is loaded, and [`load`] why it can't be. `threads` are those that call modules.
 
 pub mod load;
 mod module;
 mod pool;
+mod threads;
 
 use super::pool::{Executor, Pool};
 use crate::catalogue::Function;
@@ -18,6 +19,7 @@ use crate::settings::HostLimits;
 use pool::ModulePool;
 use std::sync::Arc;
 use std::time::Duration;
+use threads::Threads;
 use tokio::sync::Semaphore;
 
 /// Calls modules in the host's process.
@@ -30,8 +32,9 @@ pub(super) struct InProcess {
 /// What all modules of the host share.
 #[derive(Debug)]
 struct Shared {
-    /// One for each thread that may call a module.
-    threads: Arc<Semaphore>,
+    /// One for each call that may run at a time.
+    permits: Arc<Semaphore>,
+    threads: Threads,
     /// How long a module is kept without a call.
     idle: Duration,
     metrics: InProcessMetrics,
@@ -39,8 +42,9 @@ struct Shared {
 
 impl InProcess {
     pub(super) fn new(limits: &HostLimits, metrics: InProcessMetrics) -> Self {
-        let threads = Arc::new(Semaphore::new(limits.in_process_threads as usize));
-        let shared = Shared { threads, idle: limits.in_process_idle, metrics };
+        let calls_max = limits.in_process_threads as usize;
+        let (permits, threads) = (Arc::new(Semaphore::new(calls_max)), Threads::new(calls_max));
+        let shared = Shared { permits, threads, idle: limits.in_process_idle, metrics };
         Self { shared: Arc::new(shared), overdue_max: limits.overdue }
     }
 }

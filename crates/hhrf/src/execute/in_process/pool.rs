@@ -63,18 +63,18 @@ impl ModulePool {
     }
 
     async fn answer(self: &Arc<Self>, request: AdmittedRequest) -> Outcome {
-        let deadline = request.deadline;
-        let body_bytes_max = request.function.release.limits.response_body_bytes;
+        let deadline = request.facts.deadline;
+        let body_bytes_max = request.facts.function.release.limits.response_body_bytes;
         let image = within(deadline, self.image()).await??;
-        let thread = Arc::clone(&self.shared.threads).acquire_owned();
+        let thread = Arc::clone(&self.shared.permits).acquire_owned();
         let thread = within(deadline, thread).await?.expect("the semaphore is never closed");
         let message = message(&request)?;
         let AdmittedRequest { permits, body, response_memory, .. } = request;
         let guard = self.calls.begin(permits, body, deadline)?;
         let work =
             Work { image, message, body_bytes_max, holding: response_memory, _guard: guard, _thread: thread };
-        let (message, holding) =
-            within(deadline, spawn_blocking(|| work.call())).await?.map_err(|_| Failure::Host)??;
+        let call = self.shared.threads.call(|| work.call());
+        let (message, holding) = within(deadline, call).await?.map_err(|_| Failure::Host)??;
         answer::decode(&message, holding, body_bytes_max)
     }
 
@@ -183,7 +183,7 @@ fn message(request: &AdmittedRequest) -> Result<Bytes, Failure> {
     if body.is_empty() {
         return Ok(head);
     }
-    let bytes = request_bytes(&request.head, request.original_uri.as_ref()) + 2 * body.len();
+    let bytes = request_bytes(&request.facts.head, request.facts.original_uri.as_ref()) + 2 * body.len();
     request.body.holding.resize(bytes).map_err(Failure::NoMemory)?;
     Ok([&head[..], body].concat().into())
 }

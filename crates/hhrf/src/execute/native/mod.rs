@@ -7,23 +7,18 @@ use super::answer::{self, Outcome};
 use super::calls::{CallGuard, Calls};
 use super::failure::Failure;
 use super::pool::{Call, Executor, Pool, Stats};
-use crate::admitted::AdmittedRequest;
+use crate::admitted::{AdmittedRequest, RequestFacts};
 use crate::catalogue::Function;
-use crate::identity::Identity;
 use crate::release::Code;
 use bytes::Bytes;
 use heartbeat::{Beating, Heartbeat};
 use http::Response;
-use http::request::Parts;
-use http::uri::PathAndQuery;
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 /// A function of the program itself.
 pub trait Native: Debug + Send + Sync + 'static {
@@ -43,22 +38,10 @@ pub type NativeCall = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Failur
 /// An admitted request for a native function.
 #[derive(Debug)]
 pub struct NativeRequest {
-    /// The function.
-    pub function: Arc<Function>,
-    /// The route's parameters, percent-decoded.
-    pub params: BTreeMap<String, String>,
-    /// Method, target and headers. Hop-by-hop headers are still among them.
-    pub head: Parts,
-    /// The target as received, if `head` has another.
-    pub original_uri: Option<PathAndQuery>,
+    /// All but the body.
+    pub facts: RequestFacts,
     /// The body.
     pub body: Bytes,
-    /// The request's id and trace.
-    pub identity: Arc<Identity>,
-    /// The client's address.
-    pub client_ip: Option<IpAddr>,
-    /// When the client is answered 504.
-    pub deadline: Instant,
     /// Has the request's permits and memory: to be kept while the function works for the request, also by a thread that
     /// outlives the call's future.
     pub guard: CallGuard,
@@ -113,33 +96,12 @@ impl Pool for NativePool {
 
 impl NativePool {
     async fn answer(&self, request: AdmittedRequest) -> Outcome {
-        let AdmittedRequest {
-            function,
-            params,
-            head,
-            original_uri,
-            body,
-            identity,
-            client_ip,
-            deadline,
-            response_memory,
-            permits,
-            kept: _,
-        } = request;
-        let body_bytes_max = function.release.limits.response_body_bytes;
+        let AdmittedRequest { facts, body, response_memory, permits, kept: _ } = request;
+        let deadline = facts.deadline;
+        let body_bytes_max = facts.function.release.limits.response_body_bytes;
         let bytes = body.bytes.clone();
         let guard = self.calls.begin(permits, body, deadline)?;
-        let request = NativeRequest {
-            function,
-            params,
-            head,
-            original_uri,
-            body: bytes,
-            identity,
-            client_ip,
-            deadline,
-            guard,
-        };
+        let request = NativeRequest { facts, body: bytes, guard };
         // A task of its own: if it blocks its thread, the wait for it still ends at the deadline.
         let task = tokio::spawn(Arc::clone(&self.native).call(request));
         let mut task = Task { task, _beating: self.heartbeat.call() };

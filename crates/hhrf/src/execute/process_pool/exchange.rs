@@ -56,21 +56,21 @@ impl<P: PooledProcess> Exchange<P> {
     ) -> Result<Self, (io::Error, Box<AdmittedRequest>)> {
         let mut begin = || {
             let Channels { request: writer, response, stderr } = process.send(&request)?;
-            let request_id = Some(request.identity.request_id.clone());
-            let stderr = StderrLog::new(stderr, &request.function, request_id, stderr_bytes_max)?;
+            let request_id = Some(request.facts.identity.request_id.clone());
+            let stderr = StderrLog::new(stderr, &request.facts.function, request_id, stderr_bytes_max)?;
             Ok((writer, response, stderr))
         };
         match begin() {
             Err(error) => Err((error, Box::new(request))),
             Ok((writer, response, stderr)) => {
-                let body_bytes_max = request.function.release.limits.response_body_bytes;
+                let body_bytes_max = request.facts.function.release.limits.response_body_bytes;
                 let lease = Lease { stderr, permits: request.permits };
                 Ok(Self {
                     process: LeasedProcess { process, lease: Some(lease) },
                     response: ResponseReader::new(response, body_bytes_max, request.response_memory),
                     unsent: Unsent { writer, _body: request.body },
                     body_bytes_max,
-                    deadline: request.deadline,
+                    deadline: request.facts.deadline,
                 })
             }
         }

@@ -80,7 +80,7 @@ impl<F: ProcessFactory> ProcessPool<F> {
             // More requests at a time than before: prewarm more.
             self.refill();
         }
-        self.factory.start(request.deadline).await
+        self.factory.start(request.facts.deadline).await
     }
 
     /// Starts as many idle processes as are wanted, unless that is being done.
@@ -138,7 +138,7 @@ impl<F: ProcessFactory> Pool for ProcessPool<F> {
                     }
                 };
                 match pauses.next().filter(|_| error.kind() == io::ErrorKind::BrokenPipe) {
-                    Some(pause) => timeout_at(request.deadline, sleep(pause)).await.unwrap_or_default(),
+                    Some(pause) => timeout_at(request.facts.deadline, sleep(pause)).await.unwrap_or_default(),
                     None => return Err(Failure::NotStarted(error)),
                 }
             }

@@ -127,7 +127,7 @@ impl PooledProcess for Runner {
 
     fn send(&mut self, request: &AdmittedRequest) -> io::Result<Channels> {
         let streams = self.streams.take().ok_or(io::ErrorKind::NotFound)?;
-        self.request_id = Some(request.identity.request_id.clone());
+        self.request_id = Some(request.facts.identity.request_id.clone());
         Ok(Channels {
             request: RequestWriter::begin(streams.stdin.into(), request)?,
             response: watch_for_response(streams.stdout.into())?,

@@ -9,6 +9,6 @@ mod harness;
 mod hooks;
 mod jailed;
 mod life;
-// mod replace;
+mod replace;
 mod requests;
 mod samples;

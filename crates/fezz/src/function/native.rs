@@ -1,6 +1,7 @@
 //! The trait of a function that an embedded host serves, and how what `#[fezz_function]` prints is one.
 
 use crate::server::hook::on_thread;
+use crate::server::slot::of_this_call;
 use crate::{FezzError, FezzRequest, FezzResponse, Function, FunctionContext, FunctionManifest, panic};
 use async_trait::async_trait;
 use fezz_wire::ErrorKind;
@@ -85,12 +86,12 @@ impl<F: Function + Clone + Send + Sync + 'static> FezzFunction for F {
     async fn fetch(&self, request: FezzRequest, ctx: &FunctionContext) -> Result<FezzResponse, FezzError> {
         let (function, context) = (self.clone(), ctx.clone());
         let request = request.with_context(ctx.clone());
-        let mut call = Call(spawn_blocking(move || {
+        let mut call = Call(spawn_blocking(of_this_call(move || {
             let response = function.call(request);
             // To the end of the call, whatever the function does with its request: the host counts it until then.
             drop(context);
             response
-        }));
+        })));
         Ok((&mut call.0).await.unwrap_or_else(failed))
     }
 

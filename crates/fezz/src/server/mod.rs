@@ -28,7 +28,7 @@ mod listening;
 mod manifest;
 mod native;
 mod registry;
-mod slot;
+pub(crate) mod slot;
 mod source;
 
 pub use config::{HhrfConfig, Setting};

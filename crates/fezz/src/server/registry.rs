@@ -199,8 +199,9 @@ impl Registry {
             Some(at) => Ok(state.functions.remove(at)),
             None => Err(ServerError::NotRegistered { id: id.to_owned() }),
         })?;
-        // An error: the server ends, and so the function isn't served any more.
-        let host = served(change).await.ok().flatten();
+        let ending = change.1.as_ref().map(|live| Arc::clone(&live.host));
+        // An error: the server ends, and lets go of the function when it has.
+        let host = served(change).await.unwrap_or(ending);
         leave(Some(found), host.as_deref(), left).await
     }
 

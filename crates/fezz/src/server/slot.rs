@@ -78,6 +78,15 @@ pub(super) fn is_calling(slot: &Arc<Slot>) -> bool {
     CALLING.try_with(|calling| *calling == address(slot)).unwrap_or(false)
 }
 
+/// Has `work` on another thread count as the present call, if this is one.
+pub(crate) fn of_this_call<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let calling = CALLING.try_with(|calling| *calling).ok();
+    move || match calling {
+        Some(calling) => CALLING.sync_scope(calling, work),
+        None => work(),
+    }
+}
+
 fn address(slot: &Arc<Slot>) -> usize {
     Arc::as_ptr(slot).addr()
 }

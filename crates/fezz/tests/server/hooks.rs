@@ -74,30 +74,53 @@ async fn a_hook_that_blocks_its_thread_stops_no_request() {
     running.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_future_of_registering_that_is_dropped_leaves_a_function_that_is_served() {
-    struct LoadsLater(Events, Arc<Notify>);
+/// Waits in one of its methods until the test lets it go on.
+struct Waits {
+    method: &'static str,
+    events: Events,
+    go_on: Arc<Notify>,
+}
 
-    #[async_trait]
-    impl FezzFunction for LoadsLater {
-        async fn on_load(&mut self, _: &FunctionContext) -> Result<(), FezzError> {
-            add(&self.0, "load");
-            self.1.notified().await;
-            Ok(())
-        }
-
-        async fn fetch(&self, _: FezzRequest, _: &FunctionContext) -> Result<FezzResponse, FezzError> {
-            Ok(FezzResponse::text("later"))
-        }
-
-        fn name(&self) -> &str {
-            "later"
+impl Waits {
+    async fn run(&self, method: &'static str) {
+        add(&self.events, method);
+        if method == self.method {
+            self.go_on.notified().await;
         }
     }
+}
 
-    let running = Running::with(config(), says("first")).await;
+#[async_trait]
+impl FezzFunction for Waits {
+    async fn on_load(&mut self, _: &FunctionContext) -> Result<(), FezzError> {
+        self.run("load").await;
+        Ok(())
+    }
+
+    async fn fetch(&self, _: FezzRequest, _: &FunctionContext) -> Result<FezzResponse, FezzError> {
+        self.run("fetch").await;
+        Ok(FezzResponse::text("waited"))
+    }
+
+    async fn on_unload(&mut self, _: &FunctionContext) -> Result<(), FezzError> {
+        self.run("unload").await;
+        Ok(())
+    }
+
+    fn name(&self) -> &str {
+        "waits"
+    }
+}
+
+fn waits_in(method: &'static str) -> (Events, Arc<Notify>, Box<Waits>) {
     let (events, go_on) = (Events::default(), Arc::new(Notify::new()));
-    let function = Box::new(LoadsLater(Events::clone(&events), Arc::clone(&go_on)));
+    (Events::clone(&events), Arc::clone(&go_on), Box::new(Waits { method, events, go_on }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_future_of_registering_that_is_dropped_leaves_a_function_that_is_served() {
+    let running = Running::with(config(), says("first")).await;
+    let (events, go_on, function) = waits_in("load");
     tokio::select! {
         _ = running.server.register_function("g", function) => panic!("it waits"),
         () = wait_for_event(&events, "load") => {}
@@ -110,15 +133,18 @@ async fn a_future_of_registering_that_is_dropped_leaves_a_function_that_is_serve
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_future_of_unregistering_that_is_dropped_loses_no_on_unload() {
-    let (go_on, events, function) = blocks("unload");
     let running = Running::with(config(), says("first")).await;
-    running.server.register_function("g", Box::new(function)).await.unwrap();
+    let (events, go_on, function) = waits_in("fetch");
+    running.server.register_function("g", function).await.unwrap();
+    let client = running.begin("/g");
+    wait_for_event(&events, "fetch").await;
     tokio::select! {
         _ = running.server.unregister_function("g") => panic!("it waits"),
         () = wait_for("the route's end", async || running.get("/g").await.status == 404) => {}
     }
+    go_on.notify_one();
     wait_for_event(&events, "unload").await;
-    drop(go_on);
+    drop(client);
     running.stop().await;
 }
 
@@ -150,6 +176,25 @@ async fn a_function_that_unregisters_itself_answers_and_is_then_unloaded() {
     assert_eq!(running.get("/g").await.text(), "left");
     wait_for_event(&events, "unload").await;
     assert_eq!(*events.lock().unwrap(), ["left", "unload"]);
+    assert_eq!(running.get("/g").await.status, 404);
+    running.stop().await;
+}
+
+static SERVER: Mutex<Option<HhrfServer>> = Mutex::new(None);
+
+#[fezz_function(id = "g", path = "/g", export = false)]
+fn leaving(_: FezzRequest) -> &'static str {
+    let server = SERVER.lock().unwrap().clone().unwrap();
+    tokio::runtime::Handle::current().block_on(server.unregister_function("g")).unwrap();
+    "left"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_of_the_attribute_that_unregisters_itself_answers() {
+    let running = Running::with(config(), says("first")).await;
+    *SERVER.lock().unwrap() = Some(running.server.clone());
+    running.server.register_function("g", Box::new(LeavingFunction::new())).await.unwrap();
+    assert_eq!(running.get("/g").await.text(), "left");
     assert_eq!(running.get("/g").await.status, 404);
     running.stop().await;
 }
@@ -203,7 +248,7 @@ async fn a_second_signal_ends_the_wait_for_an_on_unload_that_never_returns() {
 }
 
 /// Answers when the test lets it.
-fn waits(go_on: &Arc<tokio::sync::Semaphore>) -> impl FezzFunction + use<> {
+fn answers_later(go_on: &Arc<tokio::sync::Semaphore>) -> impl FezzFunction + use<> {
     let permits = Arc::clone(go_on);
     Does(move |request: FezzRequest, _| {
         let permits = Arc::clone(&permits);
@@ -217,7 +262,7 @@ fn waits(go_on: &Arc<tokio::sync::Semaphore>) -> impl FezzFunction + use<> {
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_began_before_their_function_was_unregistered_are_answered_by_it() {
     let go_on = Arc::new(tokio::sync::Semaphore::new(0));
-    let running = Running::with(config().limit("concurrency", 1), waits(&go_on)).await;
+    let running = Running::with(config().limit("concurrency", 1), answers_later(&go_on)).await;
     let arriving = crate::harness::begin(
         running.address,
         "POST /f HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: 4\r\n\r\nab",

@@ -217,7 +217,7 @@ impl Registry {
             drop(release);
             unloads.spawn(async move {
                 // The host has waited for the calls already.
-                if let Err(error) = unload(registered, GRACE).await {
+                if let Err(error) = unload(registered, Patience::SHORT).await {
                     tracing::error!("{error}");
                 }
             });
@@ -323,6 +323,20 @@ impl Drop for Reserved<'_> {
     }
 }
 
+/// How long a function is waited for before it is given up.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// For the requests that can still reach it.
+    request: Duration,
+    /// Then for what works on for one: a thread, or a task of its own.
+    call: Duration,
+}
+
+impl Patience {
+    /// Where no request is in flight any more.
+    const SHORT: Self = Self { request: GRACE, call: GRACE };
+}
+
 /// Waits until a generation is served, and returns who serves it; `None` where no host runs: what begins later serves it,
 /// too.
 ///
@@ -364,9 +378,10 @@ async fn leave(
     // Fails if nothing waits for it.
     left.send(()).ok();
     let Some(Registration { release, registered }) = function else { return Ok(()) };
-    let patience = match host {
-        // A request may just have begun to send its body.
-        Some(host) => host.settings.limits.body_timeout + release.timeout + GRACE,
+    let call = release.timeout + GRACE;
+    let request = match host {
+        // One may just have begun to send its body.
+        Some(host) => host.settings.limits.body_timeout + call,
         None => {
             // A host that doesn't run yet may hold its release.
             registered.slot.release();
@@ -374,22 +389,25 @@ async fn leave(
         }
     };
     drop(release);
-    unload(registered, patience).await
+    unload(registered, Patience { request, call }).await
 }
 
 /// Unloads a function that was loaded in vain, because of `error`.
 async fn undo(registered: Registered, error: ServerError) -> Result<(), ServerError> {
-    if let Err(second) = unload(registered, GRACE).await {
+    if let Err(second) = unload(registered, Patience::SHORT).await {
         tracing::error!("{second}");
     }
     Err(error)
 }
 
 /// Waits for the last request of a function, and calls its `on_unload`.
-async fn unload(registered: Registered, patience: Duration) -> Result<(), ServerError> {
+async fn unload(registered: Registered, patience: Patience) -> Result<(), ServerError> {
     let id = || registered.id.to_string();
-    let taken = timeout(patience, registered.slot.take()).await;
-    let Some(mut function) = taken.map_err(|_| ServerError::StillRunning { id: id() })? else {
+    let taken = async {
+        timeout(patience.request, registered.slot.released()).await?;
+        timeout(patience.call, registered.slot.take()).await
+    };
+    let Some(mut function) = taken.await.map_err(|_| ServerError::StillRunning { id: id() })? else {
         return Ok(());
     };
     let context = registered.context("on_unload");

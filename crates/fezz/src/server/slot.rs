@@ -58,13 +58,17 @@ impl Slot {
         Some(InFlight { function: Some(function), slot: Arc::clone(self) })
     }
 
-    /// Waits until no request can reach the function and all calls have ended, and returns it, which is then this caller's
-    /// alone. `None` if it was taken before. For one caller at a time.
-    pub(super) async fn take(&self) -> Option<Arc<dyn FezzFunction>> {
+    /// Waits until no request can reach the function. For one caller at a time, as [`take`](Self::take).
+    pub(super) async fn released(&self) {
         // One permit is stored: what ends before the wait begins isn't lost.
         while !self.is_released.load(Ordering::Acquire) {
             self.ended.notified().await;
         }
+    }
+
+    /// Begins no more calls, and returns the function, which is then this caller's alone, when all have ended. `None` if it
+    /// was taken before.
+    pub(super) async fn take(&self) -> Option<Arc<dyn FezzFunction>> {
         let mut function = self.function.write().unwrap_or_else(PoisonError::into_inner).take()?;
         while Arc::get_mut(&mut function).is_none() {
             self.ended.notified().await;

@@ -177,7 +177,9 @@ fn a_module_with_a_variable_that_is_one_for_the_whole_process_is_refused() {
     let host = Host::with_flags(site, ALLOWED);
     assert_eq!(host.get("/rpc/f").status, 404);
     host.logged("the refusal", |line| {
-        line["message"].as_str().is_some_and(|text| text.contains("`cells`") && text.contains("-fno-gnu-unique"))
+        line["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("`cells`") && text.contains("-fno-gnu-unique"))
     });
     assert_eq!(host.get("/rpc/g").text(), "1", "in a process of its own");
 }
@@ -224,7 +226,9 @@ fn calls_that_hang_leave_threads_for_other_functions() {
 #[test]
 fn an_on_load_that_hangs_delays_the_hosts_end_by_seconds_only() {
     let site = Site::new();
-    let hangs = COUNTER.replace("    calls = 0;", "    for (;;) sleep(1);").replace("#include <stdio.h>", "#include <stdio.h>\n#include <unistd.h>");
+    let hangs = COUNTER
+        .replace("    calls = 0;", "    for (;;) sleep(1);")
+        .replace("#include <stdio.h>", "#include <stdio.h>\n#include <unistd.h>");
     of_c(&site, "f@v1", &hangs, json!({"timeout_ms": 100}));
     let mut host = Host::with_flags(site, ALLOWED);
     assert_eq!(host.get("/rpc/f").outcome(), (504, "deadline_exceeded"));

@@ -159,7 +159,8 @@ fn unique_symbol(manifest: &Manifest, bytes: &[u8]) -> Option<Finding> {
         return None;
     }
     let symbol = module::unique_symbol(bytes)?;
-    let message = format!("`{symbol}` would be one variable for all modules in the host's process (STB_GNU_UNIQUE)");
+    let message =
+        format!("`{symbol}` would be one variable for all modules in the host's process (STB_GNU_UNIQUE)");
     let fix = "build all of it with -fno-gnu-unique, or leave out `\"execution\": \"in-process\"`".to_owned();
     Some(finding("symbols", Verdict::Error, message, Some(fix)))
 }

@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn a_symbol_that_is_one_for_the_whole_process_is_found_where_it_is_defined() {
-        let unique = ".globl cells\n.type cells, @gnu_unique_object\n.data\ncells: .quad 0\n.size cells, 8\n.text";
+        let unique =
+            ".globl cells\n.type cells, @gnu_unique_object\n.data\ncells: .quad 0\n.size cells, 8\n.text";
         let source = format!("__asm__({unique:?});");
         assert_eq!(unique_symbol(&library(&source)), Some("cells".to_owned()));
         assert_eq!(unique_symbol(&library("int cells;")), None);

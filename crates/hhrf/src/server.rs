@@ -317,6 +317,9 @@ async fn wait_for_modules(host: &Host) {
     };
     if timeout(SHUTDOWN_GRACE, unloaded).await.is_err() {
         let modules = host.executors.modules();
-        tracing::warn!(modules, "modules are still being loaded or unloaded, or called: not waiting any longer");
+        tracing::warn!(
+            modules,
+            "modules are still being loaded or unloaded, or called: not waiting any longer"
+        );
     }
 }

@@ -80,7 +80,9 @@ pub trait FezzFunction: Send + Sync {
 impl<F: Function + Clone + Send + Sync + 'static> FezzFunction for F {
     async fn on_load(&mut self, ctx: &FunctionContext) -> Result<(), FezzError> {
         let (function, load) = (self.clone(), ctx.for_load());
-        on_thread(move || Function::on_load(&function, &load)).await.unwrap_or_else(|why| Err(FezzError::new(why)))
+        on_thread(move || Function::on_load(&function, &load))
+            .await
+            .unwrap_or_else(|why| Err(FezzError::new(why)))
     }
 
     async fn fetch(&self, request: FezzRequest, ctx: &FunctionContext) -> Result<FezzResponse, FezzError> {

@@ -91,7 +91,10 @@ async fn a_replacement_that_fails_leaves_the_function_as_it_was() {
         ["load g@v1", "unload g", "load g@v2", "unload g", "load g@v1"],
         "each is unloaded if it was loaded"
     );
-    assert_eq!((running.get("/g").await.text(), running.get("/f").await.text()), ("old".into(), "first".into()));
+    assert_eq!(
+        (running.get("/g").await.text(), running.get("/f").await.text()),
+        ("old".into(), "first".into())
+    );
     let unknown = running.server.replace_function("h", lives(None)).await;
     assert!(matches!(unknown, Err(ServerError::NotRegistered { .. })), "{unknown:?}");
     running.stop().await;

@@ -69,7 +69,9 @@ pub enum SettingsError {
         bytes: usize,
     },
     /// More threads than a process should have.
-    #[error("`in_process_threads` is {threads}: a process has room for {IN_PROCESS_THREADS_MAX} beside its modules")]
+    #[error(
+        "`in_process_threads` is {threads}: a process has room for {IN_PROCESS_THREADS_MAX} beside its modules"
+    )]
     TooManyThreads {
         /// What was set.
         threads: u32,

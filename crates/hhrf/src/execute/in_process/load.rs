@@ -43,7 +43,9 @@ impl ModuleFailure {
     /// When to try again.
     pub(super) fn retry(&self) -> Retry {
         match self {
-            Self::NotLoaded { retry, .. } | Self::OnLoad { retry, .. } | Self::TooMany { retry, .. } => *retry,
+            Self::NotLoaded { retry, .. } | Self::OnLoad { retry, .. } | Self::TooMany { retry, .. } => {
+                *retry
+            }
         }
     }
 }

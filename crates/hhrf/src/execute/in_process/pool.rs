@@ -64,7 +64,12 @@ impl ModulePool {
             shared,
             calls: Calls::new(overdue_max),
             running: Running::default(),
-            state: Mutex::new(State { image: None, last_used: Instant::now(), is_retired: false, is_over: false }),
+            state: Mutex::new(State {
+                image: None,
+                last_used: Instant::now(),
+                is_retired: false,
+                is_over: false,
+            }),
             backing: Arc::new(tokio::sync::Mutex::new(Backing::new(&function.release))),
             runtime: Handle::current(),
         }

@@ -149,8 +149,7 @@ mod tests {
     async fn who_waits_gets_the_next_share_in_the_order_of_arrival_also_if_others_have_left() {
         let (shares, function) = (Shares::new(2), Running::default());
         let first = shares.take(&function).await;
-        let [mut left, mut second, mut third] =
-            std::array::from_fn(|_| Box::pin(shares.take(&function)));
+        let [mut left, mut second, mut third] = std::array::from_fn(|_| Box::pin(shares.take(&function)));
         for waiting in [&mut left, &mut second, &mut third] {
             assert!(timeout(Duration::from_millis(1), waiting).await.is_err());
         }

@@ -68,6 +68,8 @@ fn replaced_under_load(releases: usize, unload: bool) {
     wait_for("the end of the last replaced release", || {
         (host.metric("fezz_modules_mapped") == mapped).then_some(())
     });
+    // Requests that began before a release was replaced load it no second time.
+    assert_eq!(host.metric("fezz_module_loads_total"), 1.0 + releases as f64);
     let grown_kib = resident_kib(&host).saturating_sub(before_kib);
     println!(
         "{releases} releases, unload {unload}: {requests:?} requests, none failed; {:.1} KiB for each replaced release",

@@ -169,6 +169,78 @@ fn a_module_that_fails_to_load_is_503_and_tried_again_later() {
     });
 }
 
+/// Of glibc: one variable for all libraries of the process, as those of C++ templates are by default.
+#[test]
+fn a_module_with_a_variable_that_is_one_for_the_whole_process_is_refused() {
+    let site = Site::new();
+    let unique = "__asm__(\".globl cells\\n.type cells, @gnu_unique_object\\n.data\\ncells: .quad 0\\n.size cells, 8\\n.text\");";
+    let text = format!("{COUNTER}\n{unique}\n");
+    of_c(&site, "f@v1", &text, json!({}));
+    site.install_c("g@v1", &text, json!({}));
+    let host = Host::with_flags(site, ALLOWED);
+    assert_eq!(host.get("/rpc/f").status, 404);
+    host.logged("the refusal", |line| {
+        line["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("`cells`") && text.contains("-fno-gnu-unique"))
+    });
+    assert_eq!(host.get("/rpc/g").text(), "1", "in a process of its own");
+}
+
+/// `unload` names what a thread-local value of Rust prevents, and `-z nodelete`.
+#[test]
+fn a_module_that_stays_mapped_though_it_may_not_counts_once_however_often_it_is_evicted() {
+    let site = Site::new();
+    in_process(&site, "f@v1", AUTHOR, json!({"unload": true}));
+    let host = Host::with_flags(site, &["--allow-in-process", "--in-process-idle-ms", "1"]);
+    let evicted = r#"fezz_module_unloads_total{reason="idle",result="still_mapped"}"#;
+    for times in [1.0, 2.0, 3.0] {
+        assert_eq!(host.get("/rpc/f/pid").status, 200);
+        wait_for("the eviction", || (host.metric(evicted) >= times).then_some(()));
+    }
+    assert_eq!(host.metric("fezz_modules_mapped"), 1.0);
+}
+
+#[test]
+fn a_replaced_module_whose_on_load_failed_is_unmapped_if_it_may_be() {
+    let site = Site::new();
+    counter(&site, "f@v1", json!({"unload": true, "env": {"REFUSE": "1"}}));
+    let host = Host::with_flags(site, ALLOWED);
+    assert_eq!(host.get("/rpc/f").outcome(), (503, "module_failed"));
+    assert_eq!(host.metric("fezz_modules_mapped"), 1.0);
+    in_process(&host.site, "f@v1", AUTHOR, json!({}));
+    wait_for("the new release", || (host.get("/rpc/f/pid").status == 200).then_some(()));
+    wait_for("the end of the old one", || (host.metric("fezz_modules_mapped") == 1.0).then_some(()));
+}
+
+#[test]
+fn calls_that_hang_leave_threads_for_other_functions() {
+    let site = Site::new();
+    in_process(&site, "hung@v1", AUTHOR, json!({}));
+    in_process(&site, "f@v1", AUTHOR, json!({"timeout_ms": 5000}));
+    let host = Host::with_flags(site, &["--allow-in-process", "--in-process-threads", "8"]);
+    let hung: Vec<_> = (0..8).map(|_| host.client("GET", "/rpc/hung/sleep?ms=8000").begin()).collect();
+    let taken = r#"fezz_processes{function="hung@v1"}"#;
+    wait_for("the calls", || (host.metric(taken) >= 8.0).then_some(()));
+    assert_eq!(host.get("/rpc/f/pid").status, 200);
+    drop(hung);
+}
+
+#[test]
+fn an_on_load_that_hangs_delays_the_hosts_end_by_seconds_only() {
+    let site = Site::new();
+    let hangs = COUNTER
+        .replace("    calls = 0;", "    for (;;) sleep(1);")
+        .replace("#include <stdio.h>", "#include <stdio.h>\n#include <unistd.h>");
+    of_c(&site, "f@v1", &hangs, json!({"timeout_ms": 100}));
+    let mut host = Host::with_flags(site, ALLOWED);
+    assert_eq!(host.get("/rpc/f").outcome(), (504, "deadline_exceeded"));
+    let asked = Instant::now();
+    host.signal(Signal::TERM);
+    assert!(host.ended().success());
+    assert!(asked.elapsed() < std::time::Duration::from_secs(20), "{:?}", asked.elapsed());
+}
+
 /// What the documents say: nothing but trust protects the host.
 #[test]
 fn a_segfault_ends_the_host() {

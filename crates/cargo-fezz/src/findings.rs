@@ -3,7 +3,7 @@
 use crate::inspect::{self, Glibc, Import};
 use crate::libraries;
 use crate::report::{Finding, Verdict, finding};
-use fezz_manifest::{Manifest, Metadata, Module, module};
+use fezz_manifest::{Execution, Manifest, Metadata, Module, module};
 use fezz_sandbox::release;
 use fezz_wire::abi;
 
@@ -70,6 +70,7 @@ pub(crate) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings =
         vec![symbols(subject.module), manifest(subject.manifest, section), size(subject.module.len())];
     findings.extend(needed_libraries(subject.module));
+    findings.extend(subject.manifest.and_then(|manifest| unique_symbol(manifest, subject.module)));
     match inspect::imports(subject.module) {
         Some(imports) => {
             findings.push(glibc(&imports, subject.glibc));
@@ -150,6 +151,18 @@ fn needed_libraries(bytes: &[u8]) -> Vec<Finding> {
         finding("libraries", Verdict::Error, message, Some(fix.to_owned()))
     }));
     findings
+}
+
+/// A variable for which the host refuses a module in its own process.
+fn unique_symbol(manifest: &Manifest, bytes: &[u8]) -> Option<Finding> {
+    if manifest.execution != Some(Execution::InProcess) {
+        return None;
+    }
+    let symbol = module::unique_symbol(bytes)?;
+    let message =
+        format!("`{symbol}` would be one variable for all modules in the host's process (STB_GNU_UNIQUE)");
+    let fix = "build all of it with -fno-gnu-unique, or leave out `\"execution\": \"in-process\"`".to_owned();
+    Some(finding("symbols", Verdict::Error, message, Some(fix)))
 }
 
 fn glibc(imports: &[Import], available: Option<Glibc>) -> Finding {

@@ -50,13 +50,13 @@ pub struct OnLoadError {
 }
 
 /// What dlclose(3) did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Closed {
     /// The module is unmapped.
     Unmapped,
-    /// It is still mapped: something in it, or of a thread, still refers to it, such as a thread-local value with a
-    /// destructor; or it is linked with `-z nodelete`.
-    StillMapped,
+    /// It is still mapped, and can be called as before: something in it, or of a thread, still refers to it, such as a
+    /// thread-local value with a destructor; or it is linked with `-z nodelete`.
+    StillMapped(Image),
 }
 
 /// Returns only a library that is loaded already (dlopen(3)).
@@ -99,10 +99,14 @@ impl Image {
         let Some(on_load) = self.on_load else { return Ok(()) };
         // SAFETY: the context is borrowed for the call, as the ABI says.
         let complaint = unsafe { on_load(borrowed(context)) };
-        match Response::new(complaint, self) {
-            Err(EmptyBuffer) => Ok(()),
-            Ok(text) => Err(OnLoadError { message: String::from_utf8_lossy(&text).into_owned() }),
-        }
+        let bytes = complaint.len;
+        let message = match Response::new(complaint, self) {
+            // Given back by now.
+            Err(EmptyBuffer) if bytes == 0 => return Ok(()),
+            Err(EmptyBuffer) => format!("it returned a text of {bytes} bytes that can't be read"),
+            Ok(text) => String::from_utf8_lossy(&text).into_owned(),
+        };
+        Err(OnLoadError { message })
     }
 
     /// Calls `fezz_handle_v2` with a request of the wire. May be called by several threads at the same time.
@@ -137,8 +141,11 @@ impl Image {
         drop(std::mem::ManuallyDrop::into_inner(library));
         // SAFETY: a library that is loaded already runs no constructor.
         match unsafe { Library::open(Some(&path), RTLD_NOLOAD | RTLD_NOW | RTLD_LOCAL) } {
-            // Drops the reference that this has just made.
-            Ok(_) => Closed::StillMapped,
+            // The same mapping, and so the same functions; this reference keeps it.
+            Ok(library) => {
+                let library = std::mem::ManuallyDrop::new(library);
+                Closed::StillMapped(Self { path, library, ..self })
+            }
             Err(_) => Closed::Unmapped,
         }
     }

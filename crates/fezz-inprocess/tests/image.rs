@@ -28,6 +28,8 @@ const ECHO: &str = r#"
     void fezz_free_v2(FezzOwned buffer) { out--; free(buffer.ptr); }
     FezzOwned fezz_on_load_v2(FezzSlice context) {
         loads++;
+        if (context.len == 4 && !memcmp(context.ptr, "null", 4)) return (FezzOwned){0, 1000};
+        if (context.len == 4 && !memcmp(context.ptr, "long", 4)) return (FezzOwned){malloc(1), (size_t)-1};
         return context.len ? copy(context.ptr, context.len) : (FezzOwned){0, 0};
     }
     void fezz_on_unload_v2(void) { loads = 7; }
@@ -71,6 +73,16 @@ fn the_text_of_on_load_is_its_failure() {
 }
 
 #[test]
+fn a_text_of_on_load_that_can_not_exist_is_a_failure() {
+    let folder = TempDir::new().unwrap();
+    let image = Image::load(&module(&folder, "libbad.so", ECHO)).unwrap();
+    for (context, bytes) in [(b"null", "1000"), (b"long", "18446744073709551615")] {
+        let error = image.on_load(context).unwrap_err();
+        assert!(error.message.contains(bytes), "{error}");
+    }
+}
+
+#[test]
 fn a_dropped_module_stays_mapped_with_its_variables() {
     let folder = TempDir::new().unwrap();
     let path = module(&folder, "libclose.so", ECHO);
@@ -81,7 +93,8 @@ fn a_dropped_module_stays_mapped_with_its_variables() {
     assert!(is_mapped(&path));
     let again = Image::load(&path).unwrap();
     assert_eq!(&again.handle(b"loads").unwrap()[..], b"7", "the same image");
-    assert_eq!(again.close(), Closed::StillMapped, "the first reference is never given back");
+    let Closed::StillMapped(again) = again.close() else { panic!("the first reference is never given back") };
+    assert_eq!(&again.handle(b"loads").unwrap()[..], b"7", "it can still be called");
 }
 
 #[test]
@@ -90,7 +103,7 @@ fn a_module_that_is_closed_is_unmapped() {
     let path = module(&folder, "libonce.so", ECHO);
     let image = Image::load(&path).unwrap();
     image.on_unload();
-    assert_eq!(image.close(), Closed::Unmapped);
+    assert!(matches!(image.close(), Closed::Unmapped));
     assert!(!is_mapped(&path));
     assert_eq!(&Image::load(&path).unwrap().handle(b"loads").unwrap()[..], b"0", "a new image");
 }

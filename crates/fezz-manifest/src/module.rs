@@ -101,6 +101,25 @@ pub fn needed_libraries(bytes: &[u8]) -> Result<Vec<String>, ModuleError> {
     needed.map(name).collect::<Result<_, _>>().map_err(|_| ModuleError::NotElf)
 }
 
+/// A symbol that the module defines for the whole process (`STB_GNU_UNIQUE`), if there is one. glibc binds such a name once
+/// for all libraries, whatever their namespace or `RTLD_LOCAL`, and never unmaps the library whose symbol it has taken. So
+/// two modules in one process, or two releases of one, would share the variable, each with a size and layout of its own.
+/// C++ compilers make one of each static variable of a template or inline function, unless `-fno-gnu-unique` is given;
+/// rustc makes none. `None` also for a file that [`Module::check`] refuses.
+pub fn unique_symbol(bytes: &[u8]) -> Option<String> {
+    /// Mangled names of C++ may have kilobytes. The beginning is enough to find it.
+    const SHOWN_BYTES_MAX: usize = 200;
+    let elf = parse(bytes).ok()?;
+    let (symbols, strings) = dynamic_symbols(&elf, bytes)?;
+    let is_unique = |symbol: &&elf::Sym64<Endianness>| {
+        symbol.st_bind() == elf::STB_GNU_UNIQUE && symbol.st_shndx.get(elf.endian()) != elf::SHN_UNDEF
+    };
+    let symbol = symbols.iter().find(is_unique)?;
+    let name = strings.get(symbol.st_name.get(elf.endian()) as usize..).unwrap_or_default();
+    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+    Some(String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES_MAX)]).into_owned())
+}
+
 fn parse(bytes: &[u8]) -> Result<ElfFile64<'_, Endianness>, ModuleError> {
     ElfFile64::parse(bytes).map_err(|_| ModuleError::NotElf)
 }
@@ -127,18 +146,27 @@ fn check_header(elf: &ElfFile64<'_, Endianness>, architecture: &str) -> Result<(
 /// without a copy: a malicious table may give a million symbols a name of megabytes each.
 fn exports(elf: &ElfFile64<'_, Endianness>, bytes: &[u8], name: &[u8]) -> Option<bool> {
     let endian = elf.endian();
-    let sections = elf.elf_section_table();
-    let symbols = sections.symbols(endian, bytes, elf::SHT_DYNSYM).ok()?;
-    if symbols.is_empty() {
-        return Some(false);
-    }
-    let strings = sections.section(symbols.string_section()).ok()?.data(endian, bytes).ok()?;
+    let (symbols, strings) = dynamic_symbols(elf, bytes)?;
     let is_it = |symbol: &elf::Sym64<Endianness>| {
         let at = symbol.st_name.get(endian) as usize;
         symbol.st_shndx.get(endian) != elf::SHN_UNDEF
             && strings.get(at..).is_some_and(|found| found.starts_with(name))
     };
     Some(symbols.iter().any(is_it))
+}
+
+/// The dynamic symbol table and the bytes of its names; `None` where it is malformed.
+fn dynamic_symbols<'a>(
+    elf: &ElfFile64<'a, Endianness>,
+    bytes: &'a [u8],
+) -> Option<(&'a [elf::Sym64<Endianness>], &'a [u8])> {
+    let (endian, sections) = (elf.endian(), elf.elf_section_table());
+    let symbols = sections.symbols(endian, bytes, elf::SHT_DYNSYM).ok()?;
+    if symbols.is_empty() {
+        return Some((&[], &[]));
+    }
+    let strings = sections.section(symbols.string_section()).ok()?.data(endian, bytes).ok()?;
+    Some((symbols.symbols(), strings))
 }
 
 #[cfg(test)]
@@ -181,5 +209,29 @@ mod tests {
     fn the_libraries_that_a_file_needs_are_listed() {
         let needed = needed_libraries(&test_program()).unwrap();
         assert!(needed.iter().any(|name| name == "libc.so.6"), "{needed:?}");
+    }
+
+    /// Compiles a shared library.
+    fn library(source: &str) -> Vec<u8> {
+        let path = std::env::temp_dir().join(format!("fezz-manifest-{}.so", std::process::id()));
+        let mut compiler = std::process::Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-x", "c", "-", "-o"]).arg(&path);
+        let mut compiler = compiler.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut compiler.stdin.take().unwrap(), source.as_bytes()).unwrap();
+        assert!(compiler.wait().unwrap().success());
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_symbol_that_is_one_for_the_whole_process_is_found_where_it_is_defined() {
+        let unique =
+            ".globl cells\n.type cells, @gnu_unique_object\n.data\ncells: .quad 0\n.size cells, 8\n.text";
+        let source = format!("__asm__({unique:?});");
+        assert_eq!(unique_symbol(&library(&source)), Some("cells".to_owned()));
+        assert_eq!(unique_symbol(&library("int cells;")), None);
+        assert_eq!(unique_symbol(&test_program()), None, "rustc makes none");
+        assert_eq!(unique_symbol(b"no ELF file"), None);
     }
 }

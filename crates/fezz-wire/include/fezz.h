@@ -56,7 +56,11 @@ void fezz_free_v2(FezzOwned buffer);
 /* Optional: once per process image, before the first request. context is a CBOR map of function and version, both
  * text, and env, a map of text to text. Returns the empty buffer on success, else an error message in UTF-8. In the
  * host's own process ("execution": "in-process") it may be called again after fezz_on_unload_v2, with all variables as
- * they are; there several threads call fezz_handle_v2 at the same time. */
+ * they are; there several threads call fezz_handle_v2 at the same time.
+ *
+ * Build a module for the host's own process without -ftls-model=initial-exec, and C++ with -fno-gnu-unique: each replaced
+ * release that stays mapped keeps its static thread-local memory, of which there is little, and unique symbols would be
+ * shared by all releases, so that such a module is refused. */
 FezzOwned fezz_on_load_v2(FezzSlice context);
 
 /* Optional: in each forked process, before its request: reseed random number generators. Threads that were started

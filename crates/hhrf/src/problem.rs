@@ -114,7 +114,7 @@ impl Problem {
                 headers.insert(ALLOW, value);
             }
             Self::Refused(Refusal::Overloaded { .. } | Refusal::NoMemory(_) | Refusal::Draining)
-            | Self::Failed(Failure::Overdue { .. } | Failure::NoMemory(_)) => {
+            | Self::Failed(Failure::Overdue { .. } | Failure::NoMemory(_) | Failure::Unregistered) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
             }
             Self::Failed(Failure::NotLoaded(LoadFailure::Paused { until })) => {
@@ -183,7 +183,7 @@ fn of_failure(failure: &Failure) -> Kind {
         | Failure::RunnerGaveUp(_)
         | Failure::RunnerNotExecuted { .. }
         | Failure::NotForked(_) => RUNNER_FAILED,
-        Failure::InProcess(_) => MODULE_FAILED,
+        Failure::InProcess(_) | Failure::Unregistered => MODULE_FAILED,
         Failure::Overdue { .. } | Failure::NoMemory(_) => {
             kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
         }

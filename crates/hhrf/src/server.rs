@@ -159,6 +159,7 @@ impl HhrfServer {
                 tracing::warn!("shutting down: timed out, remaining requests are cut off");
                 cut_off(&host, &mut servers).await;
             }
+            wait_for_modules(&host).await;
         };
         let stopped = tokio::select! {
             () = drained => Stopped::Drained,
@@ -167,8 +168,11 @@ impl HhrfServer {
         if stopped == Stopped::Forced {
             stop.send_replace(true);
             cut_off(&host, &mut servers).await;
+            wait_for_modules(&host).await;
         }
         background.shutdown().await;
+        // Only what still works for a request holds a release from now on.
+        host.catalogue.store(Arc::default());
         tracing::info!(in_flight = host.metrics.in_flight.get(), "stopped: {stopped:?}");
         stopped
     }
@@ -294,10 +298,28 @@ async fn cut_off(host: &Host, servers: &mut JoinSet<()>) {
     }
 }
 
+/// How often it is looked whether all have ended.
+const PAUSE: Duration = Duration::from_millis(5);
+
 async fn wait_until_idle(host: &Host) {
-    const PAUSE: Duration = Duration::from_millis(5);
     let is_recording = || host.failure_recorder.as_ref().is_some_and(|recorder| !recorder.is_idle());
     while host.processes.taken() > 0 || !host.executors.is_empty() || is_recording() {
         sleep(PAUSE).await;
+    }
+}
+
+/// Waits until every module in this process is unloaded, but not for ever: nothing can end a hook that hangs.
+async fn wait_for_modules(host: &Host) {
+    let unloaded = async {
+        while host.executors.modules() > 0 {
+            sleep(PAUSE).await;
+        }
+    };
+    if timeout(SHUTDOWN_GRACE, unloaded).await.is_err() {
+        let modules = host.executors.modules();
+        tracing::warn!(
+            modules,
+            "modules are still being loaded or unloaded, or called: not waiting any longer"
+        );
     }
 }

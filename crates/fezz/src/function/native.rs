@@ -1,5 +1,7 @@
 //! The trait of a function that an embedded host serves, and how what `#[fezz_function]` prints is one.
 
+use crate::server::hook::on_thread;
+use crate::server::slot::of_this_call;
 use crate::{FezzError, FezzRequest, FezzResponse, Function, FunctionContext, FunctionManifest, panic};
 use async_trait::async_trait;
 use fezz_wire::ErrorKind;
@@ -33,7 +35,7 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 /// ```
 #[async_trait]
 pub trait FezzFunction: Send + Sync {
-    /// Called once, before any request.
+    /// Called once, before any request, on a thread of its own: it may block.
     ///
     /// # Errors
     ///
@@ -52,7 +54,7 @@ pub trait FezzFunction: Send + Sync {
     /// response that the error stands for.
     async fn fetch(&self, request: FezzRequest, ctx: &FunctionContext) -> Result<FezzResponse, FezzError>;
 
-    /// Called once, after the last request.
+    /// Called once, after the last request, on a thread of its own: it may block. It has ten seconds.
     ///
     /// # Errors
     ///
@@ -78,28 +80,26 @@ pub trait FezzFunction: Send + Sync {
 impl<F: Function + Clone + Send + Sync + 'static> FezzFunction for F {
     async fn on_load(&mut self, ctx: &FunctionContext) -> Result<(), FezzError> {
         let (function, load) = (self.clone(), ctx.for_load());
-        joined(spawn_blocking(move || Function::on_load(&function, &load)).await)
+        on_thread(move || Function::on_load(&function, &load))
+            .await
+            .unwrap_or_else(|why| Err(FezzError::new(why)))
     }
 
     async fn fetch(&self, request: FezzRequest, ctx: &FunctionContext) -> Result<FezzResponse, FezzError> {
         let (function, context) = (self.clone(), ctx.clone());
         let request = request.with_context(ctx.clone());
-        let mut call = Call(spawn_blocking(move || {
+        let mut call = Call(spawn_blocking(of_this_call(move || {
             let response = function.call(request);
             // To the end of the call, whatever the function does with its request: the host counts it until then.
             drop(context);
             response
-        }));
+        })));
         Ok((&mut call.0).await.unwrap_or_else(failed))
     }
 
     async fn on_unload(&mut self, _: &FunctionContext) -> Result<(), FezzError> {
         let function = self.clone();
-        let unload = move || {
-            Function::on_unload(&function);
-            Ok(())
-        };
-        joined(spawn_blocking(unload).await)
+        on_thread(move || Function::on_unload(&function)).await.map_err(FezzError::new)
     }
 
     fn name(&self) -> &str {
@@ -118,10 +118,6 @@ impl Drop for Call {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-fn joined(ended: Result<Result<(), FezzError>, JoinError>) -> Result<(), FezzError> {
-    ended.unwrap_or_else(|ended| Err(FezzError::new(described(ended).1)))
 }
 
 fn failed(ended: JoinError) -> FezzResponse {

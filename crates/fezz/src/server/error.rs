@@ -85,6 +85,9 @@ pub enum ServerError {
         /// What it says.
         message: String,
     },
+    /// The server has ended, and its functions with it.
+    #[error("the server has ended, and its functions with it: make another")]
+    Ended,
     /// A second signal has ended the server.
     #[error("a second signal cut off the requests in flight")]
     Forced,

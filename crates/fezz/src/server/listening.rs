@@ -2,7 +2,7 @@
 
 use super::config::HhrfConfig;
 use super::error::ServerError;
-use super::registry::{Live, Registry};
+use super::registry::{END_MAX, FORCED_END_MAX, Live, Registry};
 use super::source::Combined;
 use hhrf::release::ModuleStore;
 use hhrf::server::Stopped;
@@ -13,6 +13,7 @@ use std::error::Error;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -33,7 +34,7 @@ impl Listening {
         folder: Option<PathBuf>,
         registry: Arc<Registry>,
     ) -> Result<Self, ServerError> {
-        if registry.is_live() {
+        if registry.was_started() {
             return Err(ServerError::Started);
         }
         let settings = config.settings()?;
@@ -92,8 +93,17 @@ impl Listening {
         serving.send_replace(Some(0));
         drop(serving);
         tracing::info!("listening on http://{}", server.address());
-        let stopped = server.run_until(shutdown, now).await;
-        registry.unload_all().await;
+        let mut now = pin!(now);
+        let stopped = match server.run_until(shutdown, now.as_mut()).await {
+            Stopped::Drained => tokio::select! {
+                () = registry.end(END_MAX) => Stopped::Drained,
+                () = now => Stopped::Forced,
+            },
+            Stopped::Forced => {
+                registry.end(FORCED_END_MAX).await;
+                Stopped::Forced
+            }
+        };
         if let Some(store) = store {
             store.remove();
         }

@@ -17,17 +17,18 @@
 //! The server changes nothing of its process: it installs no subscriber for `tracing`, whose events are its log, and only
 //! [`HhrfServer::run`] handles signals.
 //!
-//! `config` makes the host's settings. `registry` has the functions, each in a `slot` that counts its calls; `source` gives
-//! them to the host. A call comes in by `native`, which makes the request, and the host's response of the function's.
+//! `config` makes the host's settings. `registry` has the functions, each in a `slot` that counts its calls; a `hook` has a
+//! thread of its own; `source` gives them to the host. A call comes in by `native`, which makes the request, and the host's response of the function's.
 //! [`Listening`] is a server that is bound.
 
 mod config;
 mod error;
+pub(crate) mod hook;
 mod listening;
 mod manifest;
 mod native;
 mod registry;
-mod slot;
+pub(crate) mod slot;
 mod source;
 
 pub use config::{HhrfConfig, Setting};
@@ -35,7 +36,7 @@ pub use error::ServerError;
 pub use listening::Listening;
 
 use crate::function::{FezzFunction, OwnedFunctionManifest};
-use registry::Registry;
+use registry::{Before, Registry};
 use std::error::Error;
 use std::future::Future;
 use std::path::PathBuf;
@@ -82,18 +83,20 @@ impl HhrfServer {
 
     /// Serves a function under the id `name`, after its `on_load`. The routes, the version and the timeout are those of its
     /// attribute. A function without one answers any method on `/<name>` and all paths below, has the version `v1` and 30
-    /// seconds. `/rpc/<name>` leads to each function. While the server runs, the function is served when this returns.
+    /// seconds. `/rpc/<name>` leads to each function. While the server runs, the function is served when this returns. Once
+    /// begun, it goes on if the future is dropped.
     ///
     /// # Errors
     ///
-    /// The name is taken or no id, `on_load` fails or panics, or another function has one of its routes.
+    /// The name is taken or no id, `on_load` fails or panics, another function has one of its routes, or the server has
+    /// ended.
     pub async fn register_function(
         &self,
         name: &str,
         function: Box<dyn FezzFunction>,
     ) -> Result<(), ServerError> {
         let manifest = manifest::of_function(name, &*function, &self.shared.config)?;
-        self.shared.registry.register(manifest, function).await
+        self.shared.registry.register(manifest, function, Before::Nothing).await
     }
 
     /// The same with the id, version, route and timeout of a manifest.
@@ -107,15 +110,51 @@ impl HhrfServer {
         function: Box<dyn FezzFunction>,
     ) -> Result<(), ServerError> {
         let manifest = manifest::of_manifest(&manifest, &self.shared.config)?;
-        self.shared.registry.register(manifest, function).await
+        self.shared.registry.register(manifest, function, Before::Nothing).await
     }
 
-    /// Ends a function: it gets no more requests; when its calls have ended, its `on_unload` is called.
+    /// Serves a function instead of the one that has the id `name`, whose routes, version and timeout needn't be the same. Its
+    /// `on_load` comes first. Then each request goes to the one or the other, and none fails; when the last one of the old
+    /// function has ended, its `on_unload` is called. Once begun, it goes on if the future is dropped. Where a call of the old
+    /// function itself waits for this, it returns before `on_unload`, whose error is logged.
+    ///
+    /// # Errors
+    ///
+    /// There is no function of that name, `on_load` fails or panics, or another function has one of the new routes: then the
+    /// old function is served as before. (With another version and a route of another function, its requests get 404 for
+    /// the moment until then.) Or the old one's `on_unload` fails, as [`unregister_function`](Self::unregister_function)
+    /// says: then the new one is served.
+    pub async fn replace_function(
+        &self,
+        name: &str,
+        function: Box<dyn FezzFunction>,
+    ) -> Result<(), ServerError> {
+        let manifest = manifest::of_function(name, &*function, &self.shared.config)?;
+        self.shared.registry.register(manifest, function, Before::Another).await
+    }
+
+    /// The same with the id, version, route and timeout of a manifest.
+    ///
+    /// # Errors
+    ///
+    /// The same, or a value of the manifest is invalid.
+    pub async fn replace_with_manifest(
+        &self,
+        manifest: OwnedFunctionManifest,
+        function: Box<dyn FezzFunction>,
+    ) -> Result<(), ServerError> {
+        let manifest = manifest::of_manifest(&manifest, &self.shared.config)?;
+        self.shared.registry.register(manifest, function, Before::Another).await
+    }
+
+    /// Ends a function: it gets no more requests; when those that had begun have ended, its `on_unload` is called. Once begun,
+    /// it goes on if the future is dropped. Where a call of the function itself waits for this, it returns before `on_unload`,
+    /// whose error is logged.
     ///
     /// # Errors
     ///
     /// There is no such function; calls of it go on long after their deadline, and so `on_unload` isn't called; or
-    /// `on_unload` fails or panics. It is not served any more in any case.
+    /// `on_unload` fails, panics or takes over ten seconds. It is not served any more in any case.
     pub async fn unregister_function(&self, name: &str) -> Result<(), ServerError> {
         self.shared.registry.unregister(name).await
     }
@@ -138,8 +177,8 @@ impl HhrfServer {
         Listening::begin(&self.shared.config, folder, Arc::clone(&self.shared.registry)).await
     }
 
-    /// Serves until SIGINT or SIGTERM, then drains as `hhrf` does, and calls `on_unload` of all functions. A second signal,
-    /// a second later or more, cuts off requests in flight.
+    /// Serves until SIGINT or SIGTERM, then drains as `hhrf` does, and calls `on_unload` of all functions at the same time. A
+    /// second signal, a second later or more, cuts off requests in flight, and the wait for hooks.
     ///
     /// # Errors
     ///

@@ -5,6 +5,7 @@ use super::slot::{InFlight, Slot};
 use crate::context::{Facts, Held};
 use crate::{FezzRequest, FezzResponse, FunctionContext, Headers, IntoResponse};
 use bytes::Bytes;
+use fezz_manifest::Manifest;
 use fezz_wire::ErrorKind;
 use hhrf::admitted::RequestFacts;
 use hhrf::execute::Failure;
@@ -19,13 +20,23 @@ use std::panic::RefUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// What is the same for each request of a function.
-#[derive(Debug)]
+/// What is the same for each request of a function; cheap to clone.
+#[derive(Debug, Clone)]
 pub(super) struct Registered {
     pub(super) id: Arc<str>,
     pub(super) version: Arc<str>,
     pub(super) env: Arc<BTreeMap<String, String>>,
     pub(super) slot: Arc<Slot>,
+}
+
+/// A function as its release has it, which is dropped with the last request that can reach it.
+#[derive(Debug)]
+pub(super) struct Served(pub(super) Registered);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.slot.release();
+    }
 }
 
 /// All that ends with the last clone of a request's context.
@@ -37,20 +48,29 @@ struct Guards {
 /// What a context holds shall not keep a function from catching its own panics: no code reads it.
 impl RefUnwindSafe for Guards {}
 
-impl Native for Registered {
+impl Native for Served {
     fn call(self: Arc<Self>, request: NativeRequest) -> NativeCall {
         Box::pin(async move {
-            let Some(in_flight) = self.slot.begin() else {
-                return Err(Failure::Returned("the function was unregistered".to_owned()));
-            };
-            let (request, context, guards) = self.request(request, in_flight);
-            let outcome = guards.in_flight.function().fetch(request, &context).await;
+            let Some(in_flight) = self.0.slot.begin() else { return Err(Failure::Unregistered) };
+            let (request, context, guards) = self.0.request(request, in_flight);
+            let in_flight = &guards.in_flight;
+            let outcome = in_flight.run(in_flight.function().fetch(request, &context)).await;
             respond(outcome.into_response())
         })
     }
 }
 
 impl Registered {
+    /// Of a function that isn't loaded yet.
+    pub(super) fn new(manifest: &Manifest) -> Self {
+        Self {
+            id: manifest.id.as_str().into(),
+            version: manifest.version.as_str().into(),
+            env: Arc::new(manifest.env.clone()),
+            slot: Slot::empty(),
+        }
+    }
+
     /// The context of `on_load` and `on_unload`, which have no deadline.
     pub(super) fn context(&self, hook: &str) -> FunctionContext {
         FunctionContext::of(Facts {

@@ -15,6 +15,9 @@ pub(crate) fn config() -> HhrfConfig {
     HhrfConfig::new().port(0).set("drain_wait_ms", 0)
 }
 
+/// Held by a test that sends signals to its own process.
+pub(crate) static SIGNALS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 pub(crate) struct Running {
     pub(crate) server: HhrfServer,
     pub(crate) address: SocketAddr,
@@ -46,8 +49,7 @@ impl Running {
 
     /// The answer to what is written.
     pub(crate) async fn send(&self, request: &str) -> Answer {
-        let (address, request) = (self.address, request.to_owned());
-        tokio::task::spawn_blocking(move || Answer::read(begin(address, &request))).await.unwrap()
+        send(self.address, request).await
     }
 
     /// Sends a GET whose answer isn't read yet.
@@ -65,6 +67,12 @@ impl Running {
         self.stop.send(()).unwrap();
         self.end.await.unwrap();
     }
+}
+
+/// The answer to what is written to `address`.
+pub(crate) async fn send(address: SocketAddr, request: &str) -> Answer {
+    let request = request.to_owned();
+    tokio::task::spawn_blocking(move || Answer::read(begin(address, &request))).await.unwrap()
 }
 
 pub(crate) fn begin(address: SocketAddr, request: &str) -> TcpStream {

@@ -120,7 +120,7 @@ async fn a_route_of_another_function_is_refused_and_its_function_unloaded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_stops_unloads_all_of_its_functions_the_last_first() {
+async fn a_server_that_stops_unloads_all_of_its_functions() {
     let (server, events) = (HhrfServer::new(config()), Events::default());
     for id in ["a", "b"] {
         let function = Lives { events: Events::clone(&events), fails: None };
@@ -129,7 +129,9 @@ async fn a_server_that_stops_unloads_all_of_its_functions_the_last_first() {
     let running = Running::start(&server).await;
     assert_eq!(running.get("/a").await.text(), "lives");
     running.stop().await;
-    assert_eq!(*events.lock().unwrap(), ["load a@v1", "load b@v1", "fetch /a", "unload b", "unload a"]);
+    let mut events = events.lock().unwrap().split_off(2);
+    events.sort();
+    assert_eq!(events, ["fetch /a", "unload a", "unload b"]);
     assert!(matches!(server.bind().await.unwrap_err(), ServerError::Started));
 }
 

@@ -58,6 +58,7 @@ async fn ask_and_end(program: JoinHandle<Result<(), Box<dyn Error + Send + Sync>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_embedded_host_answers_until_sigterm_with_its_defaults_and_with_a_config() {
+    let _signals = crate::harness::SIGNALS.lock().await;
     let answer = ask_and_end(tokio::spawn(embed()), "/hello").await;
     assert_eq!((answer.status, answer.text().as_str()), (200, "Hello, world!\n"));
     let answer = ask_and_end(tokio::spawn(configure()), "/key").await;

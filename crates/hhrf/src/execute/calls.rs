@@ -54,16 +54,30 @@ impl Calls {
         deadline: Instant,
     ) -> Result<CallGuard, Failure> {
         let mut running = self.lock();
-        let overdue = running.overdue();
-        if overdue >= self.overdue_max {
-            return Err(Failure::Overdue { calls: overdue });
-        }
+        self.check(&running)?;
         let number = running.next;
         running.next += 1;
         running.deadlines.insert(number, deadline);
         drop(running);
         let call = Call { number, calls: Arc::clone(self), _permits: permits, _body: body };
         Ok(CallGuard { _call: Arc::new(call) })
+    }
+
+    /// Whether a call would be refused now, before it waits for something.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin).
+    pub fn check_overdue(&self) -> Result<(), Failure> {
+        self.check(&self.lock())
+    }
+
+    fn check(&self, running: &Running) -> Result<(), Failure> {
+        let overdue = running.overdue();
+        if overdue >= self.overdue_max {
+            return Err(Failure::Overdue { calls: overdue });
+        }
+        Ok(())
     }
 
     /// Calls that have not ended.

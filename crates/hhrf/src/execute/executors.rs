@@ -46,6 +46,16 @@ pub enum NotExecutable {
         /// The function's.
         id: String,
     },
+    /// It shares a variable with all modules in the host's process.
+    #[error(
+        "its `execution` is `in-process`, and its module has the symbol `{symbol}` of the binding STB_GNU_UNIQUE: all modules in \
+         the process would share this variable, also those with another layout of it; build all of it with `-fno-gnu-unique`, or \
+         choose another `execution`"
+    )]
+    UniqueSymbol {
+        /// One of them.
+        symbol: String,
+    },
     /// The program that embeds the host has left it out.
     #[error("its `execution` is `{}`, which this host leaves out: it starts no processes", execution.as_str())]
     NoExecutor {
@@ -86,12 +96,15 @@ impl Executors {
     ///
     /// See [`NotExecutable`].
     pub(crate) fn check(&self, release: &Release) -> Result<(), NotExecutable> {
-        if let Code::Native(_) = release.code {
-            return Ok(());
-        }
+        let Code::Module { unique_symbol, .. } = &release.code else { return Ok(()) };
         let execution = release.execution_or(self.default);
-        if execution == Execution::InProcess && !self.in_process.allow(&release.id) {
-            return Err(NotExecutable::NotAllowed { id: release.id.clone() });
+        if execution == Execution::InProcess {
+            if !self.in_process.allow(&release.id) {
+                return Err(NotExecutable::NotAllowed { id: release.id.clone() });
+            }
+            if let Some(symbol) = unique_symbol {
+                return Err(NotExecutable::UniqueSymbol { symbol: symbol.clone() });
+            }
         }
         self.executor(execution).map(drop).ok_or(NotExecutable::NoExecutor { execution })
     }
@@ -172,13 +185,14 @@ impl Executors {
         self.pools.all().into_iter().for_each(Pool::retire);
     }
 
-    /// Whether there is no idle process, no zygote and no loaded module.
+    /// Whether there is no idle process and no zygote.
     pub fn is_empty(&self) -> bool {
-        self.idle.taken() == 0
-            && self.pools.all().iter().all(|pool| {
-                let stats = pool.stats();
-                stats.zygotes == 0 && stats.modules == 0
-            })
+        self.idle.taken() == 0 && self.pools.all().iter().all(|pool| pool.stats().zygotes == 0)
+    }
+
+    /// How many modules are loaded into this process, or are being loaded or unloaded.
+    pub fn modules(&self) -> usize {
+        self.pools.all().iter().map(|pool| pool.stats().modules).sum()
     }
 
     /// Kills every process at once; the tasks that wait for them continue as after any other end.

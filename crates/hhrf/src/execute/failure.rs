@@ -70,6 +70,9 @@ pub enum Failure {
         /// How many do.
         calls: usize,
     },
+    /// The program that embeds the host has unregistered the function before the request got to it.
+    #[error("the function was unregistered before the request got to it")]
+    Unregistered,
     /// The zygote ended, and the process with it.
     #[error("its zygote ended, and the process with it: see the log for the reason")]
     ZygoteEnded,

@@ -3,16 +3,18 @@
 use super::pool::Pool;
 use crate::catalogue::Function;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Pools by function. Each release has its own pool, since releases share no process.
 #[derive(Debug, Default)]
 pub(super) struct Pools {
-    /// Keyed by the function's address, which stays unique while the function is held here.
+    /// Keyed by the function's address, which stays unique while a weak reference is held here. A strong one would keep
+    /// the function for a second after its last request: a pool couldn't tell whether there may be another, and a
+    /// function of the program itself couldn't be unloaded.
     entries: Mutex<Entries>,
 }
 
-type Entries = HashMap<usize, (Arc<Function>, Arc<dyn Pool>)>;
+type Entries = HashMap<usize, (Weak<Function>, Arc<dyn Pool>)>;
 
 impl Pools {
     /// The function's pool; made now if there is none, and then retired at once if the function isn't served any more: a
@@ -23,7 +25,7 @@ impl Pools {
         let entry = entries.entry(key(function));
         let (_, pool) = entry.or_insert_with(|| {
             is_new = true;
-            (Arc::clone(function), make())
+            (Arc::downgrade(function), make())
         });
         let pool = Arc::clone(pool);
         drop(entries);
@@ -46,7 +48,8 @@ impl Pools {
     /// The pools of functions that aren't served any more, or in another release.
     pub(super) fn retired(&self) -> Vec<Arc<dyn Pool>> {
         let entries = self.lock();
-        let retired = entries.values().filter(|(function, _)| function.is_retired());
+        let is_retired = |function: &Weak<Function>| function.upgrade().is_none_or(|it| it.is_retired());
+        let retired = entries.values().filter(|(function, _)| is_retired(function));
         retired.map(|(_, pool)| Arc::clone(pool)).collect()
     }
 
@@ -61,7 +64,10 @@ impl Pools {
             let is_needed = Arc::clone(&pool).tick();
             let mut entries = self.lock();
             if !is_needed && Arc::strong_count(&pool) <= HELD {
-                entries.remove(&key);
+                let removed = entries.remove(&key);
+                drop(entries);
+                // Without the lock: with a release goes its copy of the module.
+                drop(removed);
             }
         }
     }

@@ -10,6 +10,7 @@ pub use digest::Digest;
 pub use store::{Artifact, ModuleStore, StoreError};
 
 use crate::execute::native::Native;
+use fezz_manifest::module::unique_symbol;
 use fezz_manifest::names::full_name;
 use fezz_manifest::{Execution, Limits, Manifest, Metadata, MetadataError, RoutePattern};
 use http::{HeaderMap, HeaderName};
@@ -56,6 +57,8 @@ pub enum Code {
         digest: Digest,
         /// Whether it may be unmapped from the host's process.
         unload: bool,
+        /// A symbol that would be the same for all modules in the host's process.
+        unique_symbol: Option<String>,
     },
     /// Code of the program that embeds the host, in its own process.
     Native(Arc<dyn Native>),
@@ -88,7 +91,12 @@ impl Release {
         let metadata = section.map(Metadata::parse).transpose()?.unwrap_or_default();
         let name = full_name(&manifest.id, &manifest.version);
         let artifact = store.keep(&name, module).map_err(ReleaseError::NotKept)?;
-        let code = Code::Module { artifact, digest: Digest::of(module), unload: manifest.unload };
+        let code = Code::Module {
+            artifact,
+            digest: Digest::of(module),
+            unload: manifest.unload,
+            unique_symbol: unique_symbol(module),
+        };
         Ok(Self::of(manifest, &metadata, code)?)
     }
 

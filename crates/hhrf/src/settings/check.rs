@@ -1,6 +1,6 @@
 //! Checks settings, each by itself and with the others.
 
-use super::bounds::{HEADERS_MAX, UIDS};
+use super::bounds::{HEADERS_MAX, IN_PROCESS_THREADS_MAX, UIDS};
 use super::error::SettingsError;
 use super::in_process::InProcessFunctions;
 use super::jail_mode::JailMode;
@@ -50,6 +50,9 @@ fn check_limits(limits: &HostLimits) -> Result<(), SettingsError> {
         if bytes < MEMORY_BYTES_MIN {
             return Err(SettingsError::TooLittleMemory { name, bytes });
         }
+    }
+    if limits.in_process_threads > IN_PROCESS_THREADS_MAX {
+        return Err(SettingsError::TooManyThreads { threads: limits.in_process_threads });
     }
     if limits.headers > HEADERS_MAX {
         return Err(SettingsError::TooManyHeaders { headers: limits.headers });

@@ -25,8 +25,8 @@ pub(super) const JAIL_OF_WRAPPER: JailMode = JailMode::Inner;
 pub(super) const EXECUTION: Execution = Execution::Spawn;
 /// Longer than the pauses of a person who uses a page; a module that waits longer is mostly wasted.
 pub(super) const IN_PROCESS_IDLE_MS: u64 = 5 * 60 * 1000;
-/// As many as calls of one function by default (`limits.concurrency`): one busy function can use them all.
-pub(super) const IN_PROCESS_THREADS: u32 = 64;
+/// One function has half of them at most: as many as calls of one function by default (`limits.concurrency`).
+pub(super) const IN_PROCESS_THREADS: u32 = 128;
 /// Enough to show that it is no accident; few enough that the threads of other functions remain.
 pub(super) const OVERDUE: u32 = 8;
 pub(super) const LOG_FORMAT: LogFormat = LogFormat::Text;

@@ -1,6 +1,6 @@
 //! Why settings are refused.
 
-use super::bounds::{HEADERS_MAX, UIDS};
+use super::bounds::{HEADERS_MAX, IN_PROCESS_THREADS_MAX, UIDS};
 use crate::memory::MEMORY_BYTES_MIN;
 use std::path::PathBuf;
 
@@ -67,6 +67,14 @@ pub enum SettingsError {
         name: &'static str,
         /// What was set.
         bytes: usize,
+    },
+    /// More threads than a process should have.
+    #[error(
+        "`in_process_threads` is {threads}: a process has room for {IN_PROCESS_THREADS_MAX} beside its modules"
+    )]
+    TooManyThreads {
+        /// What was set.
+        threads: u32,
     },
     /// More headers than a message to a function holds.
     #[error("`headers` is {headers}: a function is given {HEADERS_MAX} at most")]

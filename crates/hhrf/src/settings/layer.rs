@@ -81,7 +81,8 @@ pub struct Layer {
     #[cfg_attr(feature = "program", arg(long, env = "HHRF_IN_PROCESS_IDLE_MS", value_name = "MS"))]
     pub(super) in_process_idle_ms: Option<u64>,
 
-    /// Calls at a time of modules in this program, of all of them together; each has a thread
+    /// Calls at a time of modules in this program, of all of them together; each has a thread, and one function has at
+    /// most half of those that the others leave
     #[cfg_attr(feature = "program", arg(long, env = "HHRF_IN_PROCESS_THREADS", value_name = "N"))]
     pub(super) in_process_threads: Option<u32>,
 

@@ -27,22 +27,25 @@ pub enum ModuleFailure {
     /// Too many modules are mapped.
     #[error(
         "{mapped} modules are mapped into the host's process, the limit is {mapped_max}: replaced releases stay there unless \
-         their manifest has `\"unload\": true`; restart the host"
+         their manifest has `\"unload\": true`; restart the host; {retry}"
     )]
     TooMany {
         /// How many are.
         mapped: usize,
         /// The limit.
         mapped_max: usize,
+        /// When it is tried again: evicted modules may have been unmapped by then.
+        retry: Retry,
     },
 }
 
 impl ModuleFailure {
-    /// When to try again; `None` if that can't help.
-    pub(super) fn retry(&self) -> Option<Retry> {
+    /// When to try again.
+    pub(super) fn retry(&self) -> Retry {
         match self {
-            Self::NotLoaded { retry, .. } | Self::OnLoad { retry, .. } => Some(*retry),
-            Self::TooMany { .. } => None,
+            Self::NotLoaded { retry, .. } | Self::OnLoad { retry, .. } | Self::TooMany { retry, .. } => {
+                *retry
+            }
         }
     }
 }

@@ -5,11 +5,13 @@
 //! that the operator has named (`--allow-in-process`).
 //!
 //! A `pool` has the module of one release: loaded at the first call, kept while there are calls, evicted when there
-//! were none for long. `module` is what is loaded, and [`load`] why it can't be. `threads` are those that call modules.
+//! were none for long. `module` is what is loaded, and [`load`] why it can't be. `threads` are those that call modules; of
+//! them each function has its share (`shares`).
 
 pub mod load;
 mod module;
 mod pool;
+mod shares;
 mod threads;
 
 use super::pool::{Executor, Pool};
@@ -17,10 +19,10 @@ use crate::catalogue::Function;
 use crate::metrics::InProcessMetrics;
 use crate::settings::HostLimits;
 use pool::ModulePool;
+use shares::Shares;
 use std::sync::Arc;
 use std::time::Duration;
 use threads::Threads;
-use tokio::sync::Semaphore;
 
 /// Calls modules in the host's process.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ pub(super) struct InProcess {
 #[derive(Debug)]
 struct Shared {
     /// One for each call that may run at a time.
-    permits: Arc<Semaphore>,
+    shares: Arc<Shares>,
     threads: Threads,
     /// How long a module is kept without a call.
     idle: Duration,
@@ -43,8 +45,8 @@ struct Shared {
 impl InProcess {
     pub(super) fn new(limits: &HostLimits, metrics: InProcessMetrics) -> Self {
         let calls_max = limits.in_process_threads as usize;
-        let (permits, threads) = (Arc::new(Semaphore::new(calls_max)), Threads::new(calls_max));
-        let shared = Shared { permits, threads, idle: limits.in_process_idle, metrics };
+        let (shares, threads) = (Shares::new(calls_max), Threads::new(calls_max));
+        let shared = Shared { shares, threads, idle: limits.in_process_idle, metrics };
         Self { shared: Arc::new(shared), overdue_max: limits.overdue }
     }
 }

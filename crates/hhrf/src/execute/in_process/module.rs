@@ -3,9 +3,8 @@
 
 use super::Shared;
 use super::load::ModuleFailure;
-use crate::catalogue::Function;
 use crate::execute::back_off::BackOff;
-use crate::release::Code;
+use crate::release::{Code, Release};
 use fezz_inprocess::{Closed, Image};
 use fezz_wire::abi::encode_load_context;
 use std::sync::Arc;
@@ -17,8 +16,8 @@ const MAPPED_MAX: usize = 4096;
 /// The module, while no call has it.
 #[derive(Debug)]
 pub(super) struct Backing {
-    function: Arc<Function>,
-    /// Mapped, but not loaded: its `on_unload` was called, or it has none.
+    release: Arc<Release>,
+    /// Mapped, while no call has it: evicted, or its `on_load` failed.
     kept: Option<Arc<Image>>,
     /// Whether its `on_load` was called, and no `on_unload` since.
     is_loaded: bool,
@@ -36,9 +35,9 @@ pub(super) enum Reason {
 }
 
 impl Backing {
-    pub(super) fn new(function: &Arc<Function>) -> Self {
+    pub(super) fn new(release: &Arc<Release>) -> Self {
         Self {
-            function: Arc::clone(function),
+            release: Arc::clone(release),
             kept: None,
             is_loaded: false,
             back_off: BackOff::default(),
@@ -50,7 +49,7 @@ impl Backing {
     /// on a thread of the runtime.
     pub(super) fn load(&mut self, shared: &Shared) -> Result<Arc<Image>, ModuleFailure> {
         if let Some(failure) = &self.failure
-            && failure.retry().is_some_and(|retry| Instant::now() < retry.at)
+            && Instant::now() < failure.retry().at
         {
             return Err(failure.clone());
         }
@@ -60,7 +59,7 @@ impl Backing {
             Ok(_) => self.back_off = BackOff::default(),
             Err(failure) => {
                 tracing::error!(
-                    function = self.function.name(),
+                    function = self.release.name(),
                     "module failed to load: {}",
                     crate::log::chain(failure)
                 );
@@ -77,7 +76,7 @@ impl Backing {
             None => self.map(shared)?,
         };
         if !self.is_loaded {
-            let release = &self.function.release;
+            let release = &self.release;
             let context = encode_load_context(&release.id, &release.version, &release.env);
             if let Err(cause) = image.on_load(&context) {
                 self.kept = Some(image);
@@ -87,7 +86,7 @@ impl Backing {
         }
         shared.metrics.loaded();
         tracing::info!(
-            function = self.function.name(),
+            function = self.release.name(),
             ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             "module loaded into this process"
         );
@@ -97,9 +96,10 @@ impl Backing {
     fn map(&mut self, shared: &Shared) -> Result<Arc<Image>, ModuleFailure> {
         let mapped = shared.metrics.mapped();
         if mapped >= MAPPED_MAX {
-            return Err(ModuleFailure::TooMany { mapped, mapped_max: MAPPED_MAX });
+            let retry = self.back_off.failed();
+            return Err(ModuleFailure::TooMany { mapped, mapped_max: MAPPED_MAX, retry });
         }
-        let Code::Module { artifact, .. } = &self.function.release.code else {
+        let Code::Module { artifact, .. } = &self.release.code else {
             unreachable!("`Executors` brings only modules here")
         };
         let image = Image::load(artifact.path()).map_err(|cause| ModuleFailure::NotLoaded {
@@ -110,34 +110,52 @@ impl Backing {
         Ok(Arc::new(image))
     }
 
-    /// Calls the module's `on_unload`, and unmaps it if its manifest says that it may be. `image` is the only reference, so
-    /// that no call is running. Runs code of the module: not on a thread of the runtime.
-    pub(super) fn unload(&mut self, image: Arc<Image>, reason: Reason, shared: &Shared) {
-        if image.has_on_unload() {
+    /// Whether a module is mapped that nothing calls, though its manifest says that it may be unmapped.
+    pub(super) fn has_left(&self) -> bool {
+        self.kept.is_some() && self.may_close()
+    }
+
+    fn may_close(&self) -> bool {
+        matches!(self.release.code, Code::Module { unload: true, .. })
+    }
+
+    /// Calls the `on_unload` of a loaded module, if one is given, and unmaps it, or what is left of it, if its manifest says
+    /// that it may be. `image` is the only reference, so that no call is running. Runs code of the module: not on a thread
+    /// of the runtime.
+    pub(super) fn unload(&mut self, image: Option<Arc<Image>>, reason: Reason, shared: &Shared) {
+        if let Some(image) = &image
+            && image.has_on_unload()
+        {
             image.on_unload();
             self.is_loaded = false;
         }
-        let may_close = matches!(self.function.release.code, Code::Module { unload: true, .. });
-        let result = match Arc::try_unwrap(image) {
-            Ok(image) if may_close => {
-                self.is_loaded = false;
-                match image.close() {
-                    Closed::Unmapped => {
-                        shared.metrics.map(-1);
-                        "unmapped"
-                    }
-                    Closed::StillMapped => "still_mapped",
-                }
-            }
-            Ok(image) => {
-                self.kept = Some(Arc::new(image));
-                "kept"
-            }
-            Err(_) => unreachable!("the pool gives up its only reference"),
-        };
+        let Some(image) = image.or_else(|| self.kept.take()) else { return };
+        let result = if self.may_close() { self.close(image, shared) } else { self.keep(image, "kept") };
+        if reason == Reason::Replaced {
+            // Never loaded again. What is mapped stays so.
+            self.kept = None;
+        }
         let reason = reason.as_str();
         shared.metrics.unloaded(reason, result);
-        tracing::info!(function = self.function.name(), reason, result, "module unloaded from this process");
+        tracing::info!(function = self.release.name(), reason, result, "module unloaded from this process");
+    }
+
+    fn close(&mut self, image: Arc<Image>, shared: &Shared) -> &'static str {
+        let image = Arc::into_inner(image).expect("the pool gives up its only reference");
+        match image.close() {
+            Closed::Unmapped => {
+                self.is_loaded = false;
+                shared.metrics.map(-1);
+                "unmapped"
+            }
+            // As a module that may not be unmapped: its next life has the same mapping.
+            Closed::StillMapped(image) => self.keep(Arc::new(image), "still_mapped"),
+        }
+    }
+
+    fn keep(&mut self, image: Arc<Image>, result: &'static str) -> &'static str {
+        self.kept = Some(image);
+        result
     }
 }
 

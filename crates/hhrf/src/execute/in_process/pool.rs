@@ -3,6 +3,7 @@
 use super::Shared;
 use super::load::ModuleFailure;
 use super::module::{Backing, Reason};
+use super::shares::{Running, Share};
 use crate::admitted::AdmittedRequest;
 use crate::catalogue::Function;
 use crate::execute::answer::{self, Outcome};
@@ -14,17 +15,20 @@ use crate::execute::response_reader::BESIDE_BODY_BYTES;
 use crate::memory::{Holding, request_bytes};
 use bytes::Bytes;
 use fezz_inprocess::Image;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::runtime::Handle;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
 /// The module of one release, and its calls.
 #[derive(Debug)]
 pub(super) struct ModulePool {
+    /// Which the catalogue and requests hold.
+    function: Weak<Function>,
     shared: Arc<Shared>,
     calls: Arc<Calls>,
+    /// Its share of the threads.
+    running: Running,
     state: Mutex<State>,
     /// Held while the module is loaded or unloaded.
     backing: Arc<tokio::sync::Mutex<Backing>>,
@@ -38,26 +42,35 @@ struct State {
     image: Option<Arc<Image>>,
     last_used: Instant,
     is_retired: bool,
+    /// Whether it was unloaded for good.
+    is_over: bool,
 }
 
-/// What a call needs on its thread. The guard and the thread's permit are released when the module returns.
+/// What a call needs on its thread. The guard and the share of the threads are released when the module returns.
 struct Work {
     image: Arc<Image>,
     message: Bytes,
     body_bytes_max: u64,
     holding: Holding,
     _guard: CallGuard,
-    _thread: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 impl ModulePool {
     /// For one release. Must be called in a runtime.
     pub(super) fn new(function: &Arc<Function>, shared: Arc<Shared>, overdue_max: u32) -> Self {
         Self {
+            function: Arc::downgrade(function),
             shared,
             calls: Calls::new(overdue_max),
-            state: Mutex::new(State { image: None, last_used: Instant::now(), is_retired: false }),
-            backing: Arc::new(tokio::sync::Mutex::new(Backing::new(function))),
+            running: Running::default(),
+            state: Mutex::new(State {
+                image: None,
+                last_used: Instant::now(),
+                is_retired: false,
+                is_over: false,
+            }),
+            backing: Arc::new(tokio::sync::Mutex::new(Backing::new(&function.release))),
             runtime: Handle::current(),
         }
     }
@@ -66,13 +79,14 @@ impl ModulePool {
         let deadline = request.facts.deadline;
         let body_bytes_max = request.facts.function.release.limits.response_body_bytes;
         let image = within(deadline, self.image()).await??;
-        let thread = Arc::clone(&self.shared.permits).acquire_owned();
-        let thread = within(deadline, thread).await?.expect("the semaphore is never closed");
+        // Else it would wait until its deadline for a share that calls hold which never end.
+        self.calls.check_overdue()?;
+        let share = within(deadline, self.shared.shares.take(&self.running)).await?;
         let message = message(&request)?;
         let AdmittedRequest { permits, body, response_memory, .. } = request;
         let guard = self.calls.begin(permits, body, deadline)?;
         let work =
-            Work { image, message, body_bytes_max, holding: response_memory, _guard: guard, _thread: thread };
+            Work { image, message, body_bytes_max, holding: response_memory, _guard: guard, _share: share };
         let call = self.shared.threads.call(|| work.call());
         let (message, holding) = within(deadline, call).await?.map_err(|_| Failure::Host)??;
         answer::decode(&message, holding, body_bytes_max)
@@ -113,15 +127,29 @@ impl ModulePool {
         let Ok(mut backing) = Arc::clone(&self.backing).try_lock_owned() else { return };
         let mut state = self.lock();
         let reason = match state.is_retired {
+            true if self.may_be_called() => return,
             true => Reason::Replaced,
             false if state.last_used.elapsed() >= self.shared.idle => Reason::Idle,
             false => return,
         };
-        let is_unused = |image: &mut Arc<Image>| Arc::strong_count(image) == 1;
-        let Some(image) = state.image.take_if(is_unused) else { return };
+        // `get_mut` sees all that ended calls have done, which `on_unload` is about to undo; `strong_count` needn't.
+        if state.image.as_mut().is_some_and(|image| Arc::get_mut(image).is_none()) {
+            return;
+        }
+        state.is_over = reason == Reason::Replaced;
+        let image = state.image.take();
+        if image.is_none() && !(state.is_over && backing.has_left()) {
+            return;
+        }
         drop(state);
         let shared = Arc::clone(&self.shared);
         self.runtime.spawn_blocking(move || backing.unload(image, reason, &shared));
+    }
+
+    /// Whether requests may still come although it is retired: those that began before their release was replaced. Not when
+    /// all pools are retired, at the host's end.
+    fn may_be_called(&self) -> bool {
+        self.function.upgrade().is_some_and(|function| function.is_retired())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -139,7 +167,7 @@ impl Pool for ModulePool {
     fn tick(self: Arc<Self>) -> bool {
         self.unload_if_unused();
         let state = self.lock();
-        !state.is_retired || state.image.is_some() || self.backing.try_lock().is_err()
+        !state.is_over || state.image.is_some() || self.backing.try_lock().is_err()
     }
 
     fn retire(self: Arc<Self>) {

@@ -18,7 +18,7 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 /// A function of the program itself.
 pub trait Native: Debug + Send + Sync + 'static {
@@ -57,7 +57,6 @@ pub(super) struct NativeExecutor {
 
 #[derive(Debug)]
 struct NativePool {
-    native: Arc<dyn Native>,
     calls: Arc<Calls>,
     heartbeat: Arc<Heartbeat>,
 }
@@ -69,12 +68,9 @@ impl NativeExecutor {
 }
 
 impl Executor for NativeExecutor {
-    fn pool(&self, function: &Arc<Function>) -> Arc<dyn Pool> {
-        let Code::Native(native) = &function.release.code else {
-            unreachable!("`Executors` brings only native releases here")
-        };
+    fn pool(&self, _: &Arc<Function>) -> Arc<dyn Pool> {
         let heartbeat = Arc::clone(self.heartbeat.get_or_init(Heartbeat::start));
-        Arc::new(NativePool { native: Arc::clone(native), calls: Calls::new(self.overdue_max), heartbeat })
+        Arc::new(NativePool { calls: Calls::new(self.overdue_max), heartbeat })
     }
 }
 
@@ -99,13 +95,19 @@ impl NativePool {
         let AdmittedRequest { facts, body, response_memory, permits, kept: _ } = request;
         let deadline = facts.deadline;
         let body_bytes_max = facts.function.release.limits.response_body_bytes;
-        let bytes = body.bytes.clone();
+        // Of the request, not of the pool: so the last request of a release that isn't served any more drops it.
+        let Code::Native(native) = &facts.function.release.code else {
+            unreachable!("`Executors` brings only native releases here")
+        };
+        let (native, bytes) = (Arc::clone(native), body.bytes.clone());
         let guard = self.calls.begin(permits, body, deadline)?;
         let request = NativeRequest { facts, body: bytes, guard };
         // A task of its own: if it blocks its thread, the wait for it still ends at the deadline.
-        let task = tokio::spawn(Arc::clone(&self.native).call(request));
+        let task = tokio::spawn(native.call(request));
         let mut task = Task { task, _beating: self.heartbeat.call() };
         match timeout_at(deadline, &mut task.task).await {
+            // Where every thread was blocked, the end of the call is seen before that of its time.
+            Ok(_) if Instant::now() > deadline => Err(Failure::DeadlineExceeded),
             Ok(Ok(response)) => answer::of_native(response?, response_memory, body_bytes_max),
             Ok(Err(ended)) => Err(failed(ended)),
             Err(_) => Err(Failure::DeadlineExceeded),

@@ -10,6 +10,7 @@
 //!   runner.
 //! - [`chain`](fn@chain): an error with its causes, where it crosses as text.
 //! - [`control`]: the protocol between the host and a zygote, a runner that forks a process for each request.
+//! - [`frame`]: the protocol between the host and a worker, a process that serves request after request.
 //! - `owned`, with the feature `serde`: both messages as owned types, for any format of serde.
 //! - [`TrialAnswer`]: what a runner prints after it has tried its jail; [`NETWORK_MADE`]: after it has made an empty
 //!   network.
@@ -84,6 +85,8 @@ mod exit_code;
 mod chain;
 
 pub mod control;
+
+pub mod frame;
 
 #[cfg(feature = "serde")]
 pub mod owned;

@@ -11,6 +11,7 @@
 //! - `module`: the shared library and its functions.
 //! - `program`, `exec`: the alternative to a module, a program that replaces this process.
 //! - `zygote`: serves many requests instead of one, each by a process that it forks.
+//! - `worker`: serves many requests instead of one, all in this process.
 //! - `syscalls`: what needs `unsafe` besides the module.
 //!
 //! The host starts it, or a wrapper named by `FEZZ_RUNNER` does; it also works alone, for instance under a debugger:
@@ -38,6 +39,8 @@ mod exec;
 mod program;
 
 mod zygote;
+
+mod worker;
 
 mod syscalls;
 

@@ -2,6 +2,7 @@
 
 use super::{JAILS, Jail, Programs, Worker};
 use crate::harness::binary;
+use rustix::process::Signal;
 use serde_json::Value;
 
 fn start(jail: Jail) -> Option<Worker> {
@@ -78,9 +79,9 @@ fn nothing_that_a_program_attempts_works() {
 /// A new program after one that was killed: by the filter, which is the one end that shows that an attempt was refused.
 fn replaced(worker: Worker, jail: Jail, id: &str) -> Worker {
     use std::os::unix::process::ExitStatusExt;
-    const OF_SHELLS: i32 = 128 + libc::SIGSYS;
+    let of_shells = 128 + Signal::SYS.as_raw();
     let (status, said) = worker.ended();
-    let is_filtered = status.signal() == Some(libc::SIGSYS) || status.code() == Some(OF_SHELLS);
+    let is_filtered = status.signal() == Some(Signal::SYS.as_raw()) || status.code() == Some(of_shells);
     assert!(is_filtered, "{id} in {jail:?}: {status}: {said}");
     start(jail).unwrap()
 }

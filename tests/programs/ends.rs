@@ -1,6 +1,7 @@
 //! How the end of a program is reported, and when it is ended.
 
 use super::{JAILS, Jail, Programs};
+use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt;
 
 const NOT_CONFINED: i32 = 77;
@@ -37,7 +38,7 @@ fn an_abort_is_reported_as_its_signal() {
         let Some(worker) = programs.start(jail, &[], &programs.python()) else { continue };
         let mut worker = worker.ready();
         assert_eq!(worker.ask("/abort", ""), None);
-        assert_eq!(worker.ended().0.signal(), Some(libc::SIGABRT), "{jail:?}");
+        assert_eq!(worker.ended().0.signal(), Some(Signal::ABORT.as_raw()), "{jail:?}");
     }
 }
 
@@ -61,7 +62,7 @@ fn a_program_that_ignores_its_host_ends_when_the_host_is_gone() {
         let mut worker = worker.ready();
         worker.send("/stay", "").unwrap();
         worker.host = std::os::unix::net::UnixStream::pair().unwrap().0;
-        assert_eq!(worker.ended().0.signal(), Some(libc::SIGKILL), "{jail:?}");
+        assert_eq!(worker.ended().0.signal(), Some(Signal::KILL.as_raw()), "{jail:?}");
     }
 }
 
@@ -73,7 +74,7 @@ fn a_program_ends_with_the_process_that_started_the_runner() {
         let (python, programs) = (programs.python(), &programs);
         let start = || programs.start(jail, &[], &python).map(super::Worker::ready);
         let Some(worker) = std::thread::scope(|scope| scope.spawn(start).join().unwrap()) else { continue };
-        assert_eq!(worker.ended().0.signal(), Some(libc::SIGKILL), "{jail:?}");
+        assert_eq!(worker.ended().0.signal(), Some(Signal::KILL.as_raw()), "{jail:?}");
     }
 }
 

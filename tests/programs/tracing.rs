@@ -2,6 +2,7 @@
 
 use super::{Jail, NOBODY, Programs, Worker};
 use crate::harness::{is_root, wait_for};
+use rustix::io::Errno;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -72,6 +73,6 @@ fn a_script_can_be_traced_by_its_own_user_and_by_no_process_in_another_jail() {
         let output = tracer.args(["-c", TRACER, &worker.process.id().to_string(), how]).uid(NOBODY).output();
         String::from_utf8(output.unwrap().stdout).unwrap()
     };
-    assert_eq!(trace("confined"), format!("{}\n", libc::EPERM));
+    assert_eq!(trace("confined"), format!("{}\n", Errno::PERM.raw_os_error()));
     assert_eq!(trace("free"), "0\n");
 }

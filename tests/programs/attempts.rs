@@ -4,9 +4,9 @@ use super::{JAILS, Jail, Programs, Worker};
 use crate::harness::binary;
 use rustix::process::Signal;
 use serde_json::Value;
+use std::os::unix::process::ExitStatusExt;
 
-fn start(jail: Jail) -> Option<Worker> {
-    let programs = Programs::new();
+fn start(jail: Jail, programs: &Programs) -> Option<Worker> {
     let attempts = std::fs::read(binary("fezz-attempts")).unwrap();
     let program = programs.file("attempts", &attempts, 0o755);
     Some(programs.start(jail, &["--threads", "16", "--memory-bytes", "67108864"], &program)?.ready())
@@ -34,7 +34,8 @@ const STARTS: [&str; 8] = [
 #[test]
 fn a_program_starts_no_process_and_executes_no_program() {
     for jail in JAILS {
-        let Some(mut worker) = start(jail) else { continue };
+        let programs = Programs::new();
+        let Some(mut worker) = start(jail, &programs) else { continue };
         for id in STARTS {
             let (result, detail) = attempt(&mut worker, id).unwrap_or_else(|| panic!("{id} in {jail:?}"));
             assert_eq!(result, "refused", "{id} in {jail:?}: {detail}");
@@ -46,7 +47,8 @@ fn a_program_starts_no_process_and_executes_no_program() {
 #[test]
 fn outside_of_a_jail_the_same_program_starts_processes_and_executes_programs() {
     for id in STARTS {
-        let mut worker = start(Jail::Off).unwrap();
+        let programs = Programs::new();
+        let mut worker = start(Jail::Off, &programs).unwrap();
         // One that was executed sends no response.
         let result = attempt(&mut worker, id).map_or("worked".to_owned(), |(result, _)| result);
         assert_eq!(result, "worked", "{id}");
@@ -60,7 +62,8 @@ const GROUPS: [&str; 8] =
 #[test]
 fn nothing_that_a_program_attempts_works() {
     for jail in JAILS {
-        let Some(mut worker) = start(jail) else { continue };
+        let programs = Programs::new();
+        let Some(mut worker) = start(jail, &programs) else { continue };
         let list: Value = serde_json::from_str(&worker.ask("/list", "").unwrap()).unwrap();
         let groups =
             list.as_array().unwrap().iter().filter(|group| GROUPS.contains(&group["name"].as_str().unwrap()));
@@ -70,18 +73,19 @@ fn nothing_that_a_program_attempts_works() {
             let id = attempted["id"].as_str().unwrap();
             match attempt(&mut worker, id) {
                 Some((result, detail)) => assert_ne!(result, "worked", "{id} in {jail:?}: {detail}"),
-                None => worker = replaced(worker, jail, id),
+                None => {
+                    check_end(worker, jail, id);
+                    worker = start(jail, &programs).unwrap();
+                }
             }
         }
     }
 }
 
-/// A new program after one that was killed: by the filter, which is the one end that shows that an attempt was refused.
-fn replaced(worker: Worker, jail: Jail, id: &str) -> Worker {
-    use std::os::unix::process::ExitStatusExt;
+/// Checks that the program was killed by the filter: the one end that shows that an attempt was refused.
+fn check_end(worker: Worker, jail: Jail, id: &str) {
     let of_shells = 128 + Signal::SYS.as_raw();
     let (status, said) = worker.ended();
     let is_filtered = status.signal() == Some(Signal::SYS.as_raw()) || status.code() == Some(of_shells);
     assert!(is_filtered, "{id} in {jail:?}: {status}: {said}");
-    start(jail).unwrap()
 }

@@ -78,7 +78,10 @@ pub enum Failure {
     NotForked(#[source] std::io::Error),
     /// No zygote could be loaded.
     #[error(transparent)]
-    NotLoaded(super::fork::load::LoadFailure),
+    NotLoaded(super::load::LoadFailure),
+    /// The worker ended, or none was free.
+    #[error(transparent)]
+    Worker(#[from] super::worker::WorkerFailure),
     /// The process is gone without a status.
     #[error("failed to reap the process")]
     NotReaped(#[source] std::io::Error),
@@ -140,6 +143,12 @@ pub enum InvalidResponse {
         /// The name, with control characters escaped.
         name: String,
     },
+    /// A worker's payload in JSON or MessagePack is no response.
+    #[error("{0}")]
+    Payload(String),
+    /// A worker's frames break the protocol.
+    #[error("the worker broke the protocol: {0}")]
+    Frames(super::worker::Violation),
     /// Its headers are too large.
     #[error("its headers are {bytes} bytes, the limit is {bytes_max}")]
     HeadersTooLarge {
@@ -177,7 +186,7 @@ impl Failure {
         }
     }
 
-    /// The same for a forked process. Its module is loaded, so no exit status can mean that it never ran.
+    /// The same for a process whose module is loaded: a forked one, or a worker. So no exit status can mean that it never ran.
     pub fn of_child_exit(status: ExitStatus, memory_limit_bytes: u64) -> Self {
         match Self::of_exit(status, memory_limit_bytes) {
             failure @ (Self::InvalidResponse(_) | Self::OutOfMemory { .. }) => failure,

@@ -96,8 +96,9 @@ impl Release {
     ) -> Result<Self, ReleaseError> {
         let metadata = section.map(Metadata::parse).transpose()?.unwrap_or_default();
         let name = full_name(&manifest.id, &manifest.version);
-        let (artifact, digest) =
-            (store.keep(&name, bytes).map_err(ReleaseError::NotKept)?, Digest::of(bytes));
+        let extension = if manifest.binary.is_some() { "" } else { ".so" };
+        let artifact = store.keep(&name, extension, bytes).map_err(ReleaseError::NotKept)?;
+        let digest = Digest::of(bytes);
         let code = match manifest.binary {
             Some(_) => Code::Program { artifact, digest },
             None => Code::Module { artifact, digest, unload: manifest.unload },

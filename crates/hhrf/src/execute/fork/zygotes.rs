@@ -3,7 +3,7 @@
 mod succession;
 
 use super::child::Child;
-use super::load::LoadFailure;
+use crate::execute::load::LoadFailure;
 use super::streak::Streak;
 use super::usage::{Change, Scale};
 use super::wear::Condition;

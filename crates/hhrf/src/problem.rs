@@ -188,6 +188,7 @@ fn of_failure(failure: &Failure) -> Kind {
         | Failure::RunnerNotExecuted { .. }
         | Failure::NotForked(_) => RUNNER_FAILED,
         Failure::InProcess(_) => MODULE_FAILED,
+        Failure::RequestTooLong { .. } => kind(S::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large"),
         Failure::Overdue { .. } | Failure::NoMemory(_) => {
             kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
         }

@@ -58,9 +58,18 @@ pub enum Failure {
     /// The module can't be loaded into the host's process.
     #[error(transparent)]
     InProcess(super::in_process::load::ModuleFailure),
-    /// There is no memory for the message to a module in the host's process.
-    #[error("the request was not sent to the module: {0}")]
+    /// There is no memory for the message to a module in the host's process, or to a worker.
+    #[error("the request was not sent to the function: {0}")]
     NoMemory(Full),
+    /// Its message is longer than a frame.
+    #[error(
+        "the request's message is {bytes} bytes, the limit of a frame is {}: lower `limits.request_body_bytes`",
+        fezz_wire::frame::PAYLOAD_BYTES_MAX
+    )]
+    RequestTooLong {
+        /// Its length.
+        bytes: usize,
+    },
     /// Earlier calls of the function go on after their deadline, in the host's own process.
     #[error(
         "{calls} earlier calls of the function still run after their deadline, and can't be ended: find out what they wait for, \

@@ -218,7 +218,8 @@ mod tests {
         assert!(store.folder.path().exists(), "a host's folder is safe from another");
         drop(second_host);
 
-        let (first, second) = (store.keep("f@v1", ".so", b"1").unwrap(), store.keep("f@v1", ".so", b"2").unwrap());
+        let (first, second) =
+            (store.keep("f@v1", ".so", b"1").unwrap(), store.keep("f@v1", ".so", b"2").unwrap());
         assert_eq!(
             (fs::read(first.path()).unwrap(), fs::read(second.path()).unwrap()),
             (b"1".to_vec(), b"2".to_vec())

@@ -1,10 +1,10 @@
 //! Starts, watches and ends a zygote.
 
-use crate::execute::load::LoadFailure;
 use super::zygote::{Next, Zygote};
 use crate::catalogue::Function;
 use crate::execute::command::Purpose;
 use crate::execute::lease::EXIT_GRACE;
+use crate::execute::load::LoadFailure;
 use crate::execute::process::Process;
 use crate::execute::start::Starter;
 use crate::execute::stderr_log::{self, StderrLog, Subject};

@@ -280,7 +280,8 @@ impl Connection {
     /// Waits until the socket takes more.
     pub(super) async fn writable(&self) {
         // By a second descriptor: the runtime watches the first one for reading.
-        let watched = self.socket.as_fd().try_clone_to_owned().and_then(|copy| watch(copy, Interest::WRITABLE));
+        let watched =
+            self.socket.as_fd().try_clone_to_owned().and_then(|copy| watch(copy, Interest::WRITABLE));
         match watched {
             Ok(watched) => watched.writable().await.map(drop).unwrap_or_default(),
             // No descriptors are left: try again when something else happens, at the latest at the next heartbeat.

@@ -79,7 +79,9 @@ pub enum Violation {
     #[error("it sent a pong without a ping of that number")]
     UnaskedPong,
     /// A response over the limit.
-    #[error("it announced a response of {bytes} bytes, the limit is {bytes_max} (limits.response_body_bytes, and what stands beside)")]
+    #[error(
+        "it announced a response of {bytes} bytes, the limit is {bytes_max} (limits.response_body_bytes, and what stands beside)"
+    )]
     TooLarge {
         /// The frame's length.
         bytes: usize,
@@ -119,7 +121,12 @@ pub enum WorkerFailure {
 
 impl End {
     /// What it means for a request that the worker had.
-    pub(super) fn failure(&self, status: Option<ExitStatus>, is_out_of_memory: bool, limit_bytes: u64) -> Failure {
+    pub(super) fn failure(
+        &self,
+        status: Option<ExitStatus>,
+        is_out_of_memory: bool,
+        limit_bytes: u64,
+    ) -> Failure {
         match (self, status) {
             (Self::Killed(Kill::Deadline { request_id }), _) => {
                 WorkerFailure::Neighbour { request_id: request_id.clone() }.into()

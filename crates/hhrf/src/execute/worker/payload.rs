@@ -3,7 +3,7 @@
 use crate::admitted::AdmittedRequest;
 use crate::execute::answer::{self, Outcome};
 use crate::execute::failure::{Failure, InvalidResponse};
-use crate::execute::message::{encode_head, with_message};
+use crate::execute::message::{encode_head, encode_with};
 use crate::execute::response_reader::BESIDE_BODY_BYTES;
 use crate::memory::{Holding, request_bytes};
 use bytes::Bytes;
@@ -25,11 +25,11 @@ pub(super) fn encode(request: &AdmittedRequest, format: Format) -> Result<[Bytes
         // `None` means JSON, but a worker's format is never that once it has said hello.
         Format::Json | Format::None => {
             charge(request, json_bytes(&request.body.bytes))?;
-            [with_message(request, json::encode_request).into(), Bytes::new()]
+            [encode_with(request, json::encode_request), Bytes::new()]
         }
         Format::MessagePack => {
             charge(request, request.body.bytes.len())?;
-            [with_message(request, message_pack::encode_request).into(), Bytes::new()]
+            [encode_with(request, message_pack::encode_request), Bytes::new()]
         }
     };
     match payload[0].len() + payload[1].len() {

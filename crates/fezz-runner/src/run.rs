@@ -2,10 +2,14 @@
 
 use crate::channel::{self, ChannelError, ResponseChannel};
 use crate::environment::{self, EnvironmentError};
-use crate::jail::{self, Entered, JailError, namespaces, root::RootError, separation::Forks};
-use crate::limits::{self, ChildLimits, LimitError};
+use crate::exec::Call;
+use crate::jail::{
+    self, Code, Entered, JailError, Mark, Mode, Next, namespaces, root::RootError, separation::Forks,
+};
+use crate::limits::{self, ChildLimits, LimitError, NO_CORE_AT_ALL, NO_CORE_FILE};
 use crate::module::{Module, ModuleError};
 use crate::options::{Options, Task};
+use crate::program::{self, Obstacle, ProgramError};
 use crate::termination::{self, HostWatch};
 use crate::worker::{self, WorkerError};
 use crate::zygote::{Control, Threads, Zygote, ZygoteError};
@@ -66,6 +70,9 @@ pub enum Failure {
     /// The module.
     #[error(transparent)]
     Module(#[from] ModuleError),
+    /// The program.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
 }
 
 impl Failure {
@@ -76,6 +83,7 @@ impl Failure {
             Self::Channel(_) => ExitCode::Io,
             Self::Environment(_) => ExitCode::EnvironmentIncomplete,
             Self::Jail(JailError::Root(RootError::Module { .. })) => ExitCode::ModuleNotLoaded,
+            Self::Program(_) | Self::Jail(JailError::Program(_)) => ExitCode::ProgramNotExecuted,
             Self::Cgroup { .. }
             | Self::Jail(_)
             | Self::Limit(_)
@@ -139,7 +147,8 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
 
     // In strict mode this is another process from here on; the one that the host started waits for its end.
     let host = host_channel(options, &response);
-    let entered = jail::enter(&options.jail, &options.module, host)?;
+    let code = Code { file: &options.module, is_program: matches!(options.task, Task::Program) };
+    let entered = jail::enter(&options.jail, code, host)?;
     crash::watch_for_memory()?;
     crash::keep_exit_codes_apart()?;
     if getpid().is_init() || matches!(options.task, Task::Zygote { .. }) {
@@ -157,6 +166,11 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
             response.close();
             process.run_zygote(children)
         }
+        Task::Program => {
+            // It answers over stdin.
+            response.close();
+            process.execute()
+        }
         Task::Worker { threads } => {
             // Its responses go where its requests come from.
             response.close();
@@ -165,12 +179,14 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
     }
 }
 
-/// The descriptor that shows the host's exit: of the response, of a zygote's orders, or of a worker's requests. Not stderr, on which reads and
-/// writes would cause signals all the time.
+/// The descriptor that shows the host's exit: of the response, of a zygote's orders, or of a worker's requests. Not
+/// stderr, on which reads and writes would cause signals all the time.
 fn host_channel<'a>(options: &Options, response: &'a ResponseChannel) -> BorrowedFd<'a> {
     match options.task {
-        Task::Zygote { .. } | Task::Worker { .. } if !options.is_trial => stdin(),
-        Task::Serve | Task::ServePrewarmed | Task::Zygote { .. } | Task::Worker { .. } => response.as_fd(),
+        Task::Zygote { .. } | Task::Worker { .. } | Task::Program if !options.is_trial => stdin(),
+        Task::Serve | Task::ServePrewarmed | Task::Zygote { .. } | Task::Worker { .. } | Task::Program => {
+            response.as_fd()
+        }
     }
 }
 
@@ -212,6 +228,7 @@ impl Process<'_> {
         match self.options.task {
             Task::Serve | Task::ServePrewarmed | Task::Worker { .. } => self.confine()?,
             Task::Zygote { children } => drop(self.confine_zygote(children)?),
+            Task::Program => drop(self.confine_program()?),
         }
         let token = channel::read_request(stdin())?;
         let token = String::from_utf8_lossy(&token);
@@ -244,8 +261,35 @@ impl Process<'_> {
     fn confine_zygote(&self, children: u64) -> Result<(Forks, ChildLimits), Failure> {
         let limits = limits::apply_to_zygote(&self.options.limits, self.entered.others, children)?;
         let forks = Forks::prepare(&self.options.jail).map_err(JailError::from)?;
-        jail::confine(&self.options.jail, &self.entered.module, Some(&forks))?;
+        jail::confine(&self.options.jail, &self.entered, Next::Fork(&forks))?;
         Ok((forks, limits))
+    }
+
+    /// Becomes the program. Nothing in this process watches the host: what could (a signal's handler, a timer) would end
+    /// with the execve(2). In strict mode the supervisor does. In the other modes the kernel kills the process when its
+    /// parent ends, which execve(2) doesn't change, and the program finds the end of its stdin.
+    fn execute(mut self) -> Result<(), Failure> {
+        let call = self.confine_program()?;
+        syscalls::reset_signals();
+        let mark = self.entered.mark.take();
+        // It stays open until the execve(2), which closes all but the standard descriptors: each was opened so.
+        mark.as_ref().map_or(Ok(()), Mark::set_for_program).map_err(JailError::from)?;
+        let error = call.make();
+        mark.map_or(Ok(()), Mark::withdraw).map_err(JailError::from)?;
+        Err(ProgramError::Execute(error, Obstacle::Unknown).into())
+    }
+
+    fn confine_program(&self) -> Result<Call, Failure> {
+        if !self.options.is_trial {
+            program::check(&self.entered.module)?;
+        }
+        if self.options.jail.mode != Mode::Off {
+            syscalls::use_random_addresses();
+        }
+        let call = Call::prepare(&self.entered.module, &self.env)?;
+        limits::apply(&self.options.limits, self.entered.others, NO_CORE_AT_ALL)?;
+        jail::confine(&self.options.jail, &self.entered, Next::Execute(&call))?;
+        Ok(call)
     }
 
     /// Call it after the last change of user, and before the filter, which forbids it. Where there is a supervisor,
@@ -259,8 +303,8 @@ impl Process<'_> {
     }
 
     fn confine(&self) -> Result<(), Failure> {
-        limits::apply(&self.options.limits, self.entered.others)?;
-        Ok(jail::confine(&self.options.jail, &self.entered.module, None)?)
+        limits::apply(&self.options.limits, self.entered.others, NO_CORE_FILE)?;
+        Ok(jail::confine(&self.options.jail, &self.entered, Next::Load)?)
     }
 
     /// Loads the module: the first step that runs module code.

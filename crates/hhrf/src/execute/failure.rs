@@ -186,9 +186,10 @@ impl Failure {
                 Self::RunnerGaveUp(code)
             }
             ExitCode::NotConfined => Self::NotConfined,
-            ExitCode::ModuleNotLoaded | ExitCode::MissingSymbol | ExitCode::OnLoadFailed => {
-                Self::Module(code)
-            }
+            ExitCode::ModuleNotLoaded
+            | ExitCode::ProgramNotExecuted
+            | ExitCode::MissingSymbol
+            | ExitCode::OnLoadFailed => Self::Module(code),
             ExitCode::ResponseNotWritten => Self::InvalidResponse(InvalidResponse::NotWritten),
             ExitCode::AbiViolation => Self::InvalidResponse(InvalidResponse::Empty),
             ExitCode::OutOfMemory => Self::OutOfMemory { limit_bytes: memory_limit_bytes },

@@ -53,6 +53,7 @@ mod trial;
 mod uids;
 mod unread;
 mod worker_runner;
+mod worker;
 mod wrapper;
 mod wrappers;
 mod zygotes;

@@ -23,10 +23,10 @@ pub enum LoadFailure {
         cause: Arc<Failure>,
     },
     /// It took longer than a request may.
-    #[error("the module wasn't loaded within {} ms, the time of a request", .0.as_millis())]
+    #[error("the function wasn't ready within {} ms, the time of a request", .0.as_millis())]
     TooSlow(Duration),
     /// It took longer than this request could wait.
-    #[error("the module wasn't loaded by the request's deadline")]
+    #[error("the function wasn't ready by the request's deadline")]
     TooLate,
     /// It keeps ending.
     #[error("the zygote keeps ending: see the function's lines in the log")]

@@ -53,6 +53,8 @@ mod timeouts;
 mod trial;
 mod uids;
 mod unread;
+mod worker_runner;
+mod worker;
 mod wrapper;
 mod wrappers;
 mod zygotes;

@@ -250,13 +250,12 @@ impl Process<'_> {
 
     fn run_worker(mut self, threads: NonZero<u32>) -> Result<(), Failure> {
         let socket = channel::take_stdin()?;
-        // For good: while all threads call the module, none of them reads that the host is gone. The kernel sends no
-        // signal while one waits for a frame (SOCKWQ_ASYNC_WAITDATA, unix_stream_data_wait), so requests cost none.
-        let _watch = self.watch_host(socket.as_fd())?;
+        // Never stopped: while all threads call the module, none of them reads that the host is gone.
+        let watch = self.watch_host(socket.as_fd())?;
         self.confine()?;
         // A connection to a database that was closed mustn't end a process that would make a new one.
         syscalls::ignore_signal(Signal::SIGPIPE).map_err(Failure::BrokenPipes)?;
-        Ok(worker::run(self.load()?, socket, threads)?)
+        Ok(worker::run(self.load()?, socket, watch, threads)?)
     }
 
     fn confine_zygote(&self, children: u64) -> Result<(Forks, ChildLimits), Failure> {

@@ -93,16 +93,16 @@ impl ModuleStore {
         Ok(Arc::new(Self { folder, next: AtomicU64::new(0), _lock: lock }))
     }
 
-    /// Keeps a module; `name` is the function's `<id>@<version>`.
+    /// Keeps a module or a program; `name` is the function's `<id>@<version>`, and `extension` that of the file.
     ///
     /// # Errors
     ///
     /// The disk is full, or the folder is gone.
-    pub(crate) fn keep(self: &Arc<Self>, name: &str, module: &[u8]) -> io::Result<Artifact> {
+    pub(crate) fn keep(self: &Arc<Self>, name: &str, extension: &str, bytes: &[u8]) -> io::Result<Artifact> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = self.folder.path().join(format!("{name}.{number}.so"));
+        let path = self.folder.path().join(format!("{name}.{number}{extension}"));
         let kept = Artifact { path, _store: Arc::clone(self) };
-        fs::write(&kept.path, module)?;
+        fs::write(&kept.path, bytes)?;
         fs::set_permissions(&kept.path, Permissions::from_mode(0o555))?;
         Ok(kept)
     }
@@ -218,7 +218,8 @@ mod tests {
         assert!(store.folder.path().exists(), "a host's folder is safe from another");
         drop(second_host);
 
-        let (first, second) = (store.keep("f@v1", b"1").unwrap(), store.keep("f@v1", b"2").unwrap());
+        let (first, second) =
+            (store.keep("f@v1", ".so", b"1").unwrap(), store.keep("f@v1", ".so", b"2").unwrap());
         assert_eq!(
             (fs::read(first.path()).unwrap(), fs::read(second.path()).unwrap()),
             (b"1".to_vec(), b"2".to_vec())

@@ -27,14 +27,15 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
 ];
 
 /// Beyond the standard three there is the response's pipe, and nothing else; to a forked process and a worker the
-/// request came by it, too, which makes it a socket.
+/// request came by it, too, which makes it a socket. A worker may have it twice.
 fn inherited(params: &Params<'_>) -> Found {
-    let is_forked = ["fork", "worker"].contains(&params.text("execution"));
+    let by_socket = ["fork", "worker"].contains(&params.text("execution"));
     let open: Vec<(i32, u32)> = (3..1024).filter_map(|at| Some((at, kind(at)?))).collect();
+    let is_socket = |(at, kind): &(i32, u32)| *kind == libc::S_IFSOCK && identity(*at) == identity(open[0].0);
     match open[..] {
         [] => Found::Refused("none is open".to_owned()),
         [(at, libc::S_IFIFO)] => Found::Refused(format!("only {at}, a pipe for the response")),
-        [(at, libc::S_IFSOCK)] if is_forked => {
+        [(at, _), ..] if by_socket && open.iter().all(is_socket) => {
             Found::Refused(format!("only {at}, a socket for request and response"))
         }
         _ => Found::Worked(format!("open are {}", listed(&open))),

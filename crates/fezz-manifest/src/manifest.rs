@@ -83,8 +83,8 @@ impl Execution {
     /// Every executor.
     pub const ALL: [Self; 4] = [Self::Spawn, Self::Fork, Self::Worker, Self::InProcess];
 
-    /// Those that give each request a process of its own, which the jail confines.
-    pub const JAILED: [Self; 2] = [Self::Spawn, Self::Fork];
+    /// Those that execute the function in processes of their own, which the jail confines.
+    pub const JAILED: [Self; 3] = [Self::Spawn, Self::Fork, Self::Worker];
 
     /// Their names in a manifest, in the same order.
     const NAMES: [&str; Self::ALL.len()] = ["spawn", "fork", "worker", "in-process"];

@@ -153,9 +153,14 @@ fn function_folder(root: &Path, variant: Variant, execution: Execution) -> PathB
 fn manifest(variant: Variant, execution: Execution, granted_port: u16) -> Value {
     let mut manifest = json!({
         "id": variant.function(execution), "version": "v1", "entry": MODULE, "routes": [],
-        "execution": execution, "spare": SPARE,
+        "execution": execution,
         "limits": {"memory_bytes": MEMORY_BYTES, "threads": THREADS, "concurrency": CONCURRENCY},
     });
+    match execution {
+        // One attempt may use up what its process has: the next one needs another.
+        Execution::Worker => manifest["worker"] = json!({"max": 1, "max_requests": 1}),
+        Execution::Spawn | Execution::Fork | Execution::InProcess => manifest["spare"] = json!(SPARE),
+    }
     match variant {
         Variant::Plain => {}
         Variant::Brief => manifest["timeout_ms"] = json!(1000),

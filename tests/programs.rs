@@ -34,18 +34,26 @@ enum Jail {
     InnerOfNobody,
     Bwrap,
     Nsjail,
+    Firejail,
     Off,
 }
 
-const JAILS: [Jail; 6] =
-    [Jail::Strict, Jail::StrictOfNobody, Jail::Inner, Jail::InnerOfNobody, Jail::Bwrap, Jail::Nsjail];
+const JAILS: [Jail; 7] = [
+    Jail::Strict,
+    Jail::StrictOfNobody,
+    Jail::Inner,
+    Jail::InnerOfNobody,
+    Jail::Bwrap,
+    Jail::Nsjail,
+    Jail::Firejail,
+];
 
 impl Jail {
     /// The runner with this jail, in `folder`, where a wrapper finds it; `None` if it can't be had here.
     fn command(self, folder: &Path) -> Option<Command> {
         let mode = match self {
             Self::Strict | Self::StrictOfNobody => "strict",
-            Self::Inner | Self::InnerOfNobody | Self::Bwrap | Self::Nsjail => "inner",
+            Self::Inner | Self::InnerOfNobody | Self::Bwrap | Self::Nsjail | Self::Firejail => "inner",
             Self::Off => "off",
         };
         let mut command = match self {
@@ -54,8 +62,9 @@ impl Jail {
                 std::os::unix::fs::symlink(on_path("nsjail").unwrap(), folder.join("nsjail")).ok();
                 wrapped(folder, &["nsjail-fezz-runner", "nsjail.cfg"])
             }
-            Self::Bwrap | Self::Nsjail => {
-                skip("bwrap or nsjail isn't installed: jail/README.md says how");
+            Self::Firejail if on_path("firejail").is_some() => wrapped(folder, &["firejail-fezz-runner"]),
+            Self::Bwrap | Self::Nsjail | Self::Firejail => {
+                skip("bwrap, nsjail or firejail isn't installed: jail/README.md says how");
                 return None;
             }
             _ => Command::new(binary("fezz-runner")),

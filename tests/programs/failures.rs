@@ -1,7 +1,7 @@
 //! A program that can't be executed: the exit status, and the message with the fix.
 
 use super::{JAILS, Jail, Programs};
-use crate::harness::{binary, is_root};
+use crate::harness::{binary, is_root, wait_for};
 use fezz_wire::ExitCode;
 use std::process::Command;
 
@@ -83,3 +83,30 @@ fn a_program_takes_no_limit_that_would_end_a_worker_that_works() {
         Command::new(binary("fezz-runner")).args(["--program", "--timeout-ms", "1", "p"]).output().unwrap();
     assert_eq!(output.status.code(), Some(i32::from(ExitCode::Usage.as_u8())));
 }
+
+#[test]
+fn a_program_that_stays_open_for_writing_has_a_message_of_its_own() {
+    let programs = Programs::new();
+    let program = programs.python();
+    let _writer = std::fs::OpenOptions::new().append(true).open(&program).unwrap();
+    let (status, said) = programs.start(Jail::Strict, &[], &program).unwrap().ended();
+    assert_eq!(status.code(), CODE, "{said}");
+    assert!(said.contains("a process has it open for writing"), "{said}");
+}
+
+#[test]
+fn a_program_that_is_open_for_writing_for_another_moment_is_executed() {
+    let programs = Programs::new();
+    let program = programs.python();
+    let writer = std::fs::OpenOptions::new().append(true).open(&program).unwrap();
+    let worker = programs.start(Jail::Off, &[], &program).unwrap();
+    // In this jail the runner waits for nothing else.
+    let call = format!("/proc/{}/syscall", worker.process.id());
+    let is_pausing = || std::fs::read_to_string(&call).ok().filter(|call| call.starts_with(PAUSE)).map(drop);
+    wait_for("a first try", is_pausing);
+    drop(writer);
+    assert!(worker.ready().drained().0.success());
+}
+
+/// The number of clock_nanosleep(2), as /proc/PID/syscall shows it.
+const PAUSE: &str = "230 ";

@@ -228,7 +228,7 @@ impl Process<'_> {
         match self.options.task {
             Task::Serve | Task::ServePrewarmed | Task::Worker { .. } => self.confine()?,
             Task::Zygote { children } => drop(self.confine_zygote(children)?),
-            Task::Program => drop(self.confine_program()?),
+            Task::Program => self.confine_program().map(|_call| ())?,
         }
         let token = channel::read_request(stdin())?;
         let token = String::from_utf8_lossy(&token);

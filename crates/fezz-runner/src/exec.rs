@@ -45,7 +45,7 @@ impl Call {
     /// A program that was just written may be open for writing for another moment: a process that its writer started
     /// meanwhile has a copy of the descriptor, up to its own execve(2).
     pub(crate) fn make(self) -> Errno {
-        const TRIES: u32 = 100;
+        const TRIES: u32 = 1000;
         const PAUSE: Duration = Duration::from_millis(1);
         let [path, arguments, variables] = self.0;
         // SAFETY: these must be the addresses of a C string and of two lists of C strings that end in null: `prepare`

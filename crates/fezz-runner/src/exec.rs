@@ -114,9 +114,9 @@ mod tests {
     }
 
     fn list_at(address: usize) -> Vec<String> {
-        let pointers = address as *const usize;
+        let place = |at: usize| (address + at * size_of::<usize>()) as *const usize;
         // SAFETY: reads up to the null that ends the list, as above.
-        let pointer = |at| unsafe { *pointers.add(at) };
+        let pointer = |at| unsafe { *place(at) };
         (0..).map(pointer).take_while(|pointer| *pointer != 0).map(text_at).collect()
     }
 

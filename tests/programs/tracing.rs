@@ -48,6 +48,17 @@ fn a_binary_that_can_only_be_executed_cannot_be_traced() {
     }
 }
 
+#[test]
+fn a_core_of_a_program_would_have_none_of_its_memory() {
+    for jail in [Jail::Strict, Jail::StrictOfNobody, Jail::Inner, Jail::InnerOfNobody, Jail::Off] {
+        let programs = Programs::new();
+        let Some(worker) = programs.start(jail, &[], &programs.python()) else { continue };
+        let worker = worker.ready();
+        let filter = std::fs::read_to_string(process_of(&worker).join("coredump_filter")).unwrap();
+        assert_eq!(filter, "00000000\n", "{jail:?}");
+    }
+}
+
 /// Traces a process as another one of the same user, in a Landlock domain or in none; returns errno.
 const TRACER: &str = "
 import ctypes, sys

@@ -138,6 +138,12 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
     // host. Every process may raise its own score; without /proc it can't, and nothing is lost.
     std::fs::write("/proc/self/oom_score_adj", "1000").ok();
 
+    // If a program crashes, a core has none of its memory, wherever the kernel sends it. execve(2) keeps this (core(5)).
+    // In a wrapper without /proc, `NO_CORE_AT_ALL` alone holds; it doesn't where a hard limit of 0 was inherited.
+    if matches!(options.task, Task::Program) {
+        std::fs::write("/proc/self/coredump_filter", "0").ok();
+    }
+
     // While its descriptors are open: the next step closes all but the standard ones.
     namespaces::join(&options.jail.join).map_err(JailError::from)?;
 

@@ -1,6 +1,8 @@
 //! The `worker` executor: long-lived processes that serve request after request.
 
-use crate::harness::{AUTHOR, Answer, Connection, Host, Leftovers, PATIENCE, Site, connect, many, resident_kib, wait_for};
+use crate::harness::{
+    AUTHOR, Answer, Connection, Host, Leftovers, PATIENCE, Site, connect, many, resident_kib, wait_for,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,10 +58,10 @@ fn processes(host: &Host) -> Vec<Pid> {
     let own = host.pid().to_string();
     let tasks = std::fs::read_dir(format!("/proc/{own}/task")).unwrap().flatten();
     let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-    let pids: Vec<Pid> =
-        lists.flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<i32>>())
-            .filter_map(Pid::from_raw)
-            .collect();
+    let pids: Vec<Pid> = lists
+        .flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<i32>>())
+        .filter_map(Pid::from_raw)
+        .collect();
     pids
 }
 
@@ -277,7 +279,11 @@ fn a_new_release_takes_over_under_load_without_a_failed_request() {
     let outcomes = load(&host, "/rpc/w/sleep?ms=5", 6, || {
         for release in 1..=4 {
             let reloads = host.metric("fezz_reloads_total");
-            install(&host.site, "w@v1", json!({"worker": {"max": 2}, "env": {"RELEASE": release.to_string()}}));
+            install(
+                &host.site,
+                "w@v1",
+                json!({"worker": {"max": 2}, "env": {"RELEASE": release.to_string()}}),
+            );
             wait_for("the reload", || (host.metric("fezz_reloads_total") > reloads).then_some(()));
             std::thread::sleep(Duration::from_millis(200));
         }
@@ -301,12 +307,16 @@ fn a_worker_that_cannot_start_fails_requests_at_once_and_is_tried_again_with_bac
         for answer in many(host.address, "/rpc/w/count", 40) {
             assert_eq!(answer.outcome(), (503, "module_failed"), "{start}");
         }
-        let line = host.logged(reason, |line| {
-            line["error"].as_str().is_some_and(|error| error.contains(reason))
-        });
+        let line =
+            host.logged(reason, |line| line["error"].as_str().is_some_and(|error| error.contains(reason)));
         assert!(line["message"].as_str().unwrap().contains("retry in 0.1 s (attempt 1)"), "{line}");
         let tries_max = 2 + (begun.elapsed().as_millis() / 100).max(1).ilog2();
-        assert!(starts(&host) <= tries_max.into(), "{start}: {} tries in {:?}", starts(&host), begun.elapsed());
+        assert!(
+            starts(&host) <= tries_max.into(),
+            "{start}: {} tries in {:?}",
+            starts(&host),
+            begun.elapsed()
+        );
     }
 }
 

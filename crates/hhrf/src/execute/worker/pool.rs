@@ -186,7 +186,7 @@ impl WorkerPool {
 
     fn not_ready(self: &Arc<Self>, number: u64, failure: LoadFailure) {
         let mut state = self.lock();
-        let retry = state.supply.not_ready(failure.clone());
+        let (retry, is_refused) = state.supply.not_ready(failure.clone());
         self.counters.ended(&self.function.name(), "failed_to_start", 0);
         tracing::error!(
             function = self.function.name(),
@@ -194,7 +194,7 @@ impl WorkerPool {
             error = crate::log::chain(&failure),
             "worker failed to start; {retry}"
         );
-        let refused = match state.supply.is_empty() {
+        let refused = match is_refused {
             true => std::mem::take(&mut state.waiting),
             false => VecDeque::new(),
         };

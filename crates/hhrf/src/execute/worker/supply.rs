@@ -50,7 +50,9 @@ pub(super) struct Supply {
     start_back_off: BackOff,
     /// Of workers that were ready and crashed.
     crash_back_off: BackOff,
-    /// Why no worker could be started, until the next try.
+    /// Whether any was ever ready.
+    has_served: bool,
+    /// Why no worker can be started, until the next try: requests are refused with it.
     failure: Option<LoadFailure>,
     pause_until: Option<Instant>,
     /// Whether a task waits for the end of the pause.
@@ -72,6 +74,10 @@ const IDLE_MAX: Duration = Duration::from_secs(10);
 /// and others may wait for the next; they still keep a worker that crashes at its first request from using up a processor.
 const CRASH_PAUSE_MIN: Duration = Duration::from_millis(10);
 const CRASH_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// A function that has served may be about to recover: something killed its worker, or its database restarts. Requests wait
+/// for so many starts in a row before they are refused.
+const BROKEN_AFTER: u32 = 3;
 
 impl Limits {
     pub(super) fn of(worker: &Worker) -> Self {
@@ -126,6 +132,7 @@ impl Default for Supply {
             started: 0,
             start_back_off: BackOff::default(),
             crash_back_off: BackOff::between(CRASH_PAUSE_MIN, CRASH_PAUSE_MAX),
+            has_served: false,
             failure: None,
             pause_until: None,
             is_pause_watched: false,
@@ -218,7 +225,7 @@ impl Supply {
     /// It is ready. If another one's time has come, that one ends now.
     pub(super) fn begin_service(&mut self, member: Member) {
         self.starting -= 1;
-        (self.start_back_off, self.failure) = (BackOff::default(), None);
+        (self.start_back_off, self.failure, self.has_served) = (BackOff::default(), None, true);
         if let Some(due) = self.members.iter().position(|member| member.due.is_some()) {
             let Member { connection, due, .. } = self.members.remove(due);
             connection.drain(due.unwrap_or(Drain::Age));
@@ -226,12 +233,14 @@ impl Supply {
         self.members.push(member);
     }
 
-    /// It couldn't be started. Returns when the next is.
-    pub(super) fn not_ready(&mut self, failure: LoadFailure) -> Retry {
+    /// It couldn't be started. Returns when the next is, and whether requests are refused until then.
+    pub(super) fn not_ready(&mut self, failure: LoadFailure) -> (Retry, bool) {
         (self.starting, self.processes) = (self.starting - 1, self.processes - 1);
         let retry = self.start_back_off.failed();
-        (self.failure, self.pause_until) = (Some(failure), Some(retry.at));
-        retry
+        self.pause_until = Some(retry.at);
+        let is_broken = !self.has_served || retry.attempt >= BROKEN_AFTER;
+        self.failure = is_broken.then_some(failure);
+        (retry, is_broken && self.members.is_empty() && self.starting == 0)
     }
 
     /// It takes no requests any more.
@@ -280,10 +289,6 @@ impl Supply {
 
     pub(super) fn len(&self) -> usize {
         self.members.len()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.members.is_empty()
     }
 
     pub(super) fn processes(&self) -> usize {

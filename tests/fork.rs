@@ -323,7 +323,7 @@ fn a_constructor_that_crashes_fails_all_requests_until_the_module_is_fixed() {
 
 #[test]
 fn an_on_load_that_never_returns_fails_all_requests_until_the_module_is_fixed() {
-    check_load_failure("hangs_in_on_load", "wasn't loaded within 1500 ms");
+    check_load_failure("hangs_in_on_load", "wasn't ready within 1500 ms");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod http2;
 mod machine;
 mod processes;
 mod site;
+mod worker;
 
 pub(crate) use client::{Answer, Client, Connection, connect, connect_from, exchange, many};
 pub(crate) use container::{User, folder_of, in_container};
@@ -23,6 +24,7 @@ pub(crate) use processes::{
     Leftovers, forked, inside, of_requests, prewarmed_processes, resident_kib, sockets_of, zombies, zygotes,
 };
 pub(crate) use site::{AUTHOR, HARMFUL, ORDINARY, ORDINARY_C, OVERFLOW, Site, TAKEOVER, binary};
+pub(crate) use worker::{WorkerProcess, request, request_in_json};
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

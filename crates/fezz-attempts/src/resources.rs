@@ -309,10 +309,12 @@ fn signal_bomb() -> Found {
     let all = u64::MAX;
     sys::call(libc::SYS_rt_sigprocmask, &[0, sys::at(&all), 0, size_of_val(&all)]).ok();
     let own = std::process::id() as usize;
+    // To this thread, since the others don't block the signal.
+    let thread = sys::call(libc::SYS_gettid, &[]).unwrap_or(own);
     for _ in 0..SIGNALS_MAX {
         // Received without being queued once the limit is reached (sigqueue(3)).
-        if let Err(error) = sys::call(libc::SYS_kill, &[own, SIGNAL]) {
-            return Found::Refused(format!("kill: {}", sys::name(&error)));
+        if let Err(error) = sys::call(libc::SYS_tgkill, &[own, thread, SIGNAL]) {
+            return Found::Refused(format!("tgkill: {}", sys::name(&error)));
         }
     }
     let at_once = [0_u64; 2];

@@ -86,8 +86,11 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         "start a process as a zygote does that can't make namespaces",
         |_| fork_told(0),
     ),
-    Attempt::new("forge-reports", "report to the host, as its zygote, that a process has ended", |_| {
-        forge_reports()
+    Attempt::new("forge-reports", "report to the host, as its zygote, that a process has ended", |params| {
+        match params.text("execution") {
+            "worker" => Found::Untried("a worker has no zygote".to_owned()),
+            _ => forge_reports(),
+        }
     }),
     Attempt::again(
         "forge-reports",

@@ -13,29 +13,29 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) const ATTEMPTS: &[Attempt] = &[
-    Attempt::new("leave-variable", "leave a variable's value", |params| step(params, &VARIABLE))
+    Attempt::new("leave-variable", "leave a variable's value", |params| own(params, &VARIABLE))
         .expected(Expected::NothingFound),
     Attempt::new("leave-environment-variable", "leave a variable of its environment", |params| {
-        step(params, &ENVIRONMENT)
+        own(params, &ENVIRONMENT)
     })
     .expected(Expected::NothingFound),
-    Attempt::new("leave-descriptor", "leave an open descriptor", |params| step(params, &DESCRIPTOR))
+    Attempt::new("leave-descriptor", "leave an open descriptor", |params| own(params, &DESCRIPTOR))
         .expected(Expected::NothingFound),
     Attempt::new(
         "leave-flags-of-descriptors",
         "leave flags of its open descriptors (O_NONBLOCK, O_APPEND)",
-        |params| step(params, &FLAGS),
+        |params| own(params, &FLAGS),
     )
     .expected(Expected::NothingFound),
-    Attempt::new("leave-umask", "leave another umask", |params| step(params, &UMASK))
+    Attempt::new("leave-umask", "leave another umask", |params| own(params, &UMASK))
         .expected(Expected::NothingFound),
-    Attempt::new("leave-working-folder", "leave another working folder", |params| step(params, &FOLDER))
+    Attempt::new("leave-working-folder", "leave another working folder", |params| own(params, &FOLDER))
         .expected(Expected::NothingFound),
-    Attempt::new("leave-priority", "leave another priority", |params| step(params, &PRIORITY))
+    Attempt::new("leave-priority", "leave another priority", |params| own(params, &PRIORITY))
         .expected(Expected::NothingFound),
-    Attempt::new("leave-signal-mask", "leave a signal blocked", |params| step(params, &SIGNAL_MASK))
+    Attempt::new("leave-signal-mask", "leave a signal blocked", |params| own(params, &SIGNAL_MASK))
         .expected(Expected::NothingFound),
-    Attempt::new("leave-signal-handler", "leave a signal ignored", |params| step(params, &SIGNAL_HANDLER))
+    Attempt::new("leave-signal-handler", "leave a signal ignored", |params| own(params, &SIGNAL_HANDLER))
         .expected(Expected::NothingFound),
     Attempt::new("leave-file-in-tmp", "leave a file in /tmp", |params| step(params, &File("/tmp", params)))
         .expected(Expected::NothingFound),
@@ -65,9 +65,11 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
         |params| step(params, &Key(params, -5)),
     )
     .expected(Expected::NothingFound),
-    Attempt::again("leave-file-in-tmp", "leave-file-in-scratch", "leave a file where it may write")
-        .under(Variant::Scratch)
-        .expected(Expected::NothingFound),
+    Attempt::new("leave-file-in-scratch", "leave a file where it may write", |params| {
+        own(params, &File("/tmp", params))
+    })
+    .under(Variant::Scratch)
+    .expected(Expected::NothingFound),
 ];
 
 /// Something that may outlive the process that wrote to it.
@@ -85,6 +87,14 @@ fn step(params: &Params<'_>, storage: &impl Storage) -> Found {
             Err(error) => Found::Refused(format!("the next request looked for it: {}", sys::name(&error))),
         },
         _ => Found::achieved("remove", storage.remove()),
+    }
+}
+
+/// The same for what a process may keep for itself: all requests of a worker share it.
+fn own(params: &Params<'_>, storage: &impl Storage) -> Found {
+    match params.text("execution") {
+        "worker" => Found::Untried("the requests of a worker share what their process has".to_owned()),
+        _ => step(params, storage),
     }
 }
 

@@ -4,7 +4,7 @@
 //! libseccomp, takes the kernel half a millisecond to install: it runs the filter once for each number, to find the
 //! calls that it need not filter at all (kernel/seccomp.c, seccomp_cache_prepare). The tree takes a fifth of that.
 
-use super::policy::{Allowed, Argument, THIS_PROCESS, Test};
+use super::policy::{Allowed, Argument, THE_CALL, THIS_PROCESS, Test};
 use libc::{
     BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W,
     SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, seccomp_data, sock_filter,
@@ -146,6 +146,10 @@ fn test(argument: &Argument, rest: usize) -> Steps {
         }
         Test::IsNull => vec![load(low), equal(0, 2), load(high), equal(0, 0)],
         Test::IsThisProcess => vec![load(low), equal(THIS_PROCESS, 0)],
+        Test::IsOfTheCall(at) => {
+            let [lower, upper] = THE_CALL[at];
+            vec![load(low), equal(lower, 2), load(high), equal(upper, 0)]
+        }
     }
 }
 

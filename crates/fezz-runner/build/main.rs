@@ -41,6 +41,20 @@ fn main() -> Result<(), Box<dyn Error>> {
             with(&[policy::FORK, policy::SCOPED, policy::NETWORK]),
             none,
         ),
+        ("PROGRAM", "What programs may do.", with(&[policy::PROGRAM, policy::STDIN]), none),
+        ("PROGRAM_NETWORK", "The same with a network.", with(&[policy::PROGRAM, policy::NETWORK]), none),
+        (
+            "PROGRAM_SCRATCH",
+            "The same with a scratch.",
+            with(&[policy::PROGRAM, policy::STDIN, policy::SCRATCH]),
+            granted,
+        ),
+        (
+            "PROGRAM_BOTH",
+            "The same with both.",
+            with(&[policy::PROGRAM, policy::NETWORK, policy::SCRATCH]),
+            granted,
+        ),
     ];
     let mut text = String::new();
     for (name, doc, allowed, granted) in filters {

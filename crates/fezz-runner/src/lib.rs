@@ -9,7 +9,9 @@
 //! - `limits`: memory, processor time, threads, core files.
 //! - `crash`: distinguishes a crash at the memory limit from any other, by the record in `allocations`.
 //! - `module`: the shared library and its functions.
+//! - `program`, `exec`: the alternative to a module, a program that replaces this process.
 //! - `zygote`: serves many requests instead of one, each by a process that it forks.
+//! - `worker`: serves many requests instead of one, all in this process.
 //! - `syscalls`: what needs `unsafe` besides the module.
 //!
 //! The host starts it, or a wrapper named by `FEZZ_RUNNER` does; it also works alone, for instance under a debugger:
@@ -33,7 +35,12 @@ mod allocations;
 mod crash;
 mod module;
 
+mod exec;
+mod program;
+
 mod zygote;
+
+mod worker;
 
 mod syscalls;
 

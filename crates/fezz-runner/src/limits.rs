@@ -37,6 +37,13 @@ pub(crate) struct Limits {
     pub threads: Option<u64>,
 }
 
+/// No core file, which would hold requests, and be written to the working folder.
+pub(crate) const NO_CORE_FILE: u64 = 0;
+
+/// Nor a core that the kernel pipes to a program of the host, for which it ignores the limit, except this one (core(5);
+/// fs/coredump.c, do_coredump). For a program: execve(2) makes a process dumpable again, if its file can be read.
+pub(crate) const NO_CORE_AT_ALL: u64 = 1;
+
 /// Puts the limits in force, for this process and its children. `others` is the number of other processes of the same
 /// user in this user namespace, since the kernel counts threads by user (getrlimit(2)). Where it is unknown, threads
 /// aren't limited.
@@ -44,8 +51,8 @@ pub(crate) struct Limits {
 /// # Errors
 ///
 /// Those of setrlimit(2), with the limit's name.
-pub(crate) fn apply(limits: &Limits, others: Option<u64>) -> Result<(), LimitError> {
-    apply_to_memory(limits)?;
+pub(crate) fn apply(limits: &Limits, others: Option<u64>, core_bytes: u64) -> Result<(), LimitError> {
+    apply_to_memory(limits, core_bytes)?;
     let threads = limits.threads.zip(others).map(|(threads, others)| threads.saturating_add(others));
     ChildLimits::new(threads, limits.cpu_ms).apply()
 }
@@ -62,7 +69,7 @@ pub(crate) fn apply_to_zygote(
     others: Option<u64>,
     children: u64,
 ) -> Result<ChildLimits, LimitError> {
-    apply_to_memory(limits)?;
+    apply_to_memory(limits, NO_CORE_FILE)?;
     let threads = limits.threads.zip(others).map(|(threads, others)| {
         const THE_ZYGOTE: u64 = 1;
         threads.saturating_mul(children).saturating_add(others + THE_ZYGOTE)
@@ -110,9 +117,8 @@ impl ChildLimits {
     }
 }
 
-fn apply_to_memory(limits: &Limits) -> Result<(), LimitError> {
-    // A core file holds the request, and would be written to the working folder.
-    lower("the size of core files", Resource::Core, 0)?;
+fn apply_to_memory(limits: &Limits, core_bytes: u64) -> Result<(), LimitError> {
+    lower("the size of core files", Resource::Core, core_bytes)?;
     // Each can hold kernel memory that no other limit counts: a socket of a pair, 220 KiB. And the number of possible
     // epoll watches, which the kernel limits for all processes of a user together, grows with the third power of this.
     lower("open files", Resource::Nofile, limits.descriptors.unwrap_or(DESCRIPTORS))?;

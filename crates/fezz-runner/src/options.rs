@@ -4,6 +4,7 @@
 use crate::jail::{Jail, Mode};
 use crate::limits::Limits;
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -12,6 +13,7 @@ pub const HELP: &str = "\
 fezz-runner: serve one request with a function's module, then exit
 
 usage: fezz-runner [options] MODULE < request.cbor > response.cbor
+       fezz-runner [options] --program PROGRAM
 
 MODULE is a shared library with the symbols of fezz.h. The request is one CBOR map on stdin, up to end of file; the
 response is one CBOR map on stdout; stderr is the function's log, where its stdout goes, too.
@@ -41,14 +43,20 @@ options:
   --ahead               prewarm: load the module, then wait for the request on stdin
   --zygote N            instead of serving: load the module, then fork processes that serve a request each, up to N at a
                         time, as the host asks for them over stdin (a SOCK_SEQPACKET socket)
-  --try                 instead of serving: confine this process (with --zygote, as a zygote), test the jail, report it on
-                        stdout with the text read from stdin, exit; MODULE may be any file
+  --worker N            instead of serving one request: load the module, then serve request after request in this process,
+                        N at a time by N threads, in frames over stdin (a SOCK_STREAM Unix socket; docs/wire.md), until
+                        the host ends its stream
+  --program             instead of serving: execute PROGRAM, a binary or a script that begins with `#!`, once. It serves the
+                        host's requests over stdin, a socket, as docs/wire.md says; its stdout is stderr
+  --try                 instead of serving: confine this process (with --zygote, as a zygote; with --program, for a program),
+                        test the jail, report it on stdout with the text read from stdin, exit; MODULE may be any file
   --hold-network        instead of serving: make an empty network, report it on stdout, keep it until stdin ends
 
 exit status: 0 and a response, or
   64 wrong command line      65 stdin holds no request      66 the module can't be loaded
   69 fezz_on_load_v2 failed  70 the module broke the ABI    71 out of memory
   72 a symbol is missing     73 the response can't be sent  74 the request can't be read
+  67 PROGRAM can't be executed; once it runs, the exit status is its own (with --jail strict, 1 for one of these)
   77 a limit or the jail can't be put in force
   78 a variable named by --env is missing
 ";
@@ -76,6 +84,13 @@ pub(crate) enum Task {
     Zygote {
         /// The most of them at a time.
         children: u64,
+    },
+    /// Execute a program, which answers.
+    Program,
+    /// Load the module, answer request after request.
+    Worker {
+        /// How many at a time.
+        threads: NonZero<u32>,
     },
 }
 
@@ -136,6 +151,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             Some("--try") => is_trial = true,
             Some("--ahead") => task = Task::ServePrewarmed,
             Some("--zygote") => task = Task::Zygote { children: number("--zygote", &value()?)? },
+            Some("--program") => task = Task::Program,
+            Some("--worker") => task = Task::Worker { threads: threads(&value()?)? },
             Some("--join") => jail.join.push(number("--join", &value()?)?),
             Some("--connect") => jail.connect.push(number("--connect", &value()?)?),
             Some("--scratch-bytes") => jail.scratch_bytes = number("--scratch-bytes", &value()?)?,
@@ -154,6 +171,10 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         }
     }
     let module = module.ok_or_else(|| UsageError("no MODULE is given".to_owned()))?;
+    if task == Task::Program && (timeout_ms.is_some() || limits.cpu_ms.is_some()) {
+        // The first would end with the execve(2), the second add up over all requests.
+        return Err(UsageError("`--program` takes no `--timeout-ms` and no `--cpu-ms`".to_owned()));
+    }
     let file_name = || module.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Command::Run(Box::new(Options {
         function: function.unwrap_or_else(file_name),
@@ -178,6 +199,11 @@ fn text_after(option: &OsString, value: Option<OsString>) -> Result<String, Usag
 fn number<N: FromStr>(option: &str, value: &str) -> Result<N, UsageError> {
     let bits = 8 * size_of::<N>();
     value.parse().map_err(|_| UsageError(format!("`{option} {value}` is not a number of {bits} bits")))
+}
+
+fn threads(value: &str) -> Result<NonZero<u32>, UsageError> {
+    let threads = NonZero::new(number("--worker", value)?);
+    threads.ok_or_else(|| UsageError("`--worker 0` would serve no request: give 1 or more".to_owned()))
 }
 
 fn mode(value: &str) -> Result<Mode, UsageError> {
@@ -249,7 +275,9 @@ mod tests {
         check("m.so --cpu-ms soon", Err("`--cpu-ms soon` is not a number of 64 bits"));
         check("m.so --connect 65536", Err("`--connect 65536` is not a number of 16 bits"));
         check("m.so --zygote", Err("`--zygote` lacks its value"));
+        check("m.so --worker 0", Err("`--worker 0` would serve no request: give 1 or more"));
         check("m.so --jail on", Err("`--jail on` is not one of strict, inner, off"));
+        check("--program --cpu-ms 1 p", Err("`--program` takes no `--timeout-ms` and no `--cpu-ms`"));
         check("m.so --uid 0", Err("`--uid 0` is not an unprivileged user"));
         check("m.so --env =x", Err("`--env` lacks the variable's name"));
         check("a.so b.so", Err("more than one MODULE is given"));

@@ -2,17 +2,24 @@
 
 use crate::channel::{self, ChannelError, ResponseChannel};
 use crate::environment::{self, EnvironmentError};
-use crate::jail::{self, Entered, JailError, namespaces, root::RootError, separation::Forks};
-use crate::limits::{self, ChildLimits, LimitError};
+use crate::exec::Call;
+use crate::jail::{
+    self, Code, Entered, JailError, Mark, Mode, Next, namespaces, root::RootError, separation::Forks,
+};
+use crate::limits::{self, ChildLimits, LimitError, NO_CORE_AT_ALL, NO_CORE_FILE};
 use crate::module::{Module, ModuleError};
 use crate::options::{Options, Task};
+use crate::program::{self, Obstacle, ProgramError};
 use crate::termination::{self, HostWatch};
+use crate::worker::{self, WorkerError};
 use crate::zygote::{Control, Threads, Zygote, ZygoteError};
 use crate::{crash, syscalls};
 use fezz_wire::{ExitCode, FezzWireRequest, NETWORK_MADE, TrialAnswer, WireError, abi};
+use nix::sys::signal::Signal;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::process::getpid;
 use rustix::stdio::stdin;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,12 +58,21 @@ pub enum Failure {
     /// The zygote.
     #[error(transparent)]
     Zygote(#[from] ZygoteError),
+    /// The system refuses to ignore a signal.
+    #[error("failed to ignore SIGPIPE")]
+    BrokenPipes(#[source] rustix::io::Errno),
+    /// The worker.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
     /// Stdin holds something other than a request.
     #[error("stdin holds no request")]
     Request(#[source] WireError),
     /// The module.
     #[error(transparent)]
     Module(#[from] ModuleError),
+    /// The program.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
 }
 
 impl Failure {
@@ -67,22 +83,25 @@ impl Failure {
             Self::Channel(_) => ExitCode::Io,
             Self::Environment(_) => ExitCode::EnvironmentIncomplete,
             Self::Jail(JailError::Root(RootError::Module { .. })) => ExitCode::ModuleNotLoaded,
+            Self::Program(_) | Self::Jail(JailError::Program(_)) => ExitCode::ProgramNotExecuted,
             Self::Cgroup { .. }
             | Self::Jail(_)
             | Self::Limit(_)
             | Self::DieWithParent(_)
             | Self::DieWithHost(_)
             | Self::Timeout(_)
+            | Self::BrokenPipes(_)
             | Self::Zygote(ZygoteError::Uncountable(_)) => ExitCode::NotConfined,
             Self::Request(_) => ExitCode::BadRequest,
             Self::Zygote(
                 ZygoteError::Threads | ZygoteError::NotCounted(_) | ZygoteError::Descriptors { .. },
             ) => ExitCode::OnLoadFailed,
             Self::Zygote(_) => ExitCode::Io,
+            Self::Worker(error) => error.exit_code(),
             Self::Module(ModuleError::NotLoaded { .. }) => ExitCode::ModuleNotLoaded,
             Self::Module(ModuleError::MissingSymbol { .. }) => ExitCode::MissingSymbol,
             Self::Module(ModuleError::OnLoad { .. }) => ExitCode::OnLoadFailed,
-            Self::Module(ModuleError::EmptyBuffer) => ExitCode::AbiViolation,
+            Self::Module(ModuleError::EmptyBuffer | ModuleError::TooLong { .. }) => ExitCode::AbiViolation,
         }
     }
 }
@@ -119,6 +138,12 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
     // host. Every process may raise its own score; without /proc it can't, and nothing is lost.
     std::fs::write("/proc/self/oom_score_adj", "1000").ok();
 
+    // If a program crashes, a core has none of its memory, wherever the kernel sends it. execve(2) keeps this (core(5)).
+    // In a wrapper without /proc, `NO_CORE_AT_ALL` alone holds; it doesn't where a hard limit of 0 was inherited.
+    if matches!(options.task, Task::Program) {
+        std::fs::write("/proc/self/coredump_filter", "0").ok();
+    }
+
     // While its descriptors are open: the next step closes all but the standard ones.
     namespaces::join(&options.jail.join).map_err(JailError::from)?;
 
@@ -128,7 +153,8 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
 
     // In strict mode this is another process from here on; the one that the host started waits for its end.
     let host = host_channel(options, &response);
-    let entered = jail::enter(&options.jail, &options.module, host)?;
+    let code = Code { file: &options.module, is_program: matches!(options.task, Task::Program) };
+    let entered = jail::enter(&options.jail, code, host)?;
     crash::watch_for_memory()?;
     crash::keep_exit_codes_apart()?;
     if getpid().is_init() || matches!(options.task, Task::Zygote { .. }) {
@@ -146,15 +172,27 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
             response.close();
             process.run_zygote(children)
         }
+        Task::Program => {
+            // It answers over stdin.
+            response.close();
+            process.execute()
+        }
+        Task::Worker { threads } => {
+            // Its responses go where its requests come from.
+            response.close();
+            process.run_worker(threads)
+        }
     }
 }
 
-/// The descriptor that shows the host's exit: of the response, or of a zygote's orders. Not stderr, on which reads and
-/// writes would cause signals all the time.
+/// The descriptor that shows the host's exit: of the response, of a zygote's orders, or of a worker's requests. Not
+/// stderr, on which reads and writes would cause signals all the time.
 fn host_channel<'a>(options: &Options, response: &'a ResponseChannel) -> BorrowedFd<'a> {
     match options.task {
-        Task::Zygote { .. } if !options.is_trial => stdin(),
-        Task::Serve | Task::ServePrewarmed | Task::Zygote { .. } => response.as_fd(),
+        Task::Zygote { .. } | Task::Worker { .. } | Task::Program if !options.is_trial => stdin(),
+        Task::Serve | Task::ServePrewarmed | Task::Zygote { .. } | Task::Worker { .. } | Task::Program => {
+            response.as_fd()
+        }
     }
 }
 
@@ -194,8 +232,9 @@ impl Process<'_> {
     /// Returns the token that the host sent on stdin, by which the host recognises the answer as this program's.
     fn answer_trial(self, response: &ResponseChannel) -> Result<(), Failure> {
         match self.options.task {
-            Task::Serve | Task::ServePrewarmed => self.confine()?,
+            Task::Serve | Task::ServePrewarmed | Task::Worker { .. } => self.confine()?,
             Task::Zygote { children } => drop(self.confine_zygote(children)?),
+            Task::Program => self.confine_program().map(|_call| ())?,
         }
         let token = channel::read_request(stdin())?;
         let token = String::from_utf8_lossy(&token);
@@ -215,11 +254,48 @@ impl Process<'_> {
         Ok(zygote.run()?)
     }
 
+    fn run_worker(mut self, threads: NonZero<u32>) -> Result<(), Failure> {
+        let socket = channel::take_stdin()?;
+        // Never stopped: while all threads call the module, none of them reads that the host is gone.
+        let watch = self.watch_host(socket.as_fd())?;
+        self.confine()?;
+        // A connection to a database that was closed mustn't end a process that would make a new one.
+        syscalls::ignore_signal(Signal::SIGPIPE).map_err(Failure::BrokenPipes)?;
+        Ok(worker::run(self.load()?, socket, watch, threads)?)
+    }
+
     fn confine_zygote(&self, children: u64) -> Result<(Forks, ChildLimits), Failure> {
         let limits = limits::apply_to_zygote(&self.options.limits, self.entered.others, children)?;
         let forks = Forks::prepare(&self.options.jail).map_err(JailError::from)?;
-        jail::confine(&self.options.jail, &self.entered.module, Some(&forks))?;
+        jail::confine(&self.options.jail, &self.entered, Next::Fork(&forks))?;
         Ok((forks, limits))
+    }
+
+    /// Becomes the program. Nothing in this process watches the host: what could (a signal's handler, a timer) would end
+    /// with the execve(2). In strict mode the supervisor does. In the other modes the kernel kills the process when its
+    /// parent ends, which execve(2) doesn't change, and the program finds the end of its stdin.
+    fn execute(mut self) -> Result<(), Failure> {
+        let call = self.confine_program()?;
+        syscalls::reset_signals();
+        let mark = self.entered.mark.take();
+        // It stays open until the execve(2), which closes all but the standard descriptors: each was opened so.
+        mark.as_ref().map_or(Ok(()), Mark::set_for_program).map_err(JailError::from)?;
+        let error = call.make();
+        mark.map_or(Ok(()), Mark::withdraw).map_err(JailError::from)?;
+        Err(ProgramError::Execute(error, Obstacle::Unknown).into())
+    }
+
+    fn confine_program(&self) -> Result<Call, Failure> {
+        if !self.options.is_trial {
+            program::check(&self.entered.module)?;
+        }
+        if self.options.jail.mode != Mode::Off {
+            syscalls::use_random_addresses();
+        }
+        let call = Call::prepare(&self.entered.module, &self.env)?;
+        limits::apply(&self.options.limits, self.entered.others, NO_CORE_AT_ALL)?;
+        jail::confine(&self.options.jail, &self.entered, Next::Execute(&call))?;
+        Ok(call)
     }
 
     /// Call it after the last change of user, and before the filter, which forbids it. Where there is a supervisor,
@@ -233,8 +309,8 @@ impl Process<'_> {
     }
 
     fn confine(&self) -> Result<(), Failure> {
-        limits::apply(&self.options.limits, self.entered.others)?;
-        Ok(jail::confine(&self.options.jail, &self.entered.module, None)?)
+        limits::apply(&self.options.limits, self.entered.others, NO_CORE_FILE)?;
+        Ok(jail::confine(&self.options.jail, &self.entered, Next::Load)?)
     }
 
     /// Loads the module: the first step that runs module code.

@@ -174,6 +174,68 @@ pub(crate) fn use_few_arenas() {
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
 }
 
+/// A random number.
+///
+/// # Errors
+///
+/// `ENOSYS` before Linux 3.17.
+pub(crate) fn random() -> Result<usize, Errno> {
+    let mut number = 0_usize;
+    let bytes = size_of_val(&number);
+    // SAFETY: getrandom(2) writes at most as many bytes as the number has.
+    let written = unsafe { libc::getrandom((&raw mut number).cast(), bytes, 0) };
+    if written == bytes.cast_signed() { Ok(number) } else { Err(last_error()) }
+}
+
+/// Maps zeroed memory at `address`, a multiple of the page size, for good.
+///
+/// # Errors
+///
+/// `EEXIST`: something is there already. `ENOMEM`, `EPERM`: no memory can be there.
+pub(crate) fn map_at(address: usize, bytes: usize) -> Result<&'static mut [u8], Errno> {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
+    let wanted = address as *mut c_void;
+    // SAFETY: with MAP_FIXED_NOREPLACE it changes no mapping that exists.
+    let mapped = unsafe { libc::mmap(wanted, bytes, access, kind, -1, 0) };
+    if mapped == libc::MAP_FAILED {
+        return Err(last_error());
+    }
+    // SAFETY: the kernel has mapped as many zeroed bytes there, which nothing else points to, and nothing unmaps.
+    Ok(unsafe { std::slice::from_raw_parts_mut(mapped.cast(), bytes) })
+}
+
+/// Replaces this process by a program (execve(2)). Returns only the error.
+///
+/// # Safety
+///
+/// The addresses are those of a C string and of two lists of C strings that end in null.
+pub(crate) unsafe fn execute(path: usize, arguments: usize, variables: usize) -> Errno {
+    // SAFETY: the caller promises what the call needs.
+    unsafe { libc::syscall(libc::SYS_execve, path, arguments, variables) };
+    last_error()
+}
+
+/// Gives every signal its default effect and lets it come, as at the start of any program: execve(2) keeps which signals
+/// are ignored or blocked.
+pub(crate) fn reset_signals() {
+    for signal in 1..=libc::SIGRTMAX() {
+        // It fails for those that can't be changed, which have their default effect in any case.
+        // SAFETY: the default effect runs no code of this process.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // It fails for a wrong argument only, and this one is right.
+    SigSet::empty().thread_set_mask().ok();
+}
+
+/// Gives a process of this thread's the usual layout of addresses (personality(2)): a debugger or setarch(8) around the
+/// host may have switched off that it is random, and execve(2) keeps that.
+pub(crate) fn use_random_addresses() {
+    const PER_LINUX: libc::c_ulong = 0;
+    // SAFETY: takes a number; the effect begins with the next program.
+    unsafe { libc::personality(PER_LINUX) };
+}
+
 /// The calling thread's errno. Async-signal-safe.
 pub(crate) fn errno() -> c_int {
     nix::errno::Errno::last_raw()
@@ -226,6 +288,15 @@ pub(crate) fn on_fatal_signal(handler: CrashHandler) -> Result<(), Errno> {
 /// Those of sigaction(2).
 pub(crate) fn on_signal(signal: Signal, handler: extern "C" fn(c_int), flags: SaFlags) -> Result<(), Errno> {
     set(signal, &SigAction::new(SigHandler::Handler(handler), flags, SigSet::empty()))
+}
+
+/// Makes a signal have no effect, here and in what this process executes.
+///
+/// # Errors
+///
+/// Those of sigaction(2).
+pub(crate) fn ignore_signal(signal: Signal) -> Result<(), Errno> {
+    set(signal, &SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty()))
 }
 
 /// Gives a signal its default effect.

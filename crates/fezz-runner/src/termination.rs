@@ -64,6 +64,15 @@ impl HostWatch {
         Ok(Self(Some(flags)))
     }
 
+    /// Looks now, for a process that goes on to use the channel. While a thread waits to read a socket, the kernel sends
+    /// no signal (`SOCKWQ_ASYNC_WAITDATA`, net/core/sock.c): neither for data, which would cost each request one, nor for
+    /// a host that is gone a moment after its data. So a reader looks when it has read.
+    pub(crate) fn look(&self) {
+        if self.0.is_some() {
+            end_if_host_is_gone(libc::SIGIO);
+        }
+    }
+
     /// Stops the watch, before this process uses the channel: the kernel would signal that too.
     pub(crate) fn stop(self, channel: BorrowedFd<'_>) {
         if let Some(flags) = self.0 {

@@ -12,6 +12,9 @@ pub enum ExitCode {
     BadRequest = 65,
     /// The module can't be loaded: absent, not a shared library, a library that it needs is missing (`EX_NOINPUT`).
     ModuleNotLoaded = 66,
+    /// The program can't be executed: not executable, for another processor, its interpreter is missing. None of the
+    /// names of `sysexits.h` fits.
+    ProgramNotExecuted = 67,
     /// The module's `fezz_on_load_v2` failed (`EX_UNAVAILABLE`).
     OnLoadFailed = 69,
     /// The module broke the ABI: it returned a null buffer (`EX_SOFTWARE`).
@@ -36,6 +39,7 @@ impl std::fmt::Display for ExitCode {
             Self::Usage => "the runner's command line is wrong",
             Self::BadRequest => "the runner got no valid request",
             Self::ModuleNotLoaded => "the module can't be loaded",
+            Self::ProgramNotExecuted => "the program can't be executed",
             Self::OnLoadFailed => "the module's fezz_on_load_v2 failed",
             Self::AbiViolation => "the module broke the ABI",
             Self::OutOfMemory => "the process was out of memory",
@@ -49,10 +53,11 @@ impl std::fmt::Display for ExitCode {
 }
 
 impl ExitCode {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Usage,
         Self::BadRequest,
         Self::ModuleNotLoaded,
+        Self::ProgramNotExecuted,
         Self::OnLoadFailed,
         Self::AbiViolation,
         Self::OutOfMemory,
@@ -75,6 +80,7 @@ impl ExitCode {
                 true
             }
             Self::ModuleNotLoaded
+            | Self::ProgramNotExecuted
             | Self::OnLoadFailed
             | Self::AbiViolation
             | Self::OutOfMemory

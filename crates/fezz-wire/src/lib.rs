@@ -10,7 +10,10 @@
 //!   runner.
 //! - [`chain`](fn@chain): an error with its causes, where it crosses as text.
 //! - [`control`]: the protocol between the host and a zygote, a runner that forks a process for each request.
+//! - [`frame`]: the protocol between the host and a worker, a process that serves request after request.
 //! - `owned`, with the feature `serde`: both messages as owned types, for any format of serde.
+//! - `json` and `message_pack`, with the features `serde` and `message-pack`: both messages in the formats that a worker
+//!   may choose instead of CBOR.
 //! - [`TrialAnswer`]: what a runner prints after it has tried its jail; [`NETWORK_MADE`]: after it has made an empty
 //!   network.
 //!
@@ -85,8 +88,20 @@ mod chain;
 
 pub mod control;
 
+pub mod frame;
+
 #[cfg(feature = "serde")]
 pub mod owned;
+
+#[cfg(feature = "serde")]
+pub mod json;
+
+#[cfg(feature = "message-pack")]
+pub mod message_pack;
+
+#[cfg(feature = "serde")]
+mod forms;
+
 mod trial;
 
 mod cbor;
@@ -96,6 +111,8 @@ mod reader;
 pub use chain::chain;
 pub use error::WireError;
 pub use exit_code::{ExitCode, WrapperStatus};
+#[cfg(feature = "serde")]
+pub use forms::PayloadError;
 pub use framer::{Framer, Progress};
 pub use request::{FezzWireRequest, Meta};
 pub use response::{ErrorKind, FezzWireError, FezzWireResponse};

@@ -2,9 +2,10 @@
 //! of the wire.
 //!
 //! They correspond to [`crate::FezzWireRequest`] and [`crate::FezzWireResponse`], which borrow from a message and check
-//! it by all of the wire's rules. Reading by serde is more lenient: it checks neither the number of pairs nor the
-//! status, and the nesting only as far as the library does.
+//! it by all of the wire's rules. Reading by serde is more lenient: it checks the number of headers and parameters, but
+//! not the status, and the nesting only as far as the library does.
 
+use crate::forms::{bounded_headers, bounded_params};
 use crate::{ErrorKind, FezzWireError as BorrowedError};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -24,8 +25,10 @@ pub struct FezzWireRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheme: Option<String>,
     /// Names in lower case; order and duplicates kept; values are bytes.
+    #[serde(deserialize_with = "bounded_headers")]
     pub headers: Vec<(String, ByteBuf)>,
     /// The route's path parameters, percent-decoded.
+    #[serde(deserialize_with = "bounded_params")]
     pub params: BTreeMap<String, String>,
     /// What the host says about the request.
     pub meta: Meta,
@@ -58,7 +61,7 @@ pub struct FezzWireResponse {
     /// 200 to 599.
     pub status: u16,
     /// Names, compared without case, and values in bytes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded_headers")]
     pub headers: Vec<(String, ByteBuf)>,
     /// Set where the function failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -48,6 +48,7 @@ fn metrics_text(host: &Host) -> String {
             idle: pool.idle,
             zygotes: pool.zygotes,
             overdue: pool.overdue,
+            workers: pool.workers,
         }
     });
     host.metrics.text(&functions.collect::<Vec<_>>(), catalogue.rejected().len(), &host.memory())

@@ -1,7 +1,8 @@
 //! The response when a function gives none: the only place where causes become statuses.
 
 use crate::execute::Failure;
-use crate::execute::fork::load::LoadFailure;
+use crate::execute::load::LoadFailure;
+use crate::execute::worker::WorkerFailure;
 use crate::identity::Identity;
 use crate::refusal::Refusal;
 use bytes::Bytes;
@@ -45,6 +46,8 @@ const JAIL_FAILED: Kind =
 const MODULE_FAILED: Kind =
     kind(StatusCode::SERVICE_UNAVAILABLE, "module_failed", "The function didn't load");
 
+const DEADLINE_EXCEEDED: Kind = kind(StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded");
+
 /// No request has reached the module: it is safe to retry.
 fn not_loaded(failure: &LoadFailure) -> Kind {
     match failure {
@@ -53,6 +56,7 @@ fn not_loaded(failure: &LoadFailure) -> Kind {
         LoadFailure::TooSlow(_)
         | LoadFailure::TooLate
         | LoadFailure::Unstable
+        | LoadFailure::NoHello(_)
         | LoadFailure::Paused { .. } => MODULE_FAILED,
         LoadFailure::Left { cause, .. } => match **cause {
             Failure::NotConfined => JAIL_FAILED,
@@ -171,7 +175,7 @@ fn of_refusal(refusal: &Refusal) -> Kind {
             kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
         }
         Refusal::Draining => kind(S::SERVICE_UNAVAILABLE, "draining", "Shutting down"),
-        Refusal::QueuedTooLong => kind(S::GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded"),
+        Refusal::QueuedTooLong => DEADLINE_EXCEEDED,
     }
 }
 
@@ -184,6 +188,7 @@ fn of_failure(failure: &Failure) -> Kind {
         | Failure::RunnerNotExecuted { .. }
         | Failure::NotForked(_) => RUNNER_FAILED,
         Failure::InProcess(_) | Failure::Unregistered => MODULE_FAILED,
+        Failure::RequestTooLong { .. } => kind(S::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large"),
         Failure::Overdue { .. } | Failure::NoMemory(_) => {
             kind(S::SERVICE_UNAVAILABLE, "overloaded", "Overloaded")
         }
@@ -194,7 +199,8 @@ fn of_failure(failure: &Failure) -> Kind {
         Failure::Panicked(_) => kind(S::INTERNAL_SERVER_ERROR, "function_panicked", "The function panicked"),
         Failure::Returned(_) => kind(S::INTERNAL_SERVER_ERROR, "function_error", "The function failed"),
         Failure::NotLoaded(failure) => not_loaded(failure),
-        Failure::Crashed(_) | Failure::NotReaped(_) | Failure::ZygoteEnded => {
+        Failure::Worker(WorkerFailure::Busy { .. }) => DEADLINE_EXCEEDED,
+        Failure::Crashed(_) | Failure::NotReaped(_) | Failure::ZygoteEnded | Failure::Worker(_) => {
             kind(S::BAD_GATEWAY, "function_crashed", "The function crashed")
         }
         Failure::OutOfMemory { .. } => {
@@ -207,7 +213,7 @@ fn of_failure(failure: &Failure) -> Kind {
         Failure::ResponseDropped(_) => {
             kind(S::SERVICE_UNAVAILABLE, "response_dropped", "The response was dropped")
         }
-        Failure::DeadlineExceeded => kind(S::GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded"),
+        Failure::DeadlineExceeded => DEADLINE_EXCEEDED,
     }
 }
 

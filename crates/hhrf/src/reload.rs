@@ -10,6 +10,7 @@ pub(crate) fn begin(host: &Host, snapshot: Snapshot) {
     let none = Catalogue::default();
     let catalogue = build(host, snapshot, &none);
     report(host, &catalogue, &none, false);
+    host.executors.prepare(catalogue.functions());
     host.catalogue.store(Arc::new(catalogue));
 }
 
@@ -48,6 +49,7 @@ fn swap_in(host: &Host, catalogue: &Arc<Catalogue>, previous: &Catalogue) {
     host.catalogue.store(Arc::clone(catalogue));
     // After the swap, and in this order: a request that began before can still make a pool of the old release.
     catalogue.retire(previous);
+    host.executors.prepare(catalogue.functions());
     host.executors.retain();
     catalogue.close_homes(previous);
     host.metrics.reloads.inc();

@@ -9,7 +9,7 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, PathFd,
     Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Why files or ports aren't restricted.
 #[derive(Debug, thiserror::Error)]
@@ -27,14 +27,20 @@ pub enum LandlockError {
     Rules(#[source] RulesetError),
 }
 
-/// Restricts this process, for good, to reading `module` and what `view.rs` lists, to writing in the scratch, if there
-/// is one, and to connecting to `ports`, if there are any, and to port 53.
+/// Restricts this process, for good, to reading `module` and what `view.rs` lists, to executing `executables`, if there
+/// are any, and a loader for them, to writing in the scratch, if there is one, and to connecting to `ports`, if there are
+/// any, and to port 53.
 ///
 /// # Errors
 ///
 /// The kernel lacks a required right. Optional, because other steps restrict the same, are the scopes (Linux 6.12), and
 /// the separate rights for truncation, moves between folders and device ioctls.
-pub(super) fn restrict(module: &Path, has_scratch: bool, ports: &[u16]) -> Result<(), LandlockError> {
+pub(super) fn restrict(
+    module: &Path,
+    executables: &[PathBuf],
+    has_scratch: bool,
+    ports: &[u16],
+) -> Result<(), LandlockError> {
     let mut rules = ruleset(!ports.is_empty())?;
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
     let network = if ports.is_empty() { &[] } else { view::NETWORK };
@@ -45,6 +51,13 @@ pub(super) fn restrict(module: &Path, has_scratch: bool, ports: &[u16]) -> Resul
         rules = allow(rules, Path::new(path), AccessFs::ReadFile | AccessFs::WriteFile)?;
     }
     rules = allow(rules, module, reading)?;
+    let loaders = if executables.is_empty() { &[] } else { view::LOADERS };
+    for file in
+        executables.iter().map(PathBuf::as_path).chain(loaders.iter().map(|(path, _)| Path::new(path)))
+    {
+        // To execute a file is to read it, too.
+        rules = allow(rules, file, AccessFs::ReadFile | AccessFs::Execute)?;
+    }
     if has_scratch {
         // No devices, sockets or pipes, and nothing to execute.
         let not = AccessFs::Execute

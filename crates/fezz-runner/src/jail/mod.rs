@@ -34,8 +34,10 @@ pub(crate) mod syscalls;
 
 pub(crate) use plan::{Jail, Mode};
 
+use crate::exec::Call;
+use crate::program::{self, ProgramError};
 use crate::syscalls::{die_with_parent, exit_now};
-use processes::Mark;
+pub(crate) use processes::Mark;
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, getppid, set_dumpable_behavior};
@@ -57,6 +59,8 @@ pub enum JailError {
     #[error(transparent)]
     Root(#[from] root::RootError),
     #[error(transparent)]
+    Program(#[from] ProgramError),
+    #[error(transparent)]
     Processes(#[from] processes::ProcessError),
     #[error("failed to give up {what}")]
     Privileges { what: &'static str, source: Errno },
@@ -72,10 +76,20 @@ pub enum JailError {
     Broken(#[from] self_test::BrokenJail),
 }
 
+/// The file with the function's code.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Code<'a> {
+    pub file: &'a Path,
+    /// Whether it is a program, to be executed, instead of a module, to be loaded.
+    pub is_program: bool,
+}
+
 /// The environment in which a module is loaded, once its namespaces and root are made.
 #[derive(Debug)]
 pub(crate) struct Entered {
     pub module: PathBuf,
+    /// What may be executed: the program, and the interpreter of a script. Nothing, for a module.
+    pub executables: Vec<PathBuf>,
     /// How many processes of the same user are in this user namespace, beside this one; `None`: any number.
     pub others: Option<u64>,
     /// For the supervisor, where there is one.
@@ -91,9 +105,10 @@ const STRICT_OTHERS: u64 = 2;
 /// # Errors
 ///
 /// The step that failed; the error says how to fix it.
-pub(crate) fn enter(jail: &Jail, module: &Path, host: BorrowedFd<'_>) -> Result<Entered, JailError> {
+pub(crate) fn enter(jail: &Jail, code: Code<'_>, host: BorrowedFd<'_>) -> Result<Entered, JailError> {
+    let module = code.file;
     if jail.mode == Mode::Off {
-        return Ok(Entered { module: module.to_owned(), others: None, mark: None });
+        return Ok(Entered { module: module.to_owned(), executables: Vec::new(), others: None, mark: None });
     }
     let is_root = identity::is_root();
     let makes_root = jail.mode == Mode::Strict;
@@ -113,7 +128,8 @@ pub(crate) fn enter(jail: &Jail, module: &Path, host: BorrowedFd<'_>) -> Result<
     }
     if !makes_root {
         let others = if namespaces::leave_users()? { 0 } else { others_of_wrapper() };
-        return Ok(Entered { module: module.to_owned(), others: Some(others), mark: None });
+        let executables = code.executables(module, code.interpreter(module)?);
+        return Ok(Entered { module: module.to_owned(), executables, others: Some(others), mark: None });
     }
     let outside = identity::outside();
     namespaces::leave(jail.has_network() || !jail.join.is_empty())?;
@@ -124,15 +140,33 @@ pub(crate) fn enter(jail: &Jail, module: &Path, host: BorrowedFd<'_>) -> Result<
         Some(taken) => taken,
         None => root::Detached::module(module)?,
     };
+    let interpreter = code.interpreter(&taken.path())?;
     let file_name = module.file_name().unwrap_or(module.as_os_str());
-    let module = root::change(&taken, file_name, jail.has_network(), jail.scratch_bytes)?;
+    let (has_network, scratch_bytes) = (jail.has_network(), jail.scratch_bytes);
+    let module = root::change(&taken, file_name, interpreter.as_deref(), has_network, scratch_bytes)?;
+    let executables = code.executables(&module, interpreter);
     // This holds for the processes that this one forks, too: the jail's supervisor holds what a module mustn't get.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|source| JailError::Privileges { what: "being traced", source })?;
     // The last of these: only a child is in the new PID namespace, and its parent should have done as little as
     // possible.
     let mark = Some(processes::split(host)?);
-    Ok(Entered { module, others: Some(STRICT_OTHERS), mark })
+    Ok(Entered { module, executables, others: Some(STRICT_OTHERS), mark })
+}
+
+impl Code<'_> {
+    /// The interpreter that the program names. Call it as the user of the jail: what that one can't read isn't read.
+    fn interpreter(self, reached_by: &Path) -> Result<Option<PathBuf>, ProgramError> {
+        if self.is_program { program::interpreter(reached_by) } else { Ok(None) }
+    }
+
+    fn executables(self, inside: &Path, interpreter: Option<PathBuf>) -> Vec<PathBuf> {
+        if self.is_program {
+            [inside.to_owned()].into_iter().chain(interpreter).collect()
+        } else {
+            Vec::new()
+        }
+    }
 }
 
 /// How many processes a wrapper has in its PID namespace. One, if this process is the second, as under bubblewrap.
@@ -143,18 +177,32 @@ fn others_of_wrapper() -> u64 {
     u64::from(rustix::process::getpid().as_raw_nonzero().get() == SECOND)
 }
 
-/// Gives up the rights that a process still has after [`enter`], except those that a zygote `forks` by. The last step
-/// before the module is loaded.
+/// What a confined process does next.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Next<'a> {
+    /// Load the module.
+    Load,
+    /// Load the module, and fork.
+    Fork(&'a Forks),
+    /// Become a program.
+    Execute(&'a Call),
+}
+
+/// Gives up the rights that a process still has after [`enter`], except those that it needs for what it does `next`. The
+/// last step before the function's code.
 ///
 /// # Errors
 ///
 /// The right that can't be given up, with the fix; or the attempt of the self-test that wasn't refused.
-pub(crate) fn confine(jail: &Jail, module: &Path, forks: Option<&Forks>) -> Result<(), JailError> {
+pub(crate) fn confine(jail: &Jail, entered: &Entered, next: Next<'_>) -> Result<(), JailError> {
     if jail.mode == Mode::Off {
         return Ok(());
     }
     let failed = |what| move |source| JailError::Privileges { what, source };
-    let kept = forks.map_or(CapabilitySet::empty(), Forks::kept_capability);
+    let kept = match next {
+        Next::Fork(forks) => forks.kept_capability(),
+        Next::Load | Next::Execute(_) => CapabilitySet::empty(),
+    };
     capabilities::drop_all_but(kept).map_err(failed("capabilities"))?;
     // Before Landlock and the filter, which require it.
     capabilities::no_new_privileges().map_err(failed("set-user-ID programs"))?;
@@ -163,10 +211,14 @@ pub(crate) fn confine(jail: &Jail, module: &Path, forks: Option<&Forks>) -> Resu
     if jail.mode == Mode::Inner && jail.scratch_bytes > 0 {
         scratch::check(jail.scratch_bytes, jail.scratch_since_ns)?;
     }
-    landlock::restrict(module, jail.scratch_bytes > 0, &jail.connect)?;
-    // The last, since the filter forbids the steps above.
     let (has_network, has_scratch) = (jail.has_network(), jail.scratch_bytes > 0);
-    let filter = forks.map_or(Filter::Function { has_network, has_scratch }, Forks::zygote_filter);
+    landlock::restrict(&entered.module, &entered.executables, has_scratch, &jail.connect)?;
+    // The last, since the filter forbids the steps above.
+    let filter = match next {
+        Next::Load => Filter::Function { has_network, has_scratch },
+        Next::Fork(forks) => forks.zygote_filter(),
+        Next::Execute(call) => Filter::Program { call: call.pointers(), has_network, has_scratch },
+    };
     seccomp::install(filter).map_err(JailError::Seccomp)?;
     self_test::run(has_network, kept)?;
     Ok(())

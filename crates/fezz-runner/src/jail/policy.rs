@@ -55,6 +55,8 @@ pub(crate) enum Test {
     IsNull,
     /// The process's own id, put in when the filter is installed.
     IsThisProcess,
+    /// The pointer of the same place in [`THE_CALL`], in all of its bits, put in when the filter is installed.
+    IsOfTheCall(usize),
 }
 
 /// An exit status, of which the parent gets eight bits, other than this [`WrapperStatus`]: a module may exit by none of
@@ -65,6 +67,11 @@ const fn other_status(at: usize) -> Test {
 
 /// A placeholder in the compiled filter for the process's own id: no process id is that high (proc(5), pid_max).
 pub(crate) const THIS_PROCESS: u32 = 0x7e2a_5e1f;
+
+/// Placeholders for the lower and the upper halves of the three pointers that execve(2) takes: see `exec.rs`. An upper
+/// half is never that high, and the lower halves of addresses of pages end in zeros.
+pub(crate) const THE_CALL: [[u32; 2]; 3] =
+    [[0x7e2a_5e21, 0x7e2a_5e22], [0x7e2a_5e23, 0x7e2a_5e24], [0x7e2a_5e25, 0x7e2a_5e26]];
 
 macro_rules! calls {
     ($($name:ident $([$($index:literal: $test:expr),+])? => $who:literal,)*) => {
@@ -120,6 +127,9 @@ const PRIVATE_MEMORY: Test = Test::Bits {
 /// A file's pages, whether shared with its other readers or not.
 const A_FILE: Test =
     Test::Bits { mask: (libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN | libc::MAP_HUGETLB) as u32, value: 0 };
+
+/// The operation of arch_prctl(2) that every program begins with (asm/prctl.h).
+const ARCH_SET_FS: u32 = 0x1002;
 
 /// Whether msync(2) waits for the disk. Without waiting, it only checks that memory is mapped, which libraries need.
 const SYNCHRONOUSLY: Test = Test::Bits { mask: !libc::MS_INVALIDATE as u32, value: libc::MS_SYNC as u32 };
@@ -395,6 +405,25 @@ pub(crate) const GRANTED: &[Allowed] = calls! {
     SYS_fsync => "databases",
     SYS_fdatasync => "databases",
     SYS_msync [2: SYNCHRONOUSLY] => "databases and memmap2, which write to the scratch through memory",
+};
+
+/// What a worker's program may do in addition: what runs between execve(2) and its `main`.
+pub(crate) const PROGRAM: &[Allowed] = calls! {
+    // At addresses that only the runner knows, and that end with it. So this works once. execveat(2) is never allowed.
+    SYS_execve [0: Test::IsOfTheCall(0), 1: Test::IsOfTheCall(1), 2: Test::IsOfTheCall(2)] => "the runner, to execute the program",
+    // A register of the thread's own. Not ARCH_CET_*, nor the requests for larger vector states.
+    SYS_arch_prctl [0: Test::Is(ARCH_SET_FS)] => "the start of every program: where its thread-local variables are",
+};
+
+/// What a program without a network may ask of its stdin, which is a socket. One with a network may ask that of every
+/// socket.
+pub(crate) const STDIN: &[Allowed] = calls! {
+    SYS_getsockname => "Python's socket.socket(fileno=0), Node and Go: what stdin is",
+    SYS_getpeername => "Go, for the same",
+    SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_TYPE as u32)] => "the same",
+    SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_DOMAIN as u32)] => "the same",
+    SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_PROTOCOL as u32)] => "the same",
+    SYS_getsockopt [1: SOCKET, 2: Test::Is(libc::SO_ERROR as u32)] => "event loops: tokio, asyncio",
 };
 
 /// What a zygote may do in addition, and its children with it: a filter can't be replaced, and adding one to each child

@@ -28,10 +28,16 @@ pub struct ProcessError {
     source: Errno,
 }
 
-/// Tells the supervisor that module code is about to run. From then on, the supervisor reports no exit status that
-/// means that the module never ran.
+/// Tells the supervisor that the function's code is about to run. From then on, the supervisor reports no exit status
+/// that means that it never ran.
 #[derive(Debug)]
 pub(crate) struct Mark(OwnedFd);
+
+/// What a mark says.
+const MODULE_STARTS: u8 = 1;
+const PROGRAM_STARTS: u8 = 2;
+/// After the second: execve(2) has failed.
+const NOT_EXECUTED: u8 = 3;
 
 impl Mark {
     /// Sets it, for good.
@@ -40,9 +46,31 @@ impl Mark {
     ///
     /// The supervisor is gone.
     pub(crate) fn set(self) -> Result<(), ProcessError> {
+        self.write(MODULE_STARTS)
+    }
+
+    /// Sets it before an execve(2), which closes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    pub(crate) fn set_for_program(&self) -> Result<(), ProcessError> {
+        self.write(PROGRAM_STARTS)
+    }
+
+    /// Takes it back, since execve(2) has failed.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set).
+    pub(crate) fn withdraw(self) -> Result<(), ProcessError> {
+        self.write(NOT_EXECUTED)
+    }
+
+    fn write(&self, what: u8) -> Result<(), ProcessError> {
         let failed =
-            |source| ProcessError { step: "tell the jail's supervisor that the module starts", source };
-        rustix::io::write(&self.0, &[1]).map(drop).map_err(failed)
+            |source| ProcessError { step: "tell the jail's supervisor that the function starts", source };
+        rustix::io::write(&self.0, &[what]).map(drop).map_err(failed)
     }
 }
 
@@ -104,19 +132,32 @@ fn wait_for_either(module: Pid, host: BorrowedFd<'_>) {
 }
 
 /// The exit status to report. A module that has run may exit with a status that means that it never ran: one of the
-/// runner's own, or of a wrapper. Then 1 is reported.
+/// runner's own, or of a wrapper. Then 1 is reported. A program that has run may exit with any of the runner's: the
+/// runner itself, which uses them for other ends of a module, is gone.
 fn reported_status(status: i32) -> u8 {
-    let means_never_ran = WrapperStatus::from_status(status).is_some()
-        || ExitCode::from_status(status).is_some_and(ExitCode::is_before_the_module);
-    // The other end of the pipe is closed: this doesn't block.
-    let has_run = || rustix::io::read(stdin(), &mut [0; 1]) != Ok(0);
-    if means_never_ran && has_run() {
+    let code = ExitCode::from_status(status);
+    let means_never_ran =
+        WrapperStatus::from_status(status).is_some() || code.is_some_and(ExitCode::is_before_the_module);
+    let is_reserved = match read_marks()[..] {
+        [MODULE_STARTS] => means_never_ran,
+        [PROGRAM_STARTS] => means_never_ran || code.is_some(),
+        _ => false,
+    };
+    if is_reserved {
         channel::log(
-            b"fezz-runner: the module exited with a status reserved for one that never ran: exiting with 1\n",
+            b"fezz-runner: the function exited with a status reserved for one that never ran, or for the runner: exiting with 1\n",
         );
         return 1;
     }
     status.try_into().unwrap_or(1)
+}
+
+/// What the module's process has written. The other end of the pipe is closed: this doesn't block.
+fn read_marks() -> Vec<u8> {
+    const MARKS: usize = 2;
+    let mut marks = Vec::with_capacity(MARKS);
+    rustix::io::read(stdin(), rustix::buffer::spare_capacity(&mut marks)).ok();
+    marks
 }
 
 fn wait(process: Pid) -> Option<WaitStatus> {

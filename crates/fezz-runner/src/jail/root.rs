@@ -3,7 +3,7 @@
 use super::syscalls;
 use super::view;
 use super::{identity, namespaces};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{CWD, FileType, Mode, OFlags, lstat, mkdirat, openat, readlink, symlinkat};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -54,6 +54,11 @@ impl Detached {
         })
     }
 
+    /// A path at which this user can reach the file, whoever may go through the folders above it.
+    pub(super) fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
+    }
+
     fn take(path: &Path, attributes: MountAttrFlags) -> Result<Self, Errno> {
         let flags =
             OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
@@ -71,7 +76,8 @@ impl Detached {
     }
 }
 
-/// Makes the new root, with `module` in it, and leaves the old one for good. Returns the module's path inside.
+/// Makes the new root, with `module` and its `interpreter` in it, and leaves the old one for good. Returns the module's
+/// path inside.
 ///
 /// Needs a mount namespace of its own. `scratch_bytes` is the size of the folder that can be written to, or 0.
 ///
@@ -81,6 +87,7 @@ impl Detached {
 pub(crate) fn change(
     module: &Detached,
     file_name: &OsStr,
+    interpreter: Option<&Path>,
     has_network: bool,
     scratch_bytes: u64,
 ) -> Result<PathBuf, RootError> {
@@ -99,6 +106,9 @@ pub(crate) fn change(
     show_all(&root, view::DEVICES, MountAttrFlags::empty())?;
     if has_network {
         show_all(&root, view::NETWORK, NO_DEVICES)?;
+    }
+    if let Some(path) = interpreter {
+        show(&root, path, NO_DEVICES).map_err(|source| RootError::Show { path: path.to_owned(), source })?;
     }
     let inside = Path::new(view::MODULE).join(file_name);
     make_mount_point(&root, &inside, FileType::RegularFile)

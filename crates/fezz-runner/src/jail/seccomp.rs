@@ -1,6 +1,6 @@
 //! The filter of system calls: the kernel's attack surface, cut down to `policy.rs` (seccomp(2)).
 
-use super::policy::THIS_PROCESS;
+use super::policy::{THE_CALL, THIS_PROCESS};
 use super::syscalls;
 use rustix::io::Errno;
 
@@ -12,6 +12,15 @@ mod compiled {
 /// Which kind of process the filter is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Filter {
+    /// A process that executes a program, and this program.
+    Program {
+        /// The pointers of that one execve(2).
+        call: [u64; 3],
+        /// Whether it may use the network.
+        has_network: bool,
+        /// Whether it may write files.
+        has_scratch: bool,
+    },
     /// A process that serves one request.
     Function {
         /// Whether it may use the network.
@@ -34,6 +43,10 @@ pub(super) enum Filter {
 impl Filter {
     fn steps(self) -> &'static [libc::sock_filter] {
         match self {
+            Self::Program { has_network: false, has_scratch: false, .. } => &compiled::PROGRAM,
+            Self::Program { has_network: true, has_scratch: false, .. } => &compiled::PROGRAM_NETWORK,
+            Self::Program { has_network: false, has_scratch: true, .. } => &compiled::PROGRAM_SCRATCH,
+            Self::Program { has_network: true, has_scratch: true, .. } => &compiled::PROGRAM_BOTH,
             Self::Function { has_network: false, has_scratch: false } => &compiled::PLAIN,
             Self::Function { has_network: true, has_scratch: false } => &compiled::NETWORK,
             Self::Function { has_network: false, has_scratch: true } => &compiled::SCRATCH,
@@ -55,12 +68,23 @@ impl Filter {
 ///
 /// `EINVAL`: the kernel is built without seccomp filters.
 pub(super) fn install(filter: Filter) -> Result<(), Errno> {
-    let mut steps = filter.steps().to_vec();
+    let call = match filter {
+        Filter::Program { call, .. } => call,
+        Filter::Function { .. } | Filter::Zygote { .. } | Filter::ScopedZygote { .. } => [0; 3],
+    };
+    syscalls::filter_system_calls(&put_in(filter.steps(), call))
+}
+
+/// The compiled steps, with this process's id and the pointers of its execve(2) for their placeholders.
+fn put_in(steps: &[libc::sock_filter], call: [u64; 3]) -> Vec<libc::sock_filter> {
     let own_id = rustix::process::getpid().as_raw_nonzero().get().cast_unsigned();
-    for step in steps.iter_mut().filter(|step| step.k == THIS_PROCESS) {
-        step.k = own_id;
-    }
-    syscalls::filter_system_calls(&steps)
+    let halves = call.map(|pointer| [pointer as u32, (pointer >> 32) as u32]);
+    let known = THE_CALL.as_flattened().iter().zip(halves.as_flattened());
+    let known: Vec<(u32, u32)> =
+        known.map(|(place, half)| (*place, *half)).chain([(THIS_PROCESS, own_id)]).collect();
+    let value =
+        |step: &libc::sock_filter| known.iter().find(|(place, _)| *place == step.k).map(|found| found.1);
+    steps.iter().map(|step| libc::sock_filter { k: value(step).unwrap_or(step.k), ..*step }).collect()
 }
 
 #[cfg(test)]
@@ -114,6 +138,10 @@ mod tests {
                 Test::IsPositive => 7,
                 Test::IsNull | Test::BitsOtherThan { .. } => 0,
                 Test::IsThisProcess => policy::THIS_PROCESS.into(),
+                Test::IsOfTheCall(at) => {
+                    let [lower, upper] = policy::THE_CALL[at].map(u64::from);
+                    lower | upper << 32
+                }
             };
         }
         arguments
@@ -132,6 +160,18 @@ mod tests {
             (&compiled::FORK_NETWORK[..], with(&[policy::FORK, policy::NETWORK]), none),
             (&compiled::SCOPED[..], with(&[policy::FORK, policy::SCOPED]), none),
             (&compiled::SCOPED_NETWORK[..], with(&[policy::FORK, policy::SCOPED, policy::NETWORK]), none),
+            (&compiled::PROGRAM[..], with(&[policy::PROGRAM, policy::STDIN]), none),
+            (&compiled::PROGRAM_NETWORK[..], with(&[policy::PROGRAM, policy::NETWORK]), none),
+            (
+                &compiled::PROGRAM_SCRATCH[..],
+                with(&[policy::PROGRAM, policy::STDIN, policy::SCRATCH]),
+                granted,
+            ),
+            (
+                &compiled::PROGRAM_BOTH[..],
+                with(&[policy::PROGRAM, policy::NETWORK, policy::SCRATCH]),
+                granted,
+            ),
         ] {
             let answered = allowed.iter().map(|call| (call, SECCOMP_RET_ALLOW));
             for (call, expected) in answered.chain(granted.iter().map(|call| (call, DONE))) {
@@ -191,6 +231,24 @@ mod tests {
         };
         assert_eq!([1, 7, i32::MAX].map(kill), [SECCOMP_RET_ALLOW; 3]);
         assert_eq!([0, -1, -7, i32::MIN].map(kill), [REFUSED; 4]);
+    }
+
+    #[test]
+    fn execve_works_with_the_three_pointers_of_the_call_and_no_others() {
+        let call = [0x1234_5678_9000, 0x2345_6789_a000, 0x3456_789a_b000];
+        let filter = super::put_in(&compiled::PROGRAM, call);
+        let execve = |pointers: [u64; 3]| {
+            let [path, arguments, variables] = pointers;
+            run(&filter, ARCHITECTURE, libc::SYS_execve as u32, [path, arguments, variables, 0, 0, 0])
+        };
+        assert_eq!(execve(call), SECCOMP_RET_ALLOW);
+        for bit in [1, 1 << 12, 1 << 31, 1 << 32, 1 << 46, 1 << 63] {
+            for at in 0..call.len() {
+                let mut others = call;
+                others[at] ^= bit;
+                assert_eq!(execve(others), REFUSED, "pointer {at}, bit {bit:#x}");
+            }
+        }
     }
 
     #[test]

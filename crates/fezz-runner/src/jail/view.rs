@@ -32,3 +32,12 @@ pub(super) const MODULE: &str = "/module";
 
 /// The folder to which a function may write whose manifest has `limits.scratch_bytes`.
 pub(super) const SCRATCH: &str = "/tmp";
+
+/// What a program may have executed beside itself, by the kernel: the dynamic loaders that binaries name (`PT_INTERP`,
+/// elf(5)). They lie in the folders above.
+pub(super) const LOADERS: &[(&str, &str)] = &[
+    ("/lib64/ld-linux-x86-64.so.2", "programs linked with glibc"),
+    ("/lib/ld-linux-aarch64.so.1", "the same, on the other processor"),
+    ("/lib/ld-musl-x86_64.so.1", "programs linked with musl"),
+    ("/lib/ld-musl-aarch64.so.1", "the same, on the other processor"),
+];

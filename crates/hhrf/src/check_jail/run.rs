@@ -33,7 +33,7 @@ pub struct Selection {
     pub group: Option<String>,
     /// Only this one.
     pub attempt: Option<String>,
-    /// Those under one executor; `None`: under both, since each manifest chooses one.
+    /// Those under one executor; `None`: under each, since a manifest chooses one.
     pub executor: Option<Execution>,
 }
 
@@ -303,7 +303,7 @@ impl Check<'_> {
 
     async fn make(&mut self, attempt: &Attempt, execution: Execution) -> Result<Judgement, CheckError> {
         if !attempt.variant.is_supported_by(execution) {
-            let observed = format!("only {} supports a scratch", Execution::Spawn.as_str());
+            let observed = format!("{} supports no scratch", execution.as_str());
             return Ok(Judgement { verdict: Verdict::NotTried, observed });
         }
         if let Some(path) = attempt.needs.as_ref().filter(|path| !self.machine.has_file(path)) {

@@ -76,7 +76,7 @@ impl Site {
 /// The limit of threads as the kernel counts them: those of all children of a zygote together.
 pub(super) fn threads_counted(execution: Execution) -> u64 {
     match execution {
-        Execution::Spawn | Execution::InProcess => THREADS,
+        Execution::Spawn | Execution::Worker | Execution::InProcess => THREADS,
         Execution::Fork => THREADS * children_max(CONCURRENCY, SPARE),
     }
 }
@@ -153,9 +153,14 @@ fn function_folder(root: &Path, variant: Variant, execution: Execution) -> PathB
 fn manifest(variant: Variant, execution: Execution, granted_port: u16) -> Value {
     let mut manifest = json!({
         "id": variant.function(execution), "version": "v1", "entry": MODULE, "routes": [],
-        "execution": execution, "spare": SPARE,
+        "execution": execution,
         "limits": {"memory_bytes": MEMORY_BYTES, "threads": THREADS, "concurrency": CONCURRENCY},
     });
+    match execution {
+        // One attempt may use up what its process has: the next one needs another.
+        Execution::Worker => manifest["worker"] = json!({"max": 1, "max_requests": 1}),
+        Execution::Spawn | Execution::Fork | Execution::InProcess => manifest["spare"] = json!(SPARE),
+    }
     match variant {
         Variant::Plain => {}
         Variant::Brief => manifest["timeout_ms"] = json!(1000),

@@ -3,7 +3,7 @@
 use super::failure::{Failure, InvalidResponse};
 use crate::memory::{Holding, response_bytes};
 use bytes::Bytes;
-use fezz_wire::{ErrorKind, FezzWireResponse};
+use fezz_wire::{ErrorKind, FezzWireResponse, owned};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use hyper::body::Body;
 use std::fmt;
@@ -83,18 +83,12 @@ pub(super) fn decode(message: &Bytes, holding: Holding, body_bytes_max: u64) -> 
     let decoded =
         FezzWireResponse::decode(message).map_err(|error| Failure::InvalidResponse(error.into()))?;
     if let Some(error) = decoded.error {
-        // The log escapes and cuts it, too; cut here to keep less memory until then.
-        let text: String = error.message.chars().take(MESSAGE_CHARS_MAX).collect();
-        return Err(match error.kind {
-            ErrorKind::Panicked => Failure::Panicked(text),
-            ErrorKind::Returned => Failure::Returned(text),
-        });
+        return Err(reported(error.kind, error.message));
     }
     check_body(decoded.body.len(), body_bytes_max)?;
     check_header_bytes(decoded.headers.iter().map(|(name, value)| name.len() + value.len()).sum())
         .map_err(Failure::InvalidResponse)?;
     let headers = headers(decoded.headers.iter().copied()).map_err(Failure::InvalidResponse)?;
-    let status = StatusCode::from_u16(decoded.status).expect("the wire takes 200 to 599");
     let body = match decoded.body {
         [] => Bytes::new(),
         // A slice would keep the whole message alive, of which the body may be a small part.
@@ -104,9 +98,43 @@ pub(super) fn decode(message: &Bytes, holding: Holding, body_bytes_max: u64) -> 
     // A slice may keep up to twice its length alive.
     let body_bytes = message.len().min(2 * body.len());
     holding.resize(response_bytes(&headers) + body_bytes).map_err(Failure::ResponseDropped)?;
-    let mut answer = Response::new(AnswerBody::whole(body, holding));
-    (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
-    Ok(answer)
+    Ok(answer(decoded.status, headers, AnswerBody::whole(body, holding)))
+}
+
+/// The same for a message that another library than the wire's has decoded.
+///
+/// # Errors
+///
+/// As [`decode`].
+pub(super) fn of_owned(decoded: owned::FezzWireResponse, holding: Holding, body_bytes_max: u64) -> Outcome {
+    if let Some(error) = &decoded.error {
+        return Err(reported(error.kind(), &error.message));
+    }
+    check_body(decoded.body.len(), body_bytes_max)?;
+    let pairs = || decoded.headers.iter().map(|(name, value)| (name.as_str(), &value[..]));
+    check_header_bytes(pairs().map(|(name, value)| name.len() + value.len()).sum())
+        .map_err(Failure::InvalidResponse)?;
+    let headers = headers(pairs()).map_err(Failure::InvalidResponse)?;
+    let body = Bytes::from(decoded.body.into_vec());
+    holding.resize(response_bytes(&headers) + body.len()).map_err(Failure::ResponseDropped)?;
+    Ok(answer(decoded.status, headers, AnswerBody::whole(body, holding)))
+}
+
+/// What a function itself reports.
+fn reported(kind: ErrorKind, message: &str) -> Failure {
+    // The log escapes and cuts it, too; cut here to keep less memory until then.
+    let text: String = message.chars().take(MESSAGE_CHARS_MAX).collect();
+    match kind {
+        ErrorKind::Panicked => Failure::Panicked(text),
+        ErrorKind::Returned => Failure::Returned(text),
+    }
+}
+
+fn answer(status: u16, headers: HeaderMap, body: AnswerBody) -> Answer {
+    let mut answer = Response::new(body);
+    *answer.status_mut() = StatusCode::from_u16(status).expect("the wire takes 200 to 599");
+    *answer.headers_mut() = headers;
+    answer
 }
 
 /// Checks a response of native code; `holding` is its memory.

@@ -26,6 +26,11 @@ pub enum Purpose {
         /// The most of them.
         children: u64,
     },
+    /// To serve request after request: a module by `threads`, a program as it likes.
+    Worker {
+        /// How many requests a module has at a time.
+        threads: u32,
+    },
 }
 
 /// Has the loader and the allocator of a zygote do their work once, so that no forked process has to (ld.so(8), and the
@@ -49,10 +54,19 @@ pub fn command(
     command
         .args(["--function", &function.release.id, "--function-version", &function.release.version])
         .args(["--memory-bytes", &function.release.limits.memory_bytes.to_string()])
-        .args(["--cpu-ms", &function.release.limits.cpu_ms.to_string()])
         .args(["--descriptors", &function.release.limits.descriptors.to_string()])
         .env_clear();
+    // Of a worker it would add up over all of its requests.
+    if !matches!(purpose, Purpose::Worker { .. }) {
+        command.args(["--cpu-ms", &function.release.limits.cpu_ms.to_string()]);
+    }
     match purpose {
+        Purpose::Worker { .. } if matches!(function.release.code, Code::Program { .. }) => {
+            command.arg("--program");
+        }
+        Purpose::Worker { threads } => {
+            command.args(["--worker", &threads.to_string()]);
+        }
         Purpose::Request { timeout } => add_timeout(&mut command, timeout),
         Purpose::Prewarm { timeout } => add_timeout(command.arg("--ahead"), timeout),
         Purpose::Zygote { children } => {
@@ -68,9 +82,7 @@ pub fn command(
         // user can.
         command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);
     }
-    let Code::Module { artifact, .. } = &function.release.code else {
-        unreachable!("native code is never executed by a runner")
-    };
+    let artifact = function.release.artifact().expect("native code is never executed by a runner");
     // The last argument, where wrappers expect it.
     command.arg(artifact.path());
     command

@@ -8,9 +8,10 @@ use super::pool::{Call, Executor, Pool, Stats};
 use super::pools::Pools;
 use super::spawn::Spawn;
 use super::start::Starter;
+use super::worker::Workers;
 use crate::admitted::AdmittedRequest;
 use crate::catalogue::{Execution, Function};
-use crate::metrics::{InProcessMetrics, WearCounters};
+use crate::metrics::{InProcessMetrics, WearCounters, WorkerCounters};
 use crate::release::{Code, Release};
 use crate::settings::{InProcessFunctions, Settings};
 use std::cmp::Reverse;
@@ -71,10 +72,12 @@ impl Executors {
         settings: &Settings,
         starter: Option<Starter>,
         counters: WearCounters,
+        workers: WorkerCounters,
         modules: InProcessMetrics,
     ) -> Self {
         let (starter, idle) = (starter.map(Arc::new), IdlePermits::new(settings.limits.spare_total));
-        let of_processes = starter.as_ref().map(|starter| of_processes(settings, starter, &idle, counters));
+        let of_processes =
+            starter.as_ref().map(|starter| of_processes(settings, starter, &idle, counters, workers));
         let in_process: Arc<dyn Executor> = Arc::new(InProcess::new(&settings.limits, modules));
         let mut executors = of_processes.unwrap_or_default();
         executors.push((Execution::InProcess, in_process));
@@ -122,7 +125,7 @@ impl Executors {
     fn pool(&self, function: &Arc<Function>) -> Arc<dyn Pool> {
         match function.release.code {
             Code::Native(_) => self.native.pool(function),
-            Code::Module { .. } => {
+            Code::Module { .. } | Code::Program { .. } => {
                 let executor = self.executor(function.release.execution_or(self.default));
                 executor.expect("a release without an executor isn't served").pool(function)
             }
@@ -175,6 +178,17 @@ impl Executors {
         }
     }
 
+    /// Makes the pools of functions that keep workers also without requests, which start them.
+    pub(crate) fn prepare<'a>(&self, functions: impl Iterator<Item = &'a Arc<Function>>) {
+        let keeps_workers = |function: &&Arc<Function>| {
+            let release = &function.release;
+            release.worker.min > 0 && release.execution_or(self.default) == Execution::Worker
+        };
+        for function in functions.filter(keeps_workers) {
+            self.pools.of(function, || self.pool(function)).tick();
+        }
+    }
+
     /// Retires the pools of functions that aren't served any more.
     pub(crate) fn retain(&self) {
         self.pools.retired().into_iter().for_each(Pool::retire);
@@ -185,9 +199,13 @@ impl Executors {
         self.pools.all().into_iter().for_each(Pool::retire);
     }
 
-    /// Whether there is no idle process and no zygote.
+    /// Whether there is no idle process, no zygote and no worker.
     pub fn is_empty(&self) -> bool {
-        self.idle.taken() == 0 && self.pools.all().iter().all(|pool| pool.stats().zygotes == 0)
+        self.idle.taken() == 0
+            && self.pools.all().iter().all(|pool| {
+                let stats = pool.stats();
+                stats.zygotes == 0 && stats.workers.total() == 0
+            })
     }
 
     /// How many modules are loaded into this process, or are being loaded or unloaded.
@@ -203,16 +221,22 @@ impl Executors {
     }
 }
 
-/// The executors that give each request a process of its own.
+/// The executors whose processes a runner confines.
 fn of_processes(
     settings: &Settings,
     starter: &Arc<Starter>,
     idle: &IdlePermits,
     counters: WearCounters,
+    workers: WorkerCounters,
 ) -> Vec<(Execution, Arc<dyn Executor>)> {
     let limits = &settings.limits;
     let spawn = Spawn::new(Arc::clone(starter), idle.clone(), limits.spare);
     let fork =
         Fork::new(Arc::clone(starter), idle.clone(), counters, limits.spare, limits.zygotes_per_function);
-    vec![(Execution::Spawn, Arc::new(spawn)), (Execution::Fork, Arc::new(fork))]
+    let workers = Workers::new(Arc::clone(starter), workers);
+    vec![
+        (Execution::Spawn, Arc::new(spawn)),
+        (Execution::Fork, Arc::new(fork)),
+        (Execution::Worker, Arc::new(workers)),
+    ]
 }

@@ -58,9 +58,18 @@ pub enum Failure {
     /// The module can't be loaded into the host's process.
     #[error(transparent)]
     InProcess(super::in_process::load::ModuleFailure),
-    /// There is no memory for the message to a module in the host's process.
-    #[error("the request was not sent to the module: {0}")]
+    /// There is no memory for the message to a module in the host's process, or to a worker.
+    #[error("the request was not sent to the function: {0}")]
     NoMemory(Full),
+    /// Its message is longer than a frame.
+    #[error(
+        "the request's message is {bytes} bytes, the limit of a frame is {}: lower `limits.request_body_bytes`",
+        fezz_wire::frame::PAYLOAD_BYTES_MAX
+    )]
+    RequestTooLong {
+        /// Its length.
+        bytes: usize,
+    },
     /// Earlier calls of the function go on after their deadline, in the host's own process.
     #[error(
         "{calls} earlier calls of the function still run after their deadline, and can't be ended: find out what they wait for, \
@@ -81,7 +90,10 @@ pub enum Failure {
     NotForked(#[source] std::io::Error),
     /// No zygote could be loaded.
     #[error(transparent)]
-    NotLoaded(super::fork::load::LoadFailure),
+    NotLoaded(super::load::LoadFailure),
+    /// The worker ended, or none was free.
+    #[error(transparent)]
+    Worker(#[from] super::worker::WorkerFailure),
     /// The process is gone without a status.
     #[error("failed to reap the process")]
     NotReaped(#[source] std::io::Error),
@@ -143,6 +155,12 @@ pub enum InvalidResponse {
         /// The name, with control characters escaped.
         name: String,
     },
+    /// A worker's payload in JSON or MessagePack is no response.
+    #[error("{0}")]
+    Payload(String),
+    /// A worker's frames break the protocol.
+    #[error("the worker broke the protocol: {0}")]
+    Frames(super::worker::Violation),
     /// Its headers are too large.
     #[error("its headers are {bytes} bytes, the limit is {bytes_max}")]
     HeadersTooLarge {
@@ -171,16 +189,17 @@ impl Failure {
                 Self::RunnerGaveUp(code)
             }
             ExitCode::NotConfined => Self::NotConfined,
-            ExitCode::ModuleNotLoaded | ExitCode::MissingSymbol | ExitCode::OnLoadFailed => {
-                Self::Module(code)
-            }
+            ExitCode::ModuleNotLoaded
+            | ExitCode::ProgramNotExecuted
+            | ExitCode::MissingSymbol
+            | ExitCode::OnLoadFailed => Self::Module(code),
             ExitCode::ResponseNotWritten => Self::InvalidResponse(InvalidResponse::NotWritten),
             ExitCode::AbiViolation => Self::InvalidResponse(InvalidResponse::Empty),
             ExitCode::OutOfMemory => Self::OutOfMemory { limit_bytes: memory_limit_bytes },
         }
     }
 
-    /// The same for a forked process. Its module is loaded, so no exit status can mean that it never ran.
+    /// The same for a process whose module is loaded: a forked one, or a worker. So no exit status can mean that it never ran.
     pub fn of_child_exit(status: ExitStatus, memory_limit_bytes: u64) -> Self {
         match Self::of_exit(status, memory_limit_bytes) {
             failure @ (Self::InvalidResponse(_) | Self::OutOfMemory { .. }) => failure,

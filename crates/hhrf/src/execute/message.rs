@@ -17,20 +17,38 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 /// Encodes all of the message but the body's bytes, which follow it. Where failed requests are recorded, it is kept as it
 /// is sent.
 pub fn encode_head(request: &AdmittedRequest) -> Bytes {
+    let encoded = with_message(request, |message| Bytes::from(message.encode_head(message.body.len())));
+    if let Some(kept) = &request.kept {
+        kept.set_head(encoded.clone());
+    }
+    encoded
+}
+
+/// The same in another form than CBOR, by `encode`.
+pub fn encode_with(request: &AdmittedRequest, encode: impl FnOnce(&FezzWireRequest<'_>) -> Vec<u8>) -> Bytes {
+    if request.kept.is_some() {
+        // Failed requests are recorded in CBOR, whatever their worker takes.
+        encode_head(request);
+    }
+    with_message(request, |message| Bytes::from(encode(message)))
+}
+
+/// Calls `encode` with what a function is told of a request.
+fn with_message<T>(request: &AdmittedRequest, encode: impl FnOnce(&FezzWireRequest<'_>) -> T) -> T {
     let facts = &request.facts;
     let head = &facts.head;
     let headers = passed_headers(&head.headers, &facts.identity);
     let authority = authority(head);
     let client_ip = facts.client_ip.map(|ip| ip.to_string());
     let left = facts.deadline.saturating_duration_since(Instant::now());
-    let message = FezzWireRequest {
+    encode(&FezzWireRequest {
         method: head.method.as_str(),
         uri: head.uri.path_and_query().map_or("/", PathAndQuery::as_str),
         authority: authority.as_deref(),
         scheme: Some(scheme(&head.headers)),
         headers,
         params: facts.params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-        body: &[],
+        body: &request.body.bytes,
         meta: Meta {
             request_id: &facts.identity.request_id,
             function: &facts.function.release.id,
@@ -39,12 +57,7 @@ pub fn encode_head(request: &AdmittedRequest) -> Bytes {
             client_ip: client_ip.as_deref(),
             original_uri: facts.original_uri.as_ref().map(PathAndQuery::as_str),
         },
-    };
-    let encoded = Bytes::from(message.encode_head(request.body.bytes.len()));
-    if let Some(kept) = &request.kept {
-        kept.set_head(encoded.clone());
-    }
-    encoded
+    })
 }
 
 /// The headers that a function sees, in order: the client's without those of its connection, and the request's id and trace.

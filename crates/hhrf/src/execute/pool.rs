@@ -35,6 +35,26 @@ pub trait Pool: Debug + Send + Sync {
     fn stats(&self) -> Stats;
 }
 
+/// The workers of a pool.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerStats {
+    /// Not ready yet.
+    pub starting: usize,
+    /// Without a request.
+    pub idle: usize,
+    /// With one or more.
+    pub busy: usize,
+    /// They get no more requests.
+    pub ending: usize,
+}
+
+impl WorkerStats {
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.starting + self.idle + self.busy + self.ending
+    }
+}
+
 /// A call in flight.
 pub type Call = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
@@ -45,6 +65,8 @@ pub struct Stats {
     pub idle: usize,
     /// Processes that others are forked from.
     pub zygotes: usize,
+    /// Workers, by what they do.
+    pub workers: WorkerStats,
     /// Modules that are loaded into the host's own process.
     pub modules: usize,
     /// Calls in the host's own process that go on after their deadline.

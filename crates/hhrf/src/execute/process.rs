@@ -93,6 +93,11 @@ impl Process {
         }
     }
 
+    /// Its id, which no other process gets before it is reaped.
+    pub(super) fn pid(&self) -> Pid {
+        self.pid
+    }
+
     /// Waits for the end of the process itself; processes that it started may live on.
     pub async fn exited(&self) {
         // An error would come from epoll itself; then, as after the exit, the caller kills and reaps.

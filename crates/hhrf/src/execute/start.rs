@@ -32,7 +32,7 @@ impl Starter {
     pub fn command(&self, function: &Function, purpose: Purpose) -> io::Result<(Command, Option<Cgroup>)> {
         let limits = &function.release.limits;
         let (requests, waiting) = match purpose {
-            Purpose::Request { .. } | Purpose::Prewarm { .. } => (1, 0),
+            Purpose::Request { .. } | Purpose::Prewarm { .. } | Purpose::Worker { .. } => (1, 0),
             Purpose::Zygote { children } => (limits.concurrency.into(), children),
         };
         let cgroup = self.jail.cgroup(limits, requests, waiting).map_err(|error| {

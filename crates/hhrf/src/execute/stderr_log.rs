@@ -2,6 +2,7 @@
 
 use super::log_event::LogEvent;
 use super::watch::watch;
+use super::worker::Connection;
 use crate::catalogue::Function;
 use crate::log::harmless;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -9,9 +10,10 @@ use rustix::fs::{Mode, fchmod};
 use rustix::io::Errno;
 use std::io::{self, PipeReader, PipeWriter};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::io::Interest;
 
-/// A function's stderr, for one request; or a zygote's own.
+/// A function's stderr, for one request; or that of a process that stays: a zygote or a worker.
 #[derive(Debug)]
 pub struct StderrLog {
     pipe: OwnedFd,
@@ -22,17 +24,33 @@ pub struct StderrLog {
 #[derive(Debug)]
 struct Lines {
     function: Arc<Function>,
-    /// The request's id, if there is a request.
-    request_id: Option<String>,
+    subject: Subject,
     line: Vec<u8>,
-    /// The last line, if there is no request: for the error that a zygote's end reports.
+    /// The last line of a process that stays: for the error that its end reports.
     last_line: Option<String>,
+    bytes_max: usize,
     bytes_left: usize,
     dropped_bytes: u64,
+    /// When `bytes_left` was `bytes_max`.
+    since: Instant,
+}
+
+/// Whose lines they are.
+#[derive(Debug)]
+pub enum Subject {
+    /// A request's, by its id.
+    Request(String),
+    /// A zygote's own, or a prewarmed runner's.
+    Process,
+    /// A worker's: of all its requests, and of itself.
+    Worker(Arc<Connection>),
 }
 
 /// A longer line is logged in pieces.
 const LINE_BYTES_MAX: usize = 4 * 1024;
+
+/// What a worker may write is limited for each of these periods, since it lives on.
+const WORKER_PERIOD: Duration = Duration::from_secs(1);
 
 /// The most that is read before other tasks get a turn: a pipe's default capacity (pipe(7)).
 const TURN_BYTES: usize = 64 * 1024;
@@ -55,7 +73,7 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 }
 
 impl StderrLog {
-    /// Reads from `pipe`; logs up to `bytes_max`, counts the rest.
+    /// Reads from `pipe`; logs up to `bytes_max`, of a worker so many each second, and counts the rest.
     ///
     /// # Errors
     ///
@@ -63,18 +81,20 @@ impl StderrLog {
     pub fn new(
         pipe: OwnedFd,
         function: &Arc<Function>,
-        request_id: Option<String>,
+        subject: Subject,
         bytes_max: usize,
     ) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&pipe, true)?;
         let function = Arc::clone(function);
         let lines = Lines {
             function,
-            request_id,
+            subject,
             line: Vec::new(),
             last_line: None,
+            bytes_max,
             bytes_left: bytes_max,
             dropped_bytes: 0,
+            since: Instant::now(),
         };
         Ok(Self { pipe, lines })
     }
@@ -105,19 +125,11 @@ impl StderrLog {
         }
     }
 
-    /// Reads the rest, and logs how many bytes were dropped. Returns the last line, if there is no request.
+    /// Reads the rest, and logs how many bytes were dropped. Returns the last line of a process that stays.
     pub fn finish(mut self) -> Option<String> {
         self.take_rest();
-        let Lines { function, request_id, dropped_bytes, last_line, .. } = self.lines;
-        if dropped_bytes > 0 {
-            tracing::warn!(
-                function = function.name(),
-                request_id,
-                dropped_bytes,
-                "the function wrote more to stderr than is logged for one request"
-            );
-        }
-        last_line
+        self.lines.log_dropped();
+        self.lines.last_line
     }
 }
 
@@ -137,6 +149,7 @@ impl Lines {
     }
 
     fn take(&mut self, bytes: &[u8]) {
+        self.begin_period();
         let logged = bytes.len().min(self.bytes_left);
         self.bytes_left -= logged;
         self.dropped_bytes += (bytes.len() - logged) as u64;
@@ -148,18 +161,43 @@ impl Lines {
         }
     }
 
+    fn begin_period(&mut self) {
+        if let Subject::Worker(_) = self.subject
+            && self.since.elapsed() >= WORKER_PERIOD
+        {
+            self.log_dropped();
+            (self.bytes_left, self.dropped_bytes, self.since) = (self.bytes_max, 0, Instant::now());
+        }
+    }
+
+    fn log_dropped(&self) {
+        let of = match self.subject {
+            _ if self.dropped_bytes == 0 => return,
+            Subject::Worker(_) => "for a worker in a second",
+            Subject::Request(_) | Subject::Process => "for one request",
+        };
+        tracing::warn!(
+            function = self.function.name(),
+            request_id = self.subject.request_id(),
+            worker = self.subject.worker(),
+            dropped_bytes = self.dropped_bytes,
+            "the function wrote more to stderr than is logged {of}"
+        );
+    }
+
     fn log_line(&mut self) {
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
         match LogEvent::of(line) {
             Some(event) => self.log_event(event),
             None => tracing::info!(
                 function = self.function.name(),
-                request_id = self.request_id,
+                request_id = self.subject.request_id(),
+                worker = self.subject.worker(),
                 line = harmless(line),
                 "stderr"
             ),
         }
-        if self.request_id.is_none() {
+        if !matches!(self.subject, Subject::Request(_)) {
             self.last_line = Some(harmless(line));
         }
         self.line.clear();
@@ -170,7 +208,8 @@ impl Lines {
         let shown = |text: &str| harmless(text.as_bytes());
         tracing::info!(
             function = self.function.name(),
-            request_id = self.request_id,
+            request_id = self.subject.request_id(),
+            worker = self.subject.worker(),
             event_level = shown(&event.level),
             event_target = shown(&event.target),
             event_spans = event.spans.as_deref().map(shown),
@@ -178,6 +217,24 @@ impl Lines {
             fields = event.other_fields().as_deref().map(shown),
             "event"
         );
+    }
+}
+
+impl Subject {
+    /// Of the request, where there is one and it is certain which.
+    fn request_id(&self) -> Option<String> {
+        match self {
+            Self::Request(id) => Some(id.clone()),
+            Self::Process => None,
+            Self::Worker(connection) => connection.only_request_id(),
+        }
+    }
+
+    fn worker(&self) -> Option<u64> {
+        match self {
+            Self::Worker(connection) => Some(connection.number()),
+            Self::Request(_) | Self::Process => None,
+        }
     }
 }
 

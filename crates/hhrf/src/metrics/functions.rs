@@ -1,6 +1,7 @@
 //! Gauges of functions, read when they are printed.
 
 use super::gauge::count;
+use crate::execute::pool::WorkerStats;
 use crate::series::FunctionLabels;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
@@ -22,6 +23,7 @@ pub(crate) struct FunctionStats {
     pub(crate) zygotes: usize,
     /// Calls in the host's own process that have passed their deadline.
     pub(crate) overdue: usize,
+    pub(crate) workers: WorkerStats,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +34,13 @@ pub(super) struct FunctionGauges {
     spare: Family<FunctionLabels, Gauge>,
     zygotes: Family<FunctionLabels, Gauge>,
     overdue: Family<FunctionLabels, Gauge>,
+    workers: Family<StateLabels, Gauge>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabels {
+    function: String,
+    state: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -56,21 +65,40 @@ impl FunctionGauges {
             "Calls in the host's own process that go on after their deadline",
             self.overdue.clone(),
         );
+        registry.register(
+            "workers",
+            "Workers, by state: starting, idle, busy, or ending",
+            self.workers.clone(),
+        );
     }
 
     /// Has gauges of these functions, and of no others.
     pub(super) fn set(&self, functions: &[FunctionStats]) {
         self.info.clear();
+        self.workers.clear();
         let families = [&self.processes, &self.queued, &self.spare, &self.zygotes, &self.overdue];
         families.into_iter().for_each(Family::clear);
         for function in functions {
-            let FunctionStats { name, digest, processes, queued, idle, zygotes, overdue } = function;
+            let FunctionStats { name, digest, processes, queued, idle, zygotes, overdue, workers } = function;
             let info = InfoLabels { function: name.clone(), digest: digest.clone() };
             self.info.get_or_create(&info).set(1);
             let labels = FunctionLabels { function: name.clone() };
             for (family, number) in families.into_iter().zip([processes, queued, idle, zygotes, overdue]) {
                 family.get_or_create(&labels).set(count(*number));
             }
+            self.set_workers(name, workers);
+        }
+    }
+
+    /// Only of functions that have workers.
+    fn set_workers(&self, name: &str, workers: &WorkerStats) {
+        if workers.total() == 0 {
+            return;
+        }
+        let WorkerStats { starting, idle, busy, ending } = workers;
+        for (state, number) in [("starting", starting), ("idle", idle), ("busy", busy), ("ending", ending)] {
+            let labels = StateLabels { function: name.to_owned(), state };
+            self.workers.get_or_create(&labels).set(count(*number));
         }
     }
 }

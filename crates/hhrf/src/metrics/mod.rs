@@ -1,6 +1,6 @@
 //! The metrics, in the OpenMetrics text format (which Prometheus reads).
 //!
-//! `functions` and `memory` have what is read when it is printed, `wear` the counters of functions that crash. The
+//! `functions` and `memory` have what is read when it is printed, `wear` the counters of functions that crash, `worker` those of workers. The
 //! counters of requests are [`crate::series`].
 
 mod functions;
@@ -8,10 +8,12 @@ mod gauge;
 mod in_process;
 mod memory;
 mod wear;
+mod worker;
 
 pub(crate) use functions::FunctionStats;
 pub(crate) use in_process::InProcessMetrics;
 pub(crate) use wear::WearCounters;
+pub(crate) use worker::WorkerCounters;
 
 use crate::failure_recorder::RecorderCounters;
 use crate::memory::{Usage, Use};
@@ -34,6 +36,7 @@ pub(crate) struct Metrics {
     /// Catalogues swapped in since the start.
     pub reloads: Counter,
     pub wear: WearCounters,
+    pub workers: WorkerCounters,
     pub in_process: InProcessMetrics,
     /// Connections above their address's limit.
     pub connections_refused: Counter,
@@ -57,6 +60,7 @@ impl Metrics {
             in_flight: Gauge::default(),
             reloads: Counter::default(),
             wear: WearCounters::default(),
+            workers: WorkerCounters::default(),
             in_process: InProcessMetrics::default(),
             connections_refused: Counter::default(),
             recorder: RecorderCounters::default(),
@@ -77,6 +81,7 @@ impl Metrics {
         registry.register("reloads", "Catalogues swapped in", self.reloads.clone());
         self.of_functions.register(registry);
         self.wear.register(registry);
+        self.workers.register(registry);
         self.in_process.register(registry);
         registry.register("functions", "Functions served", self.functions.clone());
         registry.register("functions_refused", "Releases that are not served", self.rejected.clone());
@@ -100,6 +105,7 @@ impl Metrics {
         let _printing = self.printing.lock().unwrap_or_else(PoisonError::into_inner);
         self.of_functions.set(functions);
         self.wear.retain(functions);
+        self.workers.retain(functions);
         self.functions.set(count(functions.len()));
         self.rejected.set(count(rejected));
         memory.iter().for_each(|(r#use, usage)| self.memory.set(*r#use, usage));

@@ -93,17 +93,17 @@ impl ModuleStore {
         Ok(Arc::new(Self { folder, next: AtomicU64::new(0), _lock: lock }))
     }
 
-    /// Keeps a module; `name` is the function's `<id>@<version>`.
+    /// Keeps a module or a program; `name` is the function's `<id>@<version>`, and `extension` that of the file.
     ///
     /// # Errors
     ///
     /// The disk is full, or the folder is gone.
-    pub(crate) fn keep(self: &Arc<Self>, name: &str, module: &[u8]) -> io::Result<Artifact> {
+    pub(crate) fn keep(self: &Arc<Self>, name: &str, extension: &str, bytes: &[u8]) -> io::Result<Artifact> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = self.folder.path().join(format!("{name}.{number}.so"));
+        let path = self.folder.path().join(format!("{name}.{number}{extension}"));
         let kept = Artifact { path, _store: Arc::clone(self) };
-        fs::write(&kept.path, module)?;
-        fs::set_permissions(&kept.path, Permissions::from_mode(0o555))?;
+        fs::write(&kept.path, bytes)?;
+        fs::set_permissions(&kept.path, Permissions::from_mode(mode_of(extension, bytes)))?;
         Ok(kept)
     }
 }
@@ -182,6 +182,15 @@ fn open_lock(path: &Path) -> Option<File> {
     (metadata.is_file() && metadata.uid() == rustix::process::geteuid().as_raw()).then_some(lock)
 }
 
+/// A module is read by the loader, a script by its interpreter. A binary is only executed: if its process can't read its
+/// file, no other process of its user can trace it, nor the kernel make a core of it (execve(2), on dumpable).
+fn mode_of(extension: &str, bytes: &[u8]) -> u32 {
+    const EXECUTE: u32 = 0o111;
+    const READ_AND_EXECUTE: u32 = 0o555;
+    let is_binary = extension.is_empty() && bytes.starts_with(b"\x7fELF");
+    if is_binary { EXECUTE } else { READ_AND_EXECUTE }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,7 +227,8 @@ mod tests {
         assert!(store.folder.path().exists(), "a host's folder is safe from another");
         drop(second_host);
 
-        let (first, second) = (store.keep("f@v1", b"1").unwrap(), store.keep("f@v1", b"2").unwrap());
+        let (first, second) =
+            (store.keep("f@v1", ".so", b"1").unwrap(), store.keep("f@v1", ".so", b"2").unwrap());
         assert_eq!(
             (fs::read(first.path()).unwrap(), fs::read(second.path()).unwrap()),
             (b"1".to_vec(), b"2".to_vec())
@@ -230,5 +240,19 @@ mod tests {
         assert!(second.path().exists());
         drop(second);
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1, "the foreign one");
+    }
+
+    #[test]
+    fn a_programs_binary_can_be_executed_and_not_read() {
+        let parent = tempfile::tempdir().unwrap();
+        let store = ModuleStore::open(parent.path()).unwrap();
+        for (extension, bytes, mode) in [
+            ("", "\x7fELF binary", 0o111),
+            ("", "#!/usr/bin/python3\n", 0o555),
+            (".so", "\x7fELF module", 0o555),
+        ] {
+            let kept = store.keep("f@v1", extension, bytes.as_bytes()).unwrap();
+            assert_eq!(fs::metadata(kept.path()).unwrap().permissions().mode() & 0o777, mode, "{bytes}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Makes a release of one folder, `functions/<id>@<version>`.
 
-use super::module_file::{FileIdentity, ModuleFile, ModuleFileError};
+use super::code_file::{CodeFile, CodeFileError, FileIdentity};
 use super::owned_file::{self, OwnedFileError};
 use crate::release::{ModuleStore, Release, ReleaseError};
 use fezz_manifest::{Manifest, ManifestError};
@@ -17,7 +17,7 @@ const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Contents {
     manifest: Vec<u8>,
-    module: FileIdentity,
+    code: FileIdentity,
 }
 
 /// What is wrong with a folder.
@@ -32,8 +32,8 @@ pub(super) enum FolderError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     #[error(transparent)]
-    Module(#[from] ModuleFileError),
-    /// The manifest and the module together.
+    Code(#[from] CodeFileError),
+    /// The manifest and the code together.
     #[error(transparent)]
     Release(#[from] ReleaseError),
 }
@@ -52,11 +52,11 @@ pub(super) fn read(
     let json = owned_file::read(&folder.join(MANIFEST_FILE), MANIFEST_BYTES_MAX);
     let (json, _) = json.map_err(FolderError::ManifestFile)?;
     let manifest = Manifest::parse(&json, name)?;
-    let module = ModuleFile::read(folder, &manifest.entry)?;
-    let contents = Contents { manifest: json, module: module.identity };
+    let code = CodeFile::read(folder, &manifest)?;
+    let contents = Contents { manifest: json, code: code.identity };
     if let Some(known) = known.filter(|(known, _)| *known == contents) {
         return Ok(known.clone());
     }
-    let release = Release::new(manifest, &module.bytes, module.section.as_deref(), store)?;
+    let release = Release::new(manifest, &code.bytes, code.section.as_deref(), store)?;
     Ok((contents, Arc::new(release)))
 }

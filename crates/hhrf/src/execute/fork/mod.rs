@@ -4,12 +4,10 @@
 //! `zygotes` has a function's zygotes, and orders `child`ren from them; `zygotes/succession` loads and replaces them. A
 //! `supervisor` starts, watches and ends a `zygote`, which takes orders and sends reports; `child_table` has the state
 //! of its children. `usage` decides how many zygotes there are, `wear` when one has crashed too often, and `streak` when
-//! its function has. [`load`] is
-//! why a zygote can't be loaded.
+//! its function has.
 
 mod child;
 mod child_table;
-pub mod load;
 mod streak;
 mod supervisor;
 mod usage;

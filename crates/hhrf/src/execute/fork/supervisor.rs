@@ -1,13 +1,13 @@
 //! Starts, watches and ends a zygote.
 
-use super::load::LoadFailure;
 use super::zygote::{Next, Zygote};
 use crate::catalogue::Function;
 use crate::execute::command::Purpose;
 use crate::execute::lease::EXIT_GRACE;
+use crate::execute::load::LoadFailure;
 use crate::execute::process::Process;
 use crate::execute::start::Starter;
-use crate::execute::stderr_log::{self, StderrLog};
+use crate::execute::stderr_log::{self, StderrLog, Subject};
 use fezz_wire::control::{Report, Separation};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::io;
@@ -110,7 +110,7 @@ impl Supervisor {
         let (mut command, cgroup) = starter.command(function, Purpose::Zygote { children })?;
         command.stdin(its_stdin).stdout(Stdio::null()).stderr(its_stderr);
         let zygote = Zygote::new(control, cgroup)?;
-        let stderr = StderrLog::new(stderr.into(), function, None, starter.stderr_bytes_max)?;
+        let stderr = StderrLog::new(stderr.into(), function, Subject::Process, starter.stderr_bytes_max)?;
         let process = Process::start(&starter.children, command)?;
         Ok(Self { zygote, process, stderr })
     }

@@ -3,7 +3,6 @@
 mod succession;
 
 use super::child::Child;
-use super::load::LoadFailure;
 use super::streak::Streak;
 use super::usage::{Change, Scale};
 use super::wear::Condition;
@@ -11,6 +10,7 @@ use super::zygote::{UNUSED_MAX, Zygote};
 use crate::catalogue::Function;
 use crate::execute::Failure;
 use crate::execute::back_off::BackOff;
+use crate::execute::load::LoadFailure;
 use crate::execute::pool::Stats;
 use crate::execute::process_pool::factory::{PooledProcess, ProcessFactory};
 use crate::execute::process_pool::idle::IdleOf;

@@ -7,7 +7,7 @@ use crate::execute::failure::{Failure, InvalidResponse};
 use crate::execute::lease::{Lease, Leave};
 use crate::execute::request_writer::RequestWriter;
 use crate::execute::response_reader::{Arrived, OpenChannel, ResponseReader, Taken};
-use crate::execute::stderr_log::StderrLog;
+use crate::execute::stderr_log::{StderrLog, Subject};
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
@@ -56,8 +56,8 @@ impl<P: PooledProcess> Exchange<P> {
     ) -> Result<Self, (io::Error, Box<AdmittedRequest>)> {
         let mut begin = || {
             let Channels { request: writer, response, stderr } = process.send(&request)?;
-            let request_id = Some(request.facts.identity.request_id.clone());
-            let stderr = StderrLog::new(stderr, &request.facts.function, request_id, stderr_bytes_max)?;
+            let subject = Subject::Request(request.facts.identity.request_id.clone());
+            let stderr = StderrLog::new(stderr, &request.facts.function, subject, stderr_bytes_max)?;
             Ok((writer, response, stderr))
         };
         match begin() {

@@ -11,7 +11,7 @@ use crate::execute::process::{Process, Streams};
 use crate::execute::process_pool::factory::{Channels, PooledProcess, ProcessEnd};
 use crate::execute::request_writer::RequestWriter;
 use crate::execute::response_reader::{OpenChannel, watch_for_response};
-use crate::execute::stderr_log::StderrLog;
+use crate::execute::stderr_log::{StderrLog, Subject};
 use std::io;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -114,7 +114,7 @@ impl PooledProcess for Runner {
         self.begin_end(Some(EXIT_GRACE));
         self.when_reaped(move |shared, reaped| {
             let Shared { function, starter, .. } = shared;
-            let log = |stderr| StderrLog::new(stderr, function, None, starter.stderr_bytes_max);
+            let log = |stderr| StderrLog::new(stderr, function, Subject::Process, starter.stderr_bytes_max);
             if let Some(Ok(log)) = stderr.map(|stderr| log(stderr.into())) {
                 log.finish();
             }

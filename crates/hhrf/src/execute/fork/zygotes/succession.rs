@@ -2,10 +2,10 @@
 
 use super::{Serving, State, Zygotes};
 use crate::execute::back_off::BackOff;
-use crate::execute::fork::load::LoadFailure;
 use crate::execute::fork::supervisor::{Supervisor, ZygoteEnd};
 use crate::execute::fork::wear::Condition;
 use crate::execute::fork::zygote::Zygote;
+use crate::execute::load::LoadFailure;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;

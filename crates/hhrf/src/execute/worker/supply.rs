@@ -1,0 +1,308 @@
+//! Which workers a function has: how many are started, when one is replaced or ended, and the pauses after failures.
+
+use super::connection::Connection;
+use super::end::Drain;
+use super::resident::resident_bytes;
+use crate::execute::back_off::{BackOff, Retry};
+use crate::execute::load::LoadFailure;
+use crate::execute::pool::WorkerStats;
+use fezz_manifest::Worker;
+use rustix::process::Pid;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What the manifest says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub(super) min: usize,
+    pub(super) max: usize,
+    pub(super) concurrency: u32,
+    requests_max: Option<u64>,
+    age_max: Option<Duration>,
+    memory_bytes_max: Option<u64>,
+}
+
+/// A worker that takes requests.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) connection: Arc<Connection>,
+    pid: Pid,
+    /// Slots that are taken.
+    taken: u32,
+    /// Requests so far.
+    requests: u64,
+    born: Instant,
+    last_used: Instant,
+    /// Why it is to be replaced.
+    due: Option<Drain>,
+}
+
+/// The workers, and what failed lately.
+#[derive(Debug)]
+pub(super) struct Supply {
+    /// The oldest first.
+    members: Vec<Member>,
+    starting: usize,
+    /// All that aren't gone: those that start, serve, and end.
+    processes: usize,
+    started: u64,
+    /// Of starts that failed.
+    start_back_off: BackOff,
+    /// Of workers that were ready and crashed.
+    crash_back_off: BackOff,
+    /// Whether any was ever ready.
+    has_served: bool,
+    /// Why no worker can be started, until the next try: requests are refused with it.
+    failure: Option<LoadFailure>,
+    pause_until: Option<Instant>,
+    /// Whether a task waits for the end of the pause.
+    is_pause_watched: bool,
+}
+
+/// Workers to start.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Missing {
+    pub(super) now: usize,
+    /// When to look again; `None` if that isn't needed, or is seen to.
+    pub(super) later: Option<Instant>,
+}
+
+/// Longer than the pauses of a person who uses a page; workers that wait longer are mostly wasted.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// The pauses after workers that were ready and ended by themselves. They are short, since such a worker served requests,
+/// and others may wait for the next; they still keep a worker that crashes at its first request from using up a processor.
+const CRASH_PAUSE_MIN: Duration = Duration::from_millis(10);
+const CRASH_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// A function that has served may be about to recover: something killed its worker, or its database restarts. Requests wait
+/// for so many starts in a row before they are refused.
+const BROKEN_AFTER: u32 = 3;
+
+impl Limits {
+    pub(super) fn of(worker: &Worker) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let min = worker.min as usize;
+        Self {
+            min,
+            max: worker.max.map_or(processors.max(min), |max| max as usize),
+            concurrency: worker.concurrency,
+            requests_max: worker.max_requests,
+            age_max: worker.max_age_ms.map(Duration::from_millis),
+            memory_bytes_max: worker.max_memory_bytes,
+        }
+    }
+}
+
+impl Member {
+    pub(super) fn new(connection: Arc<Connection>, pid: Pid, born: Instant) -> Self {
+        Self { connection, pid, taken: 0, requests: 0, born, last_used: born, due: None }
+    }
+
+    fn has_free_slot(&self, concurrency: u32) -> bool {
+        self.taken < concurrency && self.connection.is_open()
+    }
+
+    fn take(&mut self) {
+        self.taken += 1;
+        self.requests += 1;
+    }
+
+    /// Whether its time has come.
+    fn look(&mut self, limits: &Limits, now: Instant) {
+        let is_over = |limit: Option<u64>, bytes: Option<u64>| {
+            limit.zip(bytes).is_some_and(|(limit, has)| has >= limit)
+        };
+        if limits.age_max.is_some_and(|age_max| now.duration_since(self.born) >= age_max) {
+            self.due = Some(Drain::Age);
+        } else if limits.memory_bytes_max.is_some()
+            && is_over(limits.memory_bytes_max, resident_bytes(self.pid))
+        {
+            self.due = Some(Drain::Memory);
+        }
+    }
+}
+
+impl Default for Supply {
+    fn default() -> Self {
+        Self {
+            members: Vec::new(),
+            starting: 0,
+            processes: 0,
+            started: 0,
+            start_back_off: BackOff::default(),
+            crash_back_off: BackOff::between(CRASH_PAUSE_MIN, CRASH_PAUSE_MAX),
+            has_served: false,
+            failure: None,
+            pause_until: None,
+            is_pause_watched: false,
+        }
+    }
+}
+
+impl Supply {
+    /// Takes a slot of the worker that has the fewest requests, and of those the oldest: so the others become idle when they
+    /// aren't needed.
+    pub(super) fn choose(&mut self, concurrency: u32) -> Option<Arc<Connection>> {
+        let free = self.members.iter_mut().filter(|member| member.has_free_slot(concurrency));
+        let chosen = free.min_by_key(|member| member.taken)?;
+        chosen.take();
+        Some(Arc::clone(&chosen.connection))
+    }
+
+    /// Takes a slot of this worker, if it has a free one.
+    pub(super) fn take(&mut self, connection: &Arc<Connection>, concurrency: u32) -> bool {
+        match self.member(connection).filter(|member| member.has_free_slot(concurrency)) {
+            Some(member) => {
+                member.take();
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn release(&mut self, connection: &Arc<Connection>, limits: &Limits) {
+        if let Some(member) = self.member(connection) {
+            member.taken -= 1;
+            member.last_used = Instant::now();
+            if limits.requests_max.is_some_and(|requests_max| member.requests >= requests_max) {
+                member.due = Some(Drain::Requests);
+            }
+        }
+    }
+
+    fn member(&mut self, connection: &Arc<Connection>) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| Arc::ptr_eq(&member.connection, connection))
+    }
+
+    /// Whether requests may wait for a worker.
+    ///
+    /// # Errors
+    ///
+    /// None can be started now.
+    pub(super) fn check(&self) -> Result<(), LoadFailure> {
+        match &self.failure {
+            Some(failure) if self.members.is_empty() && self.starting == 0 && self.is_paused() => {
+                Err(failure.clone())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The workers to start, for so many `waiting` requests; `is_kept` says whether `min` must be there.
+    pub(super) fn missing(&mut self, limits: &Limits, waiting: usize, is_kept: bool) -> Missing {
+        let present = self.members.len() + self.starting;
+        let for_waiting = waiting.div_ceil(limits.concurrency as usize).saturating_sub(self.starting);
+        let for_min = if is_kept { limits.min.saturating_sub(present) } else { 0 };
+        let wanted = for_waiting.min(limits.max.saturating_sub(present)).max(for_min);
+        // One at a time, beside those that serve.
+        let for_due = usize::from(is_kept && self.starting == 0 && self.has_due());
+        match (wanted.max(for_due), self.pause_until.filter(|_| self.is_paused())) {
+            (0, _) => Missing { now: 0, later: None },
+            (now, None) => Missing { now, later: None },
+            (_, Some(until)) => {
+                let is_watched = std::mem::replace(&mut self.is_pause_watched, true);
+                Missing { now: 0, later: (!is_watched).then_some(until) }
+            }
+        }
+    }
+
+    fn is_paused(&self) -> bool {
+        self.pause_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    pub(super) fn pause_is_over(&mut self) {
+        self.is_pause_watched = false;
+    }
+
+    /// A worker is being started. Returns its number.
+    pub(super) fn begin_start(&mut self) -> u64 {
+        (self.starting, self.processes) = (self.starting + 1, self.processes + 1);
+        self.started += 1;
+        self.started
+    }
+
+    /// It is ready. If another one's time has come, that one ends now.
+    pub(super) fn begin_service(&mut self, member: Member) {
+        self.starting -= 1;
+        (self.start_back_off, self.failure, self.has_served) = (BackOff::default(), None, true);
+        if let Some(due) = self.members.iter().position(|member| member.due.is_some()) {
+            let Member { connection, due, .. } = self.members.remove(due);
+            connection.drain(due.unwrap_or(Drain::Age));
+        }
+        self.members.push(member);
+    }
+
+    /// It couldn't be started. Returns when the next is, and whether requests are refused until then.
+    pub(super) fn not_ready(&mut self, failure: LoadFailure) -> (Retry, bool) {
+        (self.starting, self.processes) = (self.starting - 1, self.processes - 1);
+        let retry = self.start_back_off.failed();
+        self.pause_until = Some(retry.at);
+        let is_broken = !self.has_served || retry.attempt >= BROKEN_AFTER;
+        self.failure = is_broken.then_some(failure);
+        (retry, is_broken && self.members.is_empty() && self.starting == 0)
+    }
+
+    /// It takes no requests any more.
+    pub(super) fn remove(&mut self, connection: &Arc<Connection>) {
+        self.members.retain(|member| !Arc::ptr_eq(&member.connection, connection));
+    }
+
+    /// One that was ready has ended, and not because the host asked it to. Returns when the next is started, if there is a
+    /// pause.
+    pub(super) fn crashed(&mut self, lived: Duration) -> Option<Retry> {
+        let retry = self.crash_back_off.ended(lived)?;
+        self.pause_until = Some(retry.at);
+        Some(retry)
+    }
+
+    /// A worker's processes are gone.
+    pub(super) fn gone(&mut self) {
+        self.processes -= 1;
+    }
+
+    /// Ends workers that aren't needed, and notes those whose time has come.
+    pub(super) fn tick(&mut self, limits: &Limits, now: Instant) {
+        self.members.iter_mut().for_each(|member| member.look(limits, now));
+        let surplus = self.members.len().saturating_sub(limits.min);
+        let is_idle = |member: &Member| member.taken == 0 && now.duration_since(member.last_used) > IDLE_MAX;
+        // The youngest first: the oldest get the requests.
+        let idle: Vec<_> = self.members.iter().rev().filter(|member| is_idle(member)).take(surplus).collect();
+        let idle: Vec<Arc<Connection>> =
+            idle.into_iter().map(|member| Arc::clone(&member.connection)).collect();
+        for connection in idle {
+            self.remove(&connection);
+            connection.drain(Drain::Idle);
+        }
+    }
+
+    /// Ends all of them, after the requests that they have.
+    pub(super) fn drain_all(&mut self, why: Drain) {
+        for member in std::mem::take(&mut self.members) {
+            member.connection.drain(why);
+        }
+    }
+
+    pub(super) fn has_due(&self) -> bool {
+        self.members.iter().any(|member| member.due.is_some())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn processes(&self) -> usize {
+        self.processes
+    }
+
+    pub(super) fn stats(&self) -> WorkerStats {
+        let busy = self.members.iter().filter(|member| member.taken > 0).count();
+        let serving = self.members.len();
+        WorkerStats {
+            starting: self.starting,
+            idle: serving - busy,
+            busy,
+            ending: self.processes.saturating_sub(self.starting + serving),
+        }
+    }
+}

@@ -148,8 +148,13 @@
 //!
 //! # Async
 //!
-//! An `async fn` runs alone on its thread, to its end. With the feature `tokio` it runs on a current-thread tokio
-//! runtime, with timers and sockets as far as the author's own dependency on tokio enables them.
+//! An `async fn` runs alone on its thread, to its end. With the feature `tokio` it runs on a tokio runtime, with timers and
+//! sockets as far as the author's own dependency on tokio enables them. A process that serves request after request (a
+//! worker, the host's own) has one runtime for all of them: a pool of connections in a `static` serves each.
+//!
+//! # Workers
+//!
+//! [`ipc`] is for a program of one's own, without `#[fezz_function]`, that serves request after request.
 //!
 //! # Features
 //!
@@ -159,6 +164,7 @@
 //!   of stderr with their level, target and fields. A subscriber that `on_load` installs comes first.
 //! - `cookies`: the parameter `Cookies`, and `FezzResponse::cookie`, by the crate `cookie`.
 //! - `tokio`: the runtime above.
+//! - `worker`: `ipc::serve`, for workers that answer several requests at a time on tokio.
 //! - `tower`: `#[fezz_app]` serves any tower service, such as axum's router.
 //! - `server`: the module `server`, a host in the author's own program, whose functions run in its process: trusted code.
 //! - `testing`: the module `testing`, which sends requests to the function in a test's process, and to the built module
@@ -177,6 +183,9 @@
 use fezz_unwind as _;
 
 mod shim;
+
+#[cfg(feature = "tokio")]
+mod runtime;
 
 mod panic;
 
@@ -218,6 +227,8 @@ mod log;
 mod manifest;
 
 pub mod function;
+
+pub mod ipc;
 
 mod app;
 

@@ -52,6 +52,7 @@ mod timeouts;
 mod trial;
 mod uids;
 mod unread;
+mod worker_examples;
 mod worker_runner;
 mod wrapper;
 mod wrappers;

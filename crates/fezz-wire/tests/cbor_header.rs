@@ -8,9 +8,7 @@ mod driver;
 
 use cases::{broken_contexts, broken_responses};
 use driver::{Driver, Line, include_path};
-use fezz_wire::abi::{
-    LoadContext, decode_load_context, encode_lasting_load_context, encode_load_context,
-};
+use fezz_wire::abi::{LoadContext, decode_load_context, encode_lasting_load_context, encode_load_context};
 use fezz_wire::{ErrorKind, FezzWireRequest, FezzWireResponse, PAIRS_MAX, WireError};
 use std::process::Command;
 use std::time::{Duration, Instant};

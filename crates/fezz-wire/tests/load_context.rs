@@ -3,9 +3,7 @@
 mod cases;
 
 use cases::broken_contexts;
-use fezz_wire::abi::{
-    LoadContext, decode_load_context, encode_lasting_load_context, encode_load_context,
-};
+use fezz_wire::abi::{LoadContext, decode_load_context, encode_lasting_load_context, encode_load_context};
 use fezz_wire::{PAIRS_MAX, WireError};
 use proptest::collection::{btree_map, vec};
 use proptest::option;

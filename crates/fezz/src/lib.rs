@@ -334,6 +334,7 @@ pub mod prelude {
 #[doc = include_str!("../../../docs/guides/caching.md")]
 #[doc = include_str!("../../../docs/guides/database.md")]
 #[doc = include_str!("../../../docs/guides/http-client.md")]
+#[doc = include_str!("../../../docs/guides/worker.md")]
 #[cfg_attr(feature = "server", doc = include_str!("../../../docs/guides/embed.md"))]
 #[cfg_attr(feature = "testing", doc = include_str!("../../../docs/guides/tests.md"))]
 #[cfg_attr(feature = "testing", doc = include_str!("../../../docs/tutorial.md"))]

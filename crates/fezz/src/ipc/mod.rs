@@ -153,8 +153,9 @@ impl Worker {
 
 /// The request, or the response to one that can't be decoded.
 fn decoded(message: &[u8]) -> Result<FezzRequest, FezzResponse> {
-    let failed =
-        |error: &str| FezzResponse::failed(ErrorKind::Returned, format!("failed to decode the request: {error}"));
+    let failed = |error: &str| {
+        FezzResponse::failed(ErrorKind::Returned, format!("failed to decode the request: {error}"))
+    };
     let wire = FezzWireRequest::decode(message).map_err(|error| failed(&error.to_string()))?;
     FezzRequest::from_wire(&wire).map_err(|error| failed(&error.to_string()))
 }

@@ -2,8 +2,8 @@
 
 use super::lock;
 use crate::FezzResponse;
-use fezz_wire::frame::{BadHeader, Format, HEADER_BYTES, Header, Kind, PAYLOAD_BYTES_MAX, VERSION};
 use fezz_wire::ErrorKind;
+use fezz_wire::frame::{BadHeader, Format, HEADER_BYTES, Header, Kind, PAYLOAD_BYTES_MAX, VERSION};
 use std::io::{BufRead, BufReader, Error, Read, Write, stdin};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -75,7 +75,10 @@ pub(super) fn socket_of_stdin() -> Result<UnixStream, Error> {
 
 impl Input {
     /// Waits for the next request; `None` where the host sends no more. It answers pings.
-    pub(super) fn next_request(&mut self, output: &Mutex<Output>) -> Result<Option<(u64, Vec<u8>)>, StreamError> {
+    pub(super) fn next_request(
+        &mut self,
+        output: &Mutex<Output>,
+    ) -> Result<Option<(u64, Vec<u8>)>, StreamError> {
         loop {
             if self.0.fill_buf().map_err(StreamError::Read)?.is_empty() {
                 return Ok(None);
@@ -96,7 +99,8 @@ impl Input {
     fn payload(&mut self, length: u32) -> Result<Vec<u8>, StreamError> {
         let mut payload = Vec::new();
         // It grows as bytes arrive, whatever length the header claims.
-        let read = self.0.by_ref().take(length.into()).read_to_end(&mut payload).map_err(StreamError::Read)?;
+        let read =
+            self.0.by_ref().take(length.into()).read_to_end(&mut payload).map_err(StreamError::Read)?;
         if read < length as usize {
             return Err(StreamError::Read(std::io::ErrorKind::UnexpectedEof.into()));
         }

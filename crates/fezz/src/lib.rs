@@ -79,7 +79,7 @@
 //!   ends the process, which is a 502 `function_crashed`.
 //! - With `panic = "abort"` in the crate's profile, a panic can't be caught: the process crashes, the client gets 502
 //!   `function_crashed`, and the log has only what the panic printed.
-//! - A crash, an endless loop or a leak ends one process. Other requests aren't affected.
+//! - A crash, an endless loop or a leak ends one process. Other requests aren't affected, but those in the same worker.
 //!
 //! # Before a request
 //!
@@ -134,6 +134,7 @@
 //! - With `fork` it is called once, in a process from which one is forked for each request. These share what `on_load`
 //!   built, copy-on-write: if a request changes it, even in a `Mutex` or an atomic, other requests don't see the
 //!   change.
+//! - With `worker` it is called once, in a process that then serves request after request. These share all of the process.
 //!
 //! A forked process is a copy. All forked processes start with the same state that `on_load` left:
 //!

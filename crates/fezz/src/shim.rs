@@ -200,8 +200,8 @@ pub(crate) fn answer(message: &[u8], call: impl FnOnce(FezzRequest) -> FezzRespo
 fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     panic::watch();
     // `AssertUnwindSafe`: after a panic no other request sees the author's state, since the process ends with its
-    // request. If `on_load` or `on_fork` panics, there is no request. In the host's own process others do see it, as the
-    // threads of any server.
+    // request. If `on_load` or `on_fork` panics, there is no request. In a worker and in the host's own process others do
+    // see it, as the threads of any server.
     let caught = catch_unwind(AssertUnwindSafe(call));
     flush_log();
     caught.map_err(|payload| {

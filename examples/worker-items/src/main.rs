@@ -4,7 +4,8 @@
 //! All requests share the list, which is gone when the worker ends: a real one would keep it in a database, and the
 //! connection here. `fezz.json` has at most one worker, since two would have two lists.
 //!
-//! The program has @SIZE@ KB, stripped: it needs no HTTP server, and JSON is its largest part.
+//! Stripped, the program has 610 KB: it needs neither an HTTP server nor a runtime. Idle, it takes 2 MB of memory, of which
+//! 130 KB are its own and not shared with other programs.
 
 use fezz::{IntoResponse, Request, Response, ipc};
 use serde::{Deserialize, Serialize};

@@ -2,9 +2,8 @@
 
 use super::lock;
 use crate::FezzResponse;
-use fezz_wire::ErrorKind;
 use fezz_wire::frame::{BadHeader, Format, HEADER_BYTES, Header, Kind, PAYLOAD_BYTES_MAX, VERSION};
-use std::io::{BufRead, BufReader, Error, Read, Write, stdin};
+use std::io::{BufRead, BufReader, Error, ErrorKind, IoSlice, Read, Write, stdin};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
@@ -102,7 +101,7 @@ impl Input {
         let read =
             self.0.by_ref().take(length.into()).read_to_end(&mut payload).map_err(StreamError::Read)?;
         if read < length as usize {
-            return Err(StreamError::Read(std::io::ErrorKind::UnexpectedEof.into()));
+            return Err(StreamError::Read(ErrorKind::UnexpectedEof.into()));
         }
         Ok(payload)
     }
@@ -115,9 +114,18 @@ impl Output {
     }
 
     fn write(&mut self, header: Header, payload: &[u8]) -> Result<(), StreamError> {
-        // One write, of bytes that lie together: a second one would wake the host twice.
-        let frame = [&header.encode()[..], payload].concat();
-        self.0.write_all(&frame).map_err(StreamError::Write)
+        let header = header.encode();
+        // In one call: a second one would wake the host twice.
+        let mut parts = &mut [IoSlice::new(&header), IoSlice::new(payload)][..];
+        while !parts.is_empty() {
+            match self.0.write_vectored(parts) {
+                Ok(0) => return Err(StreamError::Write(ErrorKind::WriteZero.into())),
+                Ok(written) => IoSlice::advance_slices(&mut parts, written),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(StreamError::Write(error)),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -130,7 +138,7 @@ pub(super) fn response_frame(id: u64, response: &FezzResponse) -> (Header, Vec<u
         None => {
             let bytes = payload.len();
             let message = format!("the response has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}");
-            response_frame(id, &FezzResponse::failed(ErrorKind::Returned, message))
+            response_frame(id, &FezzResponse::failed(fezz_wire::ErrorKind::Returned, message))
         }
     }
 }

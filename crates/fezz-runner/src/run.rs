@@ -285,13 +285,10 @@ impl Process<'_> {
         let module = Module::load(&self.entered.module)?;
         let Options { function, version, .. } = self.options;
         let env = &self.env;
-        let context = match self.options.task {
-            Task::Worker { threads } => {
-                abi::encode_lasting_load_context(function, version, env, threads.get())
-            }
-            Task::Serve | Task::ServePrewarmed | Task::Zygote { .. } => {
-                abi::encode_load_context(function, version, env)
-            }
+        let context = if let Task::Worker { threads } = self.options.task {
+            abi::encode_lasting_load_context(function, version, env, threads.get())
+        } else {
+            abi::encode_load_context(function, version, env)
         };
         module.on_load(&context)?;
         Ok(module)

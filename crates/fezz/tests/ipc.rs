@@ -212,6 +212,22 @@ fn the_sample_of_the_documents_keeps_its_state_and_ends_in_order() {
 }
 
 #[test]
+fn frames_that_no_socket_holds_at_once_stay_whole() {
+    let text = "x".repeat(1 << 20);
+    for (name, uri, body) in [
+        ("sample", format!("/items?add={text}"), text.clone()),
+        #[cfg(feature = "worker")]
+        ("serves", format!("/{text}"), format!("/{text}")),
+    ] {
+        let mut worker = Worker::start(name);
+        worker.ask(1, &uri);
+        assert!(worker.answer() == (1, 200, body), "{name}");
+        worker.ask(2, "/other");
+        assert_eq!(worker.answer().0, 2, "{name}");
+    }
+}
+
+#[test]
 fn a_worker_answers_pings_while_it_waits_and_ignores_a_late_cancel() {
     let mut worker = Worker::start("sample");
     worker.send(Kind::Cancel, 1, b"");

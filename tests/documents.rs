@@ -13,7 +13,7 @@ use markdown::{Page, repository};
 use std::path::Path;
 
 /// The pages, in the order in which a new user reads them.
-const PAGES: [&str; 31] = [
+const PAGES: [&str; 32] = [
     "README.md",
     "docs/SUMMARY.md",
     "docs/introduction.md",
@@ -24,6 +24,7 @@ const PAGES: [&str; 31] = [
     "docs/guides/http-client.md",
     "docs/guides/secrets.md",
     "docs/guides/caching.md",
+    "docs/guides/worker.md",
     "docs/guides/tests.md",
     "docs/guides/crash.md",
     "docs/guides/embed.md",

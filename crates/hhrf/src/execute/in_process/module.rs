@@ -5,9 +5,9 @@ use super::Shared;
 use super::load::ModuleFailure;
 use crate::catalogue::Function;
 use crate::execute::back_off::BackOff;
-use crate::release::Code;
+use crate::release::{Code, Release};
 use fezz_inprocess::{Closed, Image};
-use fezz_wire::abi::encode_load_context;
+use fezz_wire::abi::{encode_lasting_load_context, encode_load_context};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -78,7 +78,13 @@ impl Backing {
         };
         if !self.is_loaded {
             let release = &self.function.release;
-            let context = encode_load_context(&release.id, &release.version, &release.env);
+            let context = if may_close(release) {
+                // No runtime of the module's may outlive its code.
+                encode_load_context(&release.id, &release.version, &release.env)
+            } else {
+                // As many as there are permits, on any of the host's threads.
+                encode_lasting_load_context(&release.id, &release.version, &release.env, u32::MAX)
+            };
             if let Err(cause) = image.on_load(&context) {
                 self.kept = Some(image);
                 return Err(ModuleFailure::OnLoad { cause, retry: self.back_off.failed() });
@@ -117,7 +123,7 @@ impl Backing {
             image.on_unload();
             self.is_loaded = false;
         }
-        let may_close = matches!(self.function.release.code, Code::Module { unload: true, .. });
+        let may_close = may_close(&self.function.release);
         let result = match Arc::try_unwrap(image) {
             Ok(image) if may_close => {
                 self.is_loaded = false;
@@ -139,6 +145,11 @@ impl Backing {
         shared.metrics.unloaded(reason, result);
         tracing::info!(function = self.function.name(), reason, result, "module unloaded from this process");
     }
+}
+
+/// Whether its author says that the module may be unmapped.
+fn may_close(release: &Release) -> bool {
+    matches!(release.code, Code::Module { unload: true, .. })
 }
 
 impl Reason {

@@ -323,7 +323,7 @@ fn text_and_json_have_the_same_counts() {
     let expected = [format!("spawn: {}", counts(0)), format!("fork, kept apart by nothing: {}", counts(1))];
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[lines.len() - 2..], expected);
-    assert!(text.contains("WORKED     both "), "{text}");
+    assert!(text.contains("WORKED     all "), "{text}");
 }
 
 #[test]

@@ -39,6 +39,7 @@ mod nsjail;
 mod ordinary;
 mod out_of_memory;
 mod prewarmed;
+mod programs;
 mod recorded_failures;
 mod redis;
 mod routing;

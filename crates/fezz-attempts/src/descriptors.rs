@@ -26,10 +26,10 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     }),
 ];
 
-/// Beyond the standard three there is the response's pipe, and nothing else; to a forked process the request came by
-/// it, too, which makes it a socket.
+/// Beyond the standard three there is the response's pipe, and nothing else; to a forked process and a worker the
+/// request came by it, too, which makes it a socket.
 fn inherited(params: &Params<'_>) -> Found {
-    let is_forked = params.text("execution") == "fork";
+    let is_forked = ["fork", "worker"].contains(&params.text("execution"));
     let open: Vec<(i32, u32)> = (3..1024).filter_map(|at| Some((at, kind(at)?))).collect();
     match open[..] {
         [] => Found::Refused("none is open".to_owned()),
@@ -41,11 +41,15 @@ fn inherited(params: &Params<'_>) -> Found {
     }
 }
 
-/// Request and log are pipes; a folder or a file here would bypass the root, a socket the network namespace.
-fn standard(_: &Params<'_>) -> Found {
+/// Request and log are pipes; a folder or a file here would bypass the root, a socket the network namespace. A worker's
+/// stdin may be the host's socket.
+fn standard(params: &Params<'_>) -> Found {
     let open: Vec<(i32, u32)> = (0..3).filter_map(|at| Some((at, kind(at)?))).collect();
-    let others: Vec<(i32, u32)> =
-        open.into_iter().filter(|(_, kind)| ![libc::S_IFIFO, libc::S_IFCHR].contains(kind)).collect();
+    let is_worker = params.text("execution") == "worker";
+    let is_allowed = |(at, kind): &(i32, u32)| {
+        [libc::S_IFIFO, libc::S_IFCHR].contains(kind) || (is_worker && (*at, *kind) == (0, libc::S_IFSOCK))
+    };
+    let others: Vec<(i32, u32)> = open.into_iter().filter(|found| !is_allowed(found)).collect();
     match others[..] {
         [] => Found::Refused("pipes, or /dev/null".to_owned()),
         _ => Found::Worked(format!("there are {}", listed(&others))),

@@ -1,4 +1,4 @@
-//! A module that tries to do what a jail forbids: one attempt a request, named by the last segment of the path. For
+//! A module, and a program (`main`), that tries to do what a jail forbids: one attempt a request, named by the last segment of the path. For
 //! `hhrf check-jail`, which sends the requests, sets the baits and judges.
 //!
 //! `list` has all attempts; the host asks for it first. `attempt` describes one, `params` the check's baits, `found` is
@@ -45,13 +45,17 @@ use params::Params;
 pub extern "C" fn fezz_handle_v2(request: FezzSlice) -> FezzOwned {
     // SAFETY: the slice must be readable for the call, and not null: the ABI says that the runner passes such a one.
     let message = unsafe { std::slice::from_raw_parts(request.ptr, request.len) };
+    let bytes = respond(message).leak();
+    FezzOwned { ptr: bytes.as_mut_ptr(), len: bytes.len() }
+}
+
+/// Makes the attempt that a request names, and returns the response.
+pub fn respond(message: &[u8]) -> Vec<u8> {
     let (status, body) = match FezzWireRequest::decode(message) {
         Ok(request) => answer(&request),
         Err(error) => (400, error.to_string()),
     };
-    let response = FezzWireResponse { status, headers: vec![], body: body.as_bytes(), error: None };
-    let bytes = response.encode().leak();
-    FezzOwned { ptr: bytes.as_mut_ptr(), len: bytes.len() }
+    FezzWireResponse { status, headers: vec![], body: body.as_bytes(), error: None }.encode()
 }
 
 /// Nothing is ever freed: the process ends first.

@@ -76,7 +76,8 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
     }),
     Attempt::new("core-files", "be able to write a core file", |_| {
         match limit_of(libc::RLIMIT_CORE as usize) {
-            Ok([_, 0]) => Found::Refused("RLIMIT_CORE is 0".to_owned()),
+            // At 1 the kernel doesn't pipe one to a program of the host either (do_coredump).
+            Ok([_, hard @ (0 | 1)]) => Found::Refused(format!("RLIMIT_CORE is {hard}")),
             Ok([_, hard]) => Found::Worked(format!("RLIMIT_CORE can be raised to {hard}")),
             Err(error) => Found::Untried(format!("prlimit: {}", sys::name(&error))),
         }

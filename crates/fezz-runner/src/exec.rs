@@ -11,6 +11,7 @@ use crate::syscalls;
 use rustix::io::Errno;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// The arguments of execve(2), at their addresses.
 #[derive(Debug)]
@@ -40,11 +41,23 @@ impl Call {
     }
 
     /// Makes the call. It returns only if it fails.
+    ///
+    /// A program that was just written may be open for writing for another moment: a process that its writer started
+    /// meanwhile has a copy of the descriptor, up to its own execve(2).
     pub(crate) fn make(self) -> Errno {
+        const TRIES: u32 = 1000;
+        const PAUSE: Duration = Duration::from_millis(1);
         let [path, arguments, variables] = self.0;
         // SAFETY: these must be the addresses of a C string and of two lists of C strings that end in null: `prepare`
         // has placed them there, in memory that is never unmapped.
-        unsafe { syscalls::execute(path, arguments, variables) }
+        let execute = || unsafe { syscalls::execute(path, arguments, variables) };
+        for _ in 1..TRIES {
+            match execute() {
+                Errno::TXTBSY => std::thread::sleep(PAUSE),
+                error => return error,
+            }
+        }
+        execute()
     }
 }
 
@@ -101,9 +114,9 @@ mod tests {
     }
 
     fn list_at(address: usize) -> Vec<String> {
-        let pointers = address as *const usize;
+        let place = |at: usize| (address + at * size_of::<usize>()) as *const usize;
         // SAFETY: reads up to the null that ends the list, as above.
-        let pointer = |at| unsafe { *pointers.add(at) };
+        let pointer = |at| unsafe { *place(at) };
         (0..).map(pointer).take_while(|pointer| *pointer != 0).map(text_at).collect()
     }
 

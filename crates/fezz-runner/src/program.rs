@@ -62,6 +62,7 @@ fn fix(error: Errno, obstacle: Obstacle) -> &'static str {
         Errno::NOEXEC => "it is neither a binary for this system nor a script that begins with `#!`",
         Errno::TOOBIG => "its variables are too long: one may have 128 KiB (execve(2))",
         Errno::NOMEM => "there is too little memory: raise `limits.memory_bytes`",
+        Errno::AGAIN => "this user has as many processes as it may: raise the limit (RLIMIT_NPROC)",
         Errno::TXTBSY => "a process has it open for writing: end that process",
         _ => "see execve(2)",
     }

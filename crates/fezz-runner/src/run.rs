@@ -142,6 +142,12 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
     // host. Every process may raise its own score; without /proc it can't, and nothing is lost.
     std::fs::write("/proc/self/oom_score_adj", "1000").ok();
 
+    // If a program crashes, a core has none of its memory, wherever the kernel sends it. execve(2) keeps this (core(5)).
+    // In a wrapper without /proc, `NO_CORE_AT_ALL` alone holds; it doesn't where a hard limit of 0 was inherited.
+    if matches!(options.task, Task::Program) {
+        std::fs::write("/proc/self/coredump_filter", "0").ok();
+    }
+
     // While its descriptors are open: the next step closes all but the standard ones.
     namespaces::join(&options.jail.join).map_err(JailError::from)?;
 
@@ -232,7 +238,7 @@ impl Process<'_> {
         match self.options.task {
             Task::Serve | Task::ServePrewarmed | Task::Worker { .. } => self.confine()?,
             Task::Zygote { children } => drop(self.confine_zygote(children)?),
-            Task::Program => drop(self.confine_program()?),
+            Task::Program => self.confine_program().map(|_call| ())?,
         }
         let token = channel::read_request(stdin())?;
         let token = String::from_utf8_lossy(&token);

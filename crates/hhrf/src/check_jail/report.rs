@@ -6,7 +6,6 @@ use crate::settings::Settings;
 use clap::ValueEnum;
 use fezz_wire::control::Separation;
 use serde::Serialize;
-use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -137,10 +136,12 @@ impl Report {
         let width =
             |of: fn(&Row) -> &str| self.attempts.iter().map(|row| of(row).len()).max().unwrap_or_default();
         let (ids, expectations) = (width(|row| &row.id), width(|row| row.expected));
+        let lines = self.lines();
+        let names = lines.iter().map(|(executors, _)| executors.len()).max().unwrap_or_default();
         let Checked { version, jail, runner, uid, kernel } = &self.checked;
         let mut text = format!("hhrf {version}, --jail {jail}, runner {runner}, uid {uid}, Linux {kernel}\n");
         let mut group = "";
-        for (executors, row) in self.lines() {
+        for (executors, row) in &lines {
             if row.group != group {
                 group = &row.group;
                 writeln!(text, "{group}").expect(A_STRING);
@@ -148,35 +149,41 @@ impl Report {
             let (id, expected, verdict) = (&row.id, row.expected, verdict_label(row.verdict));
             writeln!(
                 text,
-                "  {verdict:9}  {executors:5}  {id:ids$}  {expected:expectations$}  {}",
+                "  {verdict:9}  {executors:names$}  {id:ids$}  {expected:expectations$}  {}",
                 row.observed
             )
             .expect(A_STRING);
         }
-        for (executors, row) in self.lines().filter(|(_, row)| row.verdict == Verdict::Worked) {
+        for (executors, row) in lines.iter().filter(|(_, row)| row.verdict == Verdict::Worked) {
             writeln!(text, "{} ({executors}): a function can {}", row.id, row.tries).expect(A_STRING);
         }
         self.executors.iter().for_each(|executor| text.push_str(&executor.line()));
         text
     }
 
-    /// The rows of the table, with the executors' names: one row for both executors if their verdicts agree, with the
-    /// observation of the first.
-    fn lines(&self) -> impl Iterator<Item = (&'static str, &Row)> {
-        let ids = |execution| {
-            let rows = self.attempts.iter().filter(move |row| row.execution == execution);
-            rows.map(|row| (row.id.as_str(), row)).collect::<HashMap<_, _>>()
-        };
-        let (spawned, forked) = (ids(Execution::Spawn), ids(Execution::Fork));
+    /// The rows of the table, with the executors' names: one row for all executors if their verdicts agree, with the
+    /// observation of the first; else one for each verdict.
+    fn lines(&self) -> Vec<(String, &Row)> {
         let first = self.attempts.first().map(|row| row.execution);
-        let of_first = self.attempts.iter().filter(move |row| Some(row.execution) == first);
-        of_first.flat_map(move |row| match (spawned.get(&*row.id), forked.get(&*row.id)) {
-            (Some(some), Some(other)) if some.verdict == other.verdict => vec![("both", *some)],
-            both => [("spawn", both.0), ("fork", both.1)]
-                .into_iter()
-                .filter_map(|(name, row)| Some((name, *row?)))
-                .collect(),
-        })
+        let of_first = self.attempts.iter().filter(|row| Some(row.execution) == first);
+        of_first.flat_map(|row| self.lines_of(&row.id)).collect()
+    }
+
+    fn lines_of(&self, id: &str) -> Vec<(String, &Row)> {
+        let mut verdicts: Vec<(Vec<&str>, &Row)> = Vec::new();
+        for row in self.attempts.iter().filter(|row| row.id == id) {
+            let name = row.execution.as_str();
+            match verdicts.iter_mut().find(|(_, known)| known.verdict == row.verdict) {
+                Some((names, _)) => names.push(name),
+                None => verdicts.push((vec![name], row)),
+            }
+        }
+        let label = |names: Vec<&str>| match names.len() {
+            1 => names.concat(),
+            count if count == self.executors.len() => "all".to_owned(),
+            _ => names.join(","),
+        };
+        verdicts.into_iter().map(|(names, row)| (label(names), row)).collect()
     }
 }
 

@@ -27,9 +27,9 @@ install: build ## put the examples under functions/
 
 test: ## run every test: the real host, the real runner, real modules
 	$(CARGO) test --workspace --exclude fixture_ordinary --exclude example_embedded --exclude fezz-bench-embedded --no-fail-fast
-	$(CARGO) test -p fezz --features cookies,server,testing,tokio,tower
+	$(CARGO) test -p fezz --features cookies,server,testing,tokio,tower,worker
 	$(CARGO) test -p example_embedded
-	$(CARGO) test -p fezz-wire --features serde
+	$(CARGO) test -p fezz-wire --features message-pack
 	$(CARGO) test -p fezz-control-plane --features conformance
 
 soak: ## full load for SOAK_SECONDS (180), with crashes, hanging requests, killed zygotes and new releases

@@ -13,7 +13,7 @@ use markdown::{Page, repository};
 use std::path::Path;
 
 /// The pages, in the order in which a new user reads them.
-const PAGES: [&str; 32] = [
+const PAGES: [&str; 33] = [
     "README.md",
     "docs/SUMMARY.md",
     "docs/introduction.md",
@@ -25,6 +25,7 @@ const PAGES: [&str; 32] = [
     "docs/guides/secrets.md",
     "docs/guides/caching.md",
     "docs/guides/control-plane.md",
+    "docs/guides/worker.md",
     "docs/guides/tests.md",
     "docs/guides/crash.md",
     "docs/guides/embed.md",

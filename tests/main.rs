@@ -55,6 +55,7 @@ mod trial;
 mod uids;
 mod unread;
 mod worker;
+mod worker_examples;
 mod worker_runner;
 mod wrapper;
 mod wrappers;

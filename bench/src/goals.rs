@@ -3,7 +3,7 @@
 use crate::statistics::{all_latencies, median, median_ratio, median_seconds, quantile, round_throughput};
 use crate::table::Table;
 use crate::target::Slice;
-use crate::target_specs::{CGI, CGI_BWRAP, EMBEDDED, FORK, HYPER, IN_PROCESS, PREFORK};
+use crate::target_specs::{CGI, CGI_BWRAP, EMBEDDED, FORK, HYPER, IN_PROCESS, PREFORK, WORKER};
 
 /// Targets that only the goals need, measured in groups of their own.
 pub mod extra {
@@ -62,7 +62,7 @@ enum Unit {
     Megabytes,
 }
 
-const GOALS: [Goal; 11] = [
+const GOALS: [Goal; 12] = [
     Goal {
         what: "fork against lighttpd cgi: requests/s, 16 clients",
         bound: Bound::AtLeast(2.75),
@@ -125,6 +125,13 @@ const GOALS: [Goal; 11] = [
         aim: None,
         unit: Unit::Percent,
         figure: |measured| requests(measured, 16, IN_PROCESS, HYPER),
+    },
+    Goal {
+        what: "worker against bare hyper: requests/s, 16 clients",
+        bound: Bound::AtLeast(0.5),
+        aim: None,
+        unit: Unit::Percent,
+        figure: |measured| requests(measured, 16, WORKER, HYPER),
     },
     Goal {
         what: "embedded native function against bare hyper: requests/s, 16 clients",

@@ -48,6 +48,8 @@ impl Execution {
     pub const FORK: Self = Self { name: "fork", spare: None };
     /// A process for each request, started when the request arrives.
     pub const SPAWN: Self = Self { name: "spawn", spare: Some(0) };
+    /// Long-lived processes that have loaded the module.
+    pub const WORKER: Self = Self { name: "worker", spare: None };
     /// The host's own process, which has loaded the module.
     pub const IN_PROCESS: Self = Self { name: "in-process", spare: None };
     /// A prewarmed process for each request. One would be enough for a client that pauses; four serve a few requests at

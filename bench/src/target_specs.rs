@@ -47,6 +47,8 @@ pub const FORK: &str = "fezz fork";
 pub const SPAWN_PREWARMED: &str = "fezz spawn prewarmed";
 /// The executor `spawn` without them.
 pub const SPAWN: &str = "fezz spawn";
+/// The executor `worker`.
+pub const WORKER: &str = "fezz worker";
 /// A module in the host's own process.
 pub const IN_PROCESS: &str = "fezz in-process";
 /// A native function of a program that embeds the host.
@@ -61,10 +63,11 @@ pub const CGI: &str = "lighttpd cgi";
 pub const CGI_BWRAP: &str = "lighttpd cgi + bwrap";
 
 /// All targets: ours first, then those with a process per request, then the others.
-pub const TARGETS: [TargetSpec; 12] = [
+pub const TARGETS: [TargetSpec; 13] = [
     spec(FORK, "fezz-fork", true, true, Kind::Host(Execution::FORK), &[]),
     spec(SPAWN_PREWARMED, "fezz-spawn-ahead", true, true, Kind::Host(Execution::SPAWN_PREWARMED), &[]),
     spec(SPAWN, "fezz-spawn", true, true, Kind::Host(Execution::SPAWN), &[]),
+    spec(WORKER, "fezz-worker", false, true, Kind::Host(Execution::WORKER), &[]),
     spec(IN_PROCESS, "fezz-in-process", false, false, Kind::Host(Execution::IN_PROCESS), &[]),
     spec(EMBEDDED, "fezz-embedded", false, false, Kind::Embedded, &[]),
     spec(PREFORK, "prefork-loop", true, false, Kind::Prefork, &[Program::Cc]),

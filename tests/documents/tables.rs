@@ -15,7 +15,13 @@ fn the_metrics_page_has_every_metric_and_label_of_a_running_host() {
     site.install("author@v1", AUTHOR, json!({}));
     site.install("crashes@v1", HARMFUL, json!({"env": {"HARM": "segfaults"}, "execution": "fork"}));
     site.install("kept@v1", AUTHOR, json!({"execution": "in-process"}));
+    let once = json!({"execution": "worker", "worker": {"max_requests": 1}});
+    site.install("worker@v1", AUTHOR, once);
     let host = Host::with_flags(site, &["--allow-in-process=kept", "--in-process-idle-ms", "1"]);
+    assert_eq!(host.get("/rpc/worker/pid").status, 200);
+    wait_for("the worker's end", || {
+        host.get("/_metrics").text().contains("fezz_worker_ends_total{").then_some(())
+    });
     assert_eq!(host.get("/rpc/author/pid").status, 200);
     assert_eq!(host.get("/rpc/kept/pid").status, 200);
     let evicted = r#"fezz_module_unloads_total{reason="idle",result="kept"}"#;

@@ -55,6 +55,9 @@ pub enum Failure {
     /// The system refuses to signal the host's exit.
     #[error("failed to ask for a signal at the host's exit")]
     DieWithHost(#[source] rustix::io::Errno),
+    /// The system refuses the thread that waits for the host's exit.
+    #[error("failed to start the thread that waits for the host's exit")]
+    WatchHost(#[source] std::io::Error),
     /// The zygote.
     #[error(transparent)]
     Zygote(#[from] ZygoteError),
@@ -90,6 +93,7 @@ impl Failure {
             | Self::DieWithParent(_)
             | Self::DieWithHost(_)
             | Self::Timeout(_)
+            | Self::WatchHost(_)
             | Self::BrokenPipes(_)
             | Self::Zygote(ZygoteError::Uncountable(_)) => ExitCode::NotConfined,
             Self::Request(_) => ExitCode::BadRequest,
@@ -256,12 +260,21 @@ impl Process<'_> {
 
     fn run_worker(mut self, threads: NonZero<u32>) -> Result<(), Failure> {
         let socket = channel::take_stdin()?;
-        // Never stopped: while all threads call the module, none of them reads that the host is gone.
-        let watch = self.watch_host(socket.as_fd())?;
+        // A host may have made both of its ends so that they don't block.
+        rustix::io::ioctl_fionbio(&socket, false).map_err(ChannelError::MoveStdin)?;
+        let has_supervisor = self.entered.mark.is_some();
+        if !has_supervisor {
+            // The thread below doesn't count as one of the function's.
+            self.entered.others = self.entered.others.map(|others| others + 1);
+        }
         self.confine()?;
+        if !has_supervisor {
+            // While all threads call the module, none of them reads that the host is gone.
+            termination::end_with_host(socket.as_fd()).map_err(Failure::WatchHost)?;
+        }
         // A connection to a database that was closed mustn't end a process that would make a new one.
         syscalls::ignore_signal(Signal::SIGPIPE).map_err(Failure::BrokenPipes)?;
-        Ok(worker::run(self.load()?, socket, watch, threads)?)
+        Ok(worker::run(self.load()?, socket, threads)?)
     }
 
     fn confine_zygote(&self, children: u64) -> Result<(Forks, ChildLimits), Failure> {
@@ -321,7 +334,13 @@ impl Process<'_> {
         }
         let module = Module::load(&self.entered.module)?;
         let Options { function, version, .. } = self.options;
-        module.on_load(&abi::encode_load_context(function, version, &self.env))?;
+        let env = &self.env;
+        let context = if let Task::Worker { threads } = self.options.task {
+            abi::encode_lasting_load_context(function, version, env, threads.get())
+        } else {
+            abi::encode_load_context(function, version, env)
+        };
+        module.on_load(&context)?;
         Ok(module)
     }
 

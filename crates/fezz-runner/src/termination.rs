@@ -2,10 +2,12 @@
 //!
 //! When the host ends, the kernel closes the host's ends of a runner's pipes and sockets; wrappers have no copies of
 //! those. In strict mode the runner's supervisor polls for that ([`crate::jail::processes`]). In other modes there is
-//! no second process, and the module occupies this one. So the kernel is asked for a signal, which needs no thread.
+//! no second process, and the module occupies this one. So the kernel is asked for a signal, which needs no thread. A
+//! worker has threads anyway, and uses one.
 
 use crate::syscalls;
 use nix::sys::signal::{SaFlags, SigSet, Signal};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsRawFd, BorrowedFd, RawFd};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fcntl_setfl, fstat};
 use rustix::io::Errno;
@@ -64,15 +66,6 @@ impl HostWatch {
         Ok(Self(Some(flags)))
     }
 
-    /// Looks now, for a process that goes on to use the channel. While a thread waits to read a socket, the kernel sends
-    /// no signal (`SOCKWQ_ASYNC_WAITDATA`, net/core/sock.c): neither for data, which would cost each request one, nor for
-    /// a host that is gone a moment after its data. So a reader looks when it has read.
-    pub(crate) fn look(&self) {
-        if self.0.is_some() {
-            end_if_host_is_gone(libc::SIGIO);
-        }
-    }
-
     /// Stops the watch, before this process uses the channel: the kernel would signal that too.
     pub(crate) fn stop(self, channel: BorrowedFd<'_>) {
         if let Some(flags) = self.0 {
@@ -80,6 +73,24 @@ impl HostWatch {
             fcntl_setfl(channel, flags).ok();
         }
     }
+}
+
+/// Terminates this process when the other end of `channel`, a socket, is gone: by a thread that waits for nothing else.
+/// For a process that serves request after request, which would get a signal of [`HostWatch`] for most of them.
+///
+/// # Errors
+///
+/// The system refuses the descriptor or the thread.
+pub(crate) fn end_with_host(channel: BorrowedFd<'_>) -> Result<(), std::io::Error> {
+    /// It makes two system calls.
+    const STACK_BYTES: usize = 64 * 1024;
+    let channel = channel.try_clone_to_owned()?;
+    let wait = move || {
+        // No events: the kernel reports a hang-up in any case, and wakes the thread for nothing else.
+        while poll(&mut [PollFd::new(&channel, PollFlags::empty())], None) == Err(Errno::INTR) {}
+        syscalls::exit_now(STATUS_OF_SIGKILL)
+    };
+    std::thread::Builder::new().stack_size(STACK_BYTES).spawn(wait).map(drop)
 }
 
 /// For handlers of signals that may come at any time: an interrupted call is restarted.

@@ -54,9 +54,10 @@ FezzOwned fezz_handle_v2(FezzSlice request);
 void fezz_free_v2(FezzOwned buffer);
 
 /* Optional: once per process image, before the first request. context is a CBOR map of function and version, both
- * text, and env, a map of text to text. Returns the empty buffer on success, else an error message in UTF-8. In the
- * host's own process ("execution": "in-process") it may be called again after fezz_on_unload_v2, with all variables as
- * they are; there several threads call fezz_handle_v2 at the same time.
+ * text, and env, a map of text to text; in a process that serves request after request also concurrency, unsigned: the
+ * most calls of fezz_handle_v2 at the same time, each on a thread of its own. Returns the empty buffer on success, else an
+ * error message in UTF-8. In the host's own process ("execution": "in-process") it may be called again after
+ * fezz_on_unload_v2, with all variables as they are; there several threads call fezz_handle_v2 at the same time.
  *
  * Build a module for the host's own process without -ftls-model=initial-exec, and C++ with -fno-gnu-unique: each replaced
  * release that stays mapped keeps its static thread-local memory, of which there is little, and unique symbols would be

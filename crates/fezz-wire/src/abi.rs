@@ -75,10 +75,30 @@ const _: () = {
     assert!(std::mem::offset_of!(FezzOwned, len) == size_of::<usize>());
 };
 
-/// The context of [`OnLoadFn`]: a CBOR map of `function` and `version` (text) and `env` (a map of text to text).
+/// The context of [`OnLoadFn`], for a process of one request: a CBOR map of `function` and `version` (text) and `env` (a
+/// map of text to text).
 pub fn encode_load_context(function: &str, version: &str, env: &[(String, String)]) -> Vec<u8> {
+    encode(function, version, env, None)
+}
+
+/// The same for a process that serves request after request, with the key `concurrency` (unsigned): the most calls of
+/// [`HandleFn`] at a time, each on a thread of its own.
+pub fn encode_lasting_load_context(
+    function: &str,
+    version: &str,
+    env: &[(String, String)],
+    concurrency: u32,
+) -> Vec<u8> {
+    encode(function, version, env, Some(concurrency))
+}
+
+fn encode(function: &str, version: &str, env: &[(String, String)], concurrency: Option<u32>) -> Vec<u8> {
     let mut writer = Writer::default();
-    writer.map(3);
+    writer.map(3 + usize::from(concurrency.is_some()));
+    if let Some(concurrency) = concurrency {
+        writer.text("concurrency");
+        writer.unsigned(concurrency.into());
+    }
     writer.text("function");
     writer.text(function);
     writer.text("version");
@@ -101,6 +121,9 @@ pub struct LoadContext<'a> {
     pub version: &'a str,
     /// The process's environment variables, by name.
     pub env: BTreeMap<&'a str, &'a str>,
+    /// The most calls of [`HandleFn`] at a time, in a process that serves request after request; `None` in a process of
+    /// one request.
+    pub concurrency: Option<u64>,
 }
 
 /// Decodes the context of [`OnLoadFn`], by the rules of the wire (see the crate's page).
@@ -110,12 +133,13 @@ pub struct LoadContext<'a> {
 /// The rule that the context breaks, with the key or offset.
 pub fn decode_load_context(context: &[u8]) -> Result<LoadContext<'_>, WireError> {
     let mut reader = Reader::new(context)?;
-    let (mut function, mut version, mut env) = (None, None, None);
+    let (mut function, mut version, mut env, mut concurrency) = (None, None, None, None);
     read_map(&mut reader, "the message", |reader, key| {
         match key {
             "function" => function = Some(reader.text()?),
             "version" => version = Some(reader.text()?),
             "env" => env = Some(read_texts(reader, "env")?),
+            "concurrency" => concurrency = Some(reader.unsigned()?),
             _ => reader.skip()?,
         }
         Ok(())
@@ -124,5 +148,6 @@ pub fn decode_load_context(context: &[u8]) -> Result<LoadContext<'_>, WireError>
         function: function.ok_or(WireError::MissingKey { key: "function" })?,
         version: version.ok_or(WireError::MissingKey { key: "version" })?,
         env: env.ok_or(WireError::MissingKey { key: "env" })?,
+        concurrency,
     })
 }

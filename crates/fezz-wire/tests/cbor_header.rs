@@ -8,7 +8,7 @@ mod driver;
 
 use cases::{broken_contexts, broken_responses};
 use driver::{Driver, Line, include_path};
-use fezz_wire::abi::{LoadContext, decode_load_context, encode_load_context};
+use fezz_wire::abi::{LoadContext, decode_load_context, encode_lasting_load_context, encode_load_context};
 use fezz_wire::{ErrorKind, FezzWireRequest, FezzWireResponse, PAIRS_MAX, WireError};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -259,10 +259,11 @@ fn the_context_of_on_load_is_read_likewise() {
     let env = [("A".to_owned(), "1".to_owned()), ("b".to_owned(), String::new())];
     let mut contexts: Vec<_> = broken_contexts().into_iter().map(|(message, _)| message).collect();
     contexts.push(encode_load_context("f", "v", &env));
+    contexts.push(encode_lasting_load_context("f", "v", &env, 7));
     for (message, mut line) in contexts.iter().zip(Driver::get().read(&["load"], &contexts)) {
         match decode_load_context(message) {
             Err(error) => assert_eq!(line.status(), status_of(&error), "{error}: {message:02x?}"),
-            Ok(LoadContext { function, version, env }) => {
+            Ok(LoadContext { function, version, env, .. }) => {
                 assert_eq!(line.status(), 0);
                 assert_eq!([line.text(), line.text()], [Some(function.to_owned()), Some(version.to_owned())]);
                 assert_eq!(line.pairs().len(), env.len());

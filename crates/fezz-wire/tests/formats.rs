@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that meets an error should stop there")]
 
+use fezz_wire::frame::{Format, Header, Kind, VERSION};
 use fezz_wire::owned;
 use fezz_wire::{
     ErrorKind, FezzWireError, FezzWireRequest, FezzWireResponse, Meta, PAIRS_MAX, chain, json, message_pack,
@@ -97,6 +98,33 @@ fn json_is_what_the_documents_show() {
     assert_eq!(written(&request), format!("{start}\"body\":\"café\"}}"));
     request.body = b"\xff\x00";
     assert_eq!(written(&request), format!("{start}\"body_base64\":\"/wA=\"}}"));
+}
+
+#[test]
+fn the_page_of_the_wire_shows_valid_frames_and_messages() {
+    const PAGE: &str = include_str!("../../../docs/wire.md");
+    let frame = |length, kind, format, id| Header { length, kind, format, id }.encode();
+    for bytes in [
+        frame(0, Kind::Hello, Format::Json, VERSION),
+        frame(0, Kind::Ping, Format::None, 1),
+        frame(0, Kind::Pong, Format::None, 1),
+        frame(300, Kind::Request, Format::Json, 7),
+        frame(87, Kind::Response, Format::Json, 7),
+    ] {
+        let hex = |range: std::ops::Range<usize>| -> String {
+            bytes[range].iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        let line = [hex(0..4), hex(4..5), hex(5..6), hex(6..8), hex(8..16)].join(" ");
+        assert!(PAGE.contains(&format!("\n{line}\n")), "{line}");
+    }
+    let blocks: Vec<&str> =
+        PAGE.split("```json\n").skip(1).filter_map(|rest| rest.split("\n```").next()).collect();
+    let (request, response) = (blocks[0].as_bytes(), blocks[1].as_bytes());
+    assert_eq!(json::decode_request(request).unwrap().headers[0].1.as_slice(), b"Zo\xeb");
+    assert_eq!(
+        (json::decode_response(response).unwrap().body.as_slice(), response.len()),
+        (&b"[\"tea\"]"[..], 87)
+    );
 }
 
 #[test]

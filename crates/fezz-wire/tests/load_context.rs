@@ -3,9 +3,10 @@
 mod cases;
 
 use cases::broken_contexts;
-use fezz_wire::abi::{LoadContext, decode_load_context, encode_load_context};
+use fezz_wire::abi::{LoadContext, decode_load_context, encode_lasting_load_context, encode_load_context};
 use fezz_wire::{PAIRS_MAX, WireError};
 use proptest::collection::{btree_map, vec};
+use proptest::option;
 use proptest::prelude::*;
 
 proptest! {
@@ -14,11 +15,16 @@ proptest! {
         function in any::<String>(),
         version in any::<String>(),
         env in btree_map(any::<String>(), any::<String>(), 0..30),
+        concurrency in option::of(any::<u32>()),
     ) {
         let pairs: Vec<(String, String)> = env.clone().into_iter().collect();
-        let message = encode_load_context(&function, &version, &pairs);
+        let message = match concurrency {
+            Some(concurrency) => encode_lasting_load_context(&function, &version, &pairs, concurrency),
+            None => encode_load_context(&function, &version, &pairs),
+        };
+        let concurrency = concurrency.map(u64::from);
         let env = env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let expected = LoadContext { function: &function, version: &version, env };
+        let expected = LoadContext { function: &function, version: &version, env, concurrency };
         prop_assert_eq!(decode_load_context(&message), Ok(expected));
     }
 

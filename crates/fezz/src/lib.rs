@@ -79,7 +79,7 @@
 //!   ends the process, which is a 502 `function_crashed`.
 //! - With `panic = "abort"` in the crate's profile, a panic can't be caught: the process crashes, the client gets 502
 //!   `function_crashed`, and the log has only what the panic printed.
-//! - A crash, an endless loop or a leak ends one process. Other requests aren't affected.
+//! - A crash, an endless loop or a leak ends one process. Other requests aren't affected, but those in the same worker.
 //!
 //! # Before a request
 //!
@@ -134,6 +134,7 @@
 //! - With `fork` it is called once, in a process from which one is forked for each request. These share what `on_load`
 //!   built, copy-on-write: if a request changes it, even in a `Mutex` or an atomic, other requests don't see the
 //!   change.
+//! - With `worker` it is called once, in a process that then serves request after request. These share all of the process.
 //!
 //! A forked process is a copy. All forked processes start with the same state that `on_load` left:
 //!
@@ -148,8 +149,13 @@
 //!
 //! # Async
 //!
-//! An `async fn` runs alone on its thread, to its end. With the feature `tokio` it runs on a current-thread tokio
-//! runtime, with timers and sockets as far as the author's own dependency on tokio enables them.
+//! An `async fn` runs alone on its thread, to its end. With the feature `tokio` it runs on a tokio runtime, with timers and
+//! sockets as far as the author's own dependency on tokio enables them. A process that serves request after request (a
+//! worker, the host's own) has one runtime for all of them: a pool of connections in a `static` serves each.
+//!
+//! # Workers
+//!
+//! [`ipc`] is for a program of one's own, without `#[fezz_function]`, that serves request after request.
 //!
 //! # Features
 //!
@@ -159,6 +165,7 @@
 //!   of stderr with their level, target and fields. A subscriber that `on_load` installs comes first.
 //! - `cookies`: the parameter `Cookies`, and `FezzResponse::cookie`, by the crate `cookie`.
 //! - `tokio`: the runtime above.
+//! - `worker`: `ipc::serve`, for workers that answer several requests at a time on tokio.
 //! - `tower`: `#[fezz_app]` serves any tower service, such as axum's router.
 //! - `server`: the module `server`, a host in the author's own program, whose functions run in its process: trusted code.
 //! - `testing`: the module `testing`, which sends requests to the function in a test's process, and to the built module
@@ -177,6 +184,9 @@
 use fezz_unwind as _;
 
 mod shim;
+
+#[cfg(feature = "tokio")]
+mod runtime;
 
 mod panic;
 
@@ -218,6 +228,8 @@ mod log;
 mod manifest;
 
 pub mod function;
+
+pub mod ipc;
 
 mod app;
 
@@ -326,6 +338,7 @@ pub mod prelude {
 #[doc = include_str!("../../../docs/guides/database.md")]
 #[doc = include_str!("../../../docs/guides/http-client.md")]
 #[cfg_attr(feature = "server", doc = include_str!("../../../docs/guides/control-plane.md"))]
+#[doc = include_str!("../../../docs/guides/worker.md")]
 #[cfg_attr(feature = "server", doc = include_str!("../../../docs/guides/embed.md"))]
 #[cfg_attr(feature = "testing", doc = include_str!("../../../docs/guides/tests.md"))]
 #[cfg_attr(feature = "testing", doc = include_str!("../../../docs/tutorial.md"))]

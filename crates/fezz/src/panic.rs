@@ -67,7 +67,7 @@ const RUNTIME_HINT: &str = ": enable the feature `tokio` of fezz, which runs an 
                             `fezz = { ..., features = [\"tokio\"] }`";
 
 /// The message of a panic that has ended a task.
-#[cfg(feature = "server")]
+#[cfg(any(feature = "server", feature = "worker"))]
 pub(crate) fn text(payload: Box<dyn Any + Send>) -> String {
     let text = describe(&*payload);
     // The payload's own drop may panic.

@@ -95,6 +95,11 @@ impl FezzResponse {
         problem::response(status.into_status(), detail.as_ref(), None)
     }
 
+    /// 404, for a path or an item that there isn't.
+    pub fn not_found() -> Self {
+        Self::error(404, "there is no such resource")
+    }
+
     /// The host's answer for a function that failed.
     pub(crate) fn failed(kind: ErrorKind, message: String) -> Self {
         Self { failure: Some(Box::new(Failure { kind, message })), ..Self::new(500) }

@@ -104,18 +104,13 @@ pub unsafe fn free(buffer: FezzOwned) {
     }
 }
 
-/// Runs an async function to its end: with the feature `tokio` on a runtime of its own, else on this thread alone.
+/// Runs an async function to its end: with the feature `tokio` on a runtime, else on this thread alone.
 pub fn block_on<F: Future<Output: IntoResponse>>(future: F) -> FezzResponse {
     #[cfg(not(feature = "tokio"))]
     return pollster::block_on(future).into_response();
     #[cfg(feature = "tokio")]
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => {
-            let response = runtime.block_on(future).into_response();
-            // Dropping would wait for what `spawn_blocking` runs; the answer doesn't.
-            runtime.shutdown_background();
-            response
-        }
+    match crate::runtime::block_on(future) {
+        Ok(output) => output.into_response(),
         Err(error) => {
             FezzResponse::failed(ErrorKind::Returned, format!("failed to start the tokio runtime: {error}"))
         }
@@ -141,6 +136,14 @@ pub(crate) fn variables() -> Option<BTreeMap<String, String>> {
     let context = CONTEXT.read().unwrap_or_else(PoisonError::into_inner);
     let decoded = abi::decode_load_context(context.as_deref()?).ok()?;
     Some(decoded.env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+}
+
+/// How many requests may call the function at a time, in a process that serves request after request; `None` in one that
+/// serves one, and where no host has loaded it.
+#[cfg(feature = "tokio")]
+pub(crate) fn concurrency() -> Option<u64> {
+    let context = CONTEXT.read().unwrap_or_else(PoisonError::into_inner);
+    abi::decode_load_context(context.as_deref()?).ok()?.concurrency
 }
 
 /// Runs what may install a subscriber for `tracing`, and else has its events logged.
@@ -197,8 +200,8 @@ pub(crate) fn answer(message: &[u8], call: impl FnOnce(FezzRequest) -> FezzRespo
 fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     panic::watch();
     // `AssertUnwindSafe`: after a panic no other request sees the author's state, since the process ends with its
-    // request. If `on_load` or `on_fork` panics, there is no request. In the host's own process others do see it, as the
-    // threads of any server.
+    // request. If `on_load` or `on_fork` panics, there is no request. In a worker and in the host's own process others do
+    // see it, as the threads of any server.
     let caught = catch_unwind(AssertUnwindSafe(call));
     flush_log();
     caught.map_err(|payload| {

@@ -7,7 +7,6 @@
 mod frames;
 
 use crate::module::{Module, ModuleError};
-use crate::termination::HostWatch;
 use crate::{report, syscalls};
 use fezz_wire::ExitCode;
 use fezz_wire::frame::{BadHeader, Format, Header, Kind, PAYLOAD_BYTES_MAX, VERSION};
@@ -76,7 +75,6 @@ impl WorkerError {
 #[derive(Debug)]
 struct Worker {
     module: Module,
-    watch: HostWatch,
     reader: Mutex<FrameReader>,
     writer: Mutex<FrameWriter>,
 }
@@ -91,15 +89,10 @@ const STACK_BYTES: usize = 2 << 20;
 /// # Errors
 ///
 /// The first of this thread; if another thread fails, it ends the process.
-pub(crate) fn run(
-    module: Module,
-    socket: OwnedFd,
-    watch: HostWatch,
-    threads: NonZero<u32>,
-) -> Result<(), WorkerError> {
+pub(crate) fn run(module: Module, socket: OwnedFd, threads: NonZero<u32>) -> Result<(), WorkerError> {
     let writer = Mutex::new(FrameWriter::new(&socket).map_err(WorkerError::Write)?);
     let reader = Mutex::new(FrameReader::new(socket));
-    let worker = Worker { module, watch, reader, writer };
+    let worker = Worker { module, reader, writer };
     // For good: if this thread fails, the others still use it until the process ends.
     let worker: &'static Worker = Box::leak(Box::new(worker));
     let others = worker.start_others(threads)?;
@@ -137,9 +130,7 @@ impl Worker {
     fn serve(&self) -> Result<(), WorkerError> {
         let mut payload = Vec::new();
         loop {
-            let header = lock(&self.reader).next(&mut payload)?;
-            self.watch.look();
-            let Some(header) = header else { return Ok(()) };
+            let Some(header) = lock(&self.reader).next(&mut payload)? else { return Ok(()) };
             match (header.kind, header.format) {
                 (Kind::Request, Format::Cbor) => self.answer(header, &payload)?,
                 (Kind::Ping, _) => self.write(Header { kind: Kind::Pong, ..header }, &[])?,

@@ -6,7 +6,7 @@ use super::load::ModuleFailure;
 use crate::execute::back_off::BackOff;
 use crate::release::{Code, Release};
 use fezz_inprocess::{Closed, Image};
-use fezz_wire::abi::encode_load_context;
+use fezz_wire::abi::{encode_lasting_load_context, encode_load_context};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -77,7 +77,13 @@ impl Backing {
         };
         if !self.is_loaded {
             let release = &self.release;
-            let context = encode_load_context(&release.id, &release.version, &release.env);
+            let context = if self.may_close() {
+                // No runtime of the module's may outlive its code.
+                encode_load_context(&release.id, &release.version, &release.env)
+            } else {
+                // As many as there are permits, on any of the host's threads.
+                encode_lasting_load_context(&release.id, &release.version, &release.env, u32::MAX)
+            };
             if let Err(cause) = image.on_load(&context) {
                 self.kept = Some(image);
                 return Err(ModuleFailure::OnLoad { cause, retry: self.back_off.failed() });

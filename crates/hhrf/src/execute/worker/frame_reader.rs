@@ -68,8 +68,11 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
-    /// What is read of a stream that arrives in parts: each frame with its payload, and the error, if there is one.
-    fn read<'a>(parts: impl Iterator<Item = &'a [u8]>) -> (Vec<(Header, Vec<u8>)>, Option<BadHeader>, bool) {
+    /// Each frame with its payload, the error, if there is one, and whether the stream ends between two frames.
+    type Found = (Vec<(Header, Vec<u8>)>, Option<BadHeader>, bool);
+
+    /// What is read of a stream that arrives in parts.
+    fn read<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Found {
         let (mut reader, mut frames, mut current) = (FrameReader::default(), Vec::new(), None);
         for mut part in parts {
             loop {

@@ -18,10 +18,12 @@
 //!
 //! The files, with the feature `file`:
 //!
-//! 6. `route`: one route, as it is written and as it is checked.
+//! 6. `route`: one route, as it is written and as it is checked. [`secret`] and [`resource`]: what their values may be.
+//!    `variables`: names and values, of which `Debug` shows the names.
 //! 7. `manifest`: `fezz.json` as types, with the defaults. [`schema`](fn@schema): the same for editors.
 //! 8. [`header`]: headers that a manifest may add to responses. `error`: all that can be wrong with one. `check` has the rules that go beyond types, `explain` turns serde's
 //!    errors into sentences, and `parse` reads a manifest: [`Manifest::parse`].
+//!    `resolve` gives a function the values of its secrets and resources: [`Manifest::resolve`].
 //! 9. `metadata`: the JSON of a module's section, [`Metadata::parse`], and which of the two counts.
 //!
 //! The module, with the feature `module`:
@@ -49,6 +51,18 @@ pub mod routing;
 mod route;
 
 #[cfg(feature = "file")]
+pub mod secret;
+
+#[cfg(feature = "file")]
+pub mod resource;
+
+#[cfg(feature = "file")]
+mod variables;
+
+#[cfg(feature = "file")]
+mod once;
+
+#[cfg(feature = "file")]
 mod manifest;
 
 #[cfg(feature = "file")]
@@ -67,6 +81,9 @@ mod explain;
 mod parse;
 
 #[cfg(feature = "file")]
+mod resolve;
+
+#[cfg(feature = "file")]
 mod metadata;
 
 #[cfg(feature = "module")]
@@ -77,7 +94,9 @@ pub use {
     error::ManifestError,
     manifest::{Execution, Limits, Manifest, Network, TIMEOUT_MS_DEFAULT, schema},
     metadata::{Metadata, MetadataError},
+    resolve::ResolveError,
     route::{Domain, Methods, PatternError, Route, RoutePattern},
+    variables::Variables,
 };
 
 #[cfg(feature = "module")]

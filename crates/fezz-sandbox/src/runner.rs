@@ -100,7 +100,7 @@ pub(crate) fn command(
         number("--scratch-bytes", limits.scratch_bytes);
     }
     command.args(["--jail", jail.as_str()]);
-    for (name, value) in &manifest.env {
+    for (name, value) in manifest.env.iter() {
         // The value isn't on the command line, which every user can read.
         command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);
     }

@@ -95,7 +95,7 @@ impl Sandbox {
 
     /// Sets a variable, over the manifest's `env`.
     pub fn set_env(&mut self, name: &str, value: &str) {
-        self.release.manifest.env.insert(name.to_owned(), value.to_owned());
+        self.release.manifest.env.set(name, value);
     }
 
     /// The message of a request to this function.

@@ -6,6 +6,7 @@ use crate::cbor::Writer;
 use crate::reader::Reader;
 use crate::request::{read_map, read_texts};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ffi::CStr;
 
 /// Bytes that the callee borrows for the call.
@@ -93,7 +94,7 @@ pub fn encode_load_context(function: &str, version: &str, env: &[(String, String
 }
 
 /// The argument of [`OnLoadFn`], borrowed from the message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LoadContext<'a> {
     /// The function's id.
     pub function: &'a str,
@@ -101,6 +102,16 @@ pub struct LoadContext<'a> {
     pub version: &'a str,
     /// The process's environment variables, by name.
     pub env: BTreeMap<&'a str, &'a str>,
+}
+
+/// With the names of variables alone: a value may be a secret.
+impl fmt::Debug for LoadContext<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { function, version, env } = self;
+        let mut shown = formatter.debug_struct("LoadContext");
+        let names: Vec<_> = env.keys().collect();
+        shown.field("function", function).field("version", version).field("env", &names).finish()
+    }
 }
 
 /// Decodes the context of [`OnLoadFn`], by the rules of the wire (see the crate's page).

@@ -180,6 +180,8 @@ mod shim;
 
 mod panic;
 
+mod variables;
+
 mod load_context;
 
 mod into_loaded;

@@ -3,6 +3,7 @@
 
 use super::slot::{InFlight, Slot};
 use crate::context::{Facts, Held};
+use crate::variables::Variables;
 use crate::{FezzRequest, FezzResponse, FunctionContext, Headers, IntoResponse};
 use bytes::Bytes;
 use fezz_wire::ErrorKind;
@@ -13,7 +14,6 @@ use hhrf::execute::failure::InvalidResponse;
 use hhrf::execute::message::passed_headers;
 use hhrf::execute::native::{Native, NativeCall, NativeRequest};
 use http::{Response, StatusCode};
-use std::collections::BTreeMap;
 use std::panic::RefUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -23,7 +23,7 @@ use std::time::Duration;
 pub(super) struct Registered {
     pub(super) id: Arc<str>,
     pub(super) version: Arc<str>,
-    pub(super) env: Arc<BTreeMap<String, String>>,
+    pub(super) env: Arc<Variables>,
     pub(super) slot: Arc<Slot>,
 }
 

@@ -4,12 +4,12 @@ use super::error::ServerError;
 use super::native::Registered;
 use super::slot::Slot;
 use crate::function::FezzFunction;
+use crate::variables::Variables;
 use crate::{FezzError, FunctionContext, panic};
 use fezz_manifest::Manifest;
 use hhrf::host::Host;
 use hhrf::release::Release;
 use hhrf::source::Entry;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -182,7 +182,7 @@ async fn served((generation, live): (u64, Option<Live>)) -> Option<Arc<Host>> {
 }
 
 fn context_of(manifest: &Manifest, slot: Arc<Slot>) -> Registered {
-    let env: BTreeMap<String, String> = manifest.env.clone();
+    let env: Variables = manifest.env.iter().collect();
     Registered {
         id: manifest.id.as_str().into(),
         version: manifest.version.as_str().into(),

@@ -36,6 +36,11 @@ pub struct Layer {
     #[cfg_attr(feature = "program", arg(long, env = "HHRF_MODULES", value_name = "FOLDER"))]
     pub(super) modules: Option<PathBuf>,
 
+    /// The folder of secrets, a file each, which manifests name by `secrets` and `resources`. This program alone reads them, at
+    /// its start and at each reload
+    #[cfg_attr(feature = "program", arg(long, env = "HHRF_SECRETS", value_name = "FOLDER"))]
+    pub(super) secrets: Option<PathBuf>,
+
     /// Where HTTP/1.1 and HTTP/2 (cleartext) are answered
     #[cfg_attr(feature = "program", arg(long, env = "HHRF_LISTEN", value_name = "IP:PORT"))]
     pub(super) listen: Option<SocketAddr>,

@@ -16,6 +16,8 @@ pub struct Settings {
     pub root: PathBuf,
     /// Where modules are kept while they are served.
     pub modules: PathBuf,
+    /// The folder of secrets, if there is one.
+    pub secrets: Option<PathBuf>,
     /// Where HTTP is answered.
     pub listen: SocketAddr,
     /// A second address, for what operators ask.

@@ -3,14 +3,16 @@
 //!
 //! A [`Folder`] is the source of the program `hhrf`: everything under `functions/`. `release_folder` makes a release of
 //! one folder there; `module_file` looks at a module without running it, and `owned_file` refuses files that others
-//! could change. A program that embeds the host may have a source of its own.
+//! could change. [`Secrets`] are read with each release. A program that embeds the host may have a source of its own.
 
 mod folder;
 mod module_file;
 mod owned_file;
 mod release_folder;
+mod secrets;
 
 pub use folder::Folder;
+pub use secrets::Secrets;
 
 use crate::release::Release;
 use std::error::Error;

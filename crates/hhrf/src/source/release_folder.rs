@@ -2,8 +2,9 @@
 
 use super::module_file::{FileIdentity, ModuleFile, ModuleFileError};
 use super::owned_file::{self, OwnedFileError};
+use super::secrets::{SecretError, Secrets};
 use crate::release::{ModuleStore, Release, ReleaseError};
-use fezz_manifest::{Manifest, ManifestError};
+use fezz_manifest::{Manifest, ManifestError, ResolveError, Variables};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Contents {
     manifest: Vec<u8>,
+    /// With the values of secrets, which change without the manifest.
+    env: Variables,
     module: FileIdentity,
 }
 
@@ -32,6 +35,8 @@ pub(super) enum FolderError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     #[error(transparent)]
+    Resolve(#[from] ResolveError<SecretError>),
+    #[error(transparent)]
     Module(#[from] ModuleFileError),
     /// The manifest and the module together.
     #[error(transparent)]
@@ -43,6 +48,7 @@ pub(super) fn read(
     folder: &Path,
     name: &str,
     store: &Arc<ModuleStore>,
+    secrets: &Secrets,
     known: Option<&(Contents, Arc<Release>)>,
 ) -> Result<(Contents, Arc<Release>), FolderError> {
     if !name.contains('@') {
@@ -51,9 +57,9 @@ pub(super) fn read(
     owned_file::check_folder(folder).map_err(FolderError::NotTrusted)?;
     let json = owned_file::read(&folder.join(MANIFEST_FILE), MANIFEST_BYTES_MAX);
     let (json, _) = json.map_err(FolderError::ManifestFile)?;
-    let manifest = Manifest::parse(&json, name)?;
+    let manifest = Manifest::parse(&json, name)?.resolve(|file| secrets.read(file))?;
     let module = ModuleFile::read(folder, &manifest.entry)?;
-    let contents = Contents { manifest: json, module: module.identity };
+    let contents = Contents { manifest: json, env: manifest.env.clone(), module: module.identity };
     if let Some(known) = known.filter(|(known, _)| *known == contents) {
         return Ok(known.clone());
     }

@@ -78,7 +78,9 @@ impl Backing {
         };
         if !self.is_loaded {
             let release = &self.function.release;
-            let context = encode_load_context(&release.id, &release.version, &release.env);
+            let env: Vec<_> =
+                release.env.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            let context = encode_load_context(&release.id, &release.version, &env);
             if let Err(cause) = image.on_load(&context) {
                 self.kept = Some(image);
                 return Err(ModuleFailure::OnLoad { cause, retry: self.back_off.failed() });

@@ -35,7 +35,7 @@ pub(crate) fn of_request(recorded: &Recorded) -> Result<PathBuf, InstalledError>
 
 /// When the module of a function's folder was built.
 fn built(folder: &Path) -> Option<SystemTime> {
-    let module = folder.join(Release::read_unchecked(folder).ok()?.manifest.entry);
+    let module = folder.join(Release::read_unchecked(folder).ok()?.manifest.file());
     std::fs::metadata(module).and_then(|file| file.modified()).ok()
 }
 

@@ -85,7 +85,7 @@ pub(crate) fn publish(
 
 fn is_same(folder: &Path, release: &Release) -> bool {
     let is = |name: &str, bytes: &[u8]| std::fs::read(folder.join(name)).is_ok_and(|found| found == bytes);
-    is(MANIFEST_FILE, release.json.as_bytes()) && is(&release.manifest.entry, &release.module)
+    is(MANIFEST_FILE, release.json.as_bytes()) && is(release.manifest.file(), &release.module)
 }
 
 fn write_beside(functions: &Path, release: &Release) -> io::Result<tempfile::TempDir> {
@@ -94,7 +94,7 @@ fn write_beside(functions: &Path, release: &Release) -> io::Result<tempfile::Tem
     let readable = Permissions::from_mode(0o755);
     let prefix = format!(".{}.", release.name);
     let new = tempfile::Builder::new().prefix(&prefix).permissions(readable).tempdir_in(functions)?;
-    write(&new.path().join(&release.manifest.entry), &release.module)?;
+    write(&new.path().join(release.manifest.file()), &release.module)?;
     write(&new.path().join(MANIFEST_FILE), release.json.as_bytes())?;
     sync(new.path())?;
     Ok(new)

@@ -2,7 +2,7 @@
 
 use crate::error::ManifestError;
 use crate::header;
-use crate::manifest::{Execution, Limits, Manifest, Network, TIMEOUT_MS_DEFAULT};
+use crate::manifest::{Execution, Limits, Manifest, Network, TIMEOUT_MS_DEFAULT, Worker};
 use crate::names::{VARIABLE_BYTES_MAX, check_name, full_name, is_variable};
 use crate::{range, resource};
 use std::path::{Component, Path};
@@ -13,12 +13,12 @@ pub(crate) fn check(manifest: &Manifest, folder: &str) -> Result<(), ManifestErr
     range::TIMEOUT_MS.check(manifest.timeout_ms.unwrap_or(TIMEOUT_MS_DEFAULT))?;
     check_limits(&manifest.limits)?;
     range::SPARE.check(manifest.spare.unwrap_or(0).into())?;
-    if let Some(execution) = manifest.execution
-        && execution != Execution::Spawn
+    if let Some(execution @ (Execution::Fork | Execution::InProcess)) = manifest.execution
         && manifest.limits.scratch_bytes > 0
     {
         return Err(ManifestError::Scratch(execution));
     }
+    check_worker(manifest)?;
     if manifest.unload && manifest.execution != Some(Execution::InProcess) {
         return Err(ManifestError::Unload);
     }
@@ -27,7 +27,7 @@ pub(crate) fn check(manifest: &Manifest, folder: &str) -> Result<(), ManifestErr
     check_secrets(manifest)?;
     check_resources(manifest)?;
     header::check(&manifest.response_headers)?;
-    check_entry(&manifest.entry)
+    check_code(manifest)
 }
 
 fn check_names(manifest: &Manifest, folder: &str) -> Result<(), ManifestError> {
@@ -72,6 +72,68 @@ fn check_variable(name: &str, value: &str) -> Result<(), ManifestError> {
     }
     if value.contains('\0') {
         return Err(ManifestError::NulInVariable { name: name.to_owned() });
+    }
+    Ok(())
+}
+
+/// What is there to execute: exactly one of `entry` and `binary`.
+fn check_code(manifest: &Manifest) -> Result<(), ManifestError> {
+    match (&manifest.entry, &manifest.binary) {
+        (Some(entry), None) => check_entry(entry),
+        (None, Some(binary)) => check_binary(binary),
+        (None, None) => Err(ManifestError::NoCode),
+        (Some(_), Some(_)) => Err(ManifestError::TwoCodes),
+    }
+}
+
+fn check_worker(manifest: &Manifest) -> Result<(), ManifestError> {
+    match manifest.execution {
+        Some(Execution::Worker) => {}
+        None if manifest.binary.is_some() => {}
+        Some(execution) if manifest.binary.is_some() => {
+            return Err(ManifestError::ProgramExecution(execution));
+        }
+        _ if manifest.worker.is_some() => return Err(ManifestError::Worker),
+        _ => return Ok(()),
+    }
+    if manifest.spare.is_some() {
+        let instead = "`worker.min` keeps processes for later requests";
+        return Err(ManifestError::NotForWorkers { key: "spare", instead });
+    }
+    let Some(worker) = &manifest.worker else { return Ok(()) };
+    check_ranges(worker)?;
+    if let Some(max) = worker.max
+        && worker.min > max
+    {
+        return Err(ManifestError::WorkerMin { min: worker.min, max });
+    }
+    let (concurrency, threads) = (worker.concurrency, manifest.limits.threads);
+    if manifest.binary.is_none() && u64::from(concurrency) > threads {
+        return Err(ManifestError::WorkerThreads { concurrency, threads });
+    }
+    Ok(())
+}
+
+fn check_ranges(worker: &Worker) -> Result<(), ManifestError> {
+    for (range, value) in [
+        (range::WORKER_MIN, Some(worker.min.into())),
+        (range::WORKER_MAX, worker.max.map(u64::from)),
+        (range::WORKER_CONCURRENCY, Some(worker.concurrency.into())),
+        (range::WORKER_MAX_REQUESTS, worker.max_requests),
+        (range::WORKER_MAX_AGE_MS, worker.max_age_ms),
+        (range::WORKER_MAX_MEMORY_BYTES, worker.max_memory_bytes),
+    ] {
+        value.map_or(Ok(()), |value| range.check(value))?;
+    }
+    Ok(())
+}
+
+/// The path of a program consists of names alone, written as the system would print it, so that it can't lead out of the
+/// folder.
+fn check_binary(binary: &str) -> Result<(), ManifestError> {
+    let is_name = |part: &str| !["", ".", ".."].contains(&part);
+    if !binary.split('/').all(is_name) || binary.contains('\0') {
+        return Err(ManifestError::NotBelow { binary: binary.to_owned() });
     }
     Ok(())
 }

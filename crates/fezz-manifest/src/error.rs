@@ -82,12 +82,63 @@ pub enum ManifestError {
         /// The value.
         entry: String,
     },
+    /// There is nothing to execute.
+    #[error("key `entry` is missing: add it with the module's file name, or `binary` with a program's path")]
+    NoCode,
+    /// There are two things to execute.
+    #[error(
+        "keys `entry` and `binary` are both there: leave out `entry` to run the program as a worker, else `binary`"
+    )]
+    TwoCodes,
+    /// The program's file could lie outside the manifest's folder.
+    #[error(
+        "key `binary` is `{binary}`: name a file below the manifest's own folder, such as `bin/items`, without `.` and `..`"
+    )]
+    NotBelow {
+        /// The value.
+        binary: String,
+    },
+    /// A program can't be executed in another way.
+    #[error("key `execution` is `{}`, but `binary` names a program, which is always a `worker`: leave `execution` out", .0.as_str())]
+    ProgramExecution(Execution),
+    /// Only workers have its settings.
+    #[error("key `worker` goes with `execution` `worker` alone: set it, or leave `worker` out")]
+    Worker,
+    /// A key that has no meaning for workers.
+    #[error("key `{key}` has no meaning for a worker: leave it out; {instead}")]
+    NotForWorkers {
+        /// The key.
+        key: &'static str,
+        /// What does the same for workers.
+        instead: &'static str,
+    },
+    /// The minimum is above the maximum.
+    #[error(
+        "key `worker.min` is {min}, above `worker.max`, which is {max}: raise `worker.max` or lower `worker.min`"
+    )]
+    WorkerMin {
+        /// The minimum.
+        min: u32,
+        /// The maximum.
+        max: u32,
+    },
+    /// A module's threads don't fit into its limit.
+    #[error(
+        "key `worker.concurrency` is {concurrency}, a thread of the module for each, while `limits.threads` is {threads}: \
+         raise `limits.threads` or lower `worker.concurrency`"
+    )]
+    WorkerThreads {
+        /// Requests at a time.
+        concurrency: u32,
+        /// The limit of threads.
+        threads: u64,
+    },
     /// A number is out of range.
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
     /// Forked processes have their zygote's files, and the host's process has the system's.
     #[error(
-        "key `limits.scratch_bytes` goes with `execution` `spawn` alone: with `{}` requests would share the folder; leave one \
+        "key `limits.scratch_bytes` goes with `execution` `spawn` or `worker` alone: with `{}` requests would share the folder; leave one \
          of them out", .0.as_str()
     )]
     Scratch(Execution),

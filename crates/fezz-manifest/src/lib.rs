@@ -28,7 +28,8 @@
 //!
 //! The module, with the feature `module`:
 //!
-//! 10. [`module`]: an ELF file is checked, its section found and its libraries listed, without running any of its code.
+//! 10. [`module`]: an ELF file is checked, its section found and its libraries listed, without running any of its code. `program`: the
+//!     same for a program: [`check_program`].
 //!
 //! A module of this list uses only those above it.
 
@@ -89,10 +90,13 @@ mod metadata;
 #[cfg(feature = "module")]
 pub mod module;
 
+#[cfg(feature = "module")]
+mod program;
+
 #[cfg(feature = "file")]
 pub use {
     error::ManifestError,
-    manifest::{Execution, Limits, Manifest, Network, TIMEOUT_MS_DEFAULT, schema},
+    manifest::{Execution, Limits, Manifest, Network, TIMEOUT_MS_DEFAULT, Worker, schema},
     metadata::{Metadata, MetadataError},
     resolve::ResolveError,
     route::{Domain, Methods, PatternError, Route, RoutePattern},
@@ -101,5 +105,8 @@ pub use {
 
 #[cfg(feature = "module")]
 pub use module::{Module, ModuleError};
+
+#[cfg(feature = "module")]
+pub use program::{ProgramError, check_program};
 
 pub use nearest::nearest;

@@ -23,14 +23,19 @@ pub struct Manifest {
     /// Its version, in the same characters. `latest` is served where a caller names no version.
     pub version: String,
     /// The module's file name, in the same folder. `.dylib` finds the `.so` of the same stem on Linux, else the file as
-    /// named.
-    pub entry: String,
+    /// named. Left out: `binary` is there instead.
+    pub entry: Option<String>,
+    /// Instead of a module, a program of the author's own, which serves as a `worker`: its path in the same folder, such as
+    /// `bin/items`. Left out: `entry` is there instead.
+    pub binary: Option<String>,
     /// What the function is for, in a line.
     pub description: Option<String>,
     /// The paths that lead to the function. Left out: those in the module's own metadata.
     pub routes: Option<Vec<Route>>,
-    /// How requests are executed. Left out: as the host's settings say.
+    /// How requests are executed. Left out: as the host's settings say; `worker` with `binary`.
     pub execution: Option<Execution>,
+    /// With `worker`: how many there are, and when they are replaced.
+    pub worker: Option<Worker>,
     /// With `in-process`: whether the module is unmapped, by dlclose(3), once it was idle for long or has been replaced. It
     /// declares by this that nothing of it is left after its `on_unload` that would run its code: no thread, no handler, no
     /// thread-local value with a destructor. If it is wrong, the host crashes. Left out, it stays mapped.
@@ -78,6 +83,9 @@ pub enum Execution {
     Spawn,
     /// A new process for each request, forked from one that has loaded the module.
     Fork,
+    /// Long-lived processes, each of which serves request after request. They share all that is in the process: connections,
+    /// caches, and what a request leaves behind.
+    Worker,
     /// In the host's own process, which loads the module once: no process, no jail, no limit of memory or processor time.
     /// Only for code that is trusted as much as the host, and only where the host allows it (`--allow-in-process`).
     InProcess,
@@ -85,13 +93,13 @@ pub enum Execution {
 
 impl Execution {
     /// Every executor.
-    pub const ALL: [Self; 3] = [Self::Spawn, Self::Fork, Self::InProcess];
+    pub const ALL: [Self; 4] = [Self::Spawn, Self::Fork, Self::Worker, Self::InProcess];
 
     /// Those that give each request a process of its own, which the jail confines.
     pub const JAILED: [Self; 2] = [Self::Spawn, Self::Fork];
 
     /// Their names in a manifest, in the same order.
-    const NAMES: [&str; Self::ALL.len()] = ["spawn", "fork", "in-process"];
+    const NAMES: [&str; Self::ALL.len()] = ["spawn", "fork", "worker", "in-process"];
 
     /// The name in a manifest.
     pub fn as_str(self) -> &'static str {
@@ -161,6 +169,52 @@ impl Default for Limits {
             concurrency: 64,
             queue: 256,
         }
+    }
+}
+
+/// The workers of a function: how many there are, and when they are replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Worker {
+    /// Workers that are kept, also without requests, from the first request on.
+    #[schemars(range(max = range::WORKER_MIN.most))]
+    pub min: u32,
+    /// The most workers. Left out: as many as the machine has processors, or `min`, if that is more.
+    #[schemars(range(min = range::WORKER_MAX.least, max = range::WORKER_MAX.most))]
+    pub max: Option<u32>,
+    /// Requests that one worker has at a time. A module gets a thread for each.
+    #[schemars(range(min = range::WORKER_CONCURRENCY.least, max = range::WORKER_CONCURRENCY.most))]
+    pub concurrency: u32,
+    /// A worker is replaced after so many requests. Left out: never for this reason.
+    #[schemars(range(min = range::WORKER_MAX_REQUESTS.least))]
+    pub max_requests: Option<u64>,
+    /// A worker is replaced at this age, in milliseconds. Left out: never for this reason.
+    #[schemars(range(min = range::WORKER_MAX_AGE_MS.least))]
+    pub max_age_ms: Option<u64>,
+    /// A worker is replaced when so much memory of it is resident, in bytes. Left out: never for this reason; it fails at
+    /// `limits.memory_bytes`.
+    #[schemars(range(min = range::WORKER_MAX_MEMORY_BYTES.least))]
+    pub max_memory_bytes: Option<u64>,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            min: 0,
+            max: None,
+            concurrency: 1,
+            max_requests: None,
+            max_age_ms: None,
+            max_memory_bytes: None,
+        }
+    }
+}
+
+impl Manifest {
+    /// The file that is executed, relative to the manifest's folder: the module of `entry`, or the program of `binary`.
+    pub fn file(&self) -> &str {
+        let file = self.entry.as_deref().or(self.binary.as_deref());
+        file.expect("a manifest that was parsed has one of both")
     }
 }
 

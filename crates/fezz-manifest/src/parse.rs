@@ -88,8 +88,8 @@ mod tests {
                 "key `network.connect[0]` is a string, it must be a whole number up to 65535",
             ),
             (
-                r#""execution": "worker""#,
-                "key `execution` is `worker`, it must be one of `spawn`, `fork`, `in-process`",
+                r#""execution": "wasm""#,
+                "key `execution` is `wasm`, it must be one of `spawn`, `fork`, `worker`, `in-process`",
             ),
             (r#""execution": 5"#, "key `execution` is 5, it must be a string"),
             (r#""execution": {"spawn": 5}"#, "key `execution` is an object, it must be a string"),

@@ -45,7 +45,7 @@ impl Range {
 }
 
 /// Every number of a manifest.
-static ALL: [Range; 11] = [
+static ALL: [Range; 17] = [
     TIMEOUT_MS,
     SPARE,
     MEMORY_BYTES,
@@ -57,6 +57,12 @@ static ALL: [Range; 11] = [
     RESPONSE_BODY_BYTES,
     CONCURRENCY,
     QUEUE,
+    WORKER_MIN,
+    WORKER_MAX,
+    WORKER_CONCURRENCY,
+    WORKER_MAX_REQUESTS,
+    WORKER_MAX_AGE_MS,
+    WORKER_MAX_MEMORY_BYTES,
 ];
 
 /// The most is an hour: beyond it, a request is a job, and a restart of the host would have to wait for it.
@@ -103,6 +109,32 @@ pub const CONCURRENCY: Range =
 
 /// Each is a request whose head and body the host holds.
 pub const QUEUE: Range = Range { key: "limits.queue", least: 0, most: 1_000_000, allowed: "up to 1000000" };
+
+/// Each is a process that stays.
+pub const WORKER_MIN: Range = Range { key: "worker.min", least: 0, most: 1000, allowed: "up to 1000" };
+
+/// Each is a process.
+pub const WORKER_MAX: Range = Range { key: "worker.max", least: 1, most: 1000, allowed: "1 to 1000" };
+
+/// Each is a request in flight, and in a module a thread.
+pub const WORKER_CONCURRENCY: Range =
+    Range { key: "worker.concurrency", least: 1, most: 1000, allowed: "1 to 1000" };
+
+/// With one, each request has a process of its own.
+pub const WORKER_MAX_REQUESTS: Range =
+    Range { key: "worker.max_requests", least: 1, most: u64::MAX, allowed: "1 or more" };
+
+/// The host looks once a second; a worker that is replaced more often does little else than start.
+pub const WORKER_MAX_AGE_MS: Range =
+    Range { key: "worker.max_age_ms", least: 1000, most: u64::MAX, allowed: "1000, a second, or more" };
+
+/// A process with less than this doesn't exist.
+pub const WORKER_MAX_MEMORY_BYTES: Range = Range {
+    key: "worker.max_memory_bytes",
+    least: 1 << 20,
+    most: u64::MAX,
+    allowed: "1048576, 1 MiB, or more",
+};
 
 /// The length of `network.connect`: each port is an argument of the runner's and a rule of the kernel's. A function that
 /// needs more ports needs a proxy.

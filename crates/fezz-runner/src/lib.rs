@@ -10,6 +10,7 @@
 //! - `crash`: distinguishes a crash at the memory limit from any other, by the record in `allocations`.
 //! - `module`: the shared library and its functions.
 //! - `zygote`: serves many requests instead of one, each by a process that it forks.
+//! - `worker`: serves many requests instead of one, all in this process.
 //! - `syscalls`: what needs `unsafe` besides the module.
 //!
 //! The host starts it, or a wrapper named by `FEZZ_RUNNER` does; it also works alone, for instance under a debugger:
@@ -34,6 +35,8 @@ mod crash;
 mod module;
 
 mod zygote;
+
+mod worker;
 
 mod syscalls;
 

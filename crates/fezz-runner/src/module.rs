@@ -1,7 +1,8 @@
 //! The function's shared library. Everything that is called here is the author's code, and runs with the rights that
 //! this process has left.
 
-use fezz_wire::abi::{self, FezzOwned, FezzSlice, HandleFn, OnForkFn, OnLoadFn};
+use fezz_wire::abi::{self, FezzOwned, FezzSlice, FreeFn, HandleFn, OnForkFn, OnLoadFn, OnUnloadFn};
+use fezz_wire::frame::PAYLOAD_BYTES_MAX;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use std::ffi::{CStr, c_void};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,9 @@ pub enum ModuleError {
     /// `fezz_handle_v2` returned nothing.
     #[error("the module's fezz_handle_v2 returned an empty buffer")]
     EmptyBuffer,
+    /// A worker's frame has a limit.
+    #[error("the module's response has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}")]
+    TooLong { bytes: usize },
 }
 
 /// A loaded module. It is never unloaded: that would be unsound for a Rust library, whose threads and thread-locals
@@ -28,8 +32,10 @@ pub enum ModuleError {
 #[derive(Debug)]
 pub(crate) struct Module {
     handle: HandleFn,
+    free: FreeFn,
     on_load: Option<OnLoadFn>,
     on_fork: Option<OnForkFn>,
+    on_unload: Option<OnUnloadFn>,
 }
 
 impl Module {
@@ -51,17 +57,20 @@ impl Module {
         };
         // SAFETY: the ABI, version 2, gives this symbol this type.
         let handle = unsafe { library.get::<HandleFn>(abi::HANDLE) }.map_err(missing(abi::HANDLE))?;
-        // SAFETY: likewise. It isn't called, for this process is about to exit; a module without it is incomplete.
-        unsafe { library.get::<abi::FreeFn>(abi::FREE) }.map_err(missing(abi::FREE))?;
-        let handle = *handle;
+        // SAFETY: likewise. A process about to exit doesn't call it; a module without it is incomplete.
+        let free = unsafe { library.get::<FreeFn>(abi::FREE) }.map_err(missing(abi::FREE))?;
+        let (handle, free) = (*handle, *free);
         // Open for good from here on.
         let library = library.into_raw();
         let (on_load, on_fork) = (address(library, abi::ON_LOAD), address(library, abi::ON_FORK));
+        let on_unload = address(library, abi::ON_UNLOAD);
         // SAFETY: null is None; else the ABI, version 2, gives this symbol this type.
         let on_load = unsafe { std::mem::transmute::<*mut c_void, Option<OnLoadFn>>(on_load) };
         // SAFETY: likewise.
         let on_fork = unsafe { std::mem::transmute::<*mut c_void, Option<OnForkFn>>(on_fork) };
-        Ok(Self { handle, on_load, on_fork })
+        // SAFETY: likewise.
+        let on_unload = unsafe { std::mem::transmute::<*mut c_void, Option<OnUnloadFn>>(on_unload) };
+        Ok(Self { handle, free, on_load, on_fork, on_unload })
     }
 
     /// Calls `fezz_on_load_v2`, if the module has it, with the context of [`abi::encode_load_context`].
@@ -92,6 +101,35 @@ impl Module {
             // SAFETY: the ABI says: in each forked process, before its request.
             unsafe { on_fork() };
         }
+    }
+
+    /// Calls `fezz_on_unload_v2`, if the module has it: before a process ends that has served many requests.
+    pub(crate) fn on_unload(&self) {
+        if let Some(on_unload) = self.on_unload {
+            // SAFETY: the ABI says: before a long-lived process ends.
+            unsafe { on_unload() };
+        }
+    }
+
+    /// Calls `fezz_handle_v2`, lends the response to `send`, and gives it back by `fezz_free_v2`. For a process that
+    /// lives on; on any thread.
+    ///
+    /// # Errors
+    ///
+    /// [`ModuleError::EmptyBuffer`].
+    pub(crate) fn handle_and_free<T>(
+        &self,
+        request: &[u8],
+        send: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, ModuleError> {
+        // SAFETY: the request is borrowed for the call, as the ABI says.
+        let response = unsafe { (self.handle)(borrowed(request)) };
+        let sent = owned(&response).map(send);
+        if !response.ptr.is_null() {
+            // SAFETY: the ABI says: once for each buffer that isn't null. `send` has returned, and kept no part of it.
+            unsafe { (self.free)(response) };
+        }
+        sent.ok_or(ModuleError::EmptyBuffer)
     }
 
     /// Calls `fezz_handle_v2`. The response is the module's memory, never given back: the process ends with it.
@@ -146,12 +184,13 @@ fn borrowed(bytes: &[u8]) -> FezzSlice {
     FezzSlice { ptr: bytes.as_ptr(), len: bytes.len() }
 }
 
-/// The bytes of a buffer that the module made; `None` where it is empty.
+/// The bytes of a buffer that the module made, until it is freed; `None` where it is empty.
 fn owned(buffer: &FezzOwned) -> Option<&'static [u8]> {
     if buffer.ptr.is_null() || buffer.len == 0 || buffer.len > isize::MAX as usize {
         return None;
     }
-    // SAFETY: `len` bytes at `ptr` must stay readable for good. The ABI says that the module owns them until
-    // fezz_free_v2, which is never called. A module that breaks the ABI harms its own process alone.
+    // SAFETY: `len` bytes at `ptr` must stay readable while the result is in use. The ABI says that they are until
+    // fezz_free_v2, which only `handle_and_free` calls, after the last use. A module that breaks the ABI harms its own
+    // process alone.
     Some(unsafe { std::slice::from_raw_parts(buffer.ptr, buffer.len) })
 }

@@ -4,6 +4,7 @@
 use crate::jail::{Jail, Mode};
 use crate::limits::Limits;
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -41,6 +42,9 @@ options:
   --ahead               prewarm: load the module, then wait for the request on stdin
   --zygote N            instead of serving: load the module, then fork processes that serve a request each, up to N at a
                         time, as the host asks for them over stdin (a SOCK_SEQPACKET socket)
+  --worker N            instead of serving one request: load the module, then serve request after request in this process,
+                        N at a time by N threads, in frames over stdin (a SOCK_STREAM Unix socket; docs/wire.md), until
+                        the host ends its stream
   --try                 instead of serving: confine this process (with --zygote, as a zygote), test the jail, report it on
                         stdout with the text read from stdin, exit; MODULE may be any file
   --hold-network        instead of serving: make an empty network, report it on stdout, keep it until stdin ends
@@ -76,6 +80,11 @@ pub(crate) enum Task {
     Zygote {
         /// The most of them at a time.
         children: u64,
+    },
+    /// Load the module, answer request after request.
+    Worker {
+        /// How many at a time.
+        threads: NonZero<u32>,
     },
 }
 
@@ -136,6 +145,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             Some("--try") => is_trial = true,
             Some("--ahead") => task = Task::ServePrewarmed,
             Some("--zygote") => task = Task::Zygote { children: number("--zygote", &value()?)? },
+            Some("--worker") => task = Task::Worker { threads: threads(&value()?)? },
             Some("--join") => jail.join.push(number("--join", &value()?)?),
             Some("--connect") => jail.connect.push(number("--connect", &value()?)?),
             Some("--scratch-bytes") => jail.scratch_bytes = number("--scratch-bytes", &value()?)?,
@@ -178,6 +188,11 @@ fn text_after(option: &OsString, value: Option<OsString>) -> Result<String, Usag
 fn number<N: FromStr>(option: &str, value: &str) -> Result<N, UsageError> {
     let bits = 8 * size_of::<N>();
     value.parse().map_err(|_| UsageError(format!("`{option} {value}` is not a number of {bits} bits")))
+}
+
+fn threads(value: &str) -> Result<NonZero<u32>, UsageError> {
+    let threads = NonZero::new(number("--worker", value)?);
+    threads.ok_or_else(|| UsageError("`--worker 0` would serve no request: give 1 or more".to_owned()))
 }
 
 fn mode(value: &str) -> Result<Mode, UsageError> {
@@ -249,6 +264,7 @@ mod tests {
         check("m.so --cpu-ms soon", Err("`--cpu-ms soon` is not a number of 64 bits"));
         check("m.so --connect 65536", Err("`--connect 65536` is not a number of 16 bits"));
         check("m.so --zygote", Err("`--zygote` lacks its value"));
+        check("m.so --worker 0", Err("`--worker 0` would serve no request: give 1 or more"));
         check("m.so --jail on", Err("`--jail on` is not one of strict, inner, off"));
         check("m.so --uid 0", Err("`--uid 0` is not an unprivileged user"));
         check("m.so --env =x", Err("`--env` lacks the variable's name"));

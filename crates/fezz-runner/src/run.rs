@@ -7,12 +7,15 @@ use crate::limits::{self, ChildLimits, LimitError};
 use crate::module::{Module, ModuleError};
 use crate::options::{Options, Task};
 use crate::termination::{self, HostWatch};
+use crate::worker::{self, WorkerError};
 use crate::zygote::{Control, Threads, Zygote, ZygoteError};
 use crate::{crash, syscalls};
 use fezz_wire::{ExitCode, FezzWireRequest, NETWORK_MADE, TrialAnswer, WireError, abi};
+use nix::sys::signal::Signal;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::process::getpid;
 use rustix::stdio::stdin;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,6 +54,12 @@ pub enum Failure {
     /// The zygote.
     #[error(transparent)]
     Zygote(#[from] ZygoteError),
+    /// The system refuses to ignore a signal.
+    #[error("failed to ignore SIGPIPE")]
+    BrokenPipes(#[source] rustix::io::Errno),
+    /// The worker.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
     /// Stdin holds something other than a request.
     #[error("stdin holds no request")]
     Request(#[source] WireError),
@@ -73,16 +82,18 @@ impl Failure {
             | Self::DieWithParent(_)
             | Self::DieWithHost(_)
             | Self::Timeout(_)
+            | Self::BrokenPipes(_)
             | Self::Zygote(ZygoteError::Uncountable(_)) => ExitCode::NotConfined,
             Self::Request(_) => ExitCode::BadRequest,
             Self::Zygote(
                 ZygoteError::Threads | ZygoteError::NotCounted(_) | ZygoteError::Descriptors { .. },
             ) => ExitCode::OnLoadFailed,
             Self::Zygote(_) => ExitCode::Io,
+            Self::Worker(error) => error.exit_code(),
             Self::Module(ModuleError::NotLoaded { .. }) => ExitCode::ModuleNotLoaded,
             Self::Module(ModuleError::MissingSymbol { .. }) => ExitCode::MissingSymbol,
             Self::Module(ModuleError::OnLoad { .. }) => ExitCode::OnLoadFailed,
-            Self::Module(ModuleError::EmptyBuffer) => ExitCode::AbiViolation,
+            Self::Module(ModuleError::EmptyBuffer | ModuleError::TooLong { .. }) => ExitCode::AbiViolation,
         }
     }
 }
@@ -146,15 +157,20 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
             response.close();
             process.run_zygote(children)
         }
+        Task::Worker { threads } => {
+            // Its responses go where its requests come from.
+            response.close();
+            process.run_worker(threads)
+        }
     }
 }
 
-/// The descriptor that shows the host's exit: of the response, or of a zygote's orders. Not stderr, on which reads and
+/// The descriptor that shows the host's exit: of the response, of a zygote's orders, or of a worker's requests. Not stderr, on which reads and
 /// writes would cause signals all the time.
 fn host_channel<'a>(options: &Options, response: &'a ResponseChannel) -> BorrowedFd<'a> {
     match options.task {
-        Task::Zygote { .. } if !options.is_trial => stdin(),
-        Task::Serve | Task::ServePrewarmed | Task::Zygote { .. } => response.as_fd(),
+        Task::Zygote { .. } | Task::Worker { .. } if !options.is_trial => stdin(),
+        Task::Serve | Task::ServePrewarmed | Task::Zygote { .. } | Task::Worker { .. } => response.as_fd(),
     }
 }
 
@@ -194,7 +210,7 @@ impl Process<'_> {
     /// Returns the token that the host sent on stdin, by which the host recognises the answer as this program's.
     fn answer_trial(self, response: &ResponseChannel) -> Result<(), Failure> {
         match self.options.task {
-            Task::Serve | Task::ServePrewarmed => self.confine()?,
+            Task::Serve | Task::ServePrewarmed | Task::Worker { .. } => self.confine()?,
             Task::Zygote { children } => drop(self.confine_zygote(children)?),
         }
         let token = channel::read_request(stdin())?;
@@ -213,6 +229,17 @@ impl Process<'_> {
         // From here on it waits for the host alone. No order comes before it has reported that it is ready.
         watch.stop(zygote.host_channel());
         Ok(zygote.run()?)
+    }
+
+    fn run_worker(mut self, threads: NonZero<u32>) -> Result<(), Failure> {
+        let socket = channel::take_stdin()?;
+        // For good: while all threads call the module, none of them reads that the host is gone. The kernel sends no
+        // signal while one waits for a frame (SOCKWQ_ASYNC_WAITDATA, unix_stream_data_wait), so requests cost none.
+        let _watch = self.watch_host(socket.as_fd())?;
+        self.confine()?;
+        // A connection to a database that was closed mustn't end a process that would make a new one.
+        syscalls::ignore_signal(Signal::SIGPIPE).map_err(Failure::BrokenPipes)?;
+        Ok(worker::run(self.load()?, socket, threads)?)
     }
 
     fn confine_zygote(&self, children: u64) -> Result<(Forks, ChildLimits), Failure> {

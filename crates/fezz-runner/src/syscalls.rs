@@ -228,6 +228,15 @@ pub(crate) fn on_signal(signal: Signal, handler: extern "C" fn(c_int), flags: Sa
     set(signal, &SigAction::new(SigHandler::Handler(handler), flags, SigSet::empty()))
 }
 
+/// Makes a signal have no effect, here and in what this process executes.
+///
+/// # Errors
+///
+/// Those of sigaction(2).
+pub(crate) fn ignore_signal(signal: Signal) -> Result<(), Errno> {
+    set(signal, &SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty()))
+}
+
 /// Gives a signal its default effect.
 ///
 /// # Errors

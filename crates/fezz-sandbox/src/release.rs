@@ -57,6 +57,12 @@ pub enum ReleaseError {
         /// What is wrong.
         cause: MetadataError,
     },
+    /// It has no module.
+    #[error("`{name}` is a program of its own (`binary`), which only the host runs: call it through `hhrf`")]
+    Program {
+        /// `<id>@<version>`
+        name: String,
+    },
     /// It is no module.
     #[error("the module `{}` {cause}", path.display())]
     Module {
@@ -74,7 +80,7 @@ impl Release {
     /// Reads `functions/<id>@<version>`.
     pub fn read(folder: &Path) -> Result<Self, ReleaseError> {
         let release = Self::read_unchecked(folder)?;
-        let module = folder.join(&release.manifest.entry);
+        let module = folder.join(release.manifest.file());
         let section = check_module(&module, &release.module, ARCH)?;
         check_metadata(&release.manifest, section)
             .map_err(|cause| ReleaseError::Metadata { path: module, cause })?;
@@ -91,7 +97,10 @@ impl Release {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let manifest = Manifest::parse(json.as_bytes(), &name);
         let manifest = manifest.map_err(|cause| ReleaseError::Manifest { path, cause: Box::new(cause) })?;
-        let module = read_module(&folder.join(&manifest.entry))?;
+        if manifest.binary.is_some() {
+            return Err(ReleaseError::Program { name });
+        }
+        let module = read_module(&folder.join(manifest.file()))?;
         Ok(Self { name, json, manifest, module })
     }
 

@@ -68,7 +68,7 @@ impl Sandbox {
     pub fn load(path: &Path, runner: Option<&Path>, jail: Jail) -> Result<Self, SandboxError> {
         let (release, module) = if path.is_dir() {
             let release = Release::read(path)?;
-            let module = path.join(&release.manifest.entry);
+            let module = path.join(release.manifest.file());
             (release, module)
         } else {
             (Release::of_module(path)?, path.to_owned())

@@ -66,7 +66,7 @@ impl Build {
         let report = Report {
             function: &release.name,
             folder: &folder,
-            module: folder.join(&release.manifest.entry),
+            module: folder.join(release.manifest.file()),
             module_bytes: release.module.len(),
             outcome,
         };

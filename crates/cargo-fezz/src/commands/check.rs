@@ -83,7 +83,7 @@ impl Check {
     /// The module's file, its bytes, and its manifest.
     fn subject(&self) -> Result<(PathBuf, Vec<u8>, Option<Manifest>), CheckError> {
         let of = |folder: &Path, release: Release| {
-            (folder.join(&release.manifest.entry), release.module, Some(release.manifest))
+            (folder.join(release.manifest.file()), release.module, Some(release.manifest))
         };
         match &self.path {
             Some(path) if path.is_dir() => Ok(of(path, Release::read_unchecked(path)?)),

@@ -76,7 +76,7 @@ impl Site {
 /// The limit of threads as the kernel counts them: those of all children of a zygote together.
 pub(super) fn threads_counted(execution: Execution) -> u64 {
     match execution {
-        Execution::Spawn | Execution::InProcess => THREADS,
+        Execution::Spawn | Execution::Worker | Execution::InProcess => THREADS,
         Execution::Fork => THREADS * children_max(CONCURRENCY, SPARE),
     }
 }

@@ -102,7 +102,7 @@ impl Executors {
     fn pool(&self, function: &Arc<Function>) -> Arc<dyn Pool> {
         match function.release.code {
             Code::Native(_) => self.native.pool(function),
-            Code::Module { .. } => {
+            Code::Module { .. } | Code::Program { .. } => {
                 let executor = self.executor(function.release.execution_or(self.default));
                 executor.expect("a release without an executor isn't served").pool(function)
             }

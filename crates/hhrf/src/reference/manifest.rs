@@ -1,4 +1,4 @@
-//! `docs/manifest.md`: each key as `fezz.schema.json` has it, with its value in the page's own example.
+//! `docs/manifest.md`: each key as `fezz.schema.json` has it, with its value in one of the page's own examples.
 
 use super::{check, read, table};
 use crate::settings::Settings;
@@ -14,9 +14,9 @@ struct Key {
 
 #[test]
 fn the_manifest_page_is_made_from_the_schema() {
-    let example = example();
+    let [example, of_program] = examples();
     let rows = keys().into_iter().map(|key| {
-        let example = look_up(&example, &key.name);
+        let example = look_up(&example, &key.name).or_else(|| look_up(&of_program, &key.name));
         let example = example.unwrap_or_else(|| panic!("the example lacks `{}`: add it", key.name));
         row(&key, example)
     });
@@ -27,26 +27,36 @@ fn the_manifest_page_is_made_from_the_schema() {
 /// The page says that its example has the defaults.
 #[test]
 fn the_numbers_of_the_example_are_the_defaults() {
-    let example = example();
+    let [example, of_program] = examples();
     let mut defaults: Vec<(String, Value)> = keys()
         .into_iter()
         .filter_map(|key| {
             key.schema["default"].is_number().then(|| (key.name, key.schema["default"].clone()))
         })
         .collect();
-    assert_eq!(defaults.len(), 10, "{defaults:?}");
+    assert_eq!(defaults.len(), 12, "{defaults:?}");
     let settings = Settings::from_toml("runner = '/bin/true'").unwrap();
     defaults.push(("execution".to_owned(), settings.execution.as_str().into()));
     defaults.push(("spare".to_owned(), settings.limits.spare.into()));
     for (name, default) in defaults {
-        assert_eq!(look_up(&example, &name), Some(&default), "{name}");
+        let example = look_up(&example, &name).or_else(|| look_up(&of_program, &name));
+        assert_eq!(example, Some(&default), "{name}");
     }
 }
 
-fn example() -> Value {
+/// The page's manifest of a module, and the one of a program.
+fn examples() -> [Value; 2] {
     let page = read("docs/manifest.md");
-    let (_, rest) = page.split_once("```json\n").unwrap();
-    serde_json::from_str(rest.split_once("```").unwrap().0).unwrap()
+    let mut blocks = page.split("```json\n").skip(1);
+    [(), ()].map(|()| serde_json::from_str(blocks.next().unwrap().split_once("```").unwrap().0).unwrap())
+}
+
+#[test]
+fn the_examples_are_manifests() {
+    for example in examples() {
+        let folder = format!("{}@{}", example["id"].as_str().unwrap(), example["version"].as_str().unwrap());
+        Manifest::parse(example.to_string().as_bytes(), &folder).unwrap();
+    }
 }
 
 #[test]
@@ -73,7 +83,10 @@ fn the_schemas_ranges_are_those_that_the_host_accepts() {
 }
 
 fn is_accepted(key: &str, number: u64) -> bool {
-    let mut manifest = json!({"id": "f", "version": "v1", "entry": "libf.so"});
+    let mut manifest = match key.starts_with("worker.") {
+        true => json!({"id": "f", "version": "v1", "binary": "bin/f"}),
+        false => json!({"id": "f", "version": "v1", "entry": "libf.so"}),
+    };
     match key.strip_suffix("[]").unwrap_or(key).split_once('.') {
         Some((outer, inner)) if key.ends_with("[]") => manifest[outer] = json!({inner: [number]}),
         Some((outer, inner)) => manifest[outer] = json!({inner: number}),

@@ -11,7 +11,9 @@ pub use store::{Artifact, ModuleStore, StoreError};
 
 use crate::execute::native::Native;
 use fezz_manifest::names::full_name;
-use fezz_manifest::{Execution, Limits, Manifest, Metadata, MetadataError, RoutePattern, Variables};
+use fezz_manifest::{
+    Execution, Limits, Manifest, Metadata, MetadataError, RoutePattern, Variables, Worker,
+};
 use http::{HeaderMap, HeaderName};
 use std::collections::BTreeMap;
 use std::io;
@@ -37,6 +39,8 @@ pub struct Release {
     pub execution: Option<Execution>,
     /// The most prewarmed processes; `None` leaves it to the host's settings.
     pub spare: Option<u32>,
+    /// How many workers there are, where workers execute it.
+    pub worker: Worker,
     /// From admission to the end of the process.
     pub timeout: Duration,
     /// The paths that lead to it.
@@ -57,6 +61,13 @@ pub enum Code {
         /// Whether it may be unmapped from the host's process.
         unload: bool,
     },
+    /// A program of the author's own, which serves as a worker.
+    Program {
+        /// The host's copy.
+        artifact: Artifact,
+        /// Of its bytes.
+        digest: Digest,
+    },
     /// Code of the program that embeds the host, in its own process.
     Native(Arc<dyn Native>),
 }
@@ -76,22 +87,26 @@ pub enum ReleaseError {
 }
 
 impl Release {
-    /// Of a `manifest`, which is resolved, and its `module`, a checked ELF file that `store` keeps; `section` is the JSON of its section
-    /// `.fezz.manifest`, if it has one.
+    /// Of a `manifest`, which is resolved, and the file that it names, which was checked and which `store` keeps: a module, or a program. `section`
+    /// is the JSON of a module's section `.fezz.manifest`, if it has one.
     ///
     /// # Errors
     ///
     /// See [`ReleaseError`].
     pub fn new(
         manifest: Manifest,
-        module: &[u8],
+        bytes: &[u8],
         section: Option<&[u8]>,
         store: &Arc<ModuleStore>,
     ) -> Result<Self, ReleaseError> {
         let metadata = section.map(Metadata::parse).transpose()?.unwrap_or_default();
         let name = full_name(&manifest.id, &manifest.version);
-        let artifact = store.keep(&name, module).map_err(ReleaseError::NotKept)?;
-        let code = Code::Module { artifact, digest: Digest::of(module), unload: manifest.unload };
+        let (artifact, digest) =
+            (store.keep(&name, bytes).map_err(ReleaseError::NotKept)?, Digest::of(bytes));
+        let code = match manifest.binary {
+            Some(_) => Code::Program { artifact, digest },
+            None => Code::Module { artifact, digest, unload: manifest.unload },
+        };
         Self::of(manifest, &metadata, code)
     }
 
@@ -121,14 +136,15 @@ impl Release {
             connect: manifest.network.connect,
             execution: manifest.execution,
             spare: manifest.spare,
+            worker: manifest.worker.unwrap_or_default(),
             response_headers: Arc::new(headers(&manifest.response_headers)),
         })
     }
 
-    /// Of its module, if it has one.
+    /// Of its module or program, if it has one.
     pub fn digest(&self) -> Option<&Digest> {
         match &self.code {
-            Code::Module { digest, .. } => Some(digest),
+            Code::Module { digest, .. } | Code::Program { digest, .. } => Some(digest),
             Code::Native(_) => None,
         }
     }
@@ -138,11 +154,20 @@ impl Release {
         full_name(&self.id, &self.version)
     }
 
-    /// How its requests are executed: as its manifest says, else by `default`. A function with a scratch folder is
+    /// The host's copy of its module or program, if it has one.
+    pub fn artifact(&self) -> Option<&Artifact> {
+        match &self.code {
+            Code::Module { artifact, .. } | Code::Program { artifact, .. } => Some(artifact),
+            Code::Native(_) => None,
+        }
+    }
+
+    /// How its requests are executed: as its manifest says, else by `default`. A program is always a worker. A function with a scratch folder is
     /// never forked by default, since its processes would share the folder.
     pub(crate) fn execution_or(&self, default: Execution) -> Execution {
         match self.execution {
             Some(execution) => execution,
+            None if matches!(self.code, Code::Program { .. }) => Execution::Worker,
             None if self.limits.scratch_bytes > 0 => Execution::Spawn,
             None => default,
         }

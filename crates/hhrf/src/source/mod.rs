@@ -2,11 +2,11 @@
 //! reading a disk.
 //!
 //! A [`Folder`] is the source of the program `hhrf`: everything under `functions/`. `release_folder` makes a release of
-//! one folder there; `module_file` looks at a module without running it, and `owned_file` refuses files that others
+//! one folder there; `code_file` looks at a module or a program without running it, and `owned_file` refuses files that others
 //! could change. [`Secrets`] are read with each release. A program that embeds the host may have a source of its own.
 
+mod code_file;
 mod folder;
-mod module_file;
 mod owned_file;
 mod release_folder;
 mod secrets;

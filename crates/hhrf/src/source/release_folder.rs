@@ -1,6 +1,6 @@
 //! Makes a release of one folder, `functions/<id>@<version>`.
 
-use super::module_file::{FileIdentity, ModuleFile, ModuleFileError};
+use super::code_file::{CodeFile, CodeFileError, FileIdentity};
 use super::owned_file::{self, OwnedFileError};
 use super::secrets::{SecretError, Secrets};
 use crate::release::{ModuleStore, Release, ReleaseError};
@@ -20,7 +20,7 @@ pub(super) struct Contents {
     manifest: Vec<u8>,
     /// With the values of secrets, which change without the manifest.
     env: Variables,
-    module: FileIdentity,
+    code: FileIdentity,
 }
 
 /// What is wrong with a folder.
@@ -37,8 +37,8 @@ pub(super) enum FolderError {
     #[error(transparent)]
     Resolve(#[from] ResolveError<SecretError>),
     #[error(transparent)]
-    Module(#[from] ModuleFileError),
-    /// The manifest and the module together.
+    Code(#[from] CodeFileError),
+    /// The manifest and the code together.
     #[error(transparent)]
     Release(#[from] ReleaseError),
 }
@@ -58,11 +58,11 @@ pub(super) fn read(
     let json = owned_file::read(&folder.join(MANIFEST_FILE), MANIFEST_BYTES_MAX);
     let (json, _) = json.map_err(FolderError::ManifestFile)?;
     let manifest = Manifest::parse(&json, name)?.resolve(|file| secrets.read(file))?;
-    let module = ModuleFile::read(folder, &manifest.entry)?;
-    let contents = Contents { manifest: json, env: manifest.env.clone(), module: module.identity };
+    let code = CodeFile::read(folder, &manifest)?;
+    let contents = Contents { manifest: json, env: manifest.env.clone(), code: code.identity };
     if let Some(known) = known.filter(|(known, _)| *known == contents) {
         return Ok(known.clone());
     }
-    let release = Release::new(manifest, &module.bytes, module.section.as_deref(), store)?;
+    let release = Release::new(manifest, &code.bytes, code.section.as_deref(), store)?;
     Ok((contents, Arc::new(release)))
 }

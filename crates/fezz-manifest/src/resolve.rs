@@ -14,6 +14,14 @@ pub enum ResolveError<E> {
         /// Why. Continues after the key.
         cause: E,
     },
+    /// A resource's URL, which stands in the manifest itself, leads to no port. [`Manifest::parse`] refuses it before.
+    #[error("key `{key}` {cause}")]
+    Url {
+        /// With the resource.
+        key: String,
+        /// What is wrong with it.
+        cause: ResourceError,
+    },
     /// A resource's URL, which stands in the file of a secret, leads to no port.
     #[error("key `{key}` names the secret `{file}`, which {cause}")]
     Resource {
@@ -49,9 +57,9 @@ impl Manifest {
                 Some(file) => secret(file).map_err(failed(key.clone()))?,
                 None => value.text().to_owned(),
             };
-            let port = resource::port(&url).map_err(|cause| {
-                let file = value.secret().unwrap_or_default().to_owned();
-                ResolveError::Resource { key, file, cause }
+            let port = resource::port(&url).map_err(|cause| match value.secret() {
+                Some(file) => ResolveError::Resource { key, file: file.to_owned(), cause },
+                None => ResolveError::Url { key, cause },
             })?;
             self.env.set(&resource::variable(&name), &url);
             if !self.network.connect.contains(&port) {

@@ -67,6 +67,11 @@ pub enum ResourceError {
 }
 
 impl Resource {
+    /// Of a text as it stands in a manifest.
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The file of its secret, if its URL stands there.
     pub fn secret(&self) -> Option<&str> {
         self.0.strip_prefix(SECRET_PREFIX)

@@ -184,6 +184,9 @@ mod variables;
 
 mod load_context;
 
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod pool;
+
 mod into_loaded;
 
 mod request;
@@ -266,6 +269,12 @@ pub use into_loaded::IntoLoaded;
 pub use into_response::IntoResponse;
 pub use load_context::LoadContext;
 pub use manifest::{Function, FunctionManifest, FunctionRoute};
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub use pool::PoolError;
+#[cfg(feature = "postgres")]
+pub use pool::postgres;
+#[cfg(feature = "redis")]
+pub use pool::redis;
 pub use redirect::Redirect;
 pub use rejection::Rejection;
 pub use request::FezzRequest;

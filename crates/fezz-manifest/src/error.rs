@@ -22,6 +22,9 @@ pub enum ManifestError {
     /// JSON, but no object.
     #[error("the manifest is not a JSON object: write {{\"id\": ..., \"version\": ..., \"entry\": ...}}")]
     NotAnObject,
+    /// A gateway file that is empty, a list or a value.
+    #[error("the gateway file is no map: write `functions:` and the functions below it")]
+    NotAGateway,
     /// A required key is absent.
     #[error("key `{key}` is missing: add it")]
     MissingKey {

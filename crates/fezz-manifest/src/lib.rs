@@ -26,6 +26,8 @@
 //!    `resolve` gives a function the values of its secrets and resources: [`Manifest::resolve`].
 //! 9. `metadata`: the JSON of a module's section, [`Metadata::parse`], and which of the two counts.
 //!
+//!    [`gateway`], with the feature of that name: many functions in one YAML file.
+//!
 //! The module, with the feature `module`:
 //!
 //! 10. [`module`]: an ELF file is checked, its section found and its libraries listed, without running any of its code. `program`: the
@@ -86,6 +88,9 @@ mod resolve;
 
 #[cfg(feature = "file")]
 mod metadata;
+
+#[cfg(feature = "gateway")]
+pub mod gateway;
 
 #[cfg(feature = "module")]
 pub mod module;

@@ -152,7 +152,7 @@ mod tests {
     use clap::CommandFactory;
 
     /// Those that have no default, and those whose default is no value.
-    const WITHOUT: [&str; 2] = ["config", "admin"];
+    const WITHOUT: [&str; 3] = ["config", "gateway", "admin"];
     const IN_WORDS: [&str; 6] =
         ["secrets", "uid_base", "cgroup", "allow_in_process", "record_failures", "zygotes_per_function"];
     /// Given to each host below, since a runner must exist.

@@ -14,6 +14,8 @@ use std::time::Duration;
 pub struct Settings {
     /// The folder that holds `functions/`.
     pub root: PathBuf,
+    /// The gateway file, if there is one.
+    pub gateway: Option<PathBuf>,
     /// Where modules are kept while they are served.
     pub modules: PathBuf,
     /// The folder of secrets, if there is one.

@@ -20,6 +20,8 @@ pub struct Folder {
     path: PathBuf,
     store: Arc<ModuleStore>,
     secrets: Secrets,
+    /// Whether it may be missing.
+    is_optional: bool,
     /// What the releases of the last snapshot were read from.
     known: Known,
     changes: mpsc::Receiver<()>,
@@ -71,14 +73,20 @@ impl Folder {
         let mut watch = Watch { sender, watched: None, _watcher: None };
         // Where it isn't there, the first snapshot fails, and says so.
         watch.follow(&path);
-        Self { path, store, secrets: Secrets::default(), known: Known::new(), changes, watch: Some(watch) }
+        Self { path, store, secrets: Secrets::default(), is_optional: false, known: Known::new(), changes, watch: Some(watch) }
     }
 
     /// The same, for one that doesn't change.
     pub fn unwatched(root: &Path, store: Arc<ModuleStore>) -> Self {
         let (_, changes) = mpsc::channel(1);
         let path = root.join("functions");
-        Self { path, store, secrets: Secrets::default(), known: Known::new(), changes, watch: None }
+        Self { path, store, secrets: Secrets::default(), is_optional: false, known: Known::new(), changes, watch: None }
+    }
+
+    /// Takes a folder that isn't there for an empty one: the functions may have another source.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self { is_optional: true, ..self }
     }
 
     /// Gives the functions their secrets, which are read at each snapshot. They aren't watched: a tool that changes several
@@ -94,6 +102,10 @@ impl Source for Folder {
         Box::pin(async move {
             if let Some(watch) = &mut self.watch {
                 watch.follow(&self.path);
+            }
+            if self.is_optional && matches!(self.path.try_exists(), Ok(false)) {
+                self.known.clear();
+                return Ok(Snapshot::default());
             }
             let (path, store) = (self.path.clone(), Arc::clone(&self.store));
             let (secrets, known) = (self.secrets.clone(), self.known.clone());

@@ -57,7 +57,21 @@ pub(super) fn read(
     owned_file::check_folder(folder).map_err(FolderError::NotTrusted)?;
     let json = owned_file::read(&folder.join(MANIFEST_FILE), MANIFEST_BYTES_MAX);
     let (json, _) = json.map_err(FolderError::ManifestFile)?;
-    let manifest = Manifest::parse(&json, name)?.resolve(|file| secrets.read(file))?;
+    let manifest = Manifest::parse(&json, name)?;
+    make(manifest, json, folder, store, secrets, known)
+}
+
+/// Makes a release of a checked manifest, whose text is `json` and whose files lie in `folder`; or returns the `known` one
+/// if neither it nor its secrets nor its code has changed.
+pub(super) fn make(
+    manifest: Manifest,
+    json: Vec<u8>,
+    folder: &Path,
+    store: &Arc<ModuleStore>,
+    secrets: &Secrets,
+    known: Option<&(Contents, Arc<Release>)>,
+) -> Result<(Contents, Arc<Release>), FolderError> {
+    let manifest = manifest.resolve(|file| secrets.read(file))?;
     let code = CodeFile::read(folder, &manifest)?;
     let contents = Contents { manifest: json, env: manifest.env.clone(), code: code.identity };
     if let Some(known) = known.filter(|(known, _)| *known == contents) {

@@ -13,7 +13,7 @@ use markdown::{Page, repository};
 use std::path::Path;
 
 /// The pages, in the order in which a new user reads them.
-const PAGES: [&str; 31] = [
+const PAGES: [&str; 32] = [
     "README.md",
     "docs/SUMMARY.md",
     "docs/introduction.md",
@@ -27,6 +27,7 @@ const PAGES: [&str; 31] = [
     "docs/guides/tests.md",
     "docs/guides/crash.md",
     "docs/guides/embed.md",
+    "docs/guides/gateway.md",
     "docs/author.md",
     "docs/cargo-fezz.md",
     "docs/operate.md",

@@ -332,7 +332,7 @@ pub mod prelude {
 #[cfg_attr(feature = "tower", doc = include_str!("../../../docs/guides/axum.md"))]
 #[cfg_attr(all(feature = "cookies", feature = "testing"), doc = include_str!("../../../docs/guides/cookies.md"))]
 #[doc = include_str!("../../../docs/guides/caching.md")]
-#[doc = include_str!("../../../docs/guides/database.md")]
+#[cfg_attr(feature = "postgres", doc = include_str!("../../../docs/guides/database.md"))]
 #[doc = include_str!("../../../docs/guides/http-client.md")]
 #[cfg_attr(feature = "server", doc = include_str!("../../../docs/guides/embed.md"))]
 #[cfg_attr(feature = "testing", doc = include_str!("../../../docs/guides/tests.md"))]

@@ -82,8 +82,11 @@ fn hostile_yaml_is_refused_before_it_grows() {
         (bomb.to_owned(), "anchors and aliases"),
         ("functions: *a\n".to_owned(), "not YAML"),
         ("functions: !!binary aGk=\n".to_owned(), "tags (`!name`) are not taken"),
-        (format!("functions: {}", "[".repeat(100_000)), "more than 16 maps and lists"),
-        (format!("functions: {}", "{a: ".repeat(100_000)), "more than 16 maps and lists"),
+        (format!("functions: {}{}", "[".repeat(20), "]".repeat(20)), "more than 16 maps and lists"),
+        // The parser's own limit comes first where its lookahead meets them.
+        (format!("functions: {}", "[".repeat(100_000)), "recursion limit exceeded"),
+        (format!("functions: {}", "{a: ".repeat(100_000)), "recursion limit exceeded"),
+        ((0..1000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect(), "more than 16 maps and lists"),
         ("functions: {}\n---\nfunctions: {}\n".to_owned(), "a second document"),
         ("? [a]\n: b\n".to_owned(), "a key must be text"),
         ("functions: {a: {entry: \"\\x\"}}".to_owned(), "not YAML"),

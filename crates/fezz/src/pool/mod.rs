@@ -19,6 +19,7 @@ use deadpool::Runtime;
 use deadpool::managed::{self, Manager, Object};
 use runtime::OwnRuntime;
 use std::error::Error;
+use std::fmt::{self, Debug, Display, Formatter};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -43,14 +44,12 @@ pub struct PoolError {
 }
 
 /// A pool in a static: its resource, and once it is open its connections.
-#[derive(Debug)]
 struct Kept<M: Manager, W: From<Object<M>> = Object<M>> {
     resource: &'static str,
     connections_max: usize,
     open: RwLock<Option<Arc<Open<M, W>>>>,
 }
 
-#[derive(Debug)]
 struct Open<M: Manager, W: From<Object<M>>> {
     pool: managed::Pool<M, W>,
     runtime: OwnRuntime,
@@ -112,8 +111,16 @@ where
     }
 }
 
-impl std::fmt::Display for PoolError {
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// Without the managers, which have the URL with its password.
+impl<M: Manager, W: From<Object<M>>> Debug for Kept<M, W> {
+    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
+        let Self { resource, connections_max, .. } = self;
+        write!(to, "up to {connections_max} connections to the resource `{resource}`")
+    }
+}
+
+impl Display for PoolError {
+    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
         let Self { resource, cause } = self;
         match cause {
             Some(_) => write!(to, "failed to connect to the resource `{resource}`"),

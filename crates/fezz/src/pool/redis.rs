@@ -50,7 +50,7 @@ impl Pool {
     ///
     /// The manifest has no such resource, or its URL isn't one of Redis.
     pub fn open(&self, context: &LoadContext) -> Result<(), FezzError> {
-        self.0.open(context, Manager::new)
+        self.0.open(context, |url| Manager::new(url))
     }
 
     /// A connection, which goes back to the pool when it is dropped. Waits up to 5 s for one that others use, and as long

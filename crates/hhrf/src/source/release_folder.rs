@@ -5,6 +5,7 @@ use super::owned_file::{self, OwnedFileError};
 use super::secrets::{SecretError, Secrets};
 use crate::release::{ModuleStore, Release, ReleaseError};
 use fezz_manifest::{Manifest, ManifestError, ResolveError, Variables};
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,12 +16,19 @@ pub(super) const MANIFEST_FILE: &str = "fezz.json";
 const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 
 /// What a release was read from. If it is the same again, nothing has changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Contents {
     manifest: Vec<u8>,
     /// With the values of secrets, which change without the manifest.
     env: Variables,
     code: FileIdentity,
+}
+
+/// Without the manifest, whose URLs may hold passwords.
+impl fmt::Debug for Contents {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Contents").field("code", &self.code).finish_non_exhaustive()
+    }
 }
 
 /// What is wrong with a folder.

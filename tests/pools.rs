@@ -31,8 +31,8 @@ fn load(host: &Host, path: &str) -> usize {
 fn ten_thousand_requests_share_the_connections_of_a_pool_to_postgres() {
     let Some(server) = Database::postgres() else { return };
     let host = host("postgres", server.port);
-    assert_eq!(load(&host, "/pools/postgres"), 10_000);
-    let connections = host.get("/pools/connections").text();
+    assert_eq!(load(&host, "/rpc/pools/postgres"), 10_000);
+    let connections = host.get("/rpc/pools/connections").text();
     let made: u64 = connections.split(' ').next().unwrap().parse().unwrap();
     assert!((1..=CONNECTIONS_MAX).contains(&made), "{connections}");
 }
@@ -42,7 +42,7 @@ fn ten_thousand_requests_share_the_connections_of_a_pool_to_redis() {
     let Some(server) = Database::redis() else { return };
     let before = server.redis_info("total_connections_received");
     let host = host("redis", server.port);
-    assert_eq!(load(&host, "/pools/redis"), 10_000);
+    assert_eq!(load(&host, "/rpc/pools/redis"), 10_000);
     // The server's own count, without that of this look.
     let made = server.redis_info("total_connections_received") - before - 1;
     assert!((1..=CONNECTIONS_MAX).contains(&made), "{made}");
@@ -53,7 +53,7 @@ fn a_function_recovers_when_its_server_was_restarted_under_load() {
     for (name, server) in [("postgres", Database::postgres()), ("redis", Database::redis())] {
         let Some(mut server) = server else { continue };
         let host = host(name, server.port);
-        let path = format!("/pools/{name}");
+        let path = format!("/rpc/pools/{name}");
         assert_eq!(host.get(&path).status, 200);
         thread::scope(|scope| {
             let load = scope.spawn(|| load(&host, &path));
@@ -73,9 +73,9 @@ fn a_function_is_served_while_its_server_is_away() {
     let Some(mut server) = Database::redis() else { return };
     server.stop();
     let host = host("redis", server.port);
-    assert_eq!(host.get("/pools/redis").outcome(), (500, "function_error"));
+    assert_eq!(host.get("/rpc/pools/redis").outcome(), (500, "function_error"));
     server.restart();
-    wait_for("its return", || (host.get("/pools/redis").status == 200).then_some(()));
+    wait_for("its return", || (host.get("/rpc/pools/redis").status == 200).then_some(()));
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_jailed_function_reaches_each_server() {
         site.install("pools@v1", "libfixture_pools.so", json!({"execution": execution, "resources": resources}));
         let host = Host::start(site);
         for (name, text) in expected.iter().filter(|(name, _)| resources.get(name).is_some()) {
-            let answer = host.get(&format!("/pools/{name}")).text();
+            let answer = host.get(&format!("/rpc/pools/{name}")).text();
             assert!(answer == *text || (*name == "redis" && answer == "2"), "{execution} {name}: {answer}");
         }
     }

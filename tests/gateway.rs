@@ -33,7 +33,9 @@ fn function(name: &str, mark: &str) -> String {
 }
 
 fn refusal(host: &Host) -> String {
-    let is_refusal = |line: &serde_json::Value| line["message"].as_str().is_some_and(|text| text.starts_with("not served"));
+    let is_refusal = |line: &serde_json::Value| {
+        line["message"].as_str().is_some_and(|text| text.starts_with("not served"))
+    };
     host.logged("the refusal", is_refusal)["message"].as_str().unwrap().to_owned()
 }
 
@@ -42,7 +44,8 @@ fn functions_of_the_file_are_served_beside_those_of_the_folder() {
     let site = site(&format!("service: edge\nfunctions:\n{}{}", function("one", "a"), function("two", "b")));
     site.install("three@v1", AUTHOR, json!({"env": {"MARK": "c"}}));
     let host = start(site);
-    let texts = ["/one/env", "/two/env", "/rpc/two@v1/env", "/rpc/three/env"].map(|path| host.get(path).text());
+    let texts =
+        ["/one/env", "/two/env", "/rpc/two@v1/env", "/rpc/three/env"].map(|path| host.get(path).text());
     assert_eq!(texts, ["MARK=a", "MARK=b", "MARK=b", "MARK=c"]);
 }
 
@@ -92,7 +95,10 @@ fn a_function_that_is_wrong_is_refused_with_its_place_and_the_others_are_served(
     let wrong = "  two:\n    entry: lib/author.so\n    tiemout_ms: 5\n";
     let host = start(site(&format!("functions:\n{}{wrong}", function("one", "a"))));
     let sentence = refusal(&host);
-    for part in ["edge.yaml:8`", "line 10, column 5: function `two`: key `tiemout_ms` is unknown: did you mean `timeout_ms`?"] {
+    for part in [
+        "edge.yaml:8`",
+        "line 10, column 5: function `two`: key `tiemout_ms` is unknown: did you mean `timeout_ms`?",
+    ] {
         assert!(sentence.contains(part), "`{part}` is not in: {sentence}");
     }
     assert_eq!(host.get("/one/env").text(), "MARK=a");

@@ -11,7 +11,11 @@ fn host(name: &str, port: u16) -> Host {
     let site = Site::new();
     let user = if name == "postgres" { "postgres@" } else { "" };
     let url = format!("{name}://{user}127.0.0.1:{port}");
-    site.install("pools@v1", "libfixture_pools.so", json!({"execution": "in-process", "resources": {name: url}}));
+    site.install(
+        "pools@v1",
+        "libfixture_pools.so",
+        json!({"execution": "in-process", "resources": {name: url}}),
+    );
     Host::with_flags(site, &["--allow-in-process=pools"])
 }
 
@@ -80,7 +84,11 @@ fn a_function_is_served_while_its_server_is_away() {
 
 #[test]
 fn a_jailed_function_reaches_each_server() {
-    let servers = [("postgres", Database::postgres()), ("redis", Database::redis()), ("memcached", Database::memcached())];
+    let servers = [
+        ("postgres", Database::postgres()),
+        ("redis", Database::redis()),
+        ("memcached", Database::memcached()),
+    ];
     let resources = servers.iter().filter_map(|(name, server)| {
         let user = if *name == "postgres" { "postgres@" } else { "" };
         Some((name.to_string(), format!("{name}://{user}127.0.0.1:{}", server.as_ref()?.port).into()))
@@ -89,7 +97,11 @@ fn a_jailed_function_reaches_each_server() {
     let expected = [("postgres", "1"), ("redis", "1"), ("memcached", "STORED VALUE greeting 0 5 hello END")];
     for execution in ["spawn", "fork"] {
         let site = Site::new();
-        site.install("pools@v1", "libfixture_pools.so", json!({"execution": execution, "resources": resources}));
+        site.install(
+            "pools@v1",
+            "libfixture_pools.so",
+            json!({"execution": execution, "resources": resources}),
+        );
         let host = Host::start(site);
         for (name, text) in expected.iter().filter(|(name, _)| resources.get(name).is_some()) {
             let answer = host.get(&format!("/rpc/pools/{name}")).text();

@@ -21,7 +21,11 @@ fn host(resources: Value, execution: &str, secret: Option<&str>) -> Host {
 #[test]
 fn a_function_has_the_url_of_its_resource_under_each_executor() {
     for execution in ["spawn", "fork", "in-process"] {
-        let host = host(json!({"redis": "redis://cache", "db": "secret:url"}), execution, Some("postgres://u:p@db/x\n"));
+        let host = host(
+            json!({"redis": "redis://cache", "db": "secret:url"}),
+            execution,
+            Some("postgres://u:p@db/x\n"),
+        );
         assert_eq!(host.get("/rpc/author/resource?at=redis").text(), "redis://cache", "{execution}");
         assert_eq!(host.get("/rpc/author/resource?at=db").text(), "postgres://u:p@db/x", "{execution}");
         assert_eq!(host.get("/rpc/author/variable?at=FEZZ_RESOURCE_DB").text(), "postgres://u:p@db/x");

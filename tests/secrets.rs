@@ -38,8 +38,9 @@ fn key(host: &Host) -> String {
 }
 
 fn refusal(host: &Host) -> String {
-    host.logged("the refusal", |line| line["message"].as_str().is_some_and(|text| text.starts_with("not served")))
-        ["message"]
+    host.logged("the refusal", |line| {
+        line["message"].as_str().is_some_and(|text| text.starts_with("not served"))
+    })["message"]
         .as_str()
         .unwrap()
         .to_owned()
@@ -62,7 +63,8 @@ fn a_secret_is_on_no_command_line_in_no_log_and_on_no_page() {
         write(&site, "key", VALUE);
         write(&site, "url", format!("redis://:{VALUE}@127.0.0.1:1"));
         let failures = site.root().join("failures");
-        let more = json!({"execution": execution, "resources": {"redis": "secret:url"}, "timeout_ms": 20_000});
+        let more =
+            json!({"execution": execution, "resources": {"redis": "secret:url"}, "timeout_ms": 20_000});
         let host = host(site, more, &["--record-failures", failures.to_str().unwrap()]);
         let running = host.client("GET", "/rpc/keyed/sleep?ms=15000").begin();
         host.logged("the function", |line| line["line"] == "sleeping");
@@ -135,7 +137,9 @@ fn without_a_folder_the_refusal_says_how_to_give_one() {
     let site = Site::new();
     site.install("keyed@v1", AUTHOR, json!({"secrets": {"KEY": "key"}}));
     let sentence = refusal(&Host::start(site));
-    for part in ["key `secrets.KEY` names the file `key`", "no folder of secrets", "--secrets", "LoadCredential="] {
+    for part in
+        ["key `secrets.KEY` names the file `key`", "no folder of secrets", "--secrets", "LoadCredential="]
+    {
         assert!(sentence.contains(part), "`{part}` is not in: {sentence}");
     }
 }
@@ -157,7 +161,10 @@ fn a_secret_that_cannot_be_read_is_refused_with_the_fix() {
     check(|site| fs::create_dir(folder(site).join("key")).unwrap(), &["is no regular file"]);
     check(|site| drop(write(site, "key", b"hunter2\xff")), &["is not UTF-8"]);
     check(|site| drop(write(site, "key", b"hunter2\0")), &["holds a NUL character"]);
-    check(|site| drop(write(site, "key", "hunter2".repeat(10_000))), &["is 70000 bytes", "the limit is 65536"]);
+    check(
+        |site| drop(write(site, "key", "hunter2".repeat(10_000))),
+        &["is 70000 bytes", "the limit is 65536"],
+    );
 }
 
 #[test]
@@ -165,7 +172,10 @@ fn a_secret_that_others_can_change_is_refused() {
     let mode = |mode| move |path: PathBuf| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     check(|site| mode(0o606)(write(site, "key", VALUE)), &["every user can write: `chmod o-w` it"]);
     if is_root() {
-        check(|site| chown(write(site, "key", VALUE), Some(65534), None).unwrap(), &["belongs to user 65534"]);
+        check(
+            |site| chown(write(site, "key", VALUE), Some(65534), None).unwrap(),
+            &["belongs to user 65534"],
+        );
     }
 }
 

@@ -83,7 +83,11 @@ impl Database {
     pub(crate) fn stop(&mut self) {
         let Some(mut process) = self.process.take() else { return };
         // SIGQUIT: Postgres ends its own processes, too, and writes nothing.
-        rustix::process::kill_process(rustix::process::Pid::from_child(&process), rustix::process::Signal::QUIT).ok();
+        rustix::process::kill_process(
+            rustix::process::Pid::from_child(&process),
+            rustix::process::Signal::QUIT,
+        )
+        .ok();
         wait_for("the server's end", || process.try_wait().unwrap());
     }
 

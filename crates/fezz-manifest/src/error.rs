@@ -171,7 +171,9 @@ pub enum ManifestError {
         name: String,
     },
     /// The file of a secret could lie outside the folder of secrets.
-    #[error("key `{key}` names the file `{file}`: name a file in the host's folder of secrets, without a path")]
+    #[error(
+        "key `{key}` names the file `{file}`: name a file in the host's folder of secrets, without a path"
+    )]
     NotASecretsFile {
         /// With the variable or the resource.
         key: String,

@@ -41,7 +41,9 @@ pub struct Resource(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResourceError {
     /// It can't be parsed.
-    #[error("is no URL ({0}): write `scheme://user:password@host:port/name`, with `%` codes for special characters")]
+    #[error(
+        "is no URL ({0}): write `scheme://user:password@host:port/name`, with `%` codes for special characters"
+    )]
     NotAUrl(url::ParseError),
     /// It has no host.
     #[error("has no host: write `scheme://host:port`")]
@@ -59,7 +61,9 @@ pub enum ResourceError {
     #[error("has port 0: write the server's port")]
     PortZero,
     /// A parameter changes where the client connects.
-    #[error("has the parameter `{parameter}`: write host and port before the path, since only that port is allowed")]
+    #[error(
+        "has the parameter `{parameter}`: write host and port before the path, since only that port is allowed"
+    )]
     Elsewhere {
         /// The parameter's name.
         parameter: &'static str,

@@ -6,8 +6,8 @@ use crate::cbor::Writer;
 use crate::reader::Reader;
 use crate::request::{read_map, read_texts};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ffi::CStr;
+use std::fmt;
 
 /// Bytes that the callee borrows for the call.
 #[derive(Debug, Clone, Copy)]

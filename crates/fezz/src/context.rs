@@ -287,6 +287,9 @@ mod tests {
         assert_eq!(context.env("PATH"), std::env::var("PATH").ok().as_deref());
         assert_eq!(context.env("FEZZ_TEST_NOT_SET"), None);
         let error = context.require_env("FEZZ_TEST_NOT_SET").unwrap_err().to_string();
-        assert_eq!(error, "the variable `FEZZ_TEST_NOT_SET` isn't set: write it into `env` of fezz.json, or a secret into `secrets`");
+        assert_eq!(
+            error,
+            "the variable `FEZZ_TEST_NOT_SET` isn't set: write it into `env` of fezz.json, or a secret into `secrets`"
+        );
     }
 }

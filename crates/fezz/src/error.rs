@@ -61,7 +61,9 @@ impl FezzError {
     }
 
     pub(crate) fn no_variable(name: &str) -> Self {
-        Self::new(format!("the variable `{name}` isn't set: write it into `env` of fezz.json, or a secret into `secrets`"))
+        Self::new(format!(
+            "the variable `{name}` isn't set: write it into `env` of fezz.json, or a secret into `secrets`"
+        ))
     }
 
     pub(crate) fn no_resource(name: &str) -> Self {

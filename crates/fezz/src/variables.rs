@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn a_context_in_a_log_has_no_value_of_a_variable() {
-        let request = FunctionContext::new().with_env("KEY", "hunter2").with_resource("redis", "redis://:hunter2@c");
+        let request =
+            FunctionContext::new().with_env("KEY", "hunter2").with_resource("redis", "redis://:hunter2@c");
         let load = LoadContext::new().with_env("KEY", "hunter2").with_resource("redis", "redis://:hunter2@c");
         for shown in [format!("{request:?}"), format!("{load:?}")] {
             assert!(shown.contains("\"KEY\"") && !shown.contains("hunter2"), "{shown}");

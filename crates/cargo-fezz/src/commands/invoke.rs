@@ -95,7 +95,8 @@ impl Invoke {
             (None, Some(recorded)) => installed::of_request(recorded)?,
             (from, _) => installed::folder(from.as_deref())?,
         };
-        let sandbox = Sandbox::load(&folder, self.runner.as_deref(), self.jail)?.with_secrets(self.secrets.clone());
+        let sandbox =
+            Sandbox::load(&folder, self.runner.as_deref(), self.jail)?.with_secrets(self.secrets.clone());
         if let Some(recorded) = &recorded {
             tell_of_replay(recorded, &folder, &sandbox.release().name);
         }

@@ -87,7 +87,8 @@ impl Test {
         command.env(variables::FUNCTION, folder).env(variables::RUNNER, runner);
         command.env(variables::JAIL, self.jail.as_str());
         // The tests run in the package's folder.
-        let secrets = self.secrets.as_ref().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.clone()));
+        let secrets =
+            self.secrets.as_ref().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.clone()));
         if let Some(secrets) = secrets {
             command.env(variables::SECRETS, secrets);
         }

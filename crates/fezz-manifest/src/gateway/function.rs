@@ -49,7 +49,12 @@ impl GatewayFunction {
     }
 }
 
-fn manifest(id: &str, version: &str, mut value: Value, folder: &mut PathBuf) -> Result<Manifest, FunctionCause> {
+fn manifest(
+    id: &str,
+    version: &str,
+    mut value: Value,
+    folder: &mut PathBuf,
+) -> Result<Manifest, FunctionCause> {
     let Some(keys) = value.as_object_mut() else { return Err(ManifestError::NotAnObject.into()) };
     if let Some(other) = keys.get("id").and_then(Value::as_str).filter(|other| *other != id) {
         return Err(FunctionCause::OtherId { id: other.to_owned() });

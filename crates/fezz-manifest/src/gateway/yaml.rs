@@ -76,7 +76,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn value(&mut self, event: Event<'a>, place: Place, path: &str, depth: usize) -> Result<Value, GatewayError> {
+    fn value(
+        &mut self,
+        event: Event<'a>,
+        place: Place,
+        path: &str,
+        depth: usize,
+    ) -> Result<Value, GatewayError> {
         let failed = |cause| Err(GatewayError::new(place, cause));
         let (anchor, tag) = match &event {
             Event::Scalar(_, _, anchor, tag) => (*anchor, tag.is_some()),

@@ -124,7 +124,9 @@ impl Display for PoolError {
         let Self { resource, cause } = self;
         match cause {
             Some(_) => write!(to, "failed to connect to the resource `{resource}`"),
-            None => write!(to, "the pool of the resource `{resource}` isn't open: call its `open` in on_load"),
+            None => {
+                write!(to, "the pool of the resource `{resource}` isn't open: call its `open` in on_load")
+            }
         }
     }
 }

@@ -77,5 +77,9 @@ impl Pool {
 /// A connection whose task has ended is replaced. Its server isn't asked each time, which would double a request's way to it.
 fn manager(url: &str) -> Result<Manager, tokio_postgres::Error> {
     let config = tokio_postgres::Config::from_str(url)?;
-    Ok(Manager::from_config(config, tokio_postgres::NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast }))
+    Ok(Manager::from_config(
+        config,
+        tokio_postgres::NoTls,
+        ManagerConfig { recycling_method: RecyclingMethod::Fast },
+    ))
 }

@@ -2,8 +2,8 @@
 
 use super::{Kept, PoolError};
 use crate::{FezzError, LoadContext};
-pub use deadpool_redis::{Connection, redis as client};
 use deadpool_redis::Manager;
+pub use deadpool_redis::{Connection, redis as client};
 
 /// A pool of connections to Redis, without TLS (`rediss:` is an error). Each is asked for a PONG before a request gets it.
 ///

@@ -40,8 +40,7 @@ impl Listening {
         let store = folder.is_some().then(|| ModuleStore::open(&settings.modules)).transpose()?;
         let folder = folder.zip(store.clone());
         let secrets = Secrets::new(settings.secrets.clone());
-        let folder =
-            folder.map(|(path, store)| Folder::watched_itself(path, store).with_secrets(secrets));
+        let folder = folder.map(|(path, store)| Folder::watched_itself(path, store).with_secrets(secrets));
         let (serving, served) = watch::channel(None);
         let serving = Arc::new(serving);
         let has_folder = folder.is_some();

@@ -11,9 +11,7 @@ pub use store::{Artifact, ModuleStore, StoreError};
 
 use crate::execute::native::Native;
 use fezz_manifest::names::full_name;
-use fezz_manifest::{
-    Execution, Limits, Manifest, Metadata, MetadataError, RoutePattern, Variables, Worker,
-};
+use fezz_manifest::{Execution, Limits, Manifest, Metadata, MetadataError, RoutePattern, Variables, Worker};
 use http::{HeaderMap, HeaderName};
 use std::collections::BTreeMap;
 use std::io;
@@ -82,7 +80,9 @@ pub enum ReleaseError {
     #[error(transparent)]
     Metadata(#[from] MetadataError),
     /// The function would miss what its manifest promises it.
-    #[error("its secrets and resources have no values: the source of its release must call `Manifest::resolve`")]
+    #[error(
+        "its secrets and resources have no values: the source of its release must call `Manifest::resolve`"
+    )]
     Unresolved,
 }
 

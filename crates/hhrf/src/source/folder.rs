@@ -73,14 +73,30 @@ impl Folder {
         let mut watch = Watch { sender, watched: None, _watcher: None };
         // Where it isn't there, the first snapshot fails, and says so.
         watch.follow(&path);
-        Self { path, store, secrets: Secrets::default(), is_optional: false, known: Known::new(), changes, watch: Some(watch) }
+        Self {
+            path,
+            store,
+            secrets: Secrets::default(),
+            is_optional: false,
+            known: Known::new(),
+            changes,
+            watch: Some(watch),
+        }
     }
 
     /// The same, for one that doesn't change.
     pub fn unwatched(root: &Path, store: Arc<ModuleStore>) -> Self {
         let (_, changes) = mpsc::channel(1);
         let path = root.join("functions");
-        Self { path, store, secrets: Secrets::default(), is_optional: false, known: Known::new(), changes, watch: None }
+        Self {
+            path,
+            store,
+            secrets: Secrets::default(),
+            is_optional: false,
+            known: Known::new(),
+            changes,
+            watch: None,
+        }
     }
 
     /// Takes a folder that isn't there for an empty one: the functions may have another source.

@@ -132,9 +132,9 @@ fn read(
     let (mut snapshot, mut now_known, mut files) = (Snapshot::default(), Known::new(), Vec::new());
     for function in gateway.functions {
         let (name, line) = (function.name.clone(), function.place.line);
-        files.extend(function.manifest.iter().map(|manifest| {
-            see(folder.join(&function.folder).join(manifest.file()))
-        }));
+        files.extend(
+            function.manifest.iter().map(|manifest| see(folder.join(&function.folder).join(manifest.file()))),
+        );
         let before = known.get(&name);
         let release = release(function, folder, store, secrets, before);
         let release = match release {
@@ -168,6 +168,5 @@ fn release(
             owned_file::check_folder(between).map_err(FunctionError::Folder)?;
         }
     }
-    release_folder::make(manifest, function.json, &own, store, secrets, known)
-        .map_err(FunctionError::Release)
+    release_folder::make(manifest, function.json, &own, store, secrets, known).map_err(FunctionError::Release)
 }

@@ -19,7 +19,7 @@ pub struct GatewayError {
     /// Where the value or its key begins.
     pub place: Place,
     /// What is wrong there.
-    pub cause: GatewayCause,
+    pub cause: Box<GatewayCause>,
 }
 
 /// What is wrong at one place.
@@ -104,6 +104,6 @@ pub enum YamlError {
 
 impl GatewayError {
     pub(super) fn new(place: Place, cause: impl Into<GatewayCause>) -> Self {
-        Self { place, cause: cause.into() }
+        Self { place, cause: Box::new(cause.into()) }
     }
 }

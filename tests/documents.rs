@@ -13,7 +13,7 @@ use markdown::{Page, repository};
 use std::path::Path;
 
 /// The pages, in the order in which a new user reads them.
-const PAGES: [&str; 33] = [
+const PAGES: [&str; 34] = [
     "README.md",
     "docs/SUMMARY.md",
     "docs/introduction.md",
@@ -29,6 +29,7 @@ const PAGES: [&str; 33] = [
     "docs/guides/tests.md",
     "docs/guides/crash.md",
     "docs/guides/embed.md",
+    "docs/guides/gateway.md",
     "docs/author.md",
     "docs/cargo-fezz.md",
     "docs/operate.md",

@@ -2,6 +2,7 @@
 
 mod client;
 mod container;
+mod databases;
 mod envoy;
 mod example;
 mod frames;
@@ -14,6 +15,7 @@ mod worker;
 
 pub(crate) use client::{Answer, Client, Connection, connect, connect_from, exchange, many};
 pub(crate) use container::{User, folder_of, in_container};
+pub(crate) use databases::Database;
 pub(crate) use envoy::{Envoy, envoy_program};
 pub(crate) use example::Example;
 pub(crate) use frames::{Frames, StreamEnd, http_2};

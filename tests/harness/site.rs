@@ -126,12 +126,15 @@ pub(crate) fn binary(name: &str) -> PathBuf {
                 "--exclude",
                 "fixture_ordinary",
                 "--exclude",
+                "fixture_pools",
+                "--exclude",
                 "example_embedded",
                 "--exclude",
                 "fezz-bench-embedded",
             ],
         );
         build(&folder, &["--package", "fixture_ordinary"]);
+        build(&folder, &["--package", "fixture_pools"]);
         make(&folder, concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/hello-c"));
         make(&folder, concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/ordinary/c"));
         make(&folder, concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/takeover/c"));

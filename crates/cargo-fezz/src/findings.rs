@@ -218,7 +218,7 @@ fn network(imports: &[Import], manifest: &Manifest) -> Option<Finding> {
     const CONNECT: [&str; 2] = ["connect", "getaddrinfo"];
     let used = imports.iter().map(|import| import.name.as_str()).filter(|name| CONNECT.contains(name));
     let used: Vec<&str> = used.collect();
-    if used.is_empty() || !manifest.network.connect.is_empty() {
+    if used.is_empty() || !manifest.network.connect.is_empty() || !manifest.resources.is_empty() {
         return None;
     }
     let message =

@@ -4,7 +4,7 @@ use crate::error::ManifestError;
 use crate::header;
 use crate::manifest::{Execution, Limits, Manifest, Network, TIMEOUT_MS_DEFAULT, Worker};
 use crate::names::{VARIABLE_BYTES_MAX, check_name, full_name, is_variable};
-use crate::range;
+use crate::{range, resource};
 use std::path::{Component, Path};
 
 /// Checks all values; `folder` is the name of the manifest's folder.
@@ -24,6 +24,8 @@ pub(crate) fn check(manifest: &Manifest, folder: &str) -> Result<(), ManifestErr
     }
     check_network(&manifest.network)?;
     manifest.env.iter().try_for_each(|(name, value)| check_variable(name, value))?;
+    check_secrets(manifest)?;
+    check_resources(manifest)?;
     header::check(&manifest.response_headers)?;
     check_code(manifest)
 }
@@ -136,13 +138,64 @@ fn check_binary(binary: &str) -> Result<(), ManifestError> {
     Ok(())
 }
 
-/// The entry is one component of a path, so that it can't lead out of the folder.
-fn check_entry(entry: &str) -> Result<(), ManifestError> {
-    let mut names = Path::new(entry).components();
-    let is_file_name =
-        matches!((names.next(), names.next()), (Some(Component::Normal(name)), None) if name == entry);
-    if !is_file_name || entry.contains('\0') {
-        return Err(ManifestError::NotAFileName { entry: entry.to_owned() });
+fn check_secrets(manifest: &Manifest) -> Result<(), ManifestError> {
+    for (name, file) in &manifest.secrets {
+        if !is_variable(name) {
+            return Err(ManifestError::BadSecret { name: name.clone() });
+        }
+        let key = format!("secrets.{name}");
+        check_secrets_file(&key, file)?;
+        if manifest.env.contains(name) {
+            return Err(ManifestError::SameVariable { key, other: format!("env.{name}") });
+        }
     }
     Ok(())
+}
+
+fn check_resources(manifest: &Manifest) -> Result<(), ManifestError> {
+    range::RESOURCES.check(manifest.resources.len() as u64)?;
+    for (name, value) in &manifest.resources {
+        if !resource::is_resource(name) {
+            return Err(ManifestError::BadResource { name: name.clone() });
+        }
+        let (key, variable) = (format!("resources.{name}"), resource::variable(name));
+        match value.secret() {
+            Some(file) => check_secrets_file(&key, file)?,
+            None => drop(
+                resource::port(value.text())
+                    .map_err(|cause| ManifestError::ResourceUrl { name: name.clone(), cause })?,
+            ),
+        }
+        if value.text().len() > VARIABLE_BYTES_MAX {
+            return Err(ManifestError::LongVariable { name: variable, bytes: value.text().len() });
+        }
+        if manifest.env.contains(&variable) {
+            return Err(ManifestError::SameVariable { key, other: format!("env.{variable}") });
+        }
+        if manifest.secrets.contains_key(&variable) {
+            return Err(ManifestError::SameVariable { key, other: format!("secrets.{variable}") });
+        }
+    }
+    Ok(())
+}
+
+fn check_secrets_file(key: &str, file: &str) -> Result<(), ManifestError> {
+    if is_file_name(file) {
+        return Ok(());
+    }
+    Err(ManifestError::NotASecretsFile { key: key.to_owned(), file: file.to_owned() })
+}
+
+fn check_entry(entry: &str) -> Result<(), ManifestError> {
+    if is_file_name(entry) {
+        return Ok(());
+    }
+    Err(ManifestError::NotAFileName { entry: entry.to_owned() })
+}
+
+/// Whether a path is one component, so that it can't lead out of its folder.
+fn is_file_name(path: &str) -> bool {
+    let mut names = Path::new(path).components();
+    matches!((names.next(), names.next()), (Some(Component::Normal(name)), None) if name == path)
+        && !path.contains('\0')
 }

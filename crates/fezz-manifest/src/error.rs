@@ -4,6 +4,7 @@ use crate::header;
 use crate::manifest::Execution;
 use crate::names::{NAME_CHARS_MAX, VARIABLE_BYTES_MAX};
 use crate::range::OutOfRange;
+use crate::resource::{RESOURCE_PREFIX, ResourceError};
 
 /// What is wrong with a manifest. One sentence each, naming the key and the fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +22,9 @@ pub enum ManifestError {
     /// JSON, but no object.
     #[error("the manifest is not a JSON object: write {{\"id\": ..., \"version\": ..., \"entry\": ...}}")]
     NotAnObject,
+    /// A gateway file that is empty, a list or a value.
+    #[error("the gateway file is no map: write `functions:` and the functions below it")]
+    NotAGateway,
     /// A required key is absent.
     #[error("key `{key}` is missing: add it")]
     MissingKey {
@@ -165,6 +169,50 @@ pub enum ManifestError {
     NulInVariable {
         /// The variable's name.
         name: String,
+    },
+    /// The file of a secret could lie outside the folder of secrets.
+    #[error(
+        "key `{key}` names the file `{file}`: name a file in the host's folder of secrets, without a path"
+    )]
+    NotASecretsFile {
+        /// With the variable or the resource.
+        key: String,
+        /// The value.
+        file: String,
+    },
+    /// A variable of a secret can't be set.
+    #[error(
+        "key `secrets` holds the name `{name}`: use letters, digits and `_`, not beginning with a digit, up to \
+         {NAME_CHARS_MAX}"
+    )]
+    BadSecret {
+        /// The variable's name.
+        name: String,
+    },
+    /// A variable has two values.
+    #[error("key `{key}` sets a variable that `{other}` sets, too: rename one of them, or remove it")]
+    SameVariable {
+        /// The second one.
+        key: String,
+        /// The first one.
+        other: String,
+    },
+    /// A resource has no variable's name.
+    #[error(
+        "key `resources` holds the name `{name}`: use lower-case letters, digits and `_`, up to {}",
+        NAME_CHARS_MAX - RESOURCE_PREFIX.len()
+    )]
+    BadResource {
+        /// The name.
+        name: String,
+    },
+    /// A resource's URL leads to no port.
+    #[error("key `resources.{name}` {cause}")]
+    ResourceUrl {
+        /// The resource's name.
+        name: String,
+        /// What is wrong with it.
+        cause: ResourceError,
     },
     /// A header's name is none.
     #[error(

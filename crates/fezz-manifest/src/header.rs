@@ -2,9 +2,7 @@
 
 use crate::error::ManifestError;
 use http::header::{self, HeaderName};
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// Headers that belong to one connection, and are not passed on (RFC 9110, section 7.6.1).
 pub const HOP_BY_HOP: [HeaderName; 12] = [
@@ -39,32 +37,6 @@ const OF_ONE_BODY: [HeaderName; 2] = [header::CONTENT_ENCODING, header::CONTENT_
 /// The most bytes of a manifest's headers, names and values together: an eighth of what a response may have, since they are
 /// added to what the function sends.
 pub(crate) const BYTES_MAX: usize = 8 * 1024;
-
-/// Reads `response_headers`. A name that is there twice would silently lose its first value.
-pub(crate) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
-    struct Headers;
-
-    impl<'de> Visitor<'de> for Headers {
-        type Value = BTreeMap<String, String>;
-
-        fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-            to.write_str("a map")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut headers = BTreeMap::new();
-            while let Some((name, value)) = map.next_entry::<String, String>()? {
-                if headers.contains_key(&name) {
-                    return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
-                }
-                headers.insert(name, value);
-            }
-            Ok(headers)
-        }
-    }
-
-    from.deserialize_map(Headers)
-}
 
 /// Checks `response_headers`: each name and value is one of HTTP, no name is there in two cases, and none is the
 /// connection's, the host's or of one body.

@@ -18,11 +18,15 @@
 //!
 //! The files, with the feature `file`:
 //!
-//! 6. `route`: one route, as it is written and as it is checked.
+//! 6. `route`: one route, as it is written and as it is checked. [`secret`] and [`resource`]: what their values may be.
+//!    `variables`: names and values, of which `Debug` shows the names.
 //! 7. `manifest`: `fezz.json` as types, with the defaults. [`schema`](fn@schema): the same for editors.
 //! 8. [`header`]: headers that a manifest may add to responses. `error`: all that can be wrong with one. `check` has the rules that go beyond types, `explain` turns serde's
 //!    errors into sentences, and `parse` reads a manifest: [`Manifest::parse`].
+//!    `resolve` gives a function the values of its secrets and resources: [`Manifest::resolve`].
 //! 9. `metadata`: the JSON of a module's section, [`Metadata::parse`], and which of the two counts.
+//!
+//!    [`gateway`], with the feature of that name: many functions in one YAML file.
 //!
 //! The module, with the feature `module`:
 //!
@@ -50,6 +54,18 @@ pub mod routing;
 mod route;
 
 #[cfg(feature = "file")]
+pub mod secret;
+
+#[cfg(feature = "file")]
+pub mod resource;
+
+#[cfg(feature = "file")]
+mod variables;
+
+#[cfg(feature = "file")]
+mod once;
+
+#[cfg(feature = "file")]
 mod manifest;
 
 #[cfg(feature = "file")]
@@ -68,7 +84,13 @@ mod explain;
 mod parse;
 
 #[cfg(feature = "file")]
+mod resolve;
+
+#[cfg(feature = "file")]
 mod metadata;
+
+#[cfg(feature = "gateway")]
+pub mod gateway;
 
 #[cfg(feature = "module")]
 pub mod module;
@@ -81,7 +103,9 @@ pub use {
     error::ManifestError,
     manifest::{Execution, Limits, Manifest, Network, TIMEOUT_MS_DEFAULT, Worker, schema},
     metadata::{Metadata, MetadataError},
+    resolve::ResolveError,
     route::{Domain, Methods, PatternError, Route, RoutePattern},
+    variables::Variables,
 };
 
 #[cfg(feature = "module")]

@@ -1,8 +1,10 @@
 //! `fezz.json` as types, each key with its meaning and default. The doc comments are the schema's descriptions, too.
 
-use crate::header;
+use crate::once;
 use crate::range;
+use crate::resource::Resource;
 use crate::route::Route;
+use crate::variables::Variables;
 use schemars::JsonSchema;
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
@@ -53,13 +55,23 @@ pub struct Manifest {
     pub limits: Limits,
     /// The function's environment variables. It sees no others.
     #[serde(default)]
-    pub env: BTreeMap<String, String>,
+    #[schemars(with = "BTreeMap<String, String>", extend("default" = {}))]
+    pub env: Variables,
+    /// Variables whose values are secrets, by the name of a file in the host's folder of secrets (`--secrets`). The host alone
+    /// reads it; the value is in no log and on no command line.
+    #[serde(default, deserialize_with = "once::read")]
+    pub secrets: BTreeMap<String, String>,
+    /// What the function connects to: a URL, or `secret:FILE` for a URL in a file of a secret. It is in the variable
+    /// `FEZZ_RESOURCE_<NAME>`, and its port is allowed as if it stood in `network.connect`.
+    #[serde(default, deserialize_with = "once::read")]
+    #[schemars(with = "BTreeMap<String, String>", extend("default" = {}, "maxProperties" = range::RESOURCES.most))]
+    pub resources: BTreeMap<String, Resource>,
     /// The network that the function may use. Left out: none.
     #[serde(default)]
     pub network: Network,
     /// Headers that the host adds to each response to the function's requests, the host's own errors among them, where the
     /// response hasn't got them. Its own errors get none of `cache-control`, `cdn-cache-control` and `expires`.
-    #[serde(default, deserialize_with = "header::read")]
+    #[serde(default, deserialize_with = "once::read")]
     pub response_headers: BTreeMap<String, String>,
 }
 

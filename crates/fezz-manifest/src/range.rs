@@ -145,13 +145,16 @@ pub const PORTS: Range =
 pub const PORT: Range =
     Range { key: "network.connect", least: 1, most: 65_535, allowed: "ports from 1 to 65535" };
 
+/// The number of `resources`: each may be a port of its own, as those of `network.connect`.
+pub const RESOURCES: Range = Range { key: "resources", least: 0, most: 16, allowed: "up to 16 resources" };
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_words_of_a_range_have_its_numbers() {
-        for range in ALL.iter().chain([&PORTS, &PORT]) {
+        for range in ALL.iter().chain([&PORTS, &PORT, &RESOURCES]) {
             let has = |bound: u64| range.allowed.contains(&bound.to_string());
             assert!(range.least == 0 || has(range.least), "{range:?}");
             assert!(range.most == u64::MAX || has(range.most), "{range:?}");

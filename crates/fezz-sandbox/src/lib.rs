@@ -18,6 +18,7 @@ pub mod routes;
 
 pub mod runner;
 mod sandbox;
+mod secrets;
 
 mod fault;
 
@@ -28,3 +29,4 @@ pub use release::{Release, ReleaseError};
 pub use request::{Addressee, Request};
 pub use runner::{Jail, NoRunner};
 pub use sandbox::{Sandbox, SandboxError, Served};
+pub use secrets::SecretError;

@@ -1,6 +1,6 @@
 //! The program that confines itself, loads the module and calls it: where it is, and its command line.
 
-use crate::release::Release;
+use fezz_manifest::Manifest;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -72,16 +72,15 @@ fn first(mut folders: impl Iterator<Item = PathBuf>, name: &str) -> Option<PathB
     folders.find_map(|folder| folder.join(name).canonicalize().ok().filter(|program| program.is_file()))
 }
 
-/// The command that serves one request by `release`, whose module is the file `module`, as a host would. The runner ends
+/// The command that serves one request by a function of this `manifest`, which is resolved and whose module is the file `module`, as a host would. The runner ends
 /// itself at the deadline.
 pub(crate) fn command(
     program: &Path,
     jail: Jail,
-    release: &Release,
+    manifest: &Manifest,
     module: &Path,
     timeout: Duration,
 ) -> Command {
-    let manifest = &release.manifest;
     let limits = &manifest.limits;
     let mut command = Command::new(program);
     command.env_clear().args(["--function", &manifest.id, "--function-version", &manifest.version]);
@@ -100,7 +99,7 @@ pub(crate) fn command(
         number("--scratch-bytes", limits.scratch_bytes);
     }
     command.args(["--jail", jail.as_str()]);
-    for (name, value) in &manifest.env {
+    for (name, value) in manifest.env.iter() {
         // The value isn't on the command line, which every user can read.
         command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);
     }

@@ -5,7 +5,9 @@ use crate::release::{Release, ReleaseError};
 use crate::request::{Addressee, Request};
 use crate::routes::Params;
 use crate::runner::{self, Jail, NoRunner};
-use fezz_manifest::{Metadata, MetadataError, Module, RoutePattern};
+use crate::secrets::{self, SecretError};
+use fezz_manifest::resource::Resource;
+use fezz_manifest::{Metadata, MetadataError, Module, ResolveError, RoutePattern};
 use fezz_wire::FezzWireResponse;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -24,6 +26,8 @@ pub struct Sandbox {
     program: PathBuf,
     jail: Jail,
     release: Release,
+    /// The folder of secrets.
+    secrets: Option<PathBuf>,
     module: PathBuf,
     timeout: Duration,
     routes: Vec<RoutePattern>,
@@ -38,6 +42,9 @@ pub enum SandboxError {
     /// What the module says about itself is wrong.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
+    /// The function has no value for a secret or a resource.
+    #[error(transparent)]
+    Secrets(#[from] ResolveError<SecretError>),
     /// There is no runner.
     #[error(transparent)]
     NoRunner(#[from] NoRunner),
@@ -80,7 +87,7 @@ impl Sandbox {
         let program = runner::find(runner)?;
         // The runner changes its root: no relative path leads to the module from there.
         let module = module.canonicalize().unwrap_or(module);
-        Ok(Self { program, jail, release, module, timeout, routes })
+        Ok(Self { program, jail, release, secrets: None, module, timeout, routes })
     }
 
     /// The release.
@@ -93,9 +100,21 @@ impl Sandbox {
         &self.routes
     }
 
-    /// Sets a variable, over the manifest's `env`.
+    /// Sets a variable, over the manifest's `env` and `secrets`.
     pub fn set_env(&mut self, name: &str, value: &str) {
-        self.release.manifest.env.insert(name.to_owned(), value.to_owned());
+        self.release.manifest.secrets.remove(name);
+        self.release.manifest.env.set(name, value);
+    }
+
+    /// Sets the URL of a resource, over the manifest's `resources`.
+    pub fn set_resource(&mut self, name: &str, url: &str) {
+        self.release.manifest.resources.insert(name.to_owned(), Resource::new(url));
+    }
+
+    /// Has the values of secrets read from this folder, when a request is served.
+    #[must_use]
+    pub fn with_secrets(self, folder: Option<PathBuf>) -> Self {
+        Self { secrets: folder, ..self }
     }
 
     /// The message of a request to this function.
@@ -113,14 +132,16 @@ impl Sandbox {
     }
 
     /// The runner's command line, which reads a message from stdin.
-    pub fn command(&self) -> Command {
-        runner::command(&self.program, self.jail, &self.release, &self.module, self.timeout)
+    pub fn command(&self) -> Result<Command, SandboxError> {
+        let manifest = &self.release.manifest;
+        let manifest = manifest.clone().resolve(|file| secrets::read(self.secrets.as_deref(), file))?;
+        Ok(runner::command(&self.program, self.jail, &manifest, &self.module, self.timeout))
     }
 
     /// Has a new runner serve a request. `log` gets each line that the function or the runner writes to stderr, with its
     /// end.
     pub fn serve(&self, message: &[u8], log: impl FnMut(&[u8]) + Send) -> Result<Served, SandboxError> {
-        let mut command = self.command();
+        let mut command = self.command()?;
         let start = Instant::now();
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let not_started = |source| SandboxError::NotStarted { program: self.program.clone(), source };

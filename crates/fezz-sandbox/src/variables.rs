@@ -8,3 +8,6 @@ pub const RUNNER: &str = "FEZZ_TEST_RUNNER";
 
 /// The name of a [`Jail`](crate::Jail); `strict` where it isn't one.
 pub const JAIL: &str = "FEZZ_TEST_JAIL";
+
+/// The folder of secrets, if there is one.
+pub const SECRETS: &str = "FEZZ_TEST_SECRETS";

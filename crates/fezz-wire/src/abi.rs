@@ -7,6 +7,7 @@ use crate::reader::Reader;
 use crate::request::{read_map, read_texts};
 use std::collections::BTreeMap;
 use std::ffi::CStr;
+use std::fmt;
 
 /// Bytes that the callee borrows for the call.
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +114,7 @@ fn encode(function: &str, version: &str, env: &[(String, String)], concurrency: 
 }
 
 /// The argument of [`OnLoadFn`], borrowed from the message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LoadContext<'a> {
     /// The function's id.
     pub function: &'a str,
@@ -124,6 +125,16 @@ pub struct LoadContext<'a> {
     /// The most calls of [`HandleFn`] at a time, in a process that serves request after request; `None` in a process of
     /// one request.
     pub concurrency: Option<u64>,
+}
+
+/// With the names of variables alone: a value may be a secret.
+impl fmt::Debug for LoadContext<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { function, version, env } = self;
+        let mut shown = formatter.debug_struct("LoadContext");
+        let names: Vec<_> = env.keys().collect();
+        shown.field("function", function).field("version", version).field("env", &names).finish()
+    }
 }
 
 /// Decodes the context of [`OnLoadFn`], by the rules of the wire (see the crate's page).

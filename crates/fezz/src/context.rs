@@ -1,10 +1,10 @@
 //! What the host says about a request.
 
+use crate::variables::{Variables, resource_variable};
 use crate::{FezzError, FezzRequest, FromRequest};
 use fezz_wire::Meta;
 #[cfg(feature = "server")]
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt::{self, Debug, Formatter};
 #[cfg(feature = "server")]
@@ -47,7 +47,7 @@ pub(crate) struct Facts {
     pub(crate) client_ip: Option<String>,
     pub(crate) original_uri: Option<String>,
     /// Those of the process are read when they are first asked for: most functions don't.
-    pub(crate) env: OnceLock<Arc<BTreeMap<String, String>>>,
+    pub(crate) env: OnceLock<Arc<Variables>>,
     pub(crate) held: Held,
 }
 
@@ -137,10 +137,10 @@ impl FunctionContext {
         self.0.original_uri.as_deref()
     }
 
-    /// The variable of that name: one of the manifest's `env`. [`std::env::var`] has the same, but no unit test should
+    /// The variable of that name: one of the manifest's `env` or `secrets`. [`std::env::var`] has the same, but no unit test should
     /// set it there.
     pub fn env(&self, name: &str) -> Option<&str> {
-        self.0.env.get_or_init(variables).get(name).map(String::as_str)
+        self.0.env.get_or_init(variables).get(name)
     }
 
     /// The same variable, which the function can't do without.
@@ -150,6 +150,21 @@ impl FunctionContext {
     /// It isn't set; the error says where to write it.
     pub fn require_env(&self, name: &str) -> Result<&str, FezzError> {
         self.env(name).ok_or_else(|| FezzError::no_variable(name))
+    }
+
+    /// The URL of the resource of that name, one of the manifest's `resources`: `ctx.resource("postgres")`. The variable
+    /// `FEZZ_RESOURCE_POSTGRES` has the same.
+    pub fn resource(&self, name: &str) -> Option<&str> {
+        self.0.env.get_or_init(variables).resource(name)
+    }
+
+    /// The same URL, which the function can't do without.
+    ///
+    /// # Errors
+    ///
+    /// The manifest has no such resource; the error says where to write it.
+    pub fn require_resource(&self, name: &str) -> Result<&str, FezzError> {
+        self.resource(name).ok_or_else(|| FezzError::no_resource(name))
     }
 }
 
@@ -197,9 +212,15 @@ impl FunctionContext {
     #[must_use]
     pub fn with_env(mut self, name: &str, value: &str) -> Self {
         let mut env = self.0.env.get_or_init(variables).clone();
-        Arc::make_mut(&mut env).insert(name.to_owned(), value.to_owned());
+        Arc::make_mut(&mut env).set(name, value);
         self.facts().env = env.into();
         self
+    }
+
+    /// Sets the URL of a resource.
+    #[must_use]
+    pub fn with_resource(self, name: &str, url: &str) -> Self {
+        self.with_env(&resource_variable(name), url)
     }
 
     fn facts(&mut self) -> &mut Facts {
@@ -218,12 +239,12 @@ impl FromRequest for FunctionContext {
 }
 
 /// Those of the module's `on_load`, else those of the process.
-fn variables() -> Arc<BTreeMap<String, String>> {
+fn variables() -> Arc<Variables> {
     crate::shim::variables().map_or_else(process_env, Arc::new)
 }
 
 /// Variables that aren't UTF-8 are left out: a manifest has none.
-fn process_env() -> Arc<BTreeMap<String, String>> {
+fn process_env() -> Arc<Variables> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
@@ -266,6 +287,9 @@ mod tests {
         assert_eq!(context.env("PATH"), std::env::var("PATH").ok().as_deref());
         assert_eq!(context.env("FEZZ_TEST_NOT_SET"), None);
         let error = context.require_env("FEZZ_TEST_NOT_SET").unwrap_err().to_string();
-        assert_eq!(error, "the variable `FEZZ_TEST_NOT_SET` isn't set: write it into `env` of fezz.json");
+        assert_eq!(
+            error,
+            "the variable `FEZZ_TEST_NOT_SET` isn't set: write it into `env` of fezz.json, or a secret into `secrets`"
+        );
     }
 }

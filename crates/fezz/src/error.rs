@@ -61,7 +61,13 @@ impl FezzError {
     }
 
     pub(crate) fn no_variable(name: &str) -> Self {
-        Self::new(format!("the variable `{name}` isn't set: write it into `env` of fezz.json"))
+        Self::new(format!(
+            "the variable `{name}` isn't set: write it into `env` of fezz.json, or a secret into `secrets`"
+        ))
+    }
+
+    pub(crate) fn no_resource(name: &str) -> Self {
+        Self::new(format!("the resource `{name}` isn't there: write it into `resources` of fezz.json"))
     }
 
     /// The message for the log with all its sources; `None` where the error stands for a response that was chosen.

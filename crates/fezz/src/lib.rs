@@ -190,7 +190,12 @@ mod runtime;
 
 mod panic;
 
+mod variables;
+
 mod load_context;
+
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod pool;
 
 mod into_loaded;
 
@@ -276,6 +281,12 @@ pub use into_loaded::IntoLoaded;
 pub use into_response::IntoResponse;
 pub use load_context::LoadContext;
 pub use manifest::{Function, FunctionManifest, FunctionRoute};
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub use pool::PoolError;
+#[cfg(feature = "postgres")]
+pub use pool::postgres;
+#[cfg(feature = "redis")]
+pub use pool::redis;
 pub use redirect::Redirect;
 pub use rejection::Rejection;
 pub use request::FezzRequest;
@@ -335,7 +346,7 @@ pub mod prelude {
 #[cfg_attr(feature = "tower", doc = include_str!("../../../docs/guides/axum.md"))]
 #[cfg_attr(all(feature = "cookies", feature = "testing"), doc = include_str!("../../../docs/guides/cookies.md"))]
 #[doc = include_str!("../../../docs/guides/caching.md")]
-#[doc = include_str!("../../../docs/guides/database.md")]
+#[cfg_attr(feature = "postgres", doc = include_str!("../../../docs/guides/database.md"))]
 #[doc = include_str!("../../../docs/guides/http-client.md")]
 #[cfg_attr(feature = "server", doc = include_str!("../../../docs/guides/control-plane.md"))]
 #[doc = include_str!("../../../docs/guides/worker.md")]

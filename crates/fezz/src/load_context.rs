@@ -1,8 +1,8 @@
 //! What the host says about a function before any request.
 
 use crate::FezzError;
+use crate::variables::{Variables, resource_variable};
 use fezz_wire::abi;
-use std::collections::BTreeMap;
 
 /// The function that is loaded, and its variables: the argument of `on_load` of
 /// [`#[fezz_function]`](crate::fezz_function).
@@ -12,22 +12,21 @@ use std::collections::BTreeMap;
 pub struct LoadContext {
     function: String,
     version: String,
-    env: BTreeMap<String, String>,
+    env: Variables,
 }
 
 impl LoadContext {
     /// A context for a test: everything is called `test`, and there are no variables.
     #[expect(clippy::new_without_default, reason = "a default context would be one that no host has given")]
     pub fn new() -> Self {
-        Self { function: "test".to_owned(), version: "test".to_owned(), env: BTreeMap::new() }
+        Self { function: "test".to_owned(), version: "test".to_owned(), env: Variables::default() }
     }
 
     pub(crate) fn from_wire(wire: &abi::LoadContext<'_>) -> Self {
-        let owned = |(name, value): (&&str, &&str)| ((*name).to_owned(), (*value).to_owned());
         Self {
             function: wire.function.to_owned(),
             version: wire.version.to_owned(),
-            env: wire.env.iter().map(owned).collect(),
+            env: wire.env.iter().map(|(name, value)| (*name, *value)).collect(),
         }
     }
 
@@ -41,10 +40,10 @@ impl LoadContext {
         &self.version
     }
 
-    /// The variable of that name: one of the manifest's `env`. [`std::env::var`] has the same, but no unit test should
+    /// The variable of that name: one of the manifest's `env` or `secrets`. [`std::env::var`] has the same, but no unit test should
     /// set it there.
     pub fn env(&self, name: &str) -> Option<&str> {
-        self.env.get(name).map(String::as_str)
+        self.env.get(name)
     }
 
     /// The same variable, which the function can't do without.
@@ -54,6 +53,21 @@ impl LoadContext {
     /// It isn't set; the error says where to write it.
     pub fn require_env(&self, name: &str) -> Result<&str, FezzError> {
         self.env(name).ok_or_else(|| FezzError::no_variable(name))
+    }
+
+    /// The URL of the resource of that name, one of the manifest's `resources`: `ctx.resource("postgres")`. The variable
+    /// `FEZZ_RESOURCE_POSTGRES` has the same.
+    pub fn resource(&self, name: &str) -> Option<&str> {
+        self.env.resource(name)
+    }
+
+    /// The same URL, which the function can't do without.
+    ///
+    /// # Errors
+    ///
+    /// The manifest has no such resource; the error says where to write it.
+    pub fn require_resource(&self, name: &str) -> Result<&str, FezzError> {
+        self.resource(name).ok_or_else(|| FezzError::no_resource(name))
     }
 }
 
@@ -70,7 +84,13 @@ impl LoadContext {
     /// Sets a variable.
     #[must_use]
     pub fn with_env(mut self, name: &str, value: &str) -> Self {
-        self.env.insert(name.to_owned(), value.to_owned());
+        self.env.set(name, value);
         self
+    }
+
+    /// Sets the URL of a resource.
+    #[must_use]
+    pub fn with_resource(self, name: &str, url: &str) -> Self {
+        self.with_env(&resource_variable(name), url)
     }
 }

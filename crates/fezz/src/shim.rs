@@ -1,8 +1,8 @@
 //! What the C functions that `#[fezz_function]` prints call. No part of the API: it changes with the macro.
 
+use crate::variables::Variables;
 use crate::{FezzError, FezzRequest, FezzResponse, IntoResponse, LoadContext, panic};
 use fezz_wire::{ErrorKind, FezzWireRequest, abi};
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{PoisonError, RwLock};
@@ -132,10 +132,10 @@ fn keep_context(message: &[u8]) {
 }
 
 /// The function's variables; `None` where no host has loaded it. Decoded here, since most functions never ask.
-pub(crate) fn variables() -> Option<BTreeMap<String, String>> {
+pub(crate) fn variables() -> Option<Variables> {
     let context = CONTEXT.read().unwrap_or_else(PoisonError::into_inner);
     let decoded = abi::decode_load_context(context.as_deref()?).ok()?;
-    Some(decoded.env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    Some(decoded.env.iter().map(|(name, value)| (*name, *value)).collect())
 }
 
 /// How many requests may call the function at a time, in a process that serves request after request; `None` in one that

@@ -11,7 +11,7 @@ use crate::release::{ModuleStore, StoreError};
 use crate::reload;
 use crate::serve::serve;
 use crate::settings::{Listener, Settings};
-use crate::source::{Folder, Source, SourceError};
+use crate::source::{self, Source, SourceError};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -237,7 +237,7 @@ impl Builder {
         };
         let mut source = match source {
             Some(source) => source,
-            None => Box::new(Folder::watched(&settings.root, ModuleStore::open(&settings.modules)?)),
+            None => source::of(&settings, ModuleStore::open(&settings.modules)?),
         };
         let snapshot = source.snapshot().await.map_err(BuildError::Source)?;
         let mut host = Host::new(settings, starter)?;

@@ -47,6 +47,9 @@ pub(crate) struct Invoke {
     /// How to print the response.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// The folder of secrets, a file each, which `secrets` and `resources` of the manifest name.
+    #[arg(long, value_name = "FOLDER", env = "HHRF_SECRETS")]
+    secrets: Option<PathBuf>,
     /// The program fezz-runner; else the one beside this program, or on PATH.
     #[arg(long, value_name = "FILE")]
     runner: Option<PathBuf>,
@@ -92,7 +95,8 @@ impl Invoke {
             (None, Some(recorded)) => installed::of_request(recorded)?,
             (from, _) => installed::folder(from.as_deref())?,
         };
-        let sandbox = Sandbox::load(&folder, self.runner.as_deref(), self.jail)?;
+        let sandbox =
+            Sandbox::load(&folder, self.runner.as_deref(), self.jail)?.with_secrets(self.secrets.clone());
         if let Some(recorded) = &recorded {
             tell_of_replay(recorded, &folder, &sandbox.release().name);
         }
@@ -107,7 +111,7 @@ impl Invoke {
             }
         };
         if self.gdb {
-            debugger::debug(&sandbox.unconfined(DEBUGGER_TIMEOUT).command(), &message)?;
+            debugger::debug(&sandbox.unconfined(DEBUGGER_TIMEOUT).command()?, &message)?;
             return Ok(Exit::Done);
         }
         let mut log = Log::default();

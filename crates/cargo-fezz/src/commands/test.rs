@@ -28,6 +28,9 @@ pub(crate) struct Test {
     /// Features of the package, for the module and for the tests.
     #[arg(short = 'F', long, value_name = "FEATURES")]
     features: Vec<OsString>,
+    /// The folder of secrets, a file each, which `secrets` and `resources` of the manifest name.
+    #[arg(long, value_name = "FOLDER", env = "HHRF_SECRETS")]
+    secrets: Option<PathBuf>,
     /// The program fezz-runner; else the one beside this program, or on PATH.
     #[arg(long, value_name = "FILE")]
     runner: Option<PathBuf>,
@@ -83,6 +86,12 @@ impl Test {
         command.arg(&project.package.manifest_path).args(self.features()).args(&self.cargo);
         command.env(variables::FUNCTION, folder).env(variables::RUNNER, runner);
         command.env(variables::JAIL, self.jail.as_str());
+        // The tests run in the package's folder.
+        let secrets =
+            self.secrets.as_ref().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.clone()));
+        if let Some(secrets) = secrets {
+            command.env(variables::SECRETS, secrets);
+        }
         command
     }
 

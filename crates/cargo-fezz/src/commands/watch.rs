@@ -37,6 +37,9 @@ pub(crate) struct Watch {
     /// The program hhrf; else the one beside this program, or on PATH.
     #[arg(long, value_name = "FILE")]
     hhrf: Option<PathBuf>,
+    /// The folder of secrets, a file each, which `secrets` and `resources` of the manifest name.
+    #[arg(long, value_name = "FOLDER", env = "HHRF_SECRETS")]
+    secrets: Option<PathBuf>,
     /// How the function is confined; else as the host does by default.
     #[arg(long, value_enum)]
     jail: Option<Jail>,
@@ -97,6 +100,9 @@ impl Watch {
         arguments.extend(["--record-failures".as_ref(), failures.as_os_str()]);
         // No balancer has to notice that it ends.
         arguments.extend(["--listen", &listen, "--drain-wait-ms", "0"].map(OsStr::new));
+        if let Some(secrets) = &self.secrets {
+            arguments.extend(["--secrets".as_ref(), secrets.as_os_str()]);
+        }
         let jail = self.jail.and_then(|jail| Some(jail.to_possible_value()?.get_name().to_owned()));
         if let Some(jail) = &jail {
             arguments.extend(["--jail", jail].map(OsStr::new));

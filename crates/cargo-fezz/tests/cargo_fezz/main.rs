@@ -8,6 +8,7 @@ mod harness;
 mod invoke;
 mod logs;
 mod new;
+mod secrets;
 mod test;
 mod tools;
 mod watch;

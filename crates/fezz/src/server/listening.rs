@@ -8,7 +8,7 @@ use hhrf::release::ModuleStore;
 use hhrf::server::Stopped;
 use hhrf::settings::Settings;
 use hhrf::signals::Stop;
-use hhrf::source::Folder;
+use hhrf::source::{Folder, Secrets};
 use std::error::Error;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -40,7 +40,8 @@ impl Listening {
         let settings = config.settings()?;
         let store = folder.is_some().then(|| ModuleStore::open(&settings.modules)).transpose()?;
         let folder = folder.zip(store.clone());
-        let folder = folder.map(|(path, store)| Folder::watched_itself(path, store));
+        let secrets = Secrets::new(settings.secrets.clone());
+        let folder = folder.map(|(path, store)| Folder::watched_itself(path, store).with_secrets(secrets));
         let (serving, served) = watch::channel(None);
         let serving = Arc::new(serving);
         let has_folder = folder.is_some();

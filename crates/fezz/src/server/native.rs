@@ -3,6 +3,7 @@
 
 use super::slot::{InFlight, Slot};
 use crate::context::{Facts, Held};
+use crate::variables::Variables;
 use crate::{FezzRequest, FezzResponse, FunctionContext, Headers, IntoResponse};
 use bytes::Bytes;
 use fezz_manifest::Manifest;
@@ -15,7 +16,6 @@ use hhrf::execute::failure::InvalidResponse;
 use hhrf::execute::message::passed_headers;
 use hhrf::execute::native::{Native, NativeCall, NativeRequest};
 use http::{Response, StatusCode};
-use std::collections::BTreeMap;
 use std::panic::RefUnwindSafe;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use std::time::Duration;
 pub(super) struct Registered {
     pub(super) id: Arc<str>,
     pub(super) version: Arc<str>,
-    pub(super) env: Arc<BTreeMap<String, String>>,
+    pub(super) env: Arc<Variables>,
     pub(super) slot: Arc<Slot>,
 }
 
@@ -66,7 +66,7 @@ impl Registered {
         Self {
             id: manifest.id.as_str().into(),
             version: manifest.version.as_str().into(),
-            env: Arc::new(manifest.env.clone()),
+            env: Arc::new(manifest.env.iter().collect()),
             slot: Slot::empty(),
         }
     }

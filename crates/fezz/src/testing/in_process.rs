@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::call::{Client, Serve};
+use crate::variables::resource_variable;
 use crate::{FezzRequest, Function, FunctionManifest, LoadContext, shim};
 use fezz_manifest::{Limits, Manifest, Metadata, RoutePattern};
 use fezz_sandbox::routes::Params;
@@ -31,12 +32,19 @@ impl InProcess {
         Self { server }
     }
 
-    /// Sets a variable of the manifest's `env`, as [`FunctionContext::env`](crate::FunctionContext::env) and
+    /// Sets a variable of the manifest's `env` or `secrets`, as [`FunctionContext::env`](crate::FunctionContext::env) and
     /// [`LoadContext::env`] have it. `std::env::var` doesn't: a test that sets it there disturbs other tests.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.server.env.insert(name.to_owned(), value.to_owned());
         self
+    }
+
+    /// Sets the URL of a resource, as [`FunctionContext::resource`](crate::FunctionContext::resource) and
+    /// [`LoadContext::resource`] have it.
+    #[must_use]
+    pub fn resource(self, name: &str, url: &str) -> Self {
+        self.env(&resource_variable(name), url)
     }
 }
 

@@ -43,6 +43,7 @@ impl Sandboxed {
         let named = std::env::var(variables::JAIL).unwrap_or_default();
         let jail = Jail::ALL.into_iter().find(|jail| jail.as_str() == named).unwrap_or_default();
         let sandbox = Sandbox::load(function.as_ref(), runner.as_deref(), jail)?;
+        let sandbox = sandbox.with_secrets(std::env::var_os(variables::SECRETS).map(PathBuf::from));
         Ok(Self { server: Jailed { sandbox } })
     }
 
@@ -63,10 +64,17 @@ impl Sandboxed {
         }
     }
 
-    /// Sets a variable, over the manifest's `env`.
+    /// Sets a variable, over the manifest's `env` and `secrets`.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.server.sandbox.set_env(name, value);
+        self
+    }
+
+    /// Sets the URL of a resource, over the manifest's `resources`, and so the port that the jail allows.
+    #[must_use]
+    pub fn resource(mut self, name: &str, url: &str) -> Self {
+        self.server.sandbox.set_resource(name, url);
         self
     }
 }

@@ -77,7 +77,7 @@ pub fn command(
         command.arg("--cgroup").arg(cgroup.folder());
     }
     jail.confine(&mut command, function);
-    for (name, value) in &function.release.env {
+    for (name, value) in function.release.env.iter() {
         // The name goes on the command line, which every user can read; the value into the environment, which only this
         // user can.
         command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);

@@ -7,7 +7,7 @@ use hhrf::release::{ModuleStore, StoreError};
 use hhrf::server::{BuildError, HhrfServer, Stopped};
 use hhrf::settings::{Layer, Settings, SettingsError};
 use hhrf::signals::{Stop, reload_on};
-use hhrf::source::Folder;
+use hhrf::source;
 use hhrf::{log, variables};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -84,7 +84,7 @@ async fn serve(
     jail: Jail,
     mut stop: Stop,
 ) -> Result<Stopped, StartError> {
-    let source = Folder::watched(&settings.root, store);
+    let source = source::of(&settings, store);
     let builder = HhrfServer::builder(settings).source(source).children(children).jail(jail);
     let server = builder.build().await?;
     let settings = &server.host().settings;

@@ -12,7 +12,7 @@ pub use store::{Artifact, ModuleStore, StoreError};
 use crate::execute::native::Native;
 use fezz_manifest::module::unique_symbol;
 use fezz_manifest::names::full_name;
-use fezz_manifest::{Execution, Limits, Manifest, Metadata, MetadataError, RoutePattern, Worker};
+use fezz_manifest::{Execution, Limits, Manifest, Metadata, MetadataError, RoutePattern, Variables, Worker};
 use http::{HeaderMap, HeaderName};
 use std::collections::BTreeMap;
 use std::io;
@@ -28,8 +28,8 @@ pub struct Release {
     pub version: String,
     /// What is executed.
     pub code: Code,
-    /// Its environment variables.
-    pub env: Vec<(String, String)>,
+    /// Its environment variables, with its secrets and resources.
+    pub env: Variables,
     /// The limits of a request.
     pub limits: Limits,
     /// The TCP ports that it may connect to; if there are none, it has no network.
@@ -82,10 +82,15 @@ pub enum ReleaseError {
     /// The module's metadata, or a route of the manifest, is invalid.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
+    /// The function would miss what its manifest promises it.
+    #[error(
+        "its secrets and resources have no values: the source of its release must call `Manifest::resolve`"
+    )]
+    Unresolved,
 }
 
 impl Release {
-    /// Of a `manifest` and the file that it names, which was checked and which `store` keeps: a module, or a program. `section`
+    /// Of a `manifest`, which is resolved, and the file that it names, which was checked and which `store` keeps: a module, or a program. `section`
     /// is the JSON of a module's section `.fezz.manifest`, if it has one.
     ///
     /// # Errors
@@ -111,7 +116,7 @@ impl Release {
                 unique_symbol: unique_symbol(bytes),
             },
         };
-        Ok(Self::of(manifest, &metadata, code)?)
+        Self::of(manifest, &metadata, code)
     }
 
     /// Of a `manifest` and code of the program that embeds the host, which may do all that the program may: `entry`,
@@ -119,12 +124,15 @@ impl Release {
     ///
     /// # Errors
     ///
-    /// A route or the timeout of the manifest is invalid.
+    /// A route or the timeout of the manifest is invalid, or it isn't resolved.
     pub fn native(manifest: Manifest, native: Arc<dyn Native>) -> Result<Self, ReleaseError> {
-        Ok(Self::of(manifest, &Metadata::default(), Code::Native(native))?)
+        Self::of(manifest, &Metadata::default(), Code::Native(native))
     }
 
-    fn of(manifest: Manifest, metadata: &Metadata, code: Code) -> Result<Self, MetadataError> {
+    fn of(manifest: Manifest, metadata: &Metadata, code: Code) -> Result<Self, ReleaseError> {
+        if !manifest.is_resolved() {
+            return Err(ReleaseError::Unresolved);
+        }
         let (timeout, routes) = (manifest.timeout(metadata)?, manifest.routes(metadata)?);
         Ok(Self {
             timeout,
@@ -132,7 +140,7 @@ impl Release {
             code,
             id: manifest.id,
             version: manifest.version,
-            env: manifest.env.into_iter().collect(),
+            env: manifest.env,
             limits: manifest.limits,
             connect: manifest.network.connect,
             execution: manifest.execution,

@@ -13,6 +13,7 @@ use fezz_manifest::Execution;
 use fezz_manifest::Limits;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZero;
+use std::path::PathBuf;
 
 pub(super) const ROOT: &str = ".";
 /// In the root.
@@ -52,6 +53,14 @@ pub(super) fn zygotes_per_function() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
+/// Where systemd puts the credentials of a service (systemd.exec(5), "Credentials").
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+/// The credentials of this service, if systemd has given it some.
+pub(super) fn secrets() -> Option<PathBuf> {
+    std::env::var_os(CREDENTIALS).filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
+
 #[cfg(feature = "program")]
 /// Adds the default to a flag's help. clap's own `default_value` would hide the settings of the file.
 pub(super) fn add_to_help(flag: Arg) -> Arg {
@@ -72,6 +81,7 @@ fn help(setting: &str) -> Option<String> {
     Some(match setting {
         "root" => ROOT.to_owned(),
         "modules" => format!("{MODULES} in the root"),
+        "secrets" => format!("${CREDENTIALS}, which systemd sets; else none"),
         "listen" => LISTEN.to_string(),
         "rpc" => word(RPC),
         "runner" => RUNNER.to_owned(),
@@ -142,9 +152,9 @@ mod tests {
     use clap::CommandFactory;
 
     /// Those that have no default, and those whose default is no value.
-    const WITHOUT: [&str; 2] = ["config", "admin"];
-    const IN_WORDS: [&str; 5] =
-        ["uid_base", "cgroup", "allow_in_process", "record_failures", "zygotes_per_function"];
+    const WITHOUT: [&str; 3] = ["config", "gateway", "admin"];
+    const IN_WORDS: [&str; 6] =
+        ["secrets", "uid_base", "cgroup", "allow_in_process", "record_failures", "zygotes_per_function"];
     /// Given to each host below, since a runner must exist.
     const GIVEN: [&str; 2] = ["runner", "jail"];
 

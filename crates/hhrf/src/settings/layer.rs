@@ -31,10 +31,19 @@ pub struct Layer {
     #[cfg_attr(feature = "program", arg(long, env = "HHRF_ROOT", value_name = "FOLDER"))]
     pub(super) root: Option<PathBuf>,
 
+    /// A YAML file with more functions, each with the keys of a fezz.json; functions/ may be missing then
+    #[cfg_attr(feature = "program", arg(long, env = "HHRF_GATEWAY", value_name = "FILE"))]
+    pub(super) gateway: Option<PathBuf>,
+
     /// Where copies of the modules are kept while they are served, so that what was checked is what runs; not on a file
     /// system that is mounted noexec
     #[cfg_attr(feature = "program", arg(long, env = "HHRF_MODULES", value_name = "FOLDER"))]
     pub(super) modules: Option<PathBuf>,
+
+    /// The folder of secrets, a file each, which manifests name by `secrets` and `resources`. This program alone reads them, at
+    /// its start and at each reload
+    #[cfg_attr(feature = "program", arg(long, env = "HHRF_SECRETS", value_name = "FOLDER"))]
+    pub(super) secrets: Option<PathBuf>,
 
     /// Where HTTP/1.1 and HTTP/2 (cleartext) are answered
     #[cfg_attr(feature = "program", arg(long, env = "HHRF_LISTEN", value_name = "IP:PORT"))]

@@ -59,6 +59,13 @@ impl Settings {
             modules: absolute(
                 &flags.modules.or(file.modules).unwrap_or_else(|| root.join(defaults::MODULES)),
             )?,
+            secrets: flags
+                .secrets
+                .or(file.secrets)
+                .or_else(defaults::secrets)
+                .map(|folder| absolute(&folder))
+                .transpose()?,
+            gateway: flags.gateway.or(file.gateway).map(|path| absolute(&path)).transpose()?,
             root: absolute(&root)?,
             listen: flags.listen.or(file.listen).unwrap_or(defaults::LISTEN),
             admin: flags.admin.or(file.admin),

@@ -14,8 +14,12 @@ use std::time::Duration;
 pub struct Settings {
     /// The folder that holds `functions/`.
     pub root: PathBuf,
+    /// The gateway file, if there is one.
+    pub gateway: Option<PathBuf>,
     /// Where modules are kept while they are served.
     pub modules: PathBuf,
+    /// The folder of secrets, if there is one.
+    pub secrets: Option<PathBuf>,
     /// Where HTTP is answered.
     pub listen: SocketAddr,
     /// A second address, for what operators ask.

@@ -1,7 +1,7 @@
 //! The source of the program `hhrf`: each folder `functions/<id>@<version>` is a release.
 
 use super::release_folder::{self, Contents};
-use super::{Entry, Reading, Snapshot, Source, SourceError, Unavailable, owned_file};
+use super::{Entry, Reading, Secrets, Snapshot, Source, SourceError, Unavailable, owned_file};
 use crate::release::{ModuleStore, Release};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::HashMap;
@@ -19,6 +19,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 pub struct Folder {
     path: PathBuf,
     store: Arc<ModuleStore>,
+    secrets: Secrets,
+    /// Whether it may be missing.
+    is_optional: bool,
     /// What the releases of the last snapshot were read from.
     known: Known,
     changes: mpsc::Receiver<()>,
@@ -70,14 +73,43 @@ impl Folder {
         let mut watch = Watch { sender, watched: None, _watcher: None };
         // Where it isn't there, the first snapshot fails, and says so.
         watch.follow(&path);
-        Self { path, store, known: Known::new(), changes, watch: Some(watch) }
+        Self {
+            path,
+            store,
+            secrets: Secrets::default(),
+            is_optional: false,
+            known: Known::new(),
+            changes,
+            watch: Some(watch),
+        }
     }
 
     /// The same, for one that doesn't change.
     pub fn unwatched(root: &Path, store: Arc<ModuleStore>) -> Self {
         let (_, changes) = mpsc::channel(1);
         let path = root.join("functions");
-        Self { path, store, known: Known::new(), changes, watch: None }
+        Self {
+            path,
+            store,
+            secrets: Secrets::default(),
+            is_optional: false,
+            known: Known::new(),
+            changes,
+            watch: None,
+        }
+    }
+
+    /// Takes a folder that isn't there for an empty one: the functions may have another source.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self { is_optional: true, ..self }
+    }
+
+    /// Gives the functions their secrets, which are read at each snapshot. They aren't watched: a tool that changes several
+    /// then asks for a reload.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 }
 
@@ -87,9 +119,13 @@ impl Source for Folder {
             if let Some(watch) = &mut self.watch {
                 watch.follow(&self.path);
             }
+            if self.is_optional && matches!(self.path.try_exists(), Ok(false)) {
+                self.known.clear();
+                return Ok(Snapshot::default());
+            }
             let (path, store) = (self.path.clone(), Arc::clone(&self.store));
-            let known = self.known.clone();
-            let read = tokio::task::spawn_blocking(move || read(&path, &store, &known)).await;
+            let (secrets, known) = (self.secrets.clone(), self.known.clone());
+            let read = tokio::task::spawn_blocking(move || read(&path, &store, &secrets, &known)).await;
             let (snapshot, known) = read.map_err(SourceError::from)??;
             self.known = known;
             Ok(snapshot)
@@ -161,6 +197,7 @@ fn watch(folder: &Path, sender: mpsc::Sender<()>) -> notify::Result<RecommendedW
 fn read(
     path: &Path,
     store: &Arc<ModuleStore>,
+    secrets: &Secrets,
     known: &Known,
 ) -> Result<(Snapshot, Known), FolderSourceError> {
     let unreadable = |source| FolderSourceError::Unreadable { path: path.to_owned(), source };
@@ -169,7 +206,7 @@ fn read(
     let (mut snapshot, mut now_known) = (Snapshot::default(), Known::new());
     for folder in folders {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let release = release_folder::read(&folder, &name, store, known.get(&name));
+        let release = release_folder::read(&folder, &name, store, secrets, known.get(&name));
         let release = release.map(|(contents, release)| {
             now_known.insert(name.clone(), (contents, Arc::clone(&release)));
             release

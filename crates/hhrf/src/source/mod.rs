@@ -3,16 +3,23 @@
 //!
 //! A [`Folder`] is the source of the program `hhrf`: everything under `functions/`. `release_folder` makes a release of
 //! one folder there; `code_file` looks at a module or a program without running it, and `owned_file` refuses files that others
-//! could change. A program that embeds the host may have a source of its own.
+//! could change. A [`GatewayFile`] has many functions in one file, and [`Both`] puts two sources together. [`Secrets`] are read with each release. A program that embeds the host may have a source of its own.
 
+mod both;
 mod code_file;
 mod folder;
+mod gateway;
 mod owned_file;
 mod release_folder;
+mod secrets;
 
+pub use both::Both;
 pub use folder::Folder;
+pub use gateway::GatewayFile;
+pub use secrets::Secrets;
 
-use crate::release::Release;
+use crate::release::{ModuleStore, Release};
+use crate::settings::Settings;
 use std::error::Error;
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -30,6 +37,26 @@ pub trait Source: Debug + Send {
 
     /// Waits until there may be another snapshot. May be dropped and called again.
     fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// The source that the settings say: `functions/`, with a gateway file beside it or instead of it.
+pub fn of(settings: &Settings, store: Arc<ModuleStore>) -> Box<dyn Source> {
+    let secrets = Secrets::new(settings.secrets.clone());
+    let folder = Folder::watched(&settings.root, Arc::clone(&store)).with_secrets(secrets.clone());
+    match &settings.gateway {
+        None => Box::new(folder),
+        Some(path) => Box::new(Both::new(folder.optional(), GatewayFile::new(path.clone(), store, secrets))),
+    }
+}
+
+impl Source for Box<dyn Source> {
+    fn snapshot(&mut self) -> Reading<'_> {
+        (**self).snapshot()
+    }
+
+    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        (**self).changed()
+    }
 }
 
 /// A snapshot that is being read.

@@ -1,6 +1,6 @@
 //! Reads files that only the host's user or root can write, and checks the same for folders.
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, ResolveFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -15,6 +15,9 @@ pub(super) enum OwnedFileError {
     /// It is a link, whose target may change at any time.
     #[error("`{}`, which is a link: put the file itself there", path.display())]
     Link { path: PathBuf },
+    /// It is a link to a file that isn't in its folder.
+    #[error("`{}`, which is a link that leads out of its folder: put the file itself there", path.display())]
+    LinkOut { path: PathBuf },
     /// It is a folder, a device, a pipe.
     #[error("`{}`, which is no regular file: put a file there", path.display())]
     NotRegular { path: PathBuf },
@@ -37,15 +40,52 @@ pub(super) enum OwnedFileError {
 /// Reads a regular file that this user or root owns. It is opened without following a link and checked by its
 /// descriptor, so that it can't be replaced in between.
 pub(super) fn read(path: &Path, bytes_max: u64) -> Result<(Vec<u8>, Metadata), OwnedFileError> {
+    match rustix::fs::open(path, FLAGS | OFlags::NOFOLLOW, Mode::empty()) {
+        Ok(file) => read_open(file.into(), path, bytes_max),
+        Err(errno) => Err(not_opened(path, errno)),
+    }
+}
+
+/// The same for a file in `folder`, which only this user or root may change. A link is followed if it leads to a file in
+/// the folder: Kubernetes mounts secrets so, to replace them all at once.
+pub(super) fn read_within(folder: &Path, name: &str, bytes_max: u64) -> Result<Vec<u8>, OwnedFileError> {
+    let opened = rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let opened = File::from(opened.map_err(|errno| not_opened(folder, errno))?);
+    let metadata = opened.metadata();
+    let metadata =
+        metadata.map_err(|source| OwnedFileError::Unreadable { path: folder.to_owned(), source })?;
+    // Kubernetes also mounts them with rights for all, and read-only.
+    if !is_read_only(&opened) {
+        check(folder, &metadata)?;
+    }
+    let path = folder.join(name);
+    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    match rustix::fs::openat2(&opened, name, FLAGS, Mode::empty(), beneath) {
+        Ok(file) => Ok(read_open(file.into(), &path, bytes_max)?.0),
+        Err(Errno::XDEV) => Err(OwnedFileError::LinkOut { path }),
+        Err(errno) => Err(not_opened(&path, errno)),
+    }
+}
+
+/// Whether the folder lies on a file system that is mounted read-only.
+fn is_read_only(folder: &File) -> bool {
+    rustix::fs::fstatvfs(folder).is_ok_and(|mounted| mounted.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+/// NONBLOCK: opening a pipe would wait for its writer.
+const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
+
+fn not_opened(path: &Path, errno: Errno) -> OwnedFileError {
     let path = path.to_owned();
-    // NONBLOCK: opening a pipe would wait for its writer.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let mut file = match rustix::fs::open(&path, flags, Mode::empty()) {
-        Ok(file) => File::from(file),
-        Err(Errno::NOENT) => return Err(OwnedFileError::Missing { path }),
-        Err(Errno::LOOP) => return Err(OwnedFileError::Link { path }),
-        Err(errno) => return Err(OwnedFileError::Unreadable { path, source: errno.into() }),
-    };
+    match errno {
+        Errno::NOENT => OwnedFileError::Missing { path },
+        Errno::LOOP => OwnedFileError::Link { path },
+        errno => OwnedFileError::Unreadable { path, source: errno.into() },
+    }
+}
+
+fn read_open(mut file: File, path: &Path, bytes_max: u64) -> Result<(Vec<u8>, Metadata), OwnedFileError> {
+    let path = path.to_owned();
     let metadata = match file.metadata() {
         Ok(metadata) => metadata,
         Err(source) => return Err(OwnedFileError::Unreadable { path, source }),

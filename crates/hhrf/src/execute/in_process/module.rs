@@ -77,12 +77,14 @@ impl Backing {
         };
         if !self.is_loaded {
             let release = &self.release;
+            let env: Vec<_> =
+                release.env.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
             let context = if self.may_close() {
                 // No runtime of the module's may outlive its code.
-                encode_load_context(&release.id, &release.version, &release.env)
+                encode_load_context(&release.id, &release.version, &env)
             } else {
                 // As many as there are permits, on any of the host's threads.
-                encode_lasting_load_context(&release.id, &release.version, &release.env, u32::MAX)
+                encode_lasting_load_context(&release.id, &release.version, &env, u32::MAX)
             };
             if let Err(cause) = image.on_load(&context) {
                 self.kept = Some(image);

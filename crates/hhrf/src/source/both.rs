@@ -1,0 +1,78 @@
+//! Two sources that feed one catalogue: a folder and a gateway file.
+
+use super::{Entry, Reading, Snapshot, Source, SourceError};
+use crate::release::Release;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Two sources. One that can't be read later keeps its previous functions, while changes of the other are served.
+#[derive(Debug)]
+pub struct Both {
+    sources: [Kept; 2],
+}
+
+/// A source, and what it yielded last.
+#[derive(Debug)]
+struct Kept {
+    source: Box<dyn Source>,
+    /// `None` before the first snapshot.
+    last: Option<Vec<(String, Arc<Release>)>>,
+}
+
+impl Both {
+    /// The functions of `first` stand before those of `second`: of two with one name the second's is rejected.
+    pub fn new(first: impl Source + 'static, second: impl Source + 'static) -> Self {
+        let kept = |source| Kept { source, last: None };
+        Self { sources: [kept(Box::new(first) as Box<dyn Source>), kept(Box::new(second))] }
+    }
+}
+
+impl Source for Both {
+    fn snapshot(&mut self) -> Reading<'_> {
+        Box::pin(async move {
+            let mut both = Snapshot::default();
+            for kept in &mut self.sources {
+                both.entries.extend(kept.snapshot().await?.entries);
+            }
+            Ok(both)
+        })
+    }
+
+    fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            let [first, second] = &mut self.sources;
+            tokio::select! {
+                () = first.source.changed() => {}
+                () = second.source.changed() => {}
+            }
+        })
+    }
+}
+
+impl Kept {
+    async fn snapshot(&mut self) -> Result<Snapshot, SourceError> {
+        match (self.source.snapshot().await, &self.last) {
+            (Ok(snapshot), _) => {
+                let served = |entry: &Entry| {
+                    let release = entry.release.as_ref().ok()?;
+                    Some((entry.origin.clone(), Arc::clone(release)))
+                };
+                self.last = Some(snapshot.entries.iter().filter_map(served).collect());
+                Ok(snapshot)
+            }
+            (Err(error), None) => Err(error),
+            (Err(error), Some(last)) => {
+                tracing::error!(
+                    error = crate::log::chain(&*error),
+                    "reload failed; the previous functions are still served"
+                );
+                let entries = last.iter();
+                let entries = entries.map(|(origin, release)| Entry {
+                    origin: origin.clone(),
+                    release: Ok(Arc::clone(release)),
+                });
+                Ok(Snapshot { entries: entries.collect() })
+            }
+        }
+    }
+}

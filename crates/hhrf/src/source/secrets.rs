@@ -1,0 +1,50 @@
+//! The folder of secrets, which the host alone reads.
+
+use super::owned_file::{self, OwnedFileError};
+use fezz_manifest::secret::{self, SECRET_BYTES_MAX};
+use std::path::PathBuf;
+
+/// Where the values of `secrets` lie, and the URLs of `resources`: a file each.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    folder: Option<PathBuf>,
+}
+
+/// Why a secret can't be read. Continues after the key that names it, and has nothing of its value.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SecretError {
+    /// The host has no folder of secrets.
+    #[error(
+        "names the file `{file}`, but the host has no folder of secrets: set --secrets (HHRF_SECRETS), or `LoadCredential=` \
+         in its systemd unit"
+    )]
+    NoFolder {
+        /// The secret.
+        file: String,
+    },
+    /// The file is missing, can't be trusted or can't be read.
+    #[error("names {0}")]
+    File(#[from] OwnedFileError),
+    /// Its content is no text.
+    #[error("names `{}`, which {cause}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: secret::SecretError,
+    },
+}
+
+impl Secrets {
+    /// Those in `folder`; `None`: there are none.
+    pub fn new(folder: Option<PathBuf>) -> Self {
+        Self { folder }
+    }
+
+    /// The secret in the file of that name, which is one component of a path.
+    pub(super) fn read(&self, file: &str) -> Result<String, SecretError> {
+        let Some(folder) = &self.folder else { return Err(SecretError::NoFolder { file: file.to_owned() }) };
+        let content = owned_file::read_within(folder, file, SECRET_BYTES_MAX)?;
+        secret::value(content).map_err(|cause| SecretError::Content { path: folder.join(file), cause })
+    }
+}

@@ -130,10 +130,11 @@ pub struct LoadContext<'a> {
 /// With the names of variables alone: a value may be a secret.
 impl fmt::Debug for LoadContext<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { function, version, env } = self;
+        let Self { function, version, env, concurrency } = self;
         let mut shown = formatter.debug_struct("LoadContext");
         let names: Vec<_> = env.keys().collect();
-        shown.field("function", function).field("version", version).field("env", &names).finish()
+        shown.field("function", function).field("version", version).field("env", &names);
+        shown.field("concurrency", concurrency).finish()
     }
 }
 

@@ -26,8 +26,10 @@ install: build ## put the examples under functions/
 	@$(MAKE) --silent sizes
 
 test: ## run every test: the real host, the real runner, real modules
-	$(CARGO) test --workspace --exclude fixture_ordinary --exclude example_embedded --exclude fezz-bench-embedded --no-fail-fast
+	$(CARGO) test --workspace --exclude fixture_ordinary --exclude fixture_pools --exclude example_embedded --exclude fezz-bench-embedded --no-fail-fast
 	$(CARGO) test -p fezz --features cookies,server,testing,tokio,tower,worker
+	$(CARGO) test -p fezz --features postgres,redis --lib
+	$(CARGO) test -p fezz --features postgres,redis,testing --doc guides
 	$(CARGO) test -p example_embedded
 	$(CARGO) test -p fezz-wire --features message-pack
 	$(CARGO) test -p fezz-control-plane --features conformance

@@ -142,7 +142,7 @@ fn a_host_that_cannot_start_reports_the_reason_and_the_fix() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     for (arguments, part) in [
-        (vec!["--runner", "/no/such/runner"], "correct FEZZ_RUNNER or --runner"),
+        (vec!["--runner", "/no/such/runner"], "correct the setting `runner` (FEZZ_RUNNER)"),
         (vec!["--uid-base", "0"], "`uid_base` is 0: it must leave 65536 uids"),
         (vec!["--cgroup", "own", "--jail", "off"], "`cgroup` needs `jail` to be `strict`"),
         (vec!["--cgroup", "/proc"], "failed to divide the cgroup `/proc`"),
@@ -224,7 +224,7 @@ fn a_runner_that_is_not_built_is_an_error_that_names_the_command_of_the_same_pro
         assert!(said.contains("failed to find `fezz-runner`") && said.contains(command), "{said}");
     }
     let said = said_without_a_runner("some-wrapper");
-    assert!(said.contains("correct FEZZ_RUNNER or --runner"), "{said}");
+    assert!(said.contains("correct the setting `runner` (FEZZ_RUNNER)"), "{said}");
 }
 
 #[test]

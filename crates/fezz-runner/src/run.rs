@@ -19,6 +19,7 @@ use nix::sys::signal::Signal;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::process::getpid;
 use rustix::stdio::stdin;
+use std::io;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -262,6 +263,7 @@ impl Process<'_> {
         let socket = channel::take_stdin()?;
         // A host may have made both of its ends so that they don't block.
         rustix::io::ioctl_fionbio(&socket, false).map_err(ChannelError::MoveStdin)?;
+        let watch = self.watch_host(socket.as_fd())?;
         let has_supervisor = self.entered.mark.is_some();
         if !has_supervisor {
             // The thread below doesn't count as one of the function's.
@@ -270,7 +272,13 @@ impl Process<'_> {
         self.confine()?;
         if !has_supervisor {
             // While all threads call the module, none of them reads that the host is gone.
-            termination::end_with_host(socket.as_fd()).map_err(Failure::WatchHost)?;
+            match termination::end_with_host(socket.as_fd()) {
+                Ok(()) => watch.stop(socket.as_fd()),
+                // In a plain container the user's other processes may have used up the limit of threads. There the signal
+                // has to do, which comes with most requests, and not while a thread reads: that one sees the end itself.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(Failure::WatchHost(error)),
+            }
         }
         // A connection to a database that was closed mustn't end a process that would make a new one.
         syscalls::ignore_signal(Signal::SIGPIPE).map_err(Failure::BrokenPipes)?;

@@ -261,11 +261,12 @@ impl WorkerPool {
         }
     }
 
-    /// The release isn't served any more: workers that no request waits for end after those that they have.
+    /// The release isn't served any more: workers without a request end, unless one waits for them. The others end with the
+    /// last slot that they have given away.
     fn drain_unneeded(&self, state: &mut State) {
         state.waiting.retain(|waiting| !waiting.is_closed());
         if state.waiting.is_empty() {
-            state.supply.drain_all(Drain::Retired);
+            state.supply.drain_free(Drain::Retired);
         }
     }
 

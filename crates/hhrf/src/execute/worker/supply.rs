@@ -276,11 +276,14 @@ impl Supply {
         }
     }
 
-    /// Ends all of them, after the requests that they have.
-    pub(super) fn drain_all(&mut self, why: Drain) {
-        for member in std::mem::take(&mut self.members) {
-            member.connection.drain(why);
-        }
+    /// Ends those without a request. One that has given a slot away goes on, even if the slot's request hasn't been sent
+    /// yet: it would have to wait for another worker, and then for the next one.
+    pub(super) fn drain_free(&mut self, why: Drain) {
+        let (free, busy) =
+            std::mem::take(&mut self.members).into_iter().partition(|member| member.taken == 0);
+        self.members = busy;
+        let free: Vec<Member> = free;
+        free.iter().for_each(|member| member.connection.drain(why));
     }
 
     pub(super) fn has_due(&self) -> bool {

@@ -85,7 +85,7 @@ impl HhrfConfig {
     }
 
     /// Any setting of the host, by its key in the settings file: `set("body_timeout_ms", 5000)`. `listen` goes over host and
-    /// port. `log_format` has no effect: the program chooses its own subscriber for `tracing`. A wrong key or value is an
+    /// port. `log_format` has no effect: the program chooses its own subscriber for `tracing`; nor has `gateway`. A wrong key or value is an
     /// error when the server begins to listen.
     #[must_use]
     pub fn set(mut self, key: &str, value: impl Into<Setting>) -> Self {

@@ -21,7 +21,7 @@ async fn keys() -> Vec<String> {
 /// A value that isn't the default.
 fn value(key: &str) -> Setting {
     match key {
-        "root" | "modules" | "cgroup" | "record_failures" => {
+        "root" | "modules" | "cgroup" | "record_failures" | "secrets" | "gateway" => {
             std::env::temp_dir().join("fezz-settings").into()
         }
         "listen" | "admin" => "127.0.0.1:0".into(),

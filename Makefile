@@ -25,6 +25,7 @@ install: build ## put the examples under functions/
 	@scripts/install-examples
 	@$(MAKE) --silent sizes
 
+# Cargo would unify the features of the packages left out with those of all others.
 test: ## run every test: the real host, the real runner, real modules
 	$(CARGO) test --workspace --exclude fixture_ordinary --exclude fixture_pools --exclude example_embedded --exclude fezz-bench-embedded --no-fail-fast
 	$(CARGO) test -p fezz --features cookies,server,testing,tokio,tower,worker

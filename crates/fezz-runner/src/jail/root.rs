@@ -54,7 +54,7 @@ impl Detached {
         })
     }
 
-    /// A path at which this user can reach the file, whoever may go through the folders above it.
+    /// A path at which this user can reach the file, also where it may not go through the folders above it.
     pub(super) fn path(&self) -> PathBuf {
         format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
     }

@@ -73,30 +73,23 @@ impl Folder {
         let mut watch = Watch { sender, watched: None, _watcher: None };
         // Where it isn't there, the first snapshot fails, and says so.
         watch.follow(&path);
-        Self {
-            path,
-            store,
-            secrets: Secrets::default(),
-            is_optional: false,
-            known: Known::new(),
-            changes,
-            watch: Some(watch),
-        }
+        Self::new(path, store, changes, Some(watch))
     }
 
     /// The same, for one that doesn't change.
     pub fn unwatched(root: &Path, store: Arc<ModuleStore>) -> Self {
         let (_, changes) = mpsc::channel(1);
-        let path = root.join("functions");
-        Self {
-            path,
-            store,
-            secrets: Secrets::default(),
-            is_optional: false,
-            known: Known::new(),
-            changes,
-            watch: None,
-        }
+        Self::new(root.join("functions"), store, changes, None)
+    }
+
+    fn new(
+        path: PathBuf,
+        store: Arc<ModuleStore>,
+        changes: mpsc::Receiver<()>,
+        watch: Option<Watch>,
+    ) -> Self {
+        let (secrets, known) = (Secrets::default(), Known::new());
+        Self { path, store, secrets, is_optional: false, known, changes, watch }
     }
 
     /// Takes a folder that isn't there for an empty one: the functions may have another source.

@@ -61,9 +61,8 @@ fn manifest(
     }
     keys.entry("id").or_insert_with(|| id.into());
     keys.entry("version").or_insert_with(|| version.into());
-    if let Some(domains) = keys.remove(DOMAINS) {
-        share_domains(keys.get_mut("routes"), &domains)?;
-    }
+    let domains = keys.remove(DOMAINS);
+    let has_routes = domains.is_none_or(|domains| share_domains(keys.get_mut("routes"), &domains));
     if let Some(entry) = keys.get("entry").and_then(Value::as_str)
         && let Some((above, file)) = entry.rsplit_once('/')
     {
@@ -78,18 +77,22 @@ fn manifest(
         let cause = explain(&error.path().to_string(), error.inner());
         with_domains(cause)
     })?;
+    // After the unknown keys: one of them may be `routes`, misspelt.
+    if !has_routes {
+        return Err(FunctionCause::DomainsWithoutRoutes);
+    }
     check(&manifest, &full_name(id, version))?;
     manifest.routes(&Metadata::default())?;
     Ok(manifest)
 }
 
-/// Gives each route the function's domains, unless it has its own.
-fn share_domains(routes: Option<&mut Value>, domains: &Value) -> Result<(), FunctionCause> {
-    let routes = routes.and_then(Value::as_array_mut).ok_or(FunctionCause::DomainsWithoutRoutes)?;
+/// Gives each route the function's domains, unless it has its own. Returns whether there are routes.
+fn share_domains(routes: Option<&mut Value>, domains: &Value) -> bool {
+    let Some(routes) = routes.and_then(Value::as_array_mut) else { return false };
     for route in routes.iter_mut().filter_map(Value::as_object_mut) {
         route.entry(DOMAINS).or_insert_with(|| json!(domains));
     }
-    Ok(())
+    true
 }
 
 /// The same for an unknown key, with the key that a manifest hasn't got among those that are known.

@@ -106,6 +106,10 @@ fn a_mistake_is_told_with_its_place_and_the_nearest_key() {
             "line 4, column 5: function `items`: key `domains` needs `routes`",
         ),
         (
+            function("    entry: a.so\n    domains: [a]\n    rotues: []\n"),
+            "line 5, column 5: function `items`: key `rotues` is unknown: did you mean `routes`?",
+        ),
+        (
             function("    entry: a.so\n    resources: {db: hunter2}\n"),
             "line 4, column 17: function `items`: key `resources.db` is no URL",
         ),

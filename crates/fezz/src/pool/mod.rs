@@ -13,6 +13,8 @@ pub mod postgres;
 pub mod redis;
 
 mod runtime;
+#[cfg(any(feature = "postgres-tls", feature = "redis-tls"))]
+mod tls;
 
 use crate::{FezzError, LoadContext};
 use deadpool::Runtime;
@@ -47,6 +49,8 @@ pub struct PoolError {
 struct Kept<M: Manager, W: From<Object<M>> = Object<M>> {
     resource: &'static str,
     connections_max: usize,
+    /// The variable with the certificate authority of the server, in PEM. Read where the URL asks for TLS.
+    authority: Option<&'static str>,
     open: RwLock<Option<Arc<Open<M, W>>>>,
 }
 
@@ -55,22 +59,44 @@ struct Open<M: Manager, W: From<Object<M>>> {
     runtime: OwnRuntime,
 }
 
+/// Who signs the certificate of a server.
+#[cfg_attr(
+    not(any(feature = "postgres-tls", feature = "redis-tls")),
+    expect(dead_code, reason = "a pool without TLS asks for no certificate")
+)]
+struct Authority<'a> {
+    variable: Option<&'static str>,
+    context: &'a LoadContext,
+}
+
+/// A URL that asks for TLS, by `demand`, where `feature` isn't enabled.
+#[cfg(any(
+    all(feature = "postgres", not(feature = "postgres-tls")),
+    all(feature = "redis", not(feature = "redis-tls"))
+))]
+fn no_tls(demand: &str, feature: &str) -> FezzError {
+    FezzError::new(format!(
+        "the resource's URL asks for TLS by `{demand}`: enable the feature `{feature}` of fezz in Cargo.toml"
+    ))
+}
+
 impl<M, W> Kept<M, W>
 where
     M: Manager<Error: Error + Send + Sync> + 'static,
     W: From<Object<M>> + Send + 'static,
 {
     const fn of(resource: &'static str) -> Self {
-        Self { resource, connections_max: CONNECTIONS, open: RwLock::new(None) }
+        Self { resource, connections_max: CONNECTIONS, authority: None, open: RwLock::new(None) }
     }
 
     /// Opens the pool whose manager `make` makes of the resource's URL.
-    fn open<E: Error + Send + Sync + 'static>(
+    fn open(
         &self,
         context: &LoadContext,
-        make: impl FnOnce(&str) -> Result<M, E>,
+        make: impl FnOnce(&str, Authority<'_>) -> Result<M, FezzError>,
     ) -> Result<(), FezzError> {
-        let manager = make(context.require_resource(self.resource)?).map_err(FezzError::other)?;
+        let authority = Authority { variable: self.authority, context };
+        let manager = make(context.require_resource(self.resource)?, authority)?;
         let pool = managed::Pool::builder(manager)
             .max_size(self.connections_max)
             .runtime(Runtime::Tokio1)
@@ -134,5 +160,43 @@ impl Display for PoolError {
 impl Error for PoolError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(all(feature = "postgres", not(feature = "postgres-tls")))]
+    #[test]
+    fn a_url_of_postgres_that_asks_for_tls_is_refused_with_the_feature_that_has_it() {
+        let pool = super::postgres::Pool::of("postgres");
+        let open = |url| pool.open(&crate::LoadContext::new().with_resource("postgres", url));
+        let error = open("postgres://app:hunter2@db/app?sslmode=require").unwrap_err().to_string();
+        assert!(error.contains("`sslmode=require`: enable the feature `postgres-tls`"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+        open("postgres://app@db/app?sslmode=prefer").unwrap();
+    }
+
+    #[cfg(all(feature = "redis", not(feature = "redis-tls")))]
+    #[test]
+    fn a_url_of_redis_that_asks_for_tls_is_refused_with_the_feature_that_has_it() {
+        let pool = super::redis::Pool::of("redis");
+        let context = crate::LoadContext::new().with_resource("redis", "rediss://:hunter2@cache");
+        let error = pool.open(&context).unwrap_err().to_string();
+        assert!(error.contains("`rediss:`: enable the feature `redis-tls`"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[cfg(feature = "postgres-tls")]
+    #[test]
+    fn an_authority_that_cannot_be_read_is_told_by_its_variable() {
+        let pool = super::postgres::Pool::of("postgres").authority("DB_CA");
+        let context =
+            crate::LoadContext::new().with_resource("postgres", "postgres://app@db/app?sslmode=require");
+        let error = pool.open(&context).unwrap_err().to_string();
+        assert!(error.contains("`DB_CA` isn't set"), "{error}");
+        for text in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            let error = pool.open(&context.clone().with_env("DB_CA", text)).unwrap_err().to_string();
+            assert!(error.contains("`DB_CA`"), "{text}: {error}");
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! Connections to Postgres: the feature `postgres`.
 
-use super::{Kept, PoolError};
+use super::{Authority, Kept, PoolError};
 use crate::{FezzError, LoadContext};
 use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod};
 use std::str::FromStr;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, NoTls};
 pub use {deadpool_postgres::Client, tokio_postgres};
 
-/// A pool of connections to Postgres. They are without TLS: `sslmode=require` in the URL is an error of each request.
+/// A pool of connections to Postgres. With the feature `postgres-tls` they use TLS if the URL has `sslmode=require`, and check the
+/// server's certificate. Without it, such a URL is an error. Connections to other URLs are without TLS.
 ///
 /// ```no_run
 /// use fezz::LoadContext;
@@ -43,12 +46,21 @@ impl Pool {
         self
     }
 
+    /// Trusts this certificate authority instead of those that the machine trusts: the variable, one of the manifest's
+    /// `secrets` or `env`, has its certificate in PEM.
+    #[cfg(feature = "postgres-tls")]
+    #[must_use]
+    pub const fn authority(mut self, variable: &'static str) -> Self {
+        self.0.authority = Some(variable);
+        self
+    }
+
     /// Opens the pool, for `on_load`. It doesn't connect: a function is served while its database is away, and its requests
     /// fail until it is back.
     ///
     /// # Errors
     ///
-    /// The manifest has no such resource, or its URL isn't one of Postgres.
+    /// The manifest has no such resource, or its URL isn't one of Postgres or asks for TLS that can't be had.
     pub fn open(&self, context: &LoadContext) -> Result<(), FezzError> {
         self.0.open(context, manager)
     }
@@ -75,11 +87,22 @@ impl Pool {
 }
 
 /// A connection whose task has ended is replaced. Its server isn't asked each time, which would double a request's way to it.
-fn manager(url: &str) -> Result<Manager, tokio_postgres::Error> {
-    let config = tokio_postgres::Config::from_str(url)?;
-    Ok(Manager::from_config(
-        config,
-        tokio_postgres::NoTls,
-        ManagerConfig { recycling_method: RecyclingMethod::Fast },
-    ))
+fn manager(url: &str, authority: Authority<'_>) -> Result<Manager, FezzError> {
+    const RECYCLING: ManagerConfig = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let config = Config::from_str(url).map_err(FezzError::other)?;
+    if config.get_ssl_mode() == SslMode::Require {
+        return by_tls(config, &authority, RECYCLING);
+    }
+    Ok(Manager::from_config(config, NoTls, RECYCLING))
+}
+
+#[cfg(feature = "postgres-tls")]
+fn by_tls(config: Config, authority: &Authority<'_>, recycling: ManagerConfig) -> Result<Manager, FezzError> {
+    let tls = tokio_postgres_rustls::MakeRustlsConnect::new(authority.client()?);
+    Ok(Manager::from_config(config, tls, recycling))
+}
+
+#[cfg(not(feature = "postgres-tls"))]
+fn by_tls(_: Config, _: &Authority<'_>, _: ManagerConfig) -> Result<Manager, FezzError> {
+    Err(super::no_tls("sslmode=require", "postgres-tls"))
 }

@@ -27,9 +27,10 @@ install: build ## put the examples under functions/
 
 # Cargo would unify the features of the packages left out with those of all others.
 test: ## run every test: the real host, the real runner, real modules
-	$(CARGO) test --workspace --exclude fixture_ordinary --exclude fixture_pools --exclude example_embedded --exclude fezz-bench-embedded --no-fail-fast
+	$(CARGO) test --workspace --exclude fixture_ordinary --exclude fixture_pools --exclude example_embedded --exclude fezz-bench-embedded --exclude fezz-bench-postgres --no-fail-fast
 	$(CARGO) test -p fezz --features cookies,server,testing,tokio,tower,worker
 	$(CARGO) test -p fezz --features postgres,redis --lib
+	$(CARGO) test -p fezz --features postgres-tls,redis-tls --lib pool
 	$(CARGO) test -p fezz --features postgres,redis,testing --doc guides
 	$(CARGO) test -p example_embedded
 	$(CARGO) test -p fezz-wire --features message-pack
@@ -49,6 +50,7 @@ check: ## formatting, clippy and rustdoc, warnings denied
 bench: build ## compare the host to other servers, in five minutes; bench/README.md explains the results
 	$(CARGO) build --release -p fezz-bench
 	$(CARGO) build --release -p fezz-bench-embedded
+	$(CARGO) build --release -p fezz-bench-postgres
 	$(CARGO) run --release -p fezz-bench --bin peers
 
 bench-curves: build ## measure how the cost of a request grows, in three minutes

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// An example of the repository, but for the last one.
+/// An example of the repository, but for the last two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Function {
     /// `examples/hello-c`: the smallest in C.
@@ -13,6 +13,9 @@ pub enum Function {
     Todos,
     /// `examples/echo`: sends back what it was sent.
     Echo,
+    /// `bench/postgres`: asks a database.
+    #[value(skip)]
+    Select,
     /// `bench/c/touch.c`: touches memory as it is loaded.
     #[value(skip)]
     Touch,
@@ -29,6 +32,7 @@ impl Function {
             Self::Hello => "hello",
             Self::Todos => "todos",
             Self::Echo => "echo",
+            Self::Select => "select",
             Self::Touch => "touch",
         }
     }
@@ -40,6 +44,7 @@ impl Function {
             Self::Hello => "libexample_hello.so",
             Self::Todos => "libexample_todosapi.so",
             Self::Echo => "libexample_echo.so",
+            Self::Select => "libbench_select.so",
             Self::Touch => "libtouch.so",
         }
     }
@@ -51,6 +56,7 @@ impl Function {
             Self::Hello => "cargo build --release -p example_hello",
             Self::Todos => "cargo build --release -p example_todosapi",
             Self::Echo => "cargo build --release -p example_echo",
+            Self::Select => "cargo build --release -p fezz-bench-postgres",
             Self::Touch => "make bench-curves",
         }
     }
@@ -71,6 +77,8 @@ impl Function {
             Self::HelloC | Self::Hello => format!("Hello, Ada{}", self.greeting_end()),
             Self::Todos => "buy milk".to_owned(),
             Self::Echo => "GET /\n".to_owned(),
+            // The whole body.
+            Self::Select => "\r\n\r\n1".to_owned(),
             Self::Touch => "touched".to_owned(),
         };
         text.into_bytes()
@@ -81,7 +89,7 @@ impl Function {
         match self {
             Self::HelloC => ", from C!\n",
             Self::Hello => "!",
-            Self::Todos | Self::Echo | Self::Touch => "",
+            Self::Todos | Self::Echo | Self::Select | Self::Touch => "",
         }
     }
 }

@@ -17,6 +17,10 @@ pub mod extra {
     pub const PREWARMED_PACED: &str = "spawn prewarmed, paced";
     /// `spawn` without them, for clients that pause.
     pub const SPAWN_PACED: &str = "spawn, paced";
+    /// `SELECT 1` by Postgres on `worker`.
+    pub const SELECT: &str = "SELECT 1 on worker";
+    /// The same by axum, with the same pool.
+    pub const SELECT_AXUM: &str = "SELECT 1 on axum";
 }
 
 /// All measurements: for a target's name and a number of clients, one slice per round.
@@ -62,7 +66,7 @@ enum Unit {
     Megabytes,
 }
 
-const GOALS: [Goal; 12] = [
+const GOALS: [Goal; 13] = [
     Goal {
         what: "fork against lighttpd cgi: requests/s, 16 clients",
         bound: Bound::AtLeast(2.75),
@@ -132,6 +136,13 @@ const GOALS: [Goal; 12] = [
         aim: None,
         unit: Unit::Percent,
         figure: |measured| requests(measured, 16, WORKER, HYPER),
+    },
+    Goal {
+        what: "worker against axum, SELECT 1 by Postgres with the same pool: requests/s, 16 clients",
+        bound: Bound::AtLeast(0.8),
+        aim: None,
+        unit: Unit::Percent,
+        figure: |measured| requests(measured, 16, extra::SELECT, extra::SELECT_AXUM),
     },
     Goal {
         what: "embedded native function against bare hyper: requests/s, 16 clients",

@@ -10,7 +10,7 @@ use crate::memory::{MemoryError, footprint};
 use crate::rounds::measure;
 use crate::target::{Interval, MeasureError, Target};
 use crate::target_results::{Figures, TargetResult};
-use crate::target_specs::{FORK, Running, SPAWN, SPAWN_PREWARMED, StartError, TargetSpec};
+use crate::target_specs::{FORK, Running, SPAWN, SPAWN_PREWARMED, StartError, TargetSpec, WORKER};
 use std::time::Duration;
 
 /// What to measure, and how long.
@@ -71,6 +71,9 @@ impl PeersRun {
         let is_measured = |name| outcome.results.iter().any(|result| result.spec.name == name);
         if is_measured(FORK) {
             goal_groups::fork(self, &mut outcome.measured)?;
+        }
+        if is_measured(WORKER) {
+            goal_groups::database(self, &mut outcome.measured)?;
         }
         if [SPAWN, SPAWN_PREWARMED].into_iter().all(is_measured) {
             goal_groups::pauses(self, &mut outcome.measured)?;

@@ -24,6 +24,12 @@ pub enum Program {
     BareHyper,
     /// Our own program with the host inside, in the same folder.
     EmbeddedHello,
+    /// Our own server that asks a database, in the same folder.
+    AxumSelect,
+    /// That database.
+    Postgres,
+    /// The program that makes its files.
+    Initdb,
 }
 
 /// A peer can't be measured on this machine.
@@ -67,6 +73,9 @@ impl Program {
             Self::HelloWasm => "hello_wasm.wasm",
             Self::BareHyper => "bare-hyper",
             Self::EmbeddedHello => "embedded-hello",
+            Self::AxumSelect => "axum-select",
+            Self::Postgres => "postgres",
+            Self::Initdb => "initdb",
         }
     }
 
@@ -81,6 +90,8 @@ impl Program {
             Self::Wasmtime | Self::HelloWasm => "scripts/install-bench-peers wasmtime",
             Self::BareHyper => "cargo build --release -p fezz-bench",
             Self::EmbeddedHello => "cargo build --release -p fezz-bench-embedded",
+            Self::AxumSelect => "cargo build --release -p fezz-bench-postgres",
+            Self::Postgres | Self::Initdb => "apt-get install postgresql",
         }
     }
 
@@ -89,7 +100,8 @@ impl Program {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::split_paths(&path);
         match self {
-            Self::BareHyper | Self::EmbeddedHello => own_folder().into_iter().collect(),
+            Self::BareHyper | Self::EmbeddedHello | Self::AxumSelect => own_folder().into_iter().collect(),
+            Self::Postgres | Self::Initdb => path.chain(postgres_folders()).collect(),
             // The package's own `bin/workerd` is a script that starts this one.
             Self::Workerd => [peers().join("node_modules/@cloudflare").join(WORKERD).join("bin")].into(),
             Self::HelloWasm => [peers().join("wasm32-wasip2/release")].into(),
@@ -108,6 +120,15 @@ pub(crate) fn target() -> PathBuf {
 /// The folder of peers that Debian doesn't have.
 fn peers() -> PathBuf {
     target().join(PEERS)
+}
+
+/// Debian keeps the server's programs in a folder of their version; the newest first.
+fn postgres_folders() -> Vec<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut folders: Vec<_> = versions.map(|version| version.path().join("bin")).collect();
+    folders.sort();
+    folders.reverse();
+    folders
 }
 
 fn own_folder() -> Option<PathBuf> {

@@ -21,6 +21,8 @@ pub struct Setup<'a> {
     pub copies: usize,
     /// How many MiB the function `touch` touches while it loads.
     pub touch_mib: u64,
+    /// The URL of the database that the function `select` asks.
+    pub database: Option<&'a str>,
 }
 
 /// The program that makes the jail.
@@ -60,7 +62,7 @@ impl Execution {
 impl<'a> Setup<'a> {
     /// These functions in the strict jail, and no copies.
     pub fn strict(execution: Execution, functions: &'a [Function]) -> Self {
-        Self { jail: Jail::Strict, execution, functions, copies: 0, touch_mib: 0 }
+        Self { jail: Jail::Strict, execution, functions, copies: 0, touch_mib: 0, database: None }
     }
 }
 
@@ -126,6 +128,11 @@ impl Setup<'_> {
         let mut set = |key: &str, value: Value| manifest[key] = value;
         if let Some(spare) = self.execution.spare {
             set("spare", spare.into());
+        }
+        if let Some(url) = self.database {
+            // The workers together have half as many requests again as connections, so that none is idle.
+            set("worker", json!({"min": 2, "max": 2, "concurrency": 8}));
+            set("resources", json!({"postgres": url}));
         }
         if function == Function::Touch {
             // The usual limit, plus the memory that it touches.

@@ -8,7 +8,7 @@ use fezz_bench::function::Function;
 use fezz_bench::peers_run::{PeersRun, PeersRunError};
 use fezz_bench::report::Report;
 use fezz_bench::result_files::{self, ResultsError};
-use fezz_bench::target_specs::{TARGETS, TargetSpec};
+use fezz_bench::target_specs::{TARGETS, TargetSpec, WORKER};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -84,8 +84,12 @@ fn plan(arguments: Arguments) -> Result<PeersRun, BuildError> {
     let build = Build::at(arguments.build);
     let (rounds, turn_ms) = if arguments.quick { (3, 150) } else { (arguments.rounds, arguments.turn_ms) };
     let specs = if arguments.only.is_empty() { TARGETS.to_vec() } else { arguments.only };
+    let mut functions = vec![arguments.function, Function::Hello, Function::Echo];
+    if specs.iter().any(|spec| spec.name == WORKER) {
+        functions.push(Function::Select);
+    }
     Ok(PeersRun {
-        build: build.check(&[arguments.function, Function::Hello, Function::Echo])?,
+        build: build.check(&functions)?,
         function: arguments.function,
         specs,
         concurrency: arguments.concurrency,

@@ -6,6 +6,8 @@ pub mod hyper;
 pub mod apache;
 pub mod lighttpd;
 
+pub mod postgres;
+
 pub mod wasmtime;
 pub mod workerd;
 

@@ -5,7 +5,10 @@ use crate::function::Function;
 use crate::goals::{Measured, extra};
 use crate::host::Host;
 use crate::memory::at_rest;
+use crate::peers::PeerError;
+use crate::peers::postgres::Postgres;
 use crate::setup::{Execution, Setup};
+use crate::target_specs::StartError;
 use std::time::Duration;
 
 /// The executor `fork` with a 10 KiB echo and with 1000 functions, compared to the Rust hello, since the echo is in
@@ -28,6 +31,30 @@ pub(crate) fn fork(run: &PeersRun, measured: &mut Measured) -> Result<(), PeersR
     let echo = few.echo(extra::ECHO, ECHO_BYTES);
     let of_1000 = many.page(extra::OF_1000, Function::Hello);
     run.group(CONCURRENCY, Duration::ZERO, &[&hello, &echo, &of_1000], measured)?;
+    Ok(())
+}
+
+/// The executor `worker` with a function that asks a database, compared to a plain server that does.
+///
+/// # Errors
+///
+/// See [`PeersRunError`]. Where a program is missing, it isn't measured.
+pub(crate) fn database(run: &PeersRun, measured: &mut Measured) -> Result<(), PeersRunError> {
+    const CONCURRENCY: usize = 16;
+    let started = Postgres::start().and_then(|postgres| Ok((postgres.axum()?, postgres)));
+    let (axum, postgres) = match started {
+        Err(PeerError::Missing(missing)) => {
+            eprintln!("bench: SELECT 1 is left out: {missing}");
+            return Ok(());
+        }
+        started => started.map_err(StartError::from)?,
+    };
+    let (url, functions) = (postgres.url(), [Function::Select]);
+    let setup = Setup { database: Some(&url), ..Setup::strict(Execution::WORKER, &functions) };
+    let host = Host::start(&run.build, setup)?;
+    let through_worker = host.page(extra::SELECT, Function::Select);
+    let through_axum = axum.page(extra::SELECT_AXUM, Function::Select, 0);
+    run.group(CONCURRENCY, Duration::ZERO, &[&through_worker, &through_axum], measured)?;
     Ok(())
 }
 

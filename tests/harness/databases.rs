@@ -1,9 +1,10 @@
-//! Real servers of databases, each with a folder and a port of its own.
+//! Real servers of databases, each with a folder, a log and a port of its own.
 
-use super::{is_root, on_path, skip, wait_for};
+use super::{Certificates, is_root, on_path, skip, wait_for};
+use std::fs::{File, Permissions};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -14,7 +15,7 @@ pub(crate) struct Database {
     process: Option<Child>,
     start: Box<dyn Fn() -> Command>,
     pub(crate) port: u16,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Database {
@@ -25,6 +26,31 @@ impl Database {
             // By its name, not by the path of what it links to: the program looks at how it was called.
             let mut command = Command::new("redis-server");
             command.args(["--bind", "127.0.0.1", "--save", "", "--port", port, "--dir", folder]);
+            command
+        }))
+    }
+
+    /// The same, reached by TLS alone.
+    pub(crate) fn redis_by_tls(certificates: &Certificates) -> Option<Self> {
+        installed("redis-server")?;
+        let certificates = certificates.clone();
+        Some(Self::start(None, move |folder, port| {
+            let files = Files::write(folder, &certificates, None);
+            let mut command = Command::new("redis-server");
+            command.args([
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--port",
+                "0",
+                "--tls-port",
+                port,
+                "--dir",
+                folder,
+            ]);
+            command.args(["--tls-cert-file", &files.certificate, "--tls-key-file", &files.key]);
+            command.args(["--tls-ca-cert-file", &files.certificate, "--tls-auth-clients", "no"]);
             command
         }))
     }
@@ -41,6 +67,15 @@ impl Database {
 
     /// `None` where Postgres isn't installed, which is told. Its user `postgres` needs no password.
     pub(crate) fn postgres() -> Option<Self> {
+        Self::postgres_with(None)
+    }
+
+    /// The same, which can also be reached by TLS.
+    pub(crate) fn postgres_by_tls(certificates: &Certificates) -> Option<Self> {
+        Self::postgres_with(Some(certificates.clone()))
+    }
+
+    fn postgres_with(certificates: Option<Certificates>) -> Option<Self> {
         let (initdb, server) = (postgres_program("initdb")?, postgres_program("postgres")?);
         let user = is_root().then(|| id_of("postgres"));
         Some(Self::start(user, move |folder, port| {
@@ -53,6 +88,13 @@ impl Database {
             }
             let mut command = Command::new(&server);
             command.args(["-D", &data, "-p", port, "-k", folder, "-h", "127.0.0.1", "-F"]);
+            // Counted by `connections_made`.
+            command.args(["-c", "log_connections=on", "-c", "lc_messages=C"]);
+            if let Some(certificates) = &certificates {
+                let files = Files::write(folder, certificates, user);
+                command.args(["-c", "ssl=on", "-c", &format!("ssl_cert_file={}", files.certificate)]);
+                command.args(["-c", &format!("ssl_key_file={}", files.key)]);
+            }
             as_user(&mut command, user).current_dir(folder);
             command
         }))
@@ -66,7 +108,7 @@ impl Database {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let path = folder.path().to_str().unwrap().to_owned();
         let start = Box::new(move || command(&path, &port.to_string()));
-        let mut server = Self { process: None, start, port, _folder: folder };
+        let mut server = Self { process: None, start, port, folder };
         server.restart();
         server
     }
@@ -74,7 +116,8 @@ impl Database {
     /// Ends the server, and starts it again at its port.
     pub(crate) fn restart(&mut self) {
         self.stop();
-        let process = (self.start)().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let log = File::options().create(true).append(true).open(self.log()).unwrap();
+        let process = (self.start)().stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
         self.process = Some(process.unwrap());
         wait_for("the server", || TcpStream::connect(("127.0.0.1", self.port)).ok());
     }
@@ -91,20 +134,75 @@ impl Database {
         wait_for("the server's end", || process.try_wait().unwrap());
     }
 
+    /// How many connections Postgres has accepted since its folder was made: those that got as far as a session.
+    pub(crate) fn postgres_sessions(&self) -> u64 {
+        self.lines_with("connection authorized: ")
+    }
+
+    fn lines_with(&self, words: &str) -> u64 {
+        let log = std::fs::read_to_string(self.log()).unwrap();
+        log.lines().filter(|line| line.contains(words)).count() as u64
+    }
+
+    /// How many of them were by TLS.
+    pub(crate) fn postgres_sessions_by_tls(&self) -> u64 {
+        self.lines_with("SSL enabled")
+    }
+
     /// A number that Redis reports (its command INFO).
     pub(crate) fn redis_info(&self, name: &str) -> u64 {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.write_all(b"INFO\r\nQUIT\r\n").unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
+        let text = self.ask("INFO\r\nQUIT\r\n");
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.unwrap().trim().parse().unwrap()
+    }
+
+    /// A number that memcached reports (its command `stats`).
+    pub(crate) fn memcached_stat(&self, name: &str) -> u64 {
+        let text = self.ask("stats\r\nquit\r\n");
+        let line = text.lines().find_map(|line| line.strip_prefix("STAT ")?.strip_prefix(name));
+        line.unwrap().trim().parse().unwrap()
+    }
+
+    /// What the server answers to these commands, the last of which ends the connection.
+    fn ask(&self, commands: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.write_all(commands.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// A server's certificate and its key, as files.
+struct Files {
+    certificate: String,
+    key: String,
+}
+
+impl Files {
+    /// Which only `user` may read, as Postgres demands for a key.
+    fn write(folder: &str, certificates: &Certificates, user: Option<u32>) -> Self {
+        let write = |name: &str, text: &str| {
+            let path = format!("{folder}/{name}");
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            chown(&path, user, None).unwrap();
+            path
+        };
+        Self {
+            certificate: write("certificate", &certificates.certificate),
+            key: write("key", &certificates.key),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A host in a temporary folder, clients, and a scan of the host's processes.
 
+mod certificates;
 mod client;
 mod container;
 mod databases;
@@ -13,6 +14,7 @@ mod processes;
 mod site;
 mod worker;
 
+pub(crate) use certificates::Certificates;
 pub(crate) use client::{Answer, Client, Connection, connect, connect_from, exchange, many};
 pub(crate) use container::{User, folder_of, in_container};
 pub(crate) use databases::Database;

@@ -131,6 +131,8 @@ pub(crate) fn binary(name: &str) -> PathBuf {
                 "example_embedded",
                 "--exclude",
                 "fezz-bench-embedded",
+                "--exclude",
+                "fezz-bench-postgres",
             ],
         );
         build(&folder, &["--package", "fixture_ordinary"]);

@@ -130,7 +130,7 @@ impl Setup<'_> {
             set("spare", spare.into());
         }
         if let Some(url) = self.database {
-            // The workers together have half as many requests again as connections, so that none is idle.
+            // All 16 clients at a time, twice as many as connections, so that no connection is idle.
             set("worker", json!({"min": 2, "max": 2, "concurrency": 8}));
             set("resources", json!({"postgres": url}));
         }

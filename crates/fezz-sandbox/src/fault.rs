@@ -37,6 +37,12 @@ pub enum Fault {
         /// What the runner says.
         code: ExitCode,
     },
+    /// The program of a worker can't be executed.
+    #[error(
+        "the program can't be executed, a host answers 503: the log has the reason; its file must be executable for every \
+         user and made for this machine, and a script must name an interpreter of the system"
+    )]
+    NotExecuted,
     /// The process ended without a response.
     #[error("{code}, a host answers 502: {fix}")]
     Module {
@@ -88,7 +94,7 @@ impl Fault {
         match self {
             Self::Panicked(_) | Self::Returned(_) => 500,
             Self::DeadlineExceeded { .. } => 504,
-            Self::NotLoaded { .. } | Self::NotConfined { .. } => 503,
+            Self::NotLoaded { .. } | Self::NotExecuted | Self::NotConfined { .. } => 503,
             Self::Crashed { .. }
             | Self::Module { .. }
             | Self::Invalid(_)
@@ -103,7 +109,7 @@ impl Fault {
             Self::Panicked(_) => ErrorKind::Panicked.as_str(),
             Self::Returned(_) => ErrorKind::Returned.as_str(),
             Self::DeadlineExceeded { .. } => "deadline_exceeded",
-            Self::NotLoaded { .. } => "module_failed",
+            Self::NotLoaded { .. } | Self::NotExecuted => "module_failed",
             Self::NotConfined { .. } => "jail_failed",
             Self::Module { code: ExitCode::OutOfMemory, .. } => "out_of_memory",
             Self::Crashed { .. } => "function_crashed",
@@ -164,6 +170,7 @@ fn without_response(ended: &Ended) -> Fault {
         Some(code @ (ExitCode::ModuleNotLoaded | ExitCode::MissingSymbol | ExitCode::OnLoadFailed)) => {
             Fault::NotLoaded { code }
         }
+        Some(ExitCode::ProgramNotExecuted) => Fault::NotExecuted,
         Some(code @ ExitCode::OutOfMemory) => {
             Fault::Module { code, fix: "raise `limits.memory_bytes`, or use less" }
         }

@@ -18,7 +18,7 @@ envoy-demo: install ## two hosts with Envoy in front: requests reach both, then 
 	@scripts/envoy-demo
 
 build: ## build host, runner, the module of `hhrf check-jail` and examples for release
-	$(CARGO) build --release -p hhrf -p fezz-runner -p fezz-attempts -p example_hello -p example_todosapi -p example_echo
+	$(CARGO) build --release -p hhrf -p fezz-runner -p fezz-attempts -p example_hello -p example_todosapi -p example_echo -p example_worker_items
 	@scripts/build-examples $(abspath $(or $(CARGO_TARGET_DIR),target))/release
 
 install: build ## put the examples under functions/

@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 /// The function gave no response. The text says what a host would answer, and how to fix it.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// It panicked, with this text.
     #[error("the function panicked, a host answers 500: {0}")]
@@ -62,6 +62,12 @@ pub enum Fault {
     /// What it returned is no response.
     #[error("the response is invalid, a host answers 502: {0}")]
     Invalid(WireError),
+    /// A worker broke the protocol of its socket.
+    #[error("the program broke the protocol of a worker, a host answers 502: {cause}")]
+    BrokeProtocol {
+        /// How.
+        cause: String,
+    },
     /// One of its headers is none.
     #[error(
         "the header `{name}` has a name or value that HTTP doesn't allow, a host answers 502: leave out line breaks and \
@@ -98,6 +104,7 @@ impl Fault {
             Self::Crashed { .. }
             | Self::Module { .. }
             | Self::Invalid(_)
+            | Self::BrokeProtocol { .. }
             | Self::Header { .. }
             | Self::TooLarge { .. } => 502,
         }
@@ -113,9 +120,11 @@ impl Fault {
             Self::NotConfined { .. } => "jail_failed",
             Self::Module { code: ExitCode::OutOfMemory, .. } => "out_of_memory",
             Self::Crashed { .. } => "function_crashed",
-            Self::Module { .. } | Self::Invalid(_) | Self::Header { .. } | Self::TooLarge { .. } => {
-                "invalid_response"
-            }
+            Self::Module { .. }
+            | Self::Invalid(_)
+            | Self::BrokeProtocol { .. }
+            | Self::Header { .. }
+            | Self::TooLarge { .. } => "invalid_response",
         }
     }
 
@@ -146,7 +155,7 @@ impl Fault {
         message: &'a [u8],
         body_bytes_max: u64,
     ) -> Result<FezzWireResponse<'a>, Self> {
-        if message.is_empty() || !ended.status.success() {
+        if message.is_empty() || !(ended.status.success() || ended.is_program) {
             return Err(without_response(ended));
         }
         Self::or_response(message, body_bytes_max)
@@ -159,6 +168,8 @@ pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) took: Duration,
     pub(crate) timeout: Duration,
+    /// Whether it is a program of its own, whose response counts however it ends.
+    pub(crate) is_program: bool,
 }
 
 fn without_response(ended: &Ended) -> Fault {

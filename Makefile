@@ -3,7 +3,7 @@ CARGO ?= cargo
 # The address of `make demo` and `make serve`.
 LISTEN ?= 127.0.0.1:3000
 
-.PHONY: help demo serve envoy-demo build install test soak siege check bench bench-curves docs book sizes clean
+.PHONY: help demo serve envoy-demo build install test soak siege fuzz check bench bench-curves docs book sizes clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 21
@@ -40,6 +40,9 @@ soak: ## full load for SOAK_SECONDS (180), with crashes, hanging requests, kille
 
 siege: ## all attacks on the host's memory, with honest clients at the same time, for SOAK_SECONDS (600)
 	$(CARGO) test --release -p fezz-tests -- --ignored --nocapture siege
+
+fuzz: ## mutate what workers and the host send to each other, for FUZZ_SECONDS (60) each; needs a C++ compiler
+	@scripts/fuzz $(or $(FUZZ_SECONDS),60)
 
 check: ## formatting, clippy and rustdoc, warnings denied
 	$(CARGO) fmt --all --check

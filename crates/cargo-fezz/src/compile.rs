@@ -51,7 +51,9 @@ pub(crate) enum CompileError {
     Failed { status: ExitStatus },
     #[error("cargo has made no shared library for this target: name one of Linux with glibc by `--target`")]
     NoModule,
-    #[error("cargo has made no program `{program}`: build the package whole, without options that leave it out")]
+    #[error(
+        "cargo has made no program `{program}`: build the package whole, without options that leave it out"
+    )]
     NoProgram { program: String },
     #[error(
         "cargo-zigbuild, which compiles for `{target}`, isn't installed: run `cargo install cargo-zigbuild` and `pip install \

@@ -111,7 +111,8 @@ fn choose<'a>(metadata: &'a Metadata, selection: &Selection) -> Result<&'a Packa
     if let Some(package) = nearest(&packages, &folder) {
         return Ok(package);
     }
-    let modules: Vec<&Package> = packages.iter().copied().filter(|package| check_target(package).is_ok()).collect();
+    let modules: Vec<&Package> =
+        packages.iter().copied().filter(|package| check_target(package).is_ok()).collect();
     match (modules.as_slice(), packages.as_slice()) {
         ([module], _) => Ok(module),
         ([], [first, ..]) => Ok(first),

@@ -1,9 +1,7 @@
 //! One function as its two files: the manifest and the module. Both are checked as the host checks them.
 
 use fezz_manifest::module::MODULE_BYTES_MAX;
-use fezz_manifest::{
-    Manifest, ManifestError, Metadata, MetadataError, Module, ModuleError, ProgramError,
-};
+use fezz_manifest::{Manifest, ManifestError, Metadata, MetadataError, Module, ModuleError, ProgramError};
 use std::env::consts::ARCH;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -159,7 +157,8 @@ pub fn check_module<'a>(
 
 /// Checks a program for this machine's processor, or a script.
 pub fn check_program(path: &Path, bytes: &[u8]) -> Result<(), ReleaseError> {
-    fezz_manifest::check_program(bytes).map_err(|cause| ReleaseError::Program { path: path.to_owned(), cause })
+    fezz_manifest::check_program(bytes)
+        .map_err(|cause| ReleaseError::Program { path: path.to_owned(), cause })
 }
 
 /// Checks what the manifest leaves to the module's section.

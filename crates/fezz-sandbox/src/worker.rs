@@ -45,7 +45,10 @@ impl Line {
     pub(crate) fn ask(&mut self, request: &FezzWireRequest<'_>) -> Result<Vec<u8>, NoResponse> {
         let hello = self.header()?;
         if (hello.kind, hello.id) != (Kind::Hello, VERSION) {
-            let found = format!("its first frame is {:?} with the id {}, not Hello with {VERSION}", hello.kind, hello.id);
+            let found = format!(
+                "its first frame is {:?} with the id {}, not Hello with {VERSION}",
+                hello.kind, hello.id
+            );
             return Err(NoResponse::Broken(found));
         }
         let format = if hello.format == Format::None { Format::Json } else { hello.format };
@@ -57,10 +60,13 @@ impl Line {
         self.send(&payload, format)?;
         let response = self.header()?;
         // One that hasn't chosen JSON may leave the format out.
-        let is_in_format = response.format == format || (hello.format, response.format) == (Format::None, Format::None);
+        let is_in_format =
+            response.format == format || (hello.format, response.format) == (Format::None, Format::None);
         if (response.kind, response.id) != (Kind::Response, ID) || !is_in_format {
             let Header { kind, format, id, .. } = response;
-            return Err(NoResponse::Broken(format!("it answered request {ID} by {kind:?} in {format:?} with the id {id}")));
+            return Err(NoResponse::Broken(format!(
+                "it answered request {ID} by {kind:?} in {format:?} with the id {id}"
+            )));
         }
         let payload = self.payload(response.length)?;
         in_cbor(payload, format)
@@ -138,7 +144,8 @@ fn in_cbor(payload: Vec<u8>, format: Format) -> Result<Vec<u8>, NoResponse> {
         Format::MessagePack => message_pack::decode_response(&payload),
         Format::Json | Format::None => json::decode_response(&payload),
     };
-    let response = response.map_err(|error| NoResponse::Broken(format!("its response is no {format:?}: {error}")))?;
+    let response =
+        response.map_err(|error| NoResponse::Broken(format!("its response is no {format:?}: {error}")))?;
     Ok(borrowed(&response).encode())
 }
 

@@ -300,7 +300,12 @@ fn what_a_program_does_instead_of_answering_is_said() {
     for (name, script, status, words) in [
         ("program-exits", "print('no database', file=sys.stderr); sys.exit(3)", "502", "exit status: 3"),
         ("program-hangs", "time.sleep(60)", "504", "the deadline of 5000 ms passed"),
-        ("program-garbage", "os.write(0, b'HTTP/1.1 200 OK, and more'); time.sleep(60)", "502", "broke the protocol"),
+        (
+            "program-garbage",
+            "os.write(0, b'HTTP/1.1 200 OK, and more'); time.sleep(60)",
+            "502",
+            "broke the protocol",
+        ),
         ("program-lies", lies, "502", "it answered request 1 by Response in Json with the id 9"),
     ] {
         let project = program(name, &format!("#!/usr/bin/python3\nimport os, sys, time\n{script}\n"));

@@ -267,6 +267,10 @@ impl Catalogue {
                     // that the previous release itself lost a route.
                     let before = previous.functions.get(&name);
                     let before = before.filter(|before| !Arc::ptr_eq(before, &self.functions[&name]));
+                    if !previous.serves(&name, &self.functions[&name]) {
+                        // Its processes may have been started already.
+                        self.functions[&name].retire();
+                    }
                     self.reject(origin, name, conflict.into(), before);
                 }
             }

@@ -3,7 +3,7 @@ CARGO ?= cargo
 # The address of `make demo` and `make serve`.
 LISTEN ?= 127.0.0.1:3000
 
-.PHONY: help demo serve envoy-demo build install test soak siege check bench bench-curves docs book sizes clean
+.PHONY: help demo serve envoy-demo build install test soak siege fuzz check bench bench-curves docs book sizes clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 21
@@ -18,7 +18,7 @@ envoy-demo: install ## two hosts with Envoy in front: requests reach both, then 
 	@scripts/envoy-demo
 
 build: ## build host, runner, the module of `hhrf check-jail` and examples for release
-	$(CARGO) build --release -p hhrf -p fezz-runner -p fezz-attempts -p example_hello -p example_todosapi -p example_echo
+	$(CARGO) build --release -p hhrf -p fezz-runner -p fezz-attempts -p example_hello -p example_todosapi -p example_echo -p example_worker_items
 	@scripts/build-examples $(abspath $(or $(CARGO_TARGET_DIR),target))/release
 
 install: build ## put the examples under functions/
@@ -41,6 +41,9 @@ soak: ## full load for SOAK_SECONDS (180), with crashes, hanging requests, kille
 
 siege: ## all attacks on the host's memory, with honest clients at the same time, for SOAK_SECONDS (600)
 	$(CARGO) test --release -p fezz-tests -- --ignored --nocapture siege
+
+fuzz: ## mutate what workers and the host send to each other, for FUZZ_SECONDS (60) each; needs a C++ compiler
+	@scripts/fuzz $(or $(FUZZ_SECONDS),60)
 
 check: ## formatting, clippy and rustdoc, warnings denied
 	$(CARGO) fmt --all --check

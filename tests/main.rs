@@ -62,6 +62,7 @@ mod uids;
 mod unread;
 mod worker;
 mod worker_examples;
+mod worker_reload;
 mod worker_runner;
 mod wrapper;
 mod wrappers;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const PROGRAM: &str = "fixture_worker";
 
 /// Installs that program, with `more` in its manifest.
-fn install(site: &Site, name: &str, more: Value) {
+pub(crate) fn install(site: &Site, name: &str, more: Value) {
     let (id, version) = name.split_once('@').unwrap();
     let mut manifest = json!({"id": id, "version": version, "binary": PROGRAM, "routes": []});
     for (key, value) in more.as_object().unwrap() {
@@ -23,22 +23,22 @@ fn install(site: &Site, name: &str, more: Value) {
 }
 
 /// A host of it alone, as `w@v1`.
-fn host_of(more: Value) -> Host {
+pub(crate) fn host_of(more: Value) -> Host {
     let site = Site::new();
     install(&site, "w@v1", more);
     Host::start(site)
 }
 
 /// A metric of `w@v1`, with `labels` after its name.
-fn metric(host: &Host, name: &str, labels: &str) -> f64 {
+pub(crate) fn metric(host: &Host, name: &str, labels: &str) -> f64 {
     host.metric(&format!(r#"fezz_{name}{{function="w@v1"{labels}}}"#))
 }
 
-fn ends(host: &Host, reason: &str) -> f64 {
+pub(crate) fn ends(host: &Host, reason: &str) -> f64 {
     metric(host, "worker_ends_total", &format!(r#",reason="{reason}""#))
 }
 
-fn starts(host: &Host) -> f64 {
+pub(crate) fn starts(host: &Host) -> f64 {
     metric(host, "worker_starts_total", "")
 }
 
@@ -49,7 +49,7 @@ fn workers(host: &Host) -> f64 {
         .sum()
 }
 
-fn get(host: &Host, path: &str) -> Answer {
+pub(crate) fn get(host: &Host, path: &str) -> Answer {
     host.get(&format!("/rpc/w/{path}"))
 }
 

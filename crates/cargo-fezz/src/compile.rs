@@ -1,4 +1,4 @@
-//! Has cargo compile a package's module.
+//! Has cargo compile a package's module, or its program.
 
 use crate::project::Project;
 use crate::terminal;
@@ -51,6 +51,10 @@ pub(crate) enum CompileError {
     Failed { status: ExitStatus },
     #[error("cargo has made no shared library for this target: name one of Linux with glibc by `--target`")]
     NoModule,
+    #[error(
+        "cargo has made no program `{program}`: build the package whole, without options that leave it out"
+    )]
+    NoProgram { program: String },
     #[error(
         "cargo-zigbuild, which compiles for `{target}`, isn't installed: run `cargo install cargo-zigbuild` and `pip install \
          ziglang`, and `rustup target add` for a target that isn't this machine's"
@@ -117,7 +121,7 @@ impl Stopper {
     }
 }
 
-/// Compiles the package, and returns the module's file. cargo's own messages go to stderr. With a `stopper`, cargo is in a
+/// Compiles the package, and returns the file of its module or program. cargo's own messages go to stderr. With a `stopper`, cargo is in a
 /// process group of its own.
 pub(crate) fn compile(
     project: &Project,
@@ -125,7 +129,11 @@ pub(crate) fn compile(
     stopper: Option<&Stopper>,
 ) -> Result<PathBuf, CompileError> {
     let mut command = cargo(options.target.as_deref())?;
-    command.args(["--lib", "--message-format", "json-render-diagnostics", "--manifest-path"]);
+    match project.program() {
+        Some(program) => command.args(["--bin", program]),
+        None => command.arg("--lib"),
+    };
+    command.args(["--message-format", "json-render-diagnostics", "--manifest-path"]);
     command.arg(&project.package.manifest_path);
     if !options.debug {
         command.arg("--release");
@@ -140,10 +148,10 @@ pub(crate) fn compile(
     let mut cargo = command.spawn().map_err(CompileError::NotRun)?;
     stopper.iter().for_each(|stopper| stopper.started(&cargo));
     let output = cargo.stdout.take().expect("stdout is piped");
-    let mut module = None;
+    let mut made = None;
     for message in Message::parse_stream(BufReader::new(output)) {
         if let Message::CompilerArtifact(artifact) = message.map_err(CompileError::Messages)? {
-            module = module_of(&artifact, project).or(module);
+            made = made_of(&artifact, project).or(made);
         }
     }
     stopper.iter().for_each(|stopper| stopper.ends());
@@ -151,7 +159,10 @@ pub(crate) fn compile(
     if !status.success() {
         return Err(CompileError::Failed { status });
     }
-    module.ok_or(CompileError::NoModule)
+    made.ok_or_else(|| match project.program() {
+        Some(program) => CompileError::NoProgram { program: program.to_owned() },
+        None => CompileError::NoModule,
+    })
 }
 
 /// The cargo that runs this program, else the one on PATH.
@@ -179,10 +190,21 @@ fn is_installed(program: &str) -> bool {
     folders.any(|folder| folder.join(program).is_file())
 }
 
-fn module_of(artifact: &Artifact, project: &Project) -> Option<PathBuf> {
-    let is_own = artifact.package_id == project.package.id && artifact.target.is_cdylib();
-    let module = artifact.filenames.iter().find(|file| file.extension() == Some("so"));
-    module.filter(|_| is_own).map(|file| file.clone().into_std_path_buf())
+/// The file that is the function's, if this artifact has it.
+fn made_of(artifact: &Artifact, project: &Project) -> Option<PathBuf> {
+    if artifact.package_id != project.package.id {
+        return None;
+    }
+    let made = match project.program() {
+        Some(program) if artifact.target.is_bin() && artifact.target.name == program => {
+            artifact.executable.as_ref()
+        }
+        None if artifact.target.is_cdylib() => {
+            artifact.filenames.iter().find(|file| file.extension() == Some("so"))
+        }
+        _ => None,
+    };
+    made.map(|file| file.clone().into_std_path_buf())
 }
 
 /// The settings of [`SMALL`] that neither the workspace's Cargo.toml nor the environment has. `--config` would override

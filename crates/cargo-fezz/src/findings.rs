@@ -63,6 +63,9 @@ const REFUSED: [(&str, &[&str], &str); 3] = [
 
 /// All checks, in the order in which they matter. After a file that is no module, there is nothing else to check.
 pub(crate) fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    if let Some(manifest) = subject.manifest.filter(|manifest| manifest.binary.is_some()) {
+        return check_program(subject, manifest);
+    }
     let section = match Module::check(subject.module) {
         Ok(module) => module.metadata,
         Err(error) => return vec![finding("symbols", Verdict::Error, format!("the file {error}"), None)],
@@ -86,6 +89,27 @@ pub(crate) fn check(subject: &Subject<'_>) -> Vec<Finding> {
                 fix,
             ));
         }
+    }
+    findings
+}
+
+/// The checks of a worker's own program. A script has no libraries of its own.
+fn check_program(subject: &Subject<'_>, manifest: &Manifest) -> Vec<Finding> {
+    if let Err(error) = fezz_manifest::check_program(subject.module) {
+        return vec![finding("program", Verdict::Error, format!("the file {error}"), None)];
+    }
+    let imports = inspect::imports(subject.module);
+    let kind = if imports.is_some() { "an ELF program" } else { "a script" };
+    let mut findings = vec![
+        finding("program", Verdict::Ok, kind.to_owned(), None),
+        self::manifest(Some(manifest), None),
+        size(subject.module.len()),
+    ];
+    if let Some(imports) = imports {
+        findings.extend(needed_libraries(subject.module));
+        findings.push(glibc(&imports, subject.glibc));
+        findings.extend(refused(&imports));
+        findings.extend(network(&imports, manifest));
     }
     findings
 }
@@ -117,7 +141,11 @@ fn manifest(manifest: Option<&Manifest>, section: Option<&[u8]>) -> Finding {
         manifest.routes(&metadata).into_iter().flatten().map(|route| route.path).collect();
     if paths.is_empty() {
         let message = format!("{name} has no route: only /rpc/{} leads to it", manifest.id);
-        let fix = Some("write #[fezz_function(path = \"/...\")], or `routes` in fezz.json".to_owned());
+        let fix = match manifest.binary {
+            Some(_) => "write `routes` below [package.metadata.fezz] in Cargo.toml, or in fezz.json",
+            None => "write #[fezz_function(path = \"/...\")], or `routes` in fezz.json",
+        };
+        let fix = Some(fix.to_owned());
         return finding("manifest", Verdict::Warning, message, fix);
     }
     finding("manifest", Verdict::Ok, format!("{name} at {}", paths.join(", ")), None)

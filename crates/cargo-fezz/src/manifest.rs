@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 const SECTION_KEYS: [&str; 5] = ["id", "version", "description", "routes", "timeout_ms"];
 
 /// These stand first in the file, for its readers.
-const FIRST_KEYS: [&str; 3] = ["id", "version", "entry"];
+const FIRST_KEYS: [&str; 4] = ["id", "version", "entry", "binary"];
 
 /// The version where neither the attribute nor Cargo.toml has one, as in the attribute's documentation.
 const VERSION_DEFAULT: &str = "v1";
@@ -41,13 +41,18 @@ pub(crate) enum MakeError {
     Json(#[source] serde_json::Error),
 }
 
-/// Makes the manifest of a `package` whose module is the file `entry`, with the bytes of its `section`.
-pub(crate) fn make(package: &Package, entry: &str, section: Option<&[u8]>) -> Result<Made, MakeError> {
+/// Makes the manifest of a `package` whose module is the file `entry`, with the bytes of its `section`. A program has no
+/// `entry`: its own key `binary` says where it belongs.
+pub(crate) fn make(
+    package: &Package,
+    entry: Option<&str>,
+    section: Option<&[u8]>,
+) -> Result<Made, MakeError> {
     let path = package.manifest_path.to_string();
     let mut keys = Map::new();
     keys.insert("id".to_owned(), package.name.to_string().into());
     keys.insert("version".to_owned(), VERSION_DEFAULT.into());
-    keys.insert("entry".to_owned(), entry.into());
+    keys.extend(entry.map(|entry| ("entry".to_owned(), entry.into())));
     keys.extend(section_keys(section)?);
     match package.metadata.get("fezz") {
         None => {}

@@ -14,7 +14,7 @@ pub(crate) struct Selection {
     pub(crate) manifest_path: Option<PathBuf>,
 }
 
-/// A package that makes a module.
+/// A package that makes a module, or a worker's program.
 #[derive(Debug, Clone)]
 pub(crate) struct Project {
     /// Its workspace's folder, which is its own where it is alone.
@@ -36,13 +36,19 @@ pub(crate) enum ProjectError {
     CurrentFolder(#[source] std::io::Error),
     #[error("there is no package `{name}`: use one of {}", known.join(", "))]
     Unknown { name: String, known: Vec<String> },
-    #[error("several packages make a module: choose one by --package: {}", found.join(", "))]
+    #[error("several packages make a function: choose one by --package: {}", found.join(", "))]
     Several { found: Vec<String> },
     #[error(
         "`{name}` makes no shared library: put these two lines into `{manifest}`, then build again\n\n    \
-         [lib]\n    crate-type = [\"cdylib\"]\n"
+         [lib]\n    crate-type = [\"cdylib\"]\n\nor, for a worker that is a program of its own\n\n    \
+         [package.metadata.fezz]\n    binary = \"bin/{name}\"\n"
     )]
     NoCdylib { name: String, manifest: String },
+    #[error(
+        "`{name}` has no program `{program}`, which `binary` below [package.metadata.fezz] in `{manifest}` names: use the name \
+         of src/main.rs, which is the package's, of a file in src/bin, or of a [[bin]]"
+    )]
+    NoProgram { name: String, program: String, manifest: String },
 }
 
 impl Project {
@@ -55,10 +61,7 @@ impl Project {
         }
         let metadata = command.no_deps().exec().map_err(ProjectError::Metadata)?;
         let package = choose(&metadata, selection)?.clone();
-        if !makes_module(&package) {
-            let (name, manifest) = (package.name.to_string(), package.manifest_path.to_string());
-            return Err(ProjectError::NoCdylib { name, manifest });
-        }
+        check_target(&package)?;
         let folders = local_folders(&metadata, &package);
         let (root, target) =
             (metadata.workspace_root.into_std_path_buf(), metadata.target_directory.into_std_path_buf());
@@ -81,6 +84,11 @@ pub(crate) fn fezz_folder() -> PathBuf {
 }
 
 impl Project {
+    /// The program that it makes, where it makes no module.
+    pub(crate) fn program(&self) -> Option<&str> {
+        program(&self.package)
+    }
+
     /// The folder for its workspace.
     pub(crate) fn fezz_folder(&self) -> PathBuf {
         self.target.join(FEZZ_FOLDER)
@@ -103,7 +111,8 @@ fn choose<'a>(metadata: &'a Metadata, selection: &Selection) -> Result<&'a Packa
     if let Some(package) = nearest(&packages, &folder) {
         return Ok(package);
     }
-    let modules: Vec<&Package> = packages.iter().copied().filter(|package| makes_module(package)).collect();
+    let modules: Vec<&Package> =
+        packages.iter().copied().filter(|package| check_target(package).is_ok()).collect();
     match (modules.as_slice(), packages.as_slice()) {
         ([module], _) => Ok(module),
         ([], [first, ..]) => Ok(first),
@@ -132,6 +141,20 @@ fn local_folders(metadata: &Metadata, package: &Package) -> Vec<PathBuf> {
     found.into_iter().map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf).collect()
 }
 
-fn makes_module(package: &Package) -> bool {
-    package.targets.iter().any(cargo_metadata::Target::is_cdylib)
+/// The name of the program that its manifest's key `binary` names, a path in the function's folder.
+fn program(package: &Package) -> Option<&str> {
+    let binary = package.metadata.get("fezz")?.get("binary")?.as_str()?;
+    binary.rsplit('/').next()
+}
+
+/// Whether it makes what its function needs.
+fn check_target(package: &Package) -> Result<(), ProjectError> {
+    let (name, manifest) = (package.name.to_string(), package.manifest_path.to_string());
+    let mut targets = package.targets.iter();
+    match program(package) {
+        Some(program) if targets.any(|target| target.is_bin() && target.name == program) => Ok(()),
+        Some(program) => Err(ProjectError::NoProgram { name, program: program.to_owned(), manifest }),
+        None if targets.any(cargo_metadata::Target::is_cdylib) => Ok(()),
+        None => Err(ProjectError::NoCdylib { name, manifest }),
+    }
 }

@@ -94,10 +94,23 @@ fn write_beside(functions: &Path, release: &Release) -> io::Result<tempfile::Tem
     let readable = Permissions::from_mode(0o755);
     let prefix = format!(".{}.", release.name);
     let new = tempfile::Builder::new().prefix(&prefix).permissions(readable).tempdir_in(functions)?;
-    write(&new.path().join(release.manifest.file()), &release.module)?;
+    write_code(new.path(), release)?;
     write(&new.path().join(MANIFEST_FILE), release.json.as_bytes())?;
     sync(new.path())?;
     Ok(new)
+}
+
+/// Writes the module, or the program, which may lie in a folder below.
+fn write_code(folder: &Path, release: &Release) -> io::Result<()> {
+    let path = folder.join(release.manifest.file());
+    let between = path.parent().filter(|between| *between != folder);
+    between.map(std::fs::create_dir_all).transpose()?;
+    write(&path, &release.module)?;
+    if release.manifest.binary.is_some() {
+        // A runner without a host executes it where it lies, as another user.
+        std::fs::set_permissions(&path, Permissions::from_mode(0o755))?;
+    }
+    between.map_or(Ok(()), sync)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {

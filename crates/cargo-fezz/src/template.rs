@@ -12,6 +12,8 @@ pub(crate) enum Template {
     JsonApi,
     /// Several routes by axum's router and extractors, without axum's server.
     Axum,
+    /// A worker: a program of its own that keeps a count from request to request.
+    Worker,
     /// The same as hello in C, with fezz.h, fezz_cbor.h and a Makefile.
     C,
 }
@@ -21,6 +23,13 @@ type File = (&'static str, &'static str);
 
 const RUST: [File; 3] = [
     ("Cargo.toml", include_str!("../templates/rust/Cargo.toml.in")),
+    ("tests/jail.rs", include_str!("../templates/rust/jail.rs.in")),
+    (".gitignore", include_str!("../templates/rust/gitignore")),
+];
+
+const WORKER: [File; 4] = [
+    ("Cargo.toml", include_str!("../templates/worker/Cargo.toml.in")),
+    ("src/main.rs", include_str!("../templates/worker/main.rs.in")),
     ("tests/jail.rs", include_str!("../templates/rust/jail.rs.in")),
     (".gitignore", include_str!("../templates/rust/gitignore")),
 ];
@@ -50,7 +59,7 @@ impl Template {
     pub(crate) fn features(self) -> &'static [&'static str] {
         match self {
             Self::Axum => &["tower"],
-            Self::Hello | Self::JsonApi | Self::C => &[],
+            Self::Hello | Self::JsonApi | Self::Worker | Self::C => &[],
         }
     }
 
@@ -61,7 +70,7 @@ impl Template {
                 "# Its router and extractors. The host has the sockets, so its server stays out of the module.\n\
                  axum = { version = \"0.8\", default-features = false, features = [\"json\", \"query\"] }\n"
             }
-            Self::Hello | Self::JsonApi | Self::C => "",
+            Self::Hello | Self::JsonApi | Self::Worker | Self::C => "",
         }
     }
 
@@ -84,6 +93,7 @@ impl Template {
             Self::Hello => (&RUST, &HELLO),
             Self::JsonApi => (&RUST, &JSON_API),
             Self::Axum => (&RUST, &AXUM),
+            Self::Worker => (&[], &WORKER),
             Self::C => (&[], &C),
         };
         let dependencies = format!("{}\n{}", fezz(self.features()), self.dependencies());

@@ -185,7 +185,7 @@ pub struct Worker {
     /// Requests that one worker has at a time. A module gets a thread for each.
     #[schemars(range(min = range::WORKER_CONCURRENCY.least, max = range::WORKER_CONCURRENCY.most))]
     pub concurrency: u32,
-    /// A worker is replaced after so many requests. Left out: never for this reason.
+    /// A worker is replaced after so many requests; it serves until its successor is ready. Left out: never for this reason.
     #[schemars(range(min = range::WORKER_MAX_REQUESTS.least))]
     pub max_requests: Option<u64>,
     /// A worker is replaced at this age, in milliseconds. Left out: never for this reason.

@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 /// The function gave no response. The text says what a host would answer, and how to fix it.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// It panicked, with this text.
     #[error("the function panicked, a host answers 500: {0}")]
@@ -37,6 +37,12 @@ pub enum Fault {
         /// What the runner says.
         code: ExitCode,
     },
+    /// The program of a worker can't be executed.
+    #[error(
+        "the program can't be executed, a host answers 503: the log has the reason; its file must be executable for every \
+         user and made for this machine, and a script must name an interpreter of the system"
+    )]
+    NotExecuted,
     /// The process ended without a response.
     #[error("{code}, a host answers 502: {fix}")]
     Module {
@@ -56,6 +62,12 @@ pub enum Fault {
     /// What it returned is no response.
     #[error("the response is invalid, a host answers 502: {0}")]
     Invalid(WireError),
+    /// A worker broke the protocol of its socket.
+    #[error("the program broke the protocol of a worker, a host answers 502: {cause}")]
+    BrokeProtocol {
+        /// How.
+        cause: String,
+    },
     /// One of its headers is none.
     #[error(
         "the header `{name}` has a name or value that HTTP doesn't allow, a host answers 502: leave out line breaks and \
@@ -88,10 +100,11 @@ impl Fault {
         match self {
             Self::Panicked(_) | Self::Returned(_) => 500,
             Self::DeadlineExceeded { .. } => 504,
-            Self::NotLoaded { .. } | Self::NotConfined { .. } => 503,
+            Self::NotLoaded { .. } | Self::NotExecuted | Self::NotConfined { .. } => 503,
             Self::Crashed { .. }
             | Self::Module { .. }
             | Self::Invalid(_)
+            | Self::BrokeProtocol { .. }
             | Self::Header { .. }
             | Self::TooLarge { .. } => 502,
         }
@@ -103,13 +116,15 @@ impl Fault {
             Self::Panicked(_) => ErrorKind::Panicked.as_str(),
             Self::Returned(_) => ErrorKind::Returned.as_str(),
             Self::DeadlineExceeded { .. } => "deadline_exceeded",
-            Self::NotLoaded { .. } => "module_failed",
+            Self::NotLoaded { .. } | Self::NotExecuted => "module_failed",
             Self::NotConfined { .. } => "jail_failed",
             Self::Module { code: ExitCode::OutOfMemory, .. } => "out_of_memory",
             Self::Crashed { .. } => "function_crashed",
-            Self::Module { .. } | Self::Invalid(_) | Self::Header { .. } | Self::TooLarge { .. } => {
-                "invalid_response"
-            }
+            Self::Module { .. }
+            | Self::Invalid(_)
+            | Self::BrokeProtocol { .. }
+            | Self::Header { .. }
+            | Self::TooLarge { .. } => "invalid_response",
         }
     }
 
@@ -140,7 +155,7 @@ impl Fault {
         message: &'a [u8],
         body_bytes_max: u64,
     ) -> Result<FezzWireResponse<'a>, Self> {
-        if message.is_empty() || !ended.status.success() {
+        if message.is_empty() || !(ended.status.success() || ended.is_program) {
             return Err(without_response(ended));
         }
         Self::or_response(message, body_bytes_max)
@@ -153,6 +168,8 @@ pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) took: Duration,
     pub(crate) timeout: Duration,
+    /// Whether it is a program of its own, whose response counts however it ends.
+    pub(crate) is_program: bool,
 }
 
 fn without_response(ended: &Ended) -> Fault {
@@ -164,6 +181,7 @@ fn without_response(ended: &Ended) -> Fault {
         Some(code @ (ExitCode::ModuleNotLoaded | ExitCode::MissingSymbol | ExitCode::OnLoadFailed)) => {
             Fault::NotLoaded { code }
         }
+        Some(ExitCode::ProgramNotExecuted) => Fault::NotExecuted,
         Some(code @ ExitCode::OutOfMemory) => {
             Fault::Module { code, fix: "raise `limits.memory_bytes`, or use less" }
         }

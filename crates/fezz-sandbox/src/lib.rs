@@ -3,7 +3,7 @@
 //!
 //! 1. [`release`]: a function as its two files, checked as the host checks them.
 //! 2. [`Request`], and [`routes`]: which route of the function it takes, with its parameters.
-//! 3. [`runner`]: the program that serves it. [`Sandbox`] has it serve.
+//! 3. [`runner`]: the program that serves it. [`Sandbox`] has it serve; a program of the author's own by `worker`.
 //! 4. [`Fault`]: why there is no response, with the status that a host would answer.
 //! 5. [`variables`]: how `cargo fezz test` names the function to the tests.
 //!
@@ -19,6 +19,7 @@ pub mod routes;
 pub mod runner;
 mod sandbox;
 mod secrets;
+mod worker;
 
 mod fault;
 

@@ -1,7 +1,7 @@
 //! One function as its two files: the manifest and the module. Both are checked as the host checks them.
 
 use fezz_manifest::module::MODULE_BYTES_MAX;
-use fezz_manifest::{Manifest, ManifestError, Metadata, MetadataError, Module, ModuleError};
+use fezz_manifest::{Manifest, ManifestError, Metadata, MetadataError, Module, ModuleError, ProgramError};
 use std::env::consts::ARCH;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub struct Release {
     pub json: String,
     /// What it says.
     pub manifest: Manifest,
-    /// The module's bytes.
+    /// The bytes of the module, or of the program of `binary`.
     pub module: Vec<u8>,
 }
 
@@ -57,11 +57,13 @@ pub enum ReleaseError {
         /// What is wrong.
         cause: MetadataError,
     },
-    /// It has no module.
-    #[error("`{name}` is a program of its own (`binary`), which only the host runs: call it through `hhrf`")]
+    /// It is no program.
+    #[error("the program `{}` {cause}", path.display())]
     Program {
-        /// `<id>@<version>`
-        name: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: ProgramError,
     },
     /// It is no module.
     #[error("the module `{}` {cause}", path.display())]
@@ -81,7 +83,13 @@ impl Release {
     pub fn read(folder: &Path) -> Result<Self, ReleaseError> {
         let release = Self::read_unchecked(folder)?;
         let module = folder.join(release.manifest.file());
-        let section = check_module(&module, &release.module, ARCH)?;
+        let section = match &release.manifest.binary {
+            Some(_) => {
+                check_program(&module, &release.module)?;
+                None
+            }
+            None => check_module(&module, &release.module, ARCH)?,
+        };
         check_metadata(&release.manifest, section)
             .map_err(|cause| ReleaseError::Metadata { path: module, cause })?;
         Ok(release)
@@ -97,9 +105,6 @@ impl Release {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let manifest = Manifest::parse(json.as_bytes(), &name);
         let manifest = manifest.map_err(|cause| ReleaseError::Manifest { path, cause: Box::new(cause) })?;
-        if manifest.binary.is_some() {
-            return Err(ReleaseError::Program { name });
-        }
         let module = read_module(&folder.join(manifest.file()))?;
         Ok(Self { name, json, manifest, module })
     }
@@ -148,6 +153,12 @@ pub fn check_module<'a>(
     let module = Module::check_for(bytes, architecture)
         .map_err(|cause| ReleaseError::Module { path: path.to_owned(), cause })?;
     Ok(module.metadata)
+}
+
+/// Checks a program for this machine's processor, or a script.
+pub fn check_program(path: &Path, bytes: &[u8]) -> Result<(), ReleaseError> {
+    fezz_manifest::check_program(bytes)
+        .map_err(|cause| ReleaseError::Program { path: path.to_owned(), cause })
 }
 
 /// Checks what the manifest leaves to the module's section.

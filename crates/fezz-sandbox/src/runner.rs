@@ -72,8 +72,9 @@ fn first(mut folders: impl Iterator<Item = PathBuf>, name: &str) -> Option<PathB
     folders.find_map(|folder| folder.join(name).canonicalize().ok().filter(|program| program.is_file()))
 }
 
-/// The command that serves one request by a function of this `manifest`, which is resolved and whose module is the file `module`, as a host would. The runner ends
-/// itself at the deadline.
+/// The command that serves one request by a function of this `manifest`, which is resolved and whose module is the file
+/// `module`, as a host would. The runner ends itself at the deadline. A program (`binary`) becomes a worker, which reads frames
+/// from its stdin.
 pub(crate) fn command(
     program: &Path,
     jail: Jail,
@@ -88,9 +89,11 @@ pub(crate) fn command(
         command.args([option, &value.to_string()]);
     };
     number("--memory-bytes", limits.memory_bytes);
-    number("--cpu-ms", limits.cpu_ms);
     number("--descriptors", limits.descriptors);
-    number("--timeout-ms", u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+    if manifest.binary.is_none() {
+        number("--cpu-ms", limits.cpu_ms);
+        number("--timeout-ms", u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+    }
     if jail != Jail::Off {
         number("--threads", limits.threads);
         manifest.network.connect.iter().for_each(|port| number("--connect", (*port).into()));
@@ -99,6 +102,9 @@ pub(crate) fn command(
         number("--scratch-bytes", limits.scratch_bytes);
     }
     command.args(["--jail", jail.as_str()]);
+    if manifest.binary.is_some() {
+        command.arg("--program");
+    }
     for (name, value) in manifest.env.iter() {
         // The value isn't on the command line, which every user can read.
         command.args(["--env", name]).env(format!("FEZZ_ENV_{name}"), value);

@@ -6,16 +6,22 @@ use crate::request::{Addressee, Request};
 use crate::routes::Params;
 use crate::runner::{self, Jail, NoRunner};
 use crate::secrets::{self, SecretError};
+use crate::worker::{self, Line, NoResponse};
 use fezz_manifest::resource::Resource;
 use fezz_manifest::{Metadata, MetadataError, Module, ResolveError, RoutePattern};
-use fezz_wire::FezzWireResponse;
+use fezz_wire::{FezzWireRequest, FezzWireResponse, WireError};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Room for a response's headers and keys, beside its body.
 const HEAD_BYTES_MAX: u64 = 1 << 20;
+
+/// The most bytes that JSON takes for one byte of text: `\u0000`.
+const TEXT_EXPANSION: u64 = 6;
 
 /// The longest piece of a log in one line: a function that writes without end lets nothing grow.
 const LINE_BYTES_MAX: u64 = 1 << 16;
@@ -56,6 +62,12 @@ pub enum SandboxError {
         /// Why.
         source: io::Error,
     },
+    /// The message isn't that of a request.
+    #[error("the message is no request")]
+    Message(#[source] WireError),
+    /// There is no socket for a worker.
+    #[error("failed to make a pair of sockets")]
+    Socket(#[source] io::Error),
     /// The runner's end isn't known.
     #[error("failed to wait for the runner")]
     NotReaped(#[source] io::Error),
@@ -65,6 +77,8 @@ pub enum SandboxError {
 #[derive(Debug)]
 pub struct Served {
     message: Vec<u8>,
+    /// What a worker did instead of answering.
+    fault: Option<Fault>,
     ended: Ended,
     body_bytes_max: u64,
 }
@@ -141,6 +155,9 @@ impl Sandbox {
     /// Has a new runner serve a request. `log` gets each line that the function or the runner writes to stderr, with its
     /// end.
     pub fn serve(&self, message: &[u8], log: impl FnMut(&[u8]) + Send) -> Result<Served, SandboxError> {
+        if self.release.manifest.binary.is_some() {
+            return self.serve_by_program(message, log);
+        }
         let mut command = self.command()?;
         let start = Instant::now();
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
@@ -159,8 +176,42 @@ impl Sandbox {
             })
         });
         let status = child.wait().map_err(SandboxError::NotReaped)?;
-        let ended = Ended { status, took: start.elapsed(), timeout: self.timeout };
-        Ok(Served { message: response, ended, body_bytes_max })
+        let ended = Ended { status, took: start.elapsed(), timeout: self.timeout, is_program: false };
+        Ok(Served { message: response, fault: None, ended, body_bytes_max })
+    }
+
+    /// The same for a program, which gets this one request.
+    fn serve_by_program(
+        &self,
+        message: &[u8],
+        log: impl FnMut(&[u8]) + Send,
+    ) -> Result<Served, SandboxError> {
+        let request = FezzWireRequest::decode(message).map_err(SandboxError::Message)?;
+        let mut command = self.command()?;
+        let (socket, its_stdin) = UnixStream::pair().map_err(SandboxError::Socket)?;
+        let start = Instant::now();
+        let deadline = start + self.timeout;
+        command.stdin(OwnedFd::from(its_stdin)).stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn();
+        // With it goes this process's copy of the worker's end, without which its end would not be noticed.
+        drop(command);
+        let mut child =
+            child.map_err(|source| SandboxError::NotStarted { program: self.program.clone(), source })?;
+        let errors = child.stderr.take();
+        let body_bytes_max = self.release.manifest.limits.response_body_bytes;
+        let bytes_max = body_bytes_max.saturating_add(HEAD_BYTES_MAX).saturating_mul(TEXT_EXPANSION);
+        let (answer, status) = std::thread::scope(|scope| {
+            scope.spawn(|| errors.map(|errors| read_lines(errors, log)));
+            let mut line = Line::new(socket, deadline, bytes_max);
+            let answer = line.ask(&request);
+            line.close();
+            let status = worker::end(&mut child, &answer, deadline);
+            (answer, status)
+        });
+        let status = status.map_err(SandboxError::NotReaped)?;
+        let ended = Ended { status, took: start.elapsed(), timeout: self.timeout, is_program: true };
+        let fault = answer.as_ref().err().and_then(NoResponse::fault);
+        Ok(Served { message: answer.unwrap_or_default(), fault, ended, body_bytes_max })
     }
 }
 
@@ -176,6 +227,9 @@ fn read_lines(errors: impl Read, mut log: impl FnMut(&[u8])) {
 impl Served {
     /// The response, or why there is none.
     pub fn response(&self) -> Result<FezzWireResponse<'_>, Fault> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
         Fault::or_response_of(&self.ended, &self.message, self.body_bytes_max)
     }
 }

@@ -2,7 +2,8 @@
 
 /// By which key a connection is allowed. The error doesn't tell which call it was, and so the hint says for which it is.
 const REFUSED: &str = "the jail refuses what fezz.json doesn't name: to connect, its `network.connect` must hold the port, \
-                       by `network = { connect = [PORT] }` below [package.metadata.fezz] in Cargo.toml; a program can't be \
+                       by `network = { connect = [PORT] }` below [package.metadata.fezz] in Cargo.toml, or its `resources` \
+                       the server's URL; a program can't be \
                        started: use a library or a thread";
 
 /// For a path that isn't there: in the jail most aren't.

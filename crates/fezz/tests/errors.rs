@@ -107,6 +107,7 @@ fn a_refusal_of_the_jail_names_the_key_that_allows_a_connection() {
         let refused = FezzError::from(std::io::Error::from_raw_os_error(errno));
         let message = refused.message().expect("it is for the log");
         assert!(message.contains("`network.connect` must hold the port"), "{message}");
+        assert!(message.contains("or its `resources` the server's URL"), "{message}");
     }
     // A library's own error may have the text alone.
     let text = FezzError::new(format!("connect: {}", std::io::Error::from_raw_os_error(13))).message();

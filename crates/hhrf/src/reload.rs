@@ -1,4 +1,7 @@
-//! Builds the catalogue: at the start, when the source changes, and when an operator asks for it.
+//! Builds the catalogue: at the start, when the source changes, and when an operator asks for it. A release that replaces
+//! another one is served when its processes are ready (`readiness`).
+
+mod readiness;
 
 use crate::catalogue::{Catalogue, Function};
 use crate::host::Host;
@@ -10,7 +13,7 @@ pub(crate) fn begin(host: &Host, snapshot: Snapshot) {
     let none = Catalogue::default();
     let catalogue = build(host, snapshot, &none);
     report(host, &catalogue, &none, false);
-    host.executors.prepare(catalogue.functions());
+    serve(host, &catalogue);
     host.catalogue.store(Arc::new(catalogue));
 }
 
@@ -20,6 +23,7 @@ pub(crate) async fn follow(host: Arc<Host>, mut source: Box<dyn Source>) {
         let is_asked_for = tokio::select! {
             () = host.asked_for_reload() => true,
             () = source.changed() => false,
+            () = readiness::of_a_candidate(&host) => false,
         };
         let snapshot = match source.snapshot().await {
             Ok(snapshot) => snapshot,
@@ -34,7 +38,9 @@ pub(crate) async fn follow(host: Arc<Host>, mut source: Box<dyn Source>) {
         let previous = host.catalogue.load_full();
         // If an operator asks, every problem is logged, known ones too.
         let known = if is_asked_for { Arc::default() } else { Arc::clone(&previous) };
-        let catalogue = Arc::new(build(&host, snapshot, &previous));
+        let mut catalogue = build(&host, snapshot, &previous);
+        readiness::wait(&host, &mut catalogue, &previous).await;
+        let catalogue = Arc::new(catalogue);
         swap_in(&host, &catalogue, &previous);
         // Only now is it true.
         report(&host, &catalogue, &known, is_asked_for);
@@ -45,11 +51,19 @@ fn build(host: &Host, snapshot: Snapshot, previous: &Catalogue) -> Catalogue {
     Catalogue::build(snapshot, previous, &host.homes, &|release| host.executors.check(release))
 }
 
+/// Has each function keep what its manifest says.
+fn serve(host: &Host, catalogue: &Catalogue) {
+    for function in catalogue.functions() {
+        function.resize_home();
+        host.executors.serve(function);
+    }
+}
+
 fn swap_in(host: &Host, catalogue: &Arc<Catalogue>, previous: &Catalogue) {
     host.catalogue.store(Arc::clone(catalogue));
     // After the swap, and in this order: a request that began before can still make a pool of the old release.
     catalogue.retire(previous);
-    host.executors.prepare(catalogue.functions());
+    serve(host, catalogue);
     host.executors.retain();
     catalogue.close_homes(previous);
     host.metrics.reloads.inc();

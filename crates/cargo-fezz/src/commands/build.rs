@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Compile a function, and make the folder that the host serves: `functions/<id>@<version>/`
 ///
 /// The manifest is made of the arguments of `#[fezz_function]` and of the keys of `[package.metadata.fezz]` in Cargo.toml,
-/// which override them. A host that serves the folder sees the old release or the new one, never a part of either.
+/// which override them. With the key `binary` there, a worker's own program is compiled instead of a module. A host that serves the folder sees the old release or the new one, never a part of either.
 #[derive(Debug, Args)]
 pub(crate) struct Build {
     #[command(flatten)]
@@ -78,7 +78,8 @@ impl Build {
     }
 }
 
-/// Compiles the package's module, and makes its manifest. Returns the module's file, too. `stopper` may end the compilation.
+/// Compiles the package's module or program, and makes its manifest. Returns the file of it, too. `stopper` may end the
+/// compilation.
 pub(crate) fn make(
     project: &Project,
     options: &compile::Options,
@@ -86,9 +87,20 @@ pub(crate) fn make(
 ) -> Result<(PathBuf, Release), BuildError> {
     let path = compile(project, options, stopper)?;
     let module = release::read_module(&path)?;
-    let section = release::check_module(&path, &module, options.architecture())?;
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let made = manifest::make(&project.package, &file, section)?;
+    let made = match project.program() {
+        Some(_) => {
+            // Else it is for another machine, whose host checks it.
+            if options.architecture() == std::env::consts::ARCH {
+                release::check_program(&path, &module)?;
+            }
+            manifest::make(&project.package, None, None)?
+        }
+        None => {
+            let section = release::check_module(&path, &module, options.architecture())?;
+            manifest::make(&project.package, Some(&file), section)?
+        }
+    };
     let name = fezz_manifest::names::full_name(&made.manifest.id, &made.manifest.version);
     Ok((path, Release { name, json: made.json, manifest: made.manifest, module }))
 }

@@ -80,6 +80,11 @@ pub(crate) enum InvokeError {
     Failures(#[from] FailuresError),
     #[error(transparent)]
     Debugger(#[from] DebuggerError),
+    #[error(
+        "`{name}` is a program of its own (`binary`), and --gdb takes modules: run `cargo fezz watch`, then \
+         `gdb -p` with the process id of the worker"
+    )]
+    NotDebugged { name: String },
 }
 
 /// The most of a log that is shown: a host, too, logs no more of a request.
@@ -111,6 +116,9 @@ impl Invoke {
             }
         };
         if self.gdb {
+            if sandbox.release().manifest.binary.is_some() {
+                return Err(InvokeError::NotDebugged { name: sandbox.release().name.clone() });
+            }
             debugger::debug(&sandbox.unconfined(DEBUGGER_TIMEOUT).command()?, &message)?;
             return Ok(Exit::Done);
         }

@@ -277,3 +277,48 @@ fn a_log_without_end_is_cut_for_a_person() {
     assert!((95_000..96_000).contains(&lines), "{lines}");
     assert_eq!(done.stderr.matches("the rest of it is left out").count(), 1);
 }
+
+/// A worker that is a script, as `<name>@v1/` in a project of this name.
+fn program(name: &'static str, script: &str) -> Project {
+    let project = Project::empty(name);
+    project.write(&format!("{name}@v1/bin/run"), script);
+    let keys = r#""version": "v1", "binary": "bin/run", "routes": [{"path": "/run"}], "timeout_ms": 5000"#;
+    project.write(&format!("{name}@v1/fezz.json"), &format!(r#"{{"id": "{name}", {keys}}}"#));
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(project.path(&format!("{name}@v1/bin/run")), executable).unwrap();
+    build_runner();
+    project
+}
+
+#[test]
+fn what_a_program_does_instead_of_answering_is_said() {
+    if !Path::new("/usr/bin/python3").exists() {
+        return skip("/usr/bin/python3 isn't installed");
+    }
+    // Hello, and then a response to a request that it wasn't asked.
+    let lies = r"os.write(0, bytes([0,0,0,0, 1,2,0,0, 1,0,0,0,0,0,0,0, 0,0,0,0, 3,2,0,0, 9,0,0,0,0,0,0,0])); time.sleep(60)";
+    for (name, script, status, words) in [
+        ("program-exits", "print('no database', file=sys.stderr); sys.exit(3)", "502", "exit status: 3"),
+        ("program-hangs", "time.sleep(60)", "504", "the deadline of 5000 ms passed"),
+        (
+            "program-garbage",
+            "os.write(0, b'HTTP/1.1 200 OK, and more'); time.sleep(60)",
+            "502",
+            "broke the protocol",
+        ),
+        ("program-lies", lies, "502", "it answered request 1 by Response in Json with the id 9"),
+    ] {
+        let project = program(name, &format!("#!/usr/bin/python3\nimport os, sys, time\n{script}\n"));
+        let done = project.fezz(&format!("invoke /run --from {name}@v1"));
+        assert_eq!(done.status, Some(3), "{name}: {done:?}");
+        assert!(done.stderr.contains(words) && done.stderr.contains(status), "{name}: {done:?}");
+    }
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_has_a_text_of_its_own() {
+    let project = program("program-missing", "#!/nowhere/interpreter\n");
+    let done = project.fezz("invoke /run --from program-missing@v1");
+    assert_eq!(done.status, Some(3), "{done:?}");
+    assert!(done.stderr.contains("the program can't be executed, a host answers 503"), "{done:?}");
+}

@@ -86,3 +86,26 @@ fn a_missing_crate_fezz_is_told_where_it_comes_from() {
     assert_eq!(project.fezz("new x --fezz-git https://example.org/fezz").status, Some(0));
     assert!(project.read("x/Cargo.toml").contains("fezz = { git = \"https://example.org/fezz\" }"));
 }
+
+#[test]
+fn a_new_worker_is_tested_built_checked_invoked_and_deployed_as_it_is() {
+    let project = Project::empty("new-worker");
+    let fezz = |line: &str| project.fezz_in("visits", line);
+    assert_eq!(project.fezz("new visits --template worker").status, Some(0));
+    project.lock("visits");
+    build_runner();
+    let tested = fezz("test --debug");
+    assert!(tested.status == Some(0) && tested.stdout.contains("1 passed"), "{tested:?}");
+    let built = fezz("build --format json").result();
+    assert!(built["module_bytes"].as_u64().unwrap() < 1 << 20, "{built}");
+    let manifest = project.json("visits/functions/visits@v1/fezz.json");
+    assert_eq!((&manifest["binary"], manifest.get("entry")), (&"bin/visits".into(), None));
+    let checked = fezz("check functions/visits@v1 --deny-warnings");
+    assert!(checked.status == Some(0) && checked.stdout.contains("an ELF program"), "{checked:?}");
+    assert_eq!(fezz("check --deny-warnings").status, Some(0));
+    assert_eq!(fezz("invoke /visits --body").stdout, "You are visitor 1.\n");
+    std::fs::create_dir(project.path("host")).unwrap();
+    assert_eq!(fezz("deploy ../host --format json").result()["outcome"], "created");
+    assert_eq!(fezz("deploy ../host --format json").result()["outcome"], "unchanged");
+    assert!(project.path("host/functions/visits@v1/bin/visits").is_file());
+}

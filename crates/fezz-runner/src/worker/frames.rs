@@ -1,7 +1,6 @@
 //! Whole frames from a stream and into it.
 
-use super::WorkerError;
-use fezz_wire::frame::{HEADER_BYTES, Header};
+use fezz_wire::frame::{BadHeader, HEADER_BYTES, Header};
 use rustix::buffer::spare_capacity;
 use rustix::fd::OwnedFd;
 use rustix::io::{Errno, fcntl_dupfd_cloexec, read, writev};
@@ -10,6 +9,18 @@ use std::io::{IoSlice, Read};
 
 /// What is read at once: nearly all requests, in one call.
 pub(super) const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Why there is no next frame.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    #[error("failed to read a frame from stdin: a worker needs a SOCK_STREAM Unix socket there")]
+    Read(#[source] Errno),
+    /// The host's stream has ended in the middle.
+    #[error("the host's stream ends within a frame")]
+    Torn,
+    #[error(transparent)]
+    Header(#[from] BadHeader),
+}
 
 /// Reads frames, the beginnings of later ones with them.
 #[derive(Debug)]
@@ -32,14 +43,14 @@ impl FrameReader {
     /// # Errors
     ///
     /// The stream can't be read or ends within the frame, or its header breaks a rule.
-    pub(super) fn next(&mut self, payload: &mut Vec<u8>) -> Result<Option<Header>, WorkerError> {
+    pub(super) fn next(&mut self, payload: &mut Vec<u8>) -> Result<Option<Header>, FrameError> {
         payload.clear();
         let header = loop {
             if let Some(header) = self.buffer[self.taken..].first_chunk::<HEADER_BYTES>() {
                 break Header::decode(header)?;
             }
             if !self.fill()? {
-                return if self.taken == self.buffer.len() { Ok(None) } else { Err(WorkerError::Torn) };
+                return if self.taken == self.buffer.len() { Ok(None) } else { Err(FrameError::Torn) };
             }
         };
         self.taken += HEADER_BYTES;
@@ -48,19 +59,19 @@ impl FrameReader {
     }
 
     /// Reads more into the buffer; returns whether there was more.
-    fn fill(&mut self) -> Result<bool, WorkerError> {
+    fn fill(&mut self) -> Result<bool, FrameError> {
         // Less than a header is left, or nothing: moving it is cheap.
         self.buffer.drain(..self.taken);
         self.taken = 0;
         loop {
             match read(&self.socket, spare_capacity(&mut self.buffer)) {
                 Err(Errno::INTR) => {}
-                received => return received.map(|bytes| bytes > 0).map_err(WorkerError::Read),
+                received => return received.map(|bytes| bytes > 0).map_err(FrameError::Read),
             }
         }
     }
 
-    fn read_payload(&mut self, length: usize, payload: &mut Vec<u8>) -> Result<(), WorkerError> {
+    fn read_payload(&mut self, length: usize, payload: &mut Vec<u8>) -> Result<(), FrameError> {
         let buffered = &self.buffer[self.taken..];
         let buffered = &buffered[..length.min(buffered.len())];
         payload.extend_from_slice(buffered);
@@ -71,9 +82,9 @@ impl FrameReader {
         }
         // It grows the vector as bytes arrive, whatever length the header claims.
         let received = (&self.socket).take(missing as u64).read_to_end(payload);
-        match received.map_err(|error| WorkerError::Read(of_std(&error)))? {
+        match received.map_err(|error| FrameError::Read(of_std(&error)))? {
             received if received == missing => Ok(()),
-            _ => Err(WorkerError::Torn),
+            _ => Err(FrameError::Torn),
         }
     }
 }
@@ -117,9 +128,13 @@ fn of_std(error: &std::io::Error) -> Errno {
 }
 
 #[cfg(test)]
+#[path = "../../../../fuzz/checks/runner_frames.rs"]
+mod check;
+
+#[cfg(test)]
 mod tests {
     use super::*;
-    use fezz_wire::frame::{BadHeader, Format, Kind, PAYLOAD_BYTES_MAX};
+    use fezz_wire::frame::{Format, Kind, PAYLOAD_BYTES_MAX};
     use std::io::Write;
     use std::net::Shutdown;
     use std::os::unix::net::UnixStream;
@@ -164,7 +179,7 @@ mod tests {
         host.write_all(b"so much").unwrap();
         drop(host);
         let mut payload = Vec::new();
-        assert!(matches!(reader.next(&mut payload), Err(WorkerError::Torn)));
+        assert!(matches!(reader.next(&mut payload), Err(FrameError::Torn)));
         assert!(
             payload.starts_with(b"so much") && payload.capacity() <= BUFFER_BYTES,
             "{}",
@@ -179,7 +194,7 @@ mod tests {
             let (mut host, mut reader) = reader();
             host.write_all(&whole[..cut]).unwrap();
             drop(host);
-            assert!(matches!(reader.next(&mut Vec::new()), Err(WorkerError::Torn)), "{cut}");
+            assert!(matches!(reader.next(&mut Vec::new()), Err(FrameError::Torn)), "{cut}");
         }
     }
 
@@ -187,6 +202,20 @@ mod tests {
     fn a_header_that_breaks_a_rule_is_named() {
         let (mut host, mut reader) = reader();
         host.write_all(&[0; HEADER_BYTES]).unwrap();
-        assert!(matches!(reader.next(&mut Vec::new()), Err(WorkerError::Header(BadHeader::Kind(0)))));
+        assert!(matches!(reader.next(&mut Vec::new()), Err(FrameError::Header(BadHeader::Kind(0)))));
+    }
+
+    #[test]
+    fn every_stream_of_the_corpus_is_read_or_refused() {
+        let streams = check::corpus("runner_frames");
+        assert!(streams.len() >= 8, "the corpus is missing");
+        streams.iter().for_each(|bytes| check::check(bytes));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_bytes_are_read_or_refused(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+            check::check(&bytes);
+        }
     }
 }

@@ -9,8 +9,8 @@ mod frames;
 use crate::module::{Module, ModuleError};
 use crate::{report, syscalls};
 use fezz_wire::ExitCode;
-use fezz_wire::frame::{BadHeader, Format, Header, Kind, PAYLOAD_BYTES_MAX, VERSION};
-use frames::{FrameReader, FrameWriter};
+use fezz_wire::frame::{Format, Header, Kind, PAYLOAD_BYTES_MAX, VERSION};
+use frames::{FrameError, FrameReader, FrameWriter};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use std::num::NonZero;
@@ -20,13 +20,8 @@ use std::thread::{Builder, JoinHandle};
 /// Why a worker ends before its host's stream does.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    #[error("failed to read a frame from stdin: a worker needs a SOCK_STREAM Unix socket there")]
-    Read(#[source] Errno),
-    /// The host's stream has ended in the middle.
-    #[error("the host's stream ends within a frame")]
-    Torn,
     #[error(transparent)]
-    Header(#[from] BadHeader),
+    Frame(#[from] FrameError),
     /// A frame that is valid, but not for a worker of modules.
     #[error(
         "the host sent {kind:?} in the format {format:?}: a module takes requests in CBOR, cancels and pings"
@@ -61,8 +56,8 @@ impl WorkerError {
     /// What the process exits with.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Read(_) | Self::Torn => ExitCode::Io,
-            Self::Header(_) | Self::Unexpected { .. } => ExitCode::BadRequest,
+            Self::Frame(FrameError::Read(_) | FrameError::Torn) => ExitCode::Io,
+            Self::Frame(FrameError::Header(_)) | Self::Unexpected { .. } => ExitCode::BadRequest,
             Self::Write(_) => ExitCode::ResponseNotWritten,
             // The host learns of it as of any failure to make the module ready.
             Self::Thread { .. } => ExitCode::OnLoadFailed,

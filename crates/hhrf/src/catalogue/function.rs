@@ -27,7 +27,7 @@ impl Function {
     }
 
     /// Resizes the home's limiter to this release's limits.
-    pub(super) fn resize_home(&self) {
+    pub(crate) fn resize_home(&self) {
         let limits = &self.release.limits;
         self.home.limiter.resize(limits.concurrency, limits.queue);
     }

@@ -17,7 +17,7 @@ pub use home::Home;
 pub(crate) use home::Homes;
 pub(crate) use router::{Conflict, Found, Router};
 
-use crate::execute::NotExecutable;
+use crate::execute::{NotExecutable, NotReady};
 use crate::release::Release;
 use crate::source::{Snapshot, SourceError, Unavailable};
 use fezz_manifest::version;
@@ -33,6 +33,17 @@ pub struct Catalogue {
     targets: HashMap<String, Arc<Target>>,
     router: Router,
     rejected: Vec<RejectedRelease>,
+    /// What the next catalogue is to serve, once their processes are ready.
+    candidates: BTreeMap<String, Arc<Function>>,
+    /// Where the releases of the snapshot come from, by name.
+    origins: HashMap<String, String>,
+}
+
+/// A function that a catalogue serves in place of another one, under its name or by its routes.
+#[derive(Debug)]
+pub(crate) struct Replacement {
+    pub function: Arc<Function>,
+    pub predecessor: Arc<Function>,
 }
 
 /// A release that is not served.
@@ -59,6 +70,9 @@ pub(crate) enum RejectionCause {
     /// Another function has one of its routes.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// Its processes aren't ready to take over. It is a candidate.
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
     /// Another entry of the snapshot has its name.
     #[error("`{name}` is already that of `{first}`: give each function a name of its own")]
     SameName {
@@ -80,11 +94,10 @@ impl Catalogue {
         check: &dyn Fn(&Release) -> Result<(), NotExecutable>,
     ) -> Self {
         let mut catalogue = Self::default();
-        let mut origins = HashMap::new();
         for entry in snapshot.entries {
             let name = entry.name();
-            if let Some(first) = origins.get(&name) {
-                let cause = RejectionCause::SameName { name: name.clone(), first: String::clone(first) };
+            if let Some(first) = catalogue.origins.get(&name) {
+                let cause = RejectionCause::SameName { name: name.clone(), first: first.clone() };
                 catalogue.rejected.push(RejectedRelease {
                     name,
                     origin: entry.origin,
@@ -93,14 +106,12 @@ impl Catalogue {
                 });
                 continue;
             }
-            origins.insert(name.clone(), entry.origin.clone());
+            catalogue.origins.insert(name.clone(), entry.origin.clone());
             let release = entry.release.map_err(|Unavailable { cause, .. }| RejectionCause::Source(cause));
             let release = release.and_then(|release| Ok(check(&release).map(|()| release)?));
             catalogue.add(name, entry.origin, release, previous, homes);
         }
-        catalogue.route(&origins, previous);
-        // Last, when it is certain which release of each name is served.
-        catalogue.functions.values().for_each(|function| function.resize_home());
+        catalogue.route(previous);
         catalogue
     }
 
@@ -117,7 +128,10 @@ impl Catalogue {
             Ok(release) => {
                 let function = match before {
                     Some(before) if Arc::ptr_eq(&before.release, &release) => Arc::clone(before),
-                    _ => Arc::new(Function::new(release, before.map(Arc::as_ref), homes)),
+                    _ => match previous.candidates.get(&name) {
+                        Some(candidate) if Arc::ptr_eq(&candidate.release, &release) => Arc::clone(candidate),
+                        _ => Arc::new(Function::new(release, before.map(Arc::as_ref), homes)),
+                    },
                 };
                 self.functions.insert(name, function);
             }
@@ -125,12 +139,60 @@ impl Catalogue {
         }
     }
 
-    /// Marks the functions of `previous` that this catalogue doesn't serve, or in another release.
+    /// Which functions replace others of `previous`: as a new release of the same name, or as another version that gets the
+    /// requests of its id.
+    pub(crate) fn replacements(&self, previous: &Self) -> Vec<Replacement> {
+        let of_same_name = self
+            .functions
+            .iter()
+            .filter_map(|(name, function)| Some((function, previous.functions.get(name)?)));
+        let of_same_id = self
+            .targets
+            .iter()
+            .filter_map(|(id, target)| Some((target.owner(), previous.targets.get(id)?.owner())));
+        let mut replacements: Vec<Replacement> = of_same_name
+            .chain(of_same_id)
+            .filter(|(function, predecessor)| !Arc::ptr_eq(function, predecessor))
+            .map(|(function, predecessor)| Replacement {
+                function: Arc::clone(function),
+                predecessor: Arc::clone(predecessor),
+            })
+            .collect();
+        replacements.sort_by_key(|replacement| replacement.function.name());
+        replacements.dedup_by_key(|replacement| replacement.function.name());
+        replacements
+    }
+
+    /// Serves the predecessors of functions that aren't ready; those become candidates. One that is already served under
+    /// its own name can't be: its predecessor was removed.
+    pub(crate) fn hold_back(&mut self, late: Vec<(Replacement, NotReady)>, previous: &Self) {
+        for (Replacement { function, predecessor }, cause) in late {
+            let name = function.name();
+            if previous.serves(&name, &function) {
+                continue;
+            }
+            self.functions.remove(&name);
+            self.functions.entry(predecessor.name()).or_insert(predecessor);
+            let origin = self.origins.get(&name).cloned().unwrap_or_default();
+            let cause = RejectionCause::NotReady(cause);
+            self.rejected.push(RejectedRelease { name: name.clone(), origin, cause, keeps_previous: true });
+            self.candidates.insert(name, function);
+        }
+        self.route(previous);
+    }
+
+    fn serves(&self, name: &str, function: &Arc<Function>) -> bool {
+        self.functions.get(name).is_some_and(|served| Arc::ptr_eq(served, function))
+    }
+
+    /// Marks the functions and candidates of `previous` that this catalogue doesn't have, or in another release.
     pub(crate) fn retire(&self, previous: &Self) {
-        let is_served = |name: &String, function: &Arc<Function>| {
-            self.functions.get(name).is_some_and(|served| Arc::ptr_eq(served, function))
+        let is_candidate = |name: &String, function: &Arc<Function>| {
+            self.candidates.get(name).is_some_and(|candidate| Arc::ptr_eq(candidate, function))
         };
-        let gone = previous.functions.iter().filter(|(name, function)| !is_served(name, function));
+        let before = previous.functions.iter().chain(&previous.candidates);
+        let gone =
+            before.filter(|(name, function)| !self.serves(name, function) && !is_candidate(name, function));
         gone.for_each(|(_, function)| function.retire());
     }
 
@@ -150,6 +212,11 @@ impl Catalogue {
 
     pub(crate) fn router(&self) -> &Router {
         &self.router
+    }
+
+    /// The functions that are to be served when their processes are ready.
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = &Arc<Function>> {
+        self.candidates.values()
     }
 
     /// Every function that is served, in the order of their names.
@@ -178,7 +245,7 @@ impl Catalogue {
 
     /// Gives the routes to the latest version of each function. A function that claims another's route is rejected, and
     /// the others are routed again, so that a rejected function has no effect on them.
-    fn route(&mut self, origins: &HashMap<String, String>, previous: &Self) {
+    fn route(&mut self, previous: &Self) {
         loop {
             self.targets = latest_versions(self.functions.values());
             // Releases served before come first, so that they keep their routes whatever the name of a new one is.
@@ -195,11 +262,15 @@ impl Catalogue {
                 }
                 Err(conflict) => {
                     let name = conflict.rejected.clone();
-                    let origin = origins.get(&name).cloned().unwrap_or_default();
+                    let origin = self.origins.get(&name).cloned().unwrap_or_default();
                     // The previous release had no conflict with the functions of its catalogue. A second conflict means
                     // that the previous release itself lost a route.
                     let before = previous.functions.get(&name);
                     let before = before.filter(|before| !Arc::ptr_eq(before, &self.functions[&name]));
+                    if !previous.serves(&name, &self.functions[&name]) {
+                        // Its processes may have been started already.
+                        self.functions[&name].retire();
+                    }
                     self.reject(origin, name, conflict.into(), before);
                 }
             }

@@ -85,3 +85,45 @@ fn an_entry_has_the_name_of_its_release() {
     let after = site.build(vec![gone], &before);
     assert!(after.rejected()[0].keeps_previous && after.by_name("f@v1").is_some());
 }
+
+#[test]
+fn a_function_that_is_not_ready_is_a_candidate_until_another_release_of_it_comes() {
+    let site = Site::new();
+    let release = site.entry("f@v1", b"1").release.unwrap();
+    let unchanged = || Entry { origin: "f@v1".to_owned(), release: Ok(Arc::clone(&release)) };
+    let first = site.build(vec![unchanged()], &Catalogue::default());
+    let mut second = site.build(vec![unchanged(), site.entry("f@v2", b"22")], &first);
+    let [replacement] = second.replacements(&first).try_into().unwrap();
+    let names = (replacement.function.name(), replacement.predecessor.name());
+    assert_eq!(names, ("f@v2".to_owned(), "f@v1".to_owned()));
+    let candidate = Arc::clone(&replacement.function);
+    second.hold_back(vec![(replacement, NotReady::Starting { waited: Default::default() })], &first);
+    assert_eq!(second.by_name("f").unwrap().name(), "f@v1");
+    assert!(second.by_name("f@v2").is_none() && second.rejected()[0].keeps_previous);
+    assert!(Arc::ptr_eq(second.candidates().next().unwrap(), &candidate));
+    let third = site.build(vec![unchanged(), site.entry("f@v2", b"333")], &second);
+    third.retire(&second);
+    assert!(candidate.is_retired() && third.candidates().next().is_none());
+}
+
+#[test]
+fn a_function_that_loses_its_route_to_one_that_is_put_back_is_retired() {
+    let site = Site::new();
+    let first = site.build(vec![site.entry("f@v1", b"1")], &Catalogue::default());
+    // `f` gives up its route, and `g` takes it: but the new `f` isn't ready.
+    let taken = |name: &str, route: &str| {
+        let mut entry = site.entry(name, b"2");
+        let (id, version) = name.split_once('@').unwrap();
+        let json = json!({"id": id, "version": version, "entry": "none.so", "routes": [{"path": route}]});
+        let manifest = Manifest::parse(json.to_string().as_bytes(), name).unwrap();
+        entry.release = Ok(Arc::new(Release::new(manifest, b"2", None, &site.store).unwrap()));
+        entry
+    };
+    let mut second = site.build(vec![taken("f@v1", "/other"), taken("g@v1", "/f")], &first);
+    let g = Arc::clone(second.by_name("g").unwrap());
+    let late = second.replacements(&first).into_iter();
+    let late = late.map(|late| (late, NotReady::Starting { waited: Default::default() })).collect();
+    second.hold_back(late, &first);
+    assert!(second.by_name("g").is_none() && g.is_retired());
+    assert!(!second.by_name("f").unwrap().is_retired());
+}

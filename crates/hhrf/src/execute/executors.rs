@@ -3,8 +3,9 @@
 use super::demand::IdlePermits;
 use super::fork::Fork;
 use super::in_process::InProcess;
+use super::load::LoadFailure;
 use super::native::NativeExecutor;
-use super::pool::{Call, Executor, Pool, Stats};
+use super::pool::{Call, Executor, Pool, Readiness, Stats};
 use super::pools::Pools;
 use super::spawn::Spawn;
 use super::start::Starter;
@@ -18,6 +19,7 @@ use std::cmp::Reverse;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// All executors of a host.
 #[derive(Debug)]
@@ -62,6 +64,20 @@ pub enum NotExecutable {
     NoExecutor {
         /// What its manifest or the settings name.
         execution: Execution,
+    },
+}
+
+/// Why a release doesn't replace the one that is served.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// They can't be started.
+    #[error("its workers fail to start, and are tried again: {}", crate::log::chain(.0))]
+    Failed(LoadFailure),
+    /// They need longer than a reload waits.
+    #[error("its workers weren't ready within {} s; it takes over when they are", waited.as_secs())]
+    Starting {
+        /// How long the host has waited.
+        waited: Duration,
     },
 }
 
@@ -178,15 +194,41 @@ impl Executors {
         }
     }
 
-    /// Makes the pools of functions that keep workers also without requests, which start them.
-    pub(crate) fn prepare<'a>(&self, functions: impl Iterator<Item = &'a Arc<Function>>) {
-        let keeps_workers = |function: &&Arc<Function>| {
-            let release = &function.release;
-            release.worker.min > 0 && release.execution_or(self.default) == Execution::Worker
-        };
-        for function in functions.filter(keeps_workers) {
-            self.pools.of(function, || self.pool(function)).tick();
+    /// Has a function keep as many workers as its manifest says, also without requests: from now on it is served.
+    pub(crate) fn serve(&self, function: &Arc<Function>) {
+        let is_needed = || function.release.worker.min > 0 || self.pools.get(function).is_some();
+        if self.has_workers(function) && is_needed() {
+            self.keep(function, 0);
         }
+    }
+
+    /// Has a function that is about to replace `predecessor` start its workers: those that it keeps, and as many as the
+    /// predecessor has. Returns whether they are ready; `None` if there is nothing to start.
+    pub(crate) fn prepare(
+        &self,
+        function: &Arc<Function>,
+        predecessor: &Arc<Function>,
+    ) -> Option<watch::Receiver<Readiness>> {
+        let before = self.stats(predecessor).workers;
+        let workers = before.starting + before.idle + before.busy;
+        let is_needed = self.has_workers(function) && (workers > 0 || function.release.worker.min > 0);
+        is_needed.then(|| self.keep(function, workers))
+    }
+
+    /// Whether the processes are ready that [`Self::prepare`] has started.
+    pub(crate) fn readiness(&self, function: &Arc<Function>) -> Option<watch::Receiver<Readiness>> {
+        self.pools.get(function).map(|pool| pool.readiness())
+    }
+
+    fn has_workers(&self, function: &Function) -> bool {
+        let is_code = !matches!(function.release.code, Code::Native(_));
+        is_code && function.release.execution_or(self.default) == Execution::Worker
+    }
+
+    fn keep(&self, function: &Arc<Function>, processes: usize) -> watch::Receiver<Readiness> {
+        let pool = self.pools.of(function, || self.pool(function));
+        Arc::clone(&pool).keep(processes);
+        pool.readiness()
     }
 
     /// Retires the pools of functions that aren't served any more.

@@ -49,5 +49,5 @@ pub mod answer;
 pub mod failure;
 
 pub use answer::{Answer, AnswerBody, AnswerBytes};
-pub use executors::{Executors, NotExecutable};
+pub use executors::{Executors, NotExecutable, NotReady};
 pub use failure::Failure;

@@ -1,6 +1,7 @@
 //! The interface between the host and its executors.
 
 use super::answer::Outcome;
+use super::load::LoadFailure;
 use crate::admitted::AdmittedRequest;
 use crate::catalogue::Function;
 use fezz_wire::control::Separation;
@@ -8,6 +9,7 @@ use std::fmt::Debug;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// A way to execute requests, which a manifest chooses by its name (`execution`).
 pub trait Executor: Debug + Send + Sync {
@@ -24,6 +26,14 @@ pub trait Pool: Debug + Send + Sync {
     /// Maintains idle processes; is called about once a second. Returns whether the pool is still needed: otherwise it
     /// is dropped, and made again at the next call.
     fn tick(self: Arc<Self>) -> bool;
+
+    /// Keeps at least so many processes ready from now on, also without requests.
+    fn keep(self: Arc<Self>, _processes: usize) {}
+
+    /// Whether those processes are there. A pool that starts all it needs with a request is always ready.
+    fn readiness(&self) -> watch::Receiver<Readiness> {
+        watch::channel(Readiness::Ready).1
+    }
 
     /// The function isn't served any more: ends its idle processes; requests in flight are finished.
     fn retire(self: Arc<Self>);
@@ -53,6 +63,17 @@ impl WorkerStats {
     pub fn total(&self) -> usize {
         self.starting + self.idle + self.busy + self.ending
     }
+}
+
+/// Whether the processes that a pool is to keep are there.
+#[derive(Debug, Clone)]
+pub enum Readiness {
+    /// Some are being started.
+    Starting,
+    /// All are ready.
+    Ready,
+    /// They can't be started. The pool tries again.
+    Failed(LoadFailure),
 }
 
 /// A call in flight.

@@ -277,6 +277,12 @@ impl Connection {
         Next::Wait { until, has_unsent }
     }
 
+    /// Why it was told to end, if it was and has answered all requests.
+    pub(super) fn drained(&self) -> Option<Drain> {
+        let link = self.lock();
+        link.drain.filter(|_| link.is_shut_down && link.in_flight.is_empty())
+    }
+
     /// Waits until the socket takes more.
     pub(super) async fn writable(&self) {
         // By a second descriptor: the runtime watches the first one for reading.

@@ -62,6 +62,10 @@ impl FrameReader {
 }
 
 #[cfg(test)]
+#[path = "../../../../../fuzz/checks/host_frames.rs"]
+mod check;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use fezz_wire::frame::{Format, Kind};
@@ -95,7 +99,19 @@ mod tests {
         [&header.encode()[..], payload].concat()
     }
 
+    #[test]
+    fn every_stream_of_the_corpus_is_read_or_refused() {
+        let streams = check::corpus("host_frames");
+        assert!(streams.len() >= 8, "the corpus is missing");
+        streams.iter().for_each(|bytes| check::check(bytes));
+    }
+
     proptest! {
+        #[test]
+        fn arbitrary_bytes_pass_the_check_of_the_fuzz_target(bytes in vec(any::<u8>(), 0..300)) {
+            check::check(&bytes);
+        }
+
         /// However the bytes are cut, the frames are the same.
         #[test]
         fn frames_do_not_depend_on_how_they_arrive(

@@ -163,10 +163,10 @@ async fn watch(connection: &Connection, inbox: &mut Inbox, process: &Process) ->
         tokio::select! {
             biased;
             received = inbox.receive() => match received {
-                Ok(()) => return End::ByItself,
+                Ok(()) => return ended(connection, process).await,
                 Err(kill) => return End::Killed(kill),
             },
-            () = process.exited() => return End::ByItself,
+            () = process.exited() => return ended(connection, process).await,
             () = connection.changed() => {}
             () = async { sleep_until(until.expect("there is a deadline")).await }, if until.is_some() => {}
             () = connection.writable(), if has_unsent => {}
@@ -188,6 +188,14 @@ fn is_hung(connection: &Connection, inbox: &mut Inbox) -> bool {
     }
     inbox.ping();
     false
+}
+
+/// It, or its stream, has ended. If it was told to, this may be found together with its last response.
+async fn ended(connection: &Connection, process: &Process) -> End {
+    match connection.drained() {
+        Some(drain) => drained(drain, process).await,
+        None => End::ByItself,
+    }
 }
 
 /// It has no requests, and has been told to end: waits until it does.

@@ -5,20 +5,20 @@ use super::end::{Drain, End, WorkerFailure};
 use super::in_flight::Reply;
 use super::instance::{Ended, Instance, describe};
 use super::payload;
-use super::supply::{Limits, Member, Supply};
+use super::supply::{Keep, Limits, Member, Supply};
 use crate::admitted::AdmittedRequest;
 use crate::catalogue::Function;
 use crate::execute::answer::Outcome;
 use crate::execute::failure::Failure;
 use crate::execute::load::LoadFailure;
-use crate::execute::pool::{Call, Pool, Stats, WorkerStats};
+use crate::execute::pool::{Call, Pool, Readiness, Stats, WorkerStats};
 use crate::execute::start::Starter;
 use crate::metrics::WorkerCounters;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout_at;
 
 /// The workers of one function.
@@ -29,6 +29,7 @@ pub(super) struct WorkerPool {
     counters: WorkerCounters,
     limits: Limits,
     state: Mutex<State>,
+    readiness: watch::Sender<Readiness>,
     /// The host may call a pool outside of its runtime.
     runtime: Handle,
 }
@@ -39,7 +40,7 @@ struct State {
     /// In the order of arrival. Some may have given up.
     waiting: VecDeque<oneshot::Sender<Result<Slot, Failure>>>,
     last_used: Instant,
-    is_retired: bool,
+    keep: Keep,
 }
 
 /// The right of one request to one of a worker's slots, released when this is dropped: it goes to the request that waits
@@ -56,18 +57,20 @@ const KEPT_FOR: Duration = Duration::from_secs(60);
 impl WorkerPool {
     /// Must be called within a runtime.
     pub(super) fn new(function: &Arc<Function>, starter: Arc<Starter>, counters: WorkerCounters) -> Self {
+        let limits = Limits::of(&function.release.worker);
         let state = State {
             supply: Supply::default(),
             waiting: VecDeque::new(),
             last_used: Instant::now(),
-            is_retired: false,
+            keep: Keep::within(&limits, 0),
         };
         Self {
             function: Arc::clone(function),
             starter,
             counters,
-            limits: Limits::of(&function.release.worker),
+            limits,
             state: Mutex::new(state),
+            readiness: watch::Sender::new(Readiness::Starting),
             runtime: Handle::current(),
         }
     }
@@ -124,12 +127,12 @@ impl WorkerPool {
     /// Starts the workers that are missing, now or when their pause is over.
     fn provide(self: &Arc<Self>, state: &mut State) {
         state.waiting.retain(|waiting| !waiting.is_closed());
-        let is_kept = !state.is_retired;
-        let missing = state.supply.missing(&self.limits, state.waiting.len(), is_kept);
+        let missing = state.supply.missing(&self.limits, state.waiting.len(), state.keep);
         for _ in 0..missing.now {
             let number = state.supply.begin_start();
             self.runtime.spawn(Arc::clone(self).run(number));
         }
+        self.readiness.send_replace(state.supply.readiness(state.keep));
         if let Some(at) = missing.later {
             let pool = Arc::clone(self);
             self.runtime.spawn(async move {
@@ -176,10 +179,11 @@ impl WorkerPool {
         tracing::debug!(function = self.function.name(), worker = member.connection.number(), "worker ready");
         let connection = Arc::clone(&member.connection);
         state.supply.begin_service(member);
+        self.readiness.send_replace(state.supply.readiness(state.keep));
         drop(state);
         self.offer(&connection);
         let mut state = self.lock();
-        if state.is_retired {
+        if state.keep == Keep::Retired {
             self.drain_unneeded(&mut state);
         }
     }
@@ -249,7 +253,7 @@ impl WorkerPool {
         state.last_used = Instant::now();
         state.supply.release(connection, &self.limits);
         let has_waiting = !state.waiting.is_empty();
-        if state.is_retired && !has_waiting {
+        if state.keep == Keep::Retired && !has_waiting {
             self.drain_unneeded(&mut state);
         }
         if state.supply.has_due() {
@@ -283,19 +287,31 @@ impl Pool for WorkerPool {
 
     fn tick(self: Arc<Self>) -> bool {
         let mut state = self.lock();
-        state.supply.tick(&self.limits, Instant::now());
-        if state.is_retired {
+        let keep = state.keep;
+        state.supply.tick(&self.limits, keep, Instant::now());
+        if keep == Keep::Retired {
             self.drain_unneeded(&mut state);
         }
         self.provide(&mut state);
-        let kept_for = if state.is_retired { Duration::ZERO } else { KEPT_FOR };
-        let is_kept = self.limits.min > 0 && !state.is_retired;
-        is_kept || state.supply.processes() > 0 || state.last_used.elapsed() <= kept_for
+        let kept_for = if keep == Keep::Retired { Duration::ZERO } else { KEPT_FOR };
+        keep.workers() > 0 || state.supply.processes() > 0 || state.last_used.elapsed() <= kept_for
+    }
+
+    fn keep(self: Arc<Self>, processes: usize) {
+        let mut state = self.lock();
+        if state.keep != Keep::Retired {
+            state.keep = Keep::within(&self.limits, processes);
+        }
+        self.provide(&mut state);
+    }
+
+    fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.readiness.subscribe()
     }
 
     fn retire(self: Arc<Self>) {
         let mut state = self.lock();
-        state.is_retired = true;
+        state.keep = Keep::Retired;
         self.drain_unneeded(&mut state);
     }
 

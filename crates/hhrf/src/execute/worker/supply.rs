@@ -5,7 +5,7 @@ use super::end::Drain;
 use super::resident::resident_bytes;
 use crate::execute::back_off::{BackOff, Retry};
 use crate::execute::load::LoadFailure;
-use crate::execute::pool::WorkerStats;
+use crate::execute::pool::{Readiness, WorkerStats};
 use fezz_manifest::Worker;
 use rustix::process::Pid;
 use std::sync::Arc;
@@ -14,12 +14,21 @@ use std::time::{Duration, Instant};
 /// What the manifest says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Limits {
-    pub(super) min: usize,
-    pub(super) max: usize,
+    min: usize,
+    max: usize,
     pub(super) concurrency: u32,
     requests_max: Option<u64>,
     age_max: Option<Duration>,
     memory_bytes_max: Option<u64>,
+}
+
+/// The workers to keep also without requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// At least so many.
+    Workers(usize),
+    /// None, since the release isn't served any more: those that are left end with their last request.
+    Retired,
 }
 
 /// A worker that takes requests.
@@ -90,6 +99,20 @@ impl Limits {
             requests_max: worker.max_requests,
             age_max: worker.max_age_ms.map(Duration::from_millis),
             memory_bytes_max: worker.max_memory_bytes,
+        }
+    }
+}
+
+impl Keep {
+    /// So many workers, within what the manifest says.
+    pub(super) fn within(limits: &Limits, workers: usize) -> Self {
+        Self::Workers(workers.min(limits.max).max(limits.min))
+    }
+
+    pub(super) fn workers(self) -> usize {
+        match self {
+            Self::Workers(workers) => workers,
+            Self::Retired => 0,
         }
     }
 }
@@ -189,14 +212,14 @@ impl Supply {
         }
     }
 
-    /// The workers to start, for so many `waiting` requests; `is_kept` says whether `min` must be there.
-    pub(super) fn missing(&mut self, limits: &Limits, waiting: usize, is_kept: bool) -> Missing {
+    /// The workers to start, for so many `waiting` requests.
+    pub(super) fn missing(&mut self, limits: &Limits, waiting: usize, keep: Keep) -> Missing {
         let present = self.members.len() + self.starting;
         let for_waiting = waiting.div_ceil(limits.concurrency as usize).saturating_sub(self.starting);
-        let for_min = if is_kept { limits.min.saturating_sub(present) } else { 0 };
-        let wanted = for_waiting.min(limits.max.saturating_sub(present)).max(for_min);
+        let for_keep = keep.workers().saturating_sub(present);
+        let wanted = for_waiting.min(limits.max.saturating_sub(present)).max(for_keep);
         // One at a time, beside those that serve.
-        let for_due = usize::from(is_kept && self.starting == 0 && self.has_due());
+        let for_due = usize::from(keep != Keep::Retired && self.starting == 0 && self.has_due());
         match (wanted.max(for_due), self.pause_until.filter(|_| self.is_paused())) {
             (0, _) => Missing { now: 0, later: None },
             (now, None) => Missing { now, later: None },
@@ -213,6 +236,15 @@ impl Supply {
 
     pub(super) fn pause_is_over(&mut self) {
         self.is_pause_watched = false;
+    }
+
+    /// Whether the workers to keep are there.
+    pub(super) fn readiness(&self, keep: Keep) -> Readiness {
+        match &self.failure {
+            _ if self.members.len() >= keep.workers() => Readiness::Ready,
+            Some(failure) => Readiness::Failed(failure.clone()),
+            None => Readiness::Starting,
+        }
     }
 
     /// A worker is being started. Returns its number.
@@ -262,9 +294,9 @@ impl Supply {
     }
 
     /// Ends workers that aren't needed, and notes those whose time has come.
-    pub(super) fn tick(&mut self, limits: &Limits, now: Instant) {
+    pub(super) fn tick(&mut self, limits: &Limits, keep: Keep, now: Instant) {
         self.members.iter_mut().for_each(|member| member.look(limits, now));
-        let surplus = self.members.len().saturating_sub(limits.min);
+        let surplus = self.members.len().saturating_sub(keep.workers());
         let is_idle = |member: &Member| member.taken == 0 && now.duration_since(member.last_used) > IDLE_MAX;
         // The youngest first: the oldest get the requests.
         let idle: Vec<_> = self.members.iter().rev().filter(|member| is_idle(member)).take(surplus).collect();

@@ -3,6 +3,7 @@
 use super::WorkerError;
 use fezz_wire::frame::{HEADER_BYTES, Header};
 use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::{Errno, fcntl_dupfd_cloexec, read, writev};
 use std::fs::File;
@@ -53,7 +54,9 @@ impl FrameReader {
         self.buffer.drain(..self.taken);
         self.taken = 0;
         loop {
-            match read(&self.socket, spare_capacity(&mut self.buffer)) {
+            let received = wait_for_bytes(&self.socket)
+                .and_then(|()| read(&self.socket, spare_capacity(&mut self.buffer)));
+            match received {
                 Err(Errno::INTR) => {}
                 received => return received.map(|bytes| bytes > 0).map_err(WorkerError::Read),
             }
@@ -76,6 +79,13 @@ impl FrameReader {
             _ => Err(WorkerError::Torn),
         }
     }
+}
+
+/// Waits until there are bytes, or the stream's end. A thread that waits in read(2) is also woken when the host reads a
+/// response, because a Unix socket has one queue for those that wait to read and to write: for each request the kernel would
+/// switch to this thread once more, in vain. poll(2) tells the queue what it waits for.
+fn wait_for_bytes(socket: &File) -> Result<(), Errno> {
+    poll(&mut [PollFd::new(socket, PollFlags::IN)], None).map(drop)
 }
 
 /// Writes frames, each as a whole.

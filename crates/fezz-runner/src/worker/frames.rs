@@ -130,6 +130,8 @@ fn of_std(error: &std::io::Error) -> Errno {
 mod tests {
     use super::*;
     use fezz_wire::frame::{BadHeader, Format, Kind, PAYLOAD_BYTES_MAX};
+    use rustix::process::Pid;
+    use rustix::thread::gettid;
     use std::io::Write;
     use std::net::Shutdown;
     use std::os::unix::net::UnixStream;
@@ -191,6 +193,41 @@ mod tests {
             drop(host);
             assert!(matches!(reader.next(&mut Vec::new()), Err(WorkerError::Torn)), "{cut}");
         }
+    }
+
+    /// How often a thread of this process has gone to sleep, once it sleeps.
+    fn sleeps(thread: Pid) -> u64 {
+        loop {
+            let status = format!("/proc/self/task/{thread}/status");
+            let status = std::fs::read_to_string(status).unwrap();
+            let field = |name| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+            if field("State:").starts_with('S') {
+                return field("voluntary_ctxt_switches:").parse().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_a_frame_sleeps_on_while_the_host_reads_responses() {
+        const RESPONSES: u64 = 10;
+        let (mut host, mut reader) = reader();
+        (0..RESPONSES).for_each(|_| (&reader.socket).write_all(b"response").unwrap());
+        std::thread::scope(|scope| {
+            let (sender, thread) = std::sync::mpsc::channel();
+            scope.spawn(move || {
+                sender.send(gettid()).unwrap();
+                assert!(reader.next(&mut Vec::new()).unwrap().is_none());
+            });
+            let thread = thread.recv().unwrap();
+            let before = sleeps(thread);
+            for _ in 0..RESPONSES {
+                host.read_exact(&mut [0; 8]).unwrap();
+                sleeps(thread);
+            }
+            let woken = sleeps(thread) - before;
+            drop(host);
+            assert!(woken < RESPONSES / 2, "{woken}");
+        });
     }
 
     #[test]

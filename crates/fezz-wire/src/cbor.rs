@@ -85,9 +85,9 @@ impl Writer {
         // The argument's last bytes, 1, 2, 4 or 8 of them.
         let (info, from) = match argument {
             ..=0x17 => return self.output.push(major << 5 | bytes[7]),
-            ..=0xff => (ONE_BYTE, 7),
-            ..=0xffff => (ONE_BYTE + 1, 6),
-            ..=0xffff_ffff => (ONE_BYTE + 2, 4),
+            0x18..=0xff => (ONE_BYTE, 7),
+            0x100..=0xffff => (ONE_BYTE + 1, 6),
+            0x1_0000..=0xffff_ffff => (ONE_BYTE + 2, 4),
             _ => (EIGHT_BYTES, 0),
         };
         self.output.push(major << 5 | info);

@@ -22,6 +22,8 @@ pub enum Program {
     HelloWasm,
     /// Our own server without functions, in the folder of the running program.
     BareHyper,
+    /// Our own proxy with a plain axum behind it, in the same folder.
+    AxumBehindProxy,
     /// Our own program with the host inside, in the same folder.
     EmbeddedHello,
     /// Our own server that asks a database, in the same folder.
@@ -72,6 +74,7 @@ impl Program {
             Self::Wasmtime => "wasmtime",
             Self::HelloWasm => "hello_wasm.wasm",
             Self::BareHyper => "bare-hyper",
+            Self::AxumBehindProxy => "axum-behind-proxy",
             Self::EmbeddedHello => "embedded-hello",
             Self::AxumSelect => "axum-select",
             Self::Postgres => "postgres",
@@ -88,7 +91,7 @@ impl Program {
             Self::Cc => "apt-get install gcc libc6-dev",
             Self::Workerd => "scripts/install-bench-peers workerd",
             Self::Wasmtime | Self::HelloWasm => "scripts/install-bench-peers wasmtime",
-            Self::BareHyper => "cargo build --release -p fezz-bench",
+            Self::BareHyper | Self::AxumBehindProxy => "cargo build --release -p fezz-bench",
             Self::EmbeddedHello => "cargo build --release -p fezz-bench-embedded",
             Self::AxumSelect => "cargo build --release -p fezz-bench-postgres",
             Self::Postgres | Self::Initdb => "apt-get install postgresql",
@@ -100,8 +103,14 @@ impl Program {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::split_paths(&path);
         match self {
+<<<<<<< HEAD
             Self::BareHyper | Self::EmbeddedHello | Self::AxumSelect => own_folder().into_iter().collect(),
             Self::Postgres | Self::Initdb => path.chain(postgres_folders()).collect(),
+=======
+            Self::BareHyper | Self::AxumBehindProxy | Self::EmbeddedHello => {
+                own_folder().into_iter().collect()
+            }
+>>>>>>> speed
             // The package's own `bin/workerd` is a script that starts this one.
             Self::Workerd => [peers().join("node_modules/@cloudflare").join(WORKERD).join("bin")].into(),
             Self::HelloWasm => [peers().join("wasm32-wasip2/release")].into(),

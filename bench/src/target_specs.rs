@@ -6,7 +6,7 @@ use crate::host::{Host, HostError};
 use crate::http::Page;
 use crate::peers::lighttpd::CgiJail;
 use crate::peers::{Peer, PeerError};
-use crate::peers::{apache, embedded, hyper, lighttpd, wasmtime, workerd};
+use crate::peers::{apache, axum, embedded, hyper, lighttpd, wasmtime, workerd};
 use crate::prefork::{Prefork, PreforkError};
 use crate::program::{MissingProgram, Program};
 use crate::server::Server;
@@ -34,6 +34,7 @@ enum Kind {
     Host(Execution),
     Prefork,
     Hyper,
+    Axum,
     Embedded,
     Lighttpd(CgiJail),
     Apache,
@@ -63,7 +64,7 @@ pub const CGI: &str = "lighttpd cgi";
 pub const CGI_BWRAP: &str = "lighttpd cgi + bwrap";
 
 /// All targets: ours first, then those with a process per request, then the others.
-pub const TARGETS: [TargetSpec; 13] = [
+pub const TARGETS: [TargetSpec; 14] = [
     spec(FORK, "fezz-fork", true, true, Kind::Host(Execution::FORK), &[]),
     spec(SPAWN_PREWARMED, "fezz-spawn-ahead", true, true, Kind::Host(Execution::SPAWN_PREWARMED), &[]),
     spec(SPAWN, "fezz-spawn", true, true, Kind::Host(Execution::SPAWN), &[]),
@@ -83,6 +84,7 @@ pub const TARGETS: [TargetSpec; 13] = [
     spec("apache cgid", "apache-cgid", true, false, Kind::Apache, &[Program::Apache]),
     spec("wasmtime serve", "wasmtime-serve", false, true, Kind::Wasmtime, &[Program::Wasmtime]),
     spec("workerd", "workerd", false, true, Kind::Workerd, &[Program::Workerd]),
+    spec("axum behind proxy", "axum-behind-proxy", false, false, Kind::Axum, &[]),
     spec(HYPER, "bare-hyper", false, false, Kind::Hyper, &[]),
 ];
 
@@ -163,6 +165,7 @@ impl TargetSpec {
                 return Ok(Running::Prefork(Prefork::start(self.name, &build.module(function), function)?));
             }
             Kind::Hyper => hyper::start(function)?,
+            Kind::Axum => axum::start(function)?,
             Kind::Embedded => embedded::start(function)?,
             Kind::Lighttpd(jail) => lighttpd::start(function, jail)?,
             Kind::Apache => apache::start(function)?,

@@ -1,5 +1,6 @@
 //! The peers, the servers that the host is compared to: their common parts, and a file for each.
 
+pub mod axum;
 pub mod embedded;
 pub mod hyper;
 

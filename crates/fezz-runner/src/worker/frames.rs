@@ -2,6 +2,7 @@
 
 use fezz_wire::frame::{BadHeader, HEADER_BYTES, Header};
 use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::{Errno, fcntl_dupfd_cloexec, read, writev};
 use std::fs::File;
@@ -64,7 +65,9 @@ impl FrameReader {
         self.buffer.drain(..self.taken);
         self.taken = 0;
         loop {
-            match read(&self.socket, spare_capacity(&mut self.buffer)) {
+            let received = wait_for_bytes(&self.socket)
+                .and_then(|()| read(&self.socket, spare_capacity(&mut self.buffer)));
+            match received {
                 Err(Errno::INTR) => {}
                 received => return received.map(|bytes| bytes > 0).map_err(FrameError::Read),
             }
@@ -87,6 +90,13 @@ impl FrameReader {
             _ => Err(FrameError::Torn),
         }
     }
+}
+
+/// Waits until there are bytes, or the stream's end. A thread that waits in read(2) is also woken when the host reads a
+/// response, because a Unix socket has one queue for those that wait to read and to write: for each request the kernel would
+/// switch to this thread once more, in vain. poll(2) tells the queue what it waits for.
+fn wait_for_bytes(socket: &File) -> Result<(), Errno> {
+    poll(&mut [PollFd::new(socket, PollFlags::IN)], None).map(drop)
 }
 
 /// Writes frames, each as a whole.
@@ -135,6 +145,8 @@ mod check;
 mod tests {
     use super::*;
     use fezz_wire::frame::{Format, Kind, PAYLOAD_BYTES_MAX};
+    use rustix::process::Pid;
+    use rustix::thread::gettid;
     use std::io::Write;
     use std::net::Shutdown;
     use std::os::unix::net::UnixStream;
@@ -196,6 +208,41 @@ mod tests {
             drop(host);
             assert!(matches!(reader.next(&mut Vec::new()), Err(FrameError::Torn)), "{cut}");
         }
+    }
+
+    /// How often a thread of this process has gone to sleep, once it sleeps.
+    fn sleeps(thread: Pid) -> u64 {
+        loop {
+            let status = format!("/proc/self/task/{thread}/status");
+            let status = std::fs::read_to_string(status).unwrap();
+            let field = |name| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+            if field("State:").starts_with('S') {
+                return field("voluntary_ctxt_switches:").parse().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_a_frame_sleeps_on_while_the_host_reads_responses() {
+        const RESPONSES: u64 = 10;
+        let (mut host, mut reader) = reader();
+        (0..RESPONSES).for_each(|_| (&reader.socket).write_all(b"response").unwrap());
+        std::thread::scope(|scope| {
+            let (sender, thread) = std::sync::mpsc::channel();
+            scope.spawn(move || {
+                sender.send(gettid()).unwrap();
+                assert!(reader.next(&mut Vec::new()).unwrap().is_none());
+            });
+            let thread = thread.recv().unwrap();
+            let before = sleeps(thread);
+            for _ in 0..RESPONSES {
+                host.read_exact(&mut [0; 8]).unwrap();
+                sleeps(thread);
+            }
+            let woken = sleeps(thread) - before;
+            drop(host);
+            assert!(woken < RESPONSES / 2, "{woken}");
+        });
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub enum AnswerBytes {
 /// The most bytes of a response's headers, names and values together: about what clients and proxies accept.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 
+/// The headers that the host adds: the request's id and trace. With room for them, the map needn't grow.
+const HOSTS_HEADERS: usize = 2;
+
 /// The most of an error's message that is kept.
 const MESSAGE_CHARS_MAX: usize = 8 * 1024;
 
@@ -177,7 +180,7 @@ fn check_header_bytes(bytes: usize) -> Result<(), InvalidResponse> {
 pub fn headers<'a>(
     raw: impl ExactSizeIterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<HeaderMap, InvalidResponse> {
-    let mut headers = HeaderMap::with_capacity(raw.len());
+    let mut headers = HeaderMap::with_capacity(raw.len() + HOSTS_HEADERS);
     for (name, value) in raw {
         let bad = || InvalidResponse::Header { name: name.escape_default().take(100).collect() };
         // Neither takes CR, LF or NUL.

@@ -66,11 +66,14 @@ impl InFlight {
     pub(super) fn answer(self, reply: impl FnOnce(Holding) -> Reply) {
         let Self { request, reply: sender, slot } = self;
         let AdmittedRequest { response_memory, permits, .. } = *request;
-        // First, so that the next request is on its way before this one's task runs.
-        drop((slot, permits));
+        // First, so that a client that has its response finds its permit free.
+        drop(permits);
         if let Some(sender) = sender {
             sender.send(reply(response_memory)).ok();
         }
+        // Last: of the tasks that are woken here, the runtime runs the last one first, and the worker is idle until the next
+        // request is written.
+        drop(slot);
     }
 
     /// The worker never saw it.

@@ -103,14 +103,10 @@ impl Program {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::split_paths(&path);
         match self {
-<<<<<<< HEAD
-            Self::BareHyper | Self::EmbeddedHello | Self::AxumSelect => own_folder().into_iter().collect(),
-            Self::Postgres | Self::Initdb => path.chain(postgres_folders()).collect(),
-=======
-            Self::BareHyper | Self::AxumBehindProxy | Self::EmbeddedHello => {
+            Self::BareHyper | Self::AxumBehindProxy | Self::EmbeddedHello | Self::AxumSelect => {
                 own_folder().into_iter().collect()
             }
->>>>>>> speed
+            Self::Postgres | Self::Initdb => path.chain(postgres_folders()).collect(),
             // The package's own `bin/workerd` is a script that starts this one.
             Self::Workerd => [peers().join("node_modules/@cloudflare").join(WORKERD).join("bin")].into(),
             Self::HelloWasm => [peers().join("wasm32-wasip2/release")].into(),

@@ -9,7 +9,6 @@ use hyper::server::conn::http1 as server;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::error::Error;
-use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,7 +41,7 @@ async fn serve_application(socket: &Path, end: Arc<str>) -> Result<(), AnyError>
     };
     std::thread::spawn(|| {
         // The proxy writes nothing: this returns at its end.
-        std::io::stdin().read(&mut [0]).ok();
+        std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).ok();
         std::process::exit(0);
     });
     axum::serve(UnixListener::bind(socket)?, Router::new().route("/", get(greet))).await?;

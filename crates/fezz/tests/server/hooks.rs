@@ -274,7 +274,8 @@ async fn requests_that_began_before_their_function_was_unregistered_are_answered
     running.wait_for_metric("fezz_requests_in_flight", 5).await;
     let server = running.server.clone();
     let unregistered = tokio::spawn(async move { server.unregister_function("f").await });
-    wait_for("the route's end", async || running.get("/f").await.status == 404).await;
+    running.wait_for_metric("fezz_functions", 0).await;
+    assert_eq!(running.get("/f").await.status, 404);
     go_on.add_permits(5);
     std::io::Write::write_all(&mut &arriving, b"cd").unwrap();
     clients.push(arriving);

@@ -121,6 +121,18 @@ fn a_release_whose_secret_is_gone_is_still_served() {
 }
 
 #[test]
+fn a_secret_that_is_being_written_leaves_the_release_with_the_value_before() {
+    let site = Site::new();
+    let file = write(&site, "key", VALUE);
+    let host = host(site, json!({}), &[]);
+    fs::write(file, "").unwrap();
+    host.signal(Signal::HUP);
+    let sentence = refusal(&host);
+    assert!(sentence.contains("is empty: write") && sentence.contains("previous release is still served"));
+    assert_eq!(key(&host), VALUE);
+}
+
+#[test]
 fn the_folder_of_systemd_is_the_default() {
     let site = Site::new();
     write(&site, "key", VALUE);

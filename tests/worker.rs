@@ -1,7 +1,8 @@
 //! The `worker` executor: long-lived processes that serve request after request.
 
 use crate::harness::{
-    AUTHOR, Answer, Connection, Host, Leftovers, PATIENCE, Site, connect, many, resident_kib, wait_for,
+    AUTHOR, Answer, Connection, Host, Leftovers, PATIENCE, Site, connect, many, peak_kib, resident_kib,
+    wait_for,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -357,6 +358,18 @@ fn an_invalid_message_fails_its_request_alone() {
     let host = host_of(json!({"worker": {"max": 1}}));
     assert_eq!(get(&host, "invalid").outcome(), (502, "invalid_response"));
     assert_eq!(get(&host, "count").text(), "2", "the same worker");
+}
+
+#[test]
+fn a_large_invalid_message_costs_the_host_no_copies_of_it() {
+    const BYTES: usize = 40_000_000;
+    let host = host_of(json!({"env": {"FORMAT": "json"}, "limits": {"memory_bytes": 1 << 29}}));
+    get(&host, "count");
+    let before = peak_kib(&host);
+    assert_eq!(get(&host, &format!("long-status?n={BYTES}")).outcome(), (502, "invalid_response"));
+    let line = host.logged("the reason", |line| line["kind"] == "invalid_response").to_string();
+    assert!(line.contains("AAA...") && line.contains("expected u16") && line.len() < 2000, "{line}");
+    assert!(peak_kib(&host) < before + 2 * BYTES / 1024, "{} KiB more", peak_kib(&host) - before);
 }
 
 #[test]

@@ -25,7 +25,8 @@ pub(crate) use host::{Host, is_root};
 pub(crate) use http2::{Http2, StreamOutcome};
 pub(crate) use machine::alone;
 pub(crate) use processes::{
-    Leftovers, forked, inside, of_requests, prewarmed_processes, resident_kib, sockets_of, zombies, zygotes,
+    Leftovers, forked, inside, of_requests, peak_kib, prewarmed_processes, resident_kib, sockets_of, zombies,
+    zygotes,
 };
 pub(crate) use site::{AUTHOR, HARMFUL, ORDINARY, ORDINARY_C, OVERFLOW, Site, TAKEOVER, binary};
 pub(crate) use worker::{WorkerProcess, request, request_in_json};

@@ -104,8 +104,17 @@ pub(crate) fn sockets_of(host: &Host) -> usize {
 
 /// Resident memory of a host, in KiB.
 pub(crate) fn resident_kib(host: &Host) -> usize {
+    status_kib(host, "VmRSS:")
+}
+
+/// The most that it has had so far.
+pub(crate) fn peak_kib(host: &Host) -> usize {
+    status_kib(host, "VmHWM:")
+}
+
+fn status_kib(host: &Host, key: &str) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", host.pid().as_raw_nonzero())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(key)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 

@@ -24,6 +24,19 @@ fn a_python_script_serves_requests_by_its_standard_library_alone() {
 }
 
 #[test]
+fn a_script_may_name_the_shell_by_each_of_its_names() {
+    for jail in JAILS {
+        for shell in ["/bin/sh", "/usr/bin/sh"] {
+            let programs = Programs::new();
+            let script = programs.file("script", format!("#!{shell}\necho runs\nexit 3\n").as_bytes(), 0o755);
+            let Some(worker) = programs.start(jail, &[], &script) else { continue };
+            let (status, said) = worker.ended();
+            assert_eq!((status.code(), said.as_str()), (Some(3), "runs\n"), "{shell} in {jail:?}");
+        }
+    }
+}
+
+#[test]
 fn a_program_writes_to_its_scratch_and_nowhere_without() {
     for jail in [Jail::Strict, Jail::StrictOfNobody] {
         let programs = Programs::new();

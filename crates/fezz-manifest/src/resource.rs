@@ -45,6 +45,9 @@ pub enum ResourceError {
         "is no URL ({0}): write `scheme://user:password@host:port/name`, with `%` codes for special characters"
     )]
     NotAUrl(url::ParseError),
+    /// A character that no URL has (RFC 3986, section 2). Parsers differ in what they make of it: some leave it out.
+    #[error("has the character U+{:04X}: write it as `{}`, or remove it", u32::from(*.0), percent_encoded(*.0))]
+    Character(char),
     /// It has no host.
     #[error("has no host: write `scheme://host:port`")]
     NoHost,
@@ -110,6 +113,9 @@ pub fn variable(name: &str) -> String {
 ///
 /// It is no URL, or leads to something other than one TCP port: see [`ResourceError`].
 pub fn port(url: &str) -> Result<u16, ResourceError> {
+    if let Some(character) = url.chars().find(|char| char.is_control() || *char == ' ') {
+        return Err(ResourceError::Character(character));
+    }
     let url = Url::parse(url).map_err(ResourceError::NotAUrl)?;
     if url.scheme().contains("unix") {
         return Err(ResourceError::UnixSocket);
@@ -130,6 +136,11 @@ pub fn port(url: &str) -> Result<u16, ResourceError> {
         Some(port) => Ok(port),
         None => Err(ResourceError::NoPort),
     }
+}
+
+fn percent_encoded(character: char) -> String {
+    let mut bytes = [0; 4];
+    character.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 fn elsewhere(url: &Url) -> Option<&'static str> {
@@ -181,6 +192,10 @@ mod tests {
             ("hunter2:secret", "has no host"),
             ("other://hunter2", "has no port, and its scheme has no known one"),
             ("redis://cache:0", "has port 0"),
+            ("redis://hunter2:79\n99", "has the character U+000A: write it as `%0A`"),
+            ("redis://hunter2\t:79", "has the character U+0009"),
+            ("postgres://db/hunter2\u{7f}", "has the character U+007F"),
+            (" redis://hunter2", "has the character U+0020: write it as `%20`, or remove it"),
         ] {
             let sentence = port(url).unwrap_err().to_string();
             assert!(sentence.starts_with(expected) && !sentence.contains("hunter2"), "{url}: {sentence}");

@@ -11,6 +11,9 @@ pub enum SecretError {
     /// No text.
     #[error("is not UTF-8: write text, for bytes their base64")]
     NotUtf8,
+    /// Nothing, as a file is for a moment while it is written.
+    #[error("is empty: write the value to it, and replace the file by a rename")]
+    Empty,
     /// No variable can hold it.
     #[error("holds a NUL character: remove it")]
     Nul,
@@ -26,6 +29,9 @@ pub fn value(content: Vec<u8>) -> Result<String, SecretError> {
     if text.ends_with('\n') {
         text.pop();
     }
+    if text.is_empty() {
+        return Err(SecretError::Empty);
+    }
     if text.contains('\0') {
         return Err(SecretError::Nul);
     }
@@ -38,8 +44,18 @@ mod tests {
 
     #[test]
     fn one_newline_at_the_end_is_no_part_of_a_secret() {
-        for (content, expected) in [("a\n", "a"), ("a", "a"), ("a\n\n", "a\n"), ("\na", "\na"), ("", "")] {
+        for (content, expected) in
+            [("a\n", "a"), ("a", "a"), ("a\n\n", "a\n"), ("\na", "\na"), ("\n\n", "\n")]
+        {
             assert_eq!(value(content.into()).as_deref(), Ok(expected), "{content:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_secret_is_refused() {
+        for content in ["", "\n"] {
+            let sentence = value(content.into()).unwrap_err().to_string();
+            assert_eq!(sentence, "is empty: write the value to it, and replace the file by a rename");
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the formats beside CBOR share: the messages as serde writes them, and the bounds by which it reads them.
 
+use crate::brief::beginning;
 use crate::{FezzWireRequest, FezzWireResponse, Meta, PAIRS_MAX, owned};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeSeq;
@@ -191,7 +192,7 @@ impl<'de> Visitor<'de> for ParamsVisitor {
                 return Err(too_many("params"));
             }
             if params.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("key `{name}` is twice in `params`")));
+                return Err(A::Error::custom(format_args!("key `{}` is twice in `params`", beginning(name))));
             }
             params.insert(name, value);
         }

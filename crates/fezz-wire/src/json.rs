@@ -19,6 +19,7 @@
 //! # Ok::<(), fezz_wire::PayloadError>(())
 //! ```
 
+use crate::brief::Brief;
 use crate::forms::{self, PayloadError, checked};
 use crate::{FezzWireRequest, FezzWireResponse, owned};
 use base64::display::Base64Display;
@@ -47,7 +48,7 @@ pub fn encode_response(response: &FezzWireResponse<'_>) -> Vec<u8> {
 ///
 /// The rule that it breaks.
 pub fn decode_request(message: &[u8]) -> Result<owned::FezzWireRequest, PayloadError> {
-    let request: Request = serde_json::from_slice(message).map_err(PayloadError::Json)?;
+    let request: Request = read(message).map_err(PayloadError::Json)?;
     let Request { method, uri, authority, scheme, headers, params, meta, body, body_base64 } = request;
     let (headers, body) = (bytes_of(headers), body_of(body, body_base64)?);
     Ok(owned::FezzWireRequest { method, uri, authority, scheme, headers, params, meta, body })
@@ -59,10 +60,17 @@ pub fn decode_request(message: &[u8]) -> Result<owned::FezzWireRequest, PayloadE
 ///
 /// The rule that it breaks, or a status outside [`FezzWireResponse::STATUSES`].
 pub fn decode_response(message: &[u8]) -> Result<owned::FezzWireResponse, PayloadError> {
-    let response: Response = serde_json::from_slice(message).map_err(PayloadError::Json)?;
+    let response: Response = read(message).map_err(PayloadError::Json)?;
     let Response { status, headers, error, body, body_base64 } = response;
     let (headers, body) = (bytes_of(headers), body_of(body, body_base64)?);
     checked(owned::FezzWireResponse { status, headers, error, body })
+}
+
+fn read<'de, T: Deserialize<'de>>(message: &'de [u8]) -> Result<T, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_slice(message);
+    let read = T::deserialize(Brief(&mut reader))?;
+    reader.end()?;
+    Ok(read)
 }
 
 fn written(message: &impl Serialize) -> Vec<u8> {

@@ -102,6 +102,9 @@ pub mod message_pack;
 #[cfg(feature = "serde")]
 mod forms;
 
+#[cfg(feature = "serde")]
+mod brief;
+
 mod trial;
 
 mod cbor;

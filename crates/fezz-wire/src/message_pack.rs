@@ -1,6 +1,7 @@
 //! Both messages as MessagePack: the maps of the CBOR form, with texts as `str` and bytes as `bin`. The rules of the wire
 //! hold as in [`json`](crate::json).
 
+use crate::brief::Brief;
 use crate::forms::{self, PayloadError, checked};
 use crate::{FezzWireRequest, FezzWireResponse, owned};
 use serde::Serialize;
@@ -44,7 +45,7 @@ fn read<T: DeserializeOwned>(message: &[u8]) -> Result<T, PayloadError> {
     // By a cursor, which tells how far it was read. It allocates as it reads, whatever length is claimed.
     let mut reader = rmp_serde::Deserializer::new(Cursor::new(message));
     reader.set_max_depth(DEPTH_MAX);
-    let read = T::deserialize(&mut reader).map_err(PayloadError::MessagePack)?;
+    let read = T::deserialize(Brief(&mut reader)).map_err(PayloadError::MessagePack)?;
     match message.len() - reader.position() as usize {
         0 => Ok(read),
         bytes => Err(PayloadError::TrailingBytes { bytes }),

@@ -180,3 +180,30 @@ fn message_pack_trusts_no_length_and_no_depth() {
     let deep = [&b"\x82\xa6status\xcc\xcc\xa5later"[..], &[0x91; 100_000]].concat();
     assert!(chain(&message_pack::decode_response(&deep).unwrap_err()).contains("depth limit exceeded"));
 }
+
+#[test]
+fn an_error_quotes_only_the_beginning_of_a_long_text() {
+    let long = "\u{200b}".repeat(1 << 20);
+    let meta = r#""meta":{"request_id":"r","function":"f","version":"v","deadline_ms":1}"#;
+    let twice = format!(r#"{{"method":"GET","uri":"/","params":{{"{long}":"1","{long}":"2"}},{meta}}}"#);
+    let mut sentences = vec![chain(&json::decode_request(twice.as_bytes()).unwrap_err())];
+    for value in [
+        r#""LONG""#,
+        r#"{"status":"LONG"}"#,
+        r#"{"status":200,"headers":"LONG"}"#,
+        r#"{"status":200,"headers":["LONG"]}"#,
+        r#"{"status":200,"error":"LONG"}"#,
+        r#"{"status":200,"error":{"kind":"k","message":[]},"LONG":1}"#,
+        r#"{"LONG":1}"#,
+    ] {
+        let text = value.replace("LONG", &long);
+        let packed = rmp_serde::to_vec(&serde_json::from_str::<serde_json::Value>(&text).unwrap()).unwrap();
+        sentences.push(chain(&json::decode_response(text.as_bytes()).unwrap_err()));
+        sentences.push(chain(&message_pack::decode_response(&packed).unwrap_err()));
+    }
+    for sentence in sentences {
+        assert!(sentence.len() < 500, "{} bytes", sentence.len());
+    }
+    let sentence = chain(&json::decode_response(br#"{"status":"200"}"#).unwrap_err());
+    assert!(sentence.contains(r#"invalid type: string "200", expected u16 at line 1"#), "{sentence}");
+}

@@ -2,6 +2,7 @@
 
 use crate::error::ManifestError;
 use crate::metadata::MetadataError;
+use std::borrow::Cow;
 
 /// A place in a file, both counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct Place {
 
 /// What is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {}, column {}: {cause}", place.line, place.column)]
+#[error("line {}, column {}: {}", place.line, place.column, brief(&cause.to_string()))]
 pub struct GatewayError {
     /// Where the value or its key begins.
     pub place: Place,
@@ -94,12 +95,50 @@ pub enum YamlError {
         /// With the path to it.
         key: String,
     },
+    /// A key that stands behind `?`.
+    #[error("a key has {chars} characters, the limit is {chars_max}: no gateway file has such keys")]
+    LongKey {
+        /// How many it has.
+        chars: usize,
+        /// The limit.
+        chars_max: usize,
+    },
+    /// Too many for their places to be kept.
+    #[error(
+        "more than {values_max} values are in this file: divide it, each host takes one, or use `functions/`"
+    )]
+    TooManyValues {
+        /// The limit.
+        values_max: usize,
+    },
     /// Maps and lists in each other.
     #[error("more than {depth_max} maps and lists are inside each other: no gateway file has as many")]
     TooDeep {
         /// The limit.
         depth_max: usize,
     },
+}
+
+/// The most of a key or a value that a sentence shows: enough to find it at its place.
+const QUOTED_CHARS_MAX: usize = 100;
+
+/// The longest sentence: its quotes may themselves have the marks by which they are found.
+const SENTENCE_CHARS_MAX: usize = 1000;
+
+/// A sentence with what stands between its `` ` `` cut to [`QUOTED_CHARS_MAX`].
+fn brief(sentence: &str) -> String {
+    let pieces = sentence.split('`').enumerate();
+    let pieces: Vec<_> = pieces
+        .map(|(index, piece)| if index % 2 == 1 { cut(piece, QUOTED_CHARS_MAX) } else { piece.into() })
+        .collect();
+    cut(&pieces.join("`"), SENTENCE_CHARS_MAX).into_owned()
+}
+
+fn cut(text: &str, chars_max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => format!("{}...", &text[..end]).into(),
+        None => text.into(),
+    }
 }
 
 impl GatewayError {

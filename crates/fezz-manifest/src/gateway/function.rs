@@ -1,7 +1,7 @@
 //! One function of a gateway file, as the manifest that it stands for.
 
 use super::error::{FunctionCause, GatewayCause, GatewayError, Place};
-use super::yaml::Places;
+use super::places::Places;
 use crate::check::check;
 use crate::error::ManifestError;
 use crate::explain::explain;

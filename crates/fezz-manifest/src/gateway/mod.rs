@@ -1,9 +1,10 @@
 //! The gateway file: all functions of a service in one YAML file, each with the keys of a manifest.
 //!
-//! `yaml` reads the text, `function` makes a manifest of each function, `error` is what can be wrong.
+//! `yaml` reads the text, `places` is where each value stands, `function` makes a manifest of each function, `error` is what can be wrong.
 
 mod error;
 mod function;
+mod places;
 mod yaml;
 
 pub use error::{FunctionCause, GatewayCause, GatewayError, Place, YamlError};

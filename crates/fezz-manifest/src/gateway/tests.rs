@@ -147,3 +147,48 @@ fn hostile_yaml_is_refused_before_it_grows() {
         assert!(sentence.contains(expected), "{sentence}");
     }
 }
+
+#[test]
+fn a_key_or_a_file_that_is_too_long_is_refused_before_it_grows() {
+    let long = "k".repeat(200_000);
+    let list = "1,".repeat(150_000);
+    for (text, expected) in [
+        (
+            format!("? {long}\n: [{list}1]\n"),
+            "line 1, column 3: a key has 200000 characters, the limit is 1024",
+        ),
+        (format!("functions: [{list}1]\n"), "more than 65536 values are in this file"),
+    ] {
+        let sentence = error(&text);
+        assert!(sentence.contains(expected) && sentence.len() < 300, "{sentence}");
+    }
+}
+
+#[test]
+fn each_value_has_its_place_without_a_copy_of_the_keys_above_it() {
+    let (key, elements) = ("k".repeat(1024), 1000);
+    let text = format!("a.b:\n  {key}: [{}x: y]\n", "[1], ".repeat(elements));
+    let (_, places) = yaml::read(&text).unwrap();
+    let at = |path: String| places.of(&path);
+    let last = format!("a.b.{key}[{elements}]");
+    assert_eq!(at(last.clone()), at(format!("{last}.x.no")));
+    assert_eq!(at(format!("a.b.{key}[7][0]")), Place { line: 2, column: 1030 + 7 * 5 + 1 });
+    assert_eq!(at(format!("a.b.{key}[7][1].c")), Place { line: 2, column: 1030 + 7 * 5 });
+    assert_eq!(at("a.b.other".to_owned()), Place { line: 1, column: 1 });
+    assert!(places.key_bytes() < 2 * text.len(), "{} bytes", places.key_bytes());
+}
+
+#[test]
+fn an_error_shows_only_the_beginning_of_a_long_key_or_value() {
+    let long = "k".repeat(1000);
+    for text in [
+        format!("{long}: 1\nfunctions: {{}}\n"),
+        format!("functions: {{{long}: {{entry: a.so}}}}\n"),
+        function(&format!("    {long}: 1\n")),
+        function(&format!("    {long}: 1\n    {long}: 1\n")),
+        function(&format!("    entry: a.so\n    version: '` {}'\n", long.repeat(100))),
+    ] {
+        let sentence = error(&text);
+        assert!(sentence.chars().count() < 1300 && sentence.contains("kkk..."), "{sentence}");
+    }
+}

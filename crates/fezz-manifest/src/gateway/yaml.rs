@@ -1,9 +1,10 @@
-//! Reads YAML as JSON values, and remembers where each key stands.
+//! Reads YAML as JSON values, and remembers the place of each.
 //!
 //! Of YAML 1.2 it takes one document of maps with text keys, lists and plain values (the core schema, section 10.3).
 //! Anchors, aliases and tags are refused: a file of some lines could stand for gigabytes.
 
 use super::error::{GatewayError, Place, YamlError};
+use super::places::{Inner, Places};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 use serde_json::{Map, Number, Value};
 use std::collections::HashMap;
@@ -11,36 +12,25 @@ use std::collections::HashMap;
 /// Maps and lists inside each other: a manifest has 6 in a gateway file.
 const DEPTH_MAX: usize = 16;
 
-/// Where each key stands, by its path with a dot before each inner key, as `functions.items.routes[0].path`.
-#[derive(Debug, Default)]
-pub(super) struct Places(HashMap<String, Place>);
+/// Characters of a key: what YAML itself allows for keys without `?` (YAML 1.2.2, section 7.4.2).
+const KEY_CHARS_MAX: usize = 1024;
 
-impl Places {
-    /// The place of a key, or, if the file hasn't got it, of the nearest one around it.
-    pub(super) fn of(&self, path: &str) -> Place {
-        let mut path = path;
-        loop {
-            if let Some(place) = self.0.get(path) {
-                return *place;
-            }
-            match path.rfind(['.', '[']) {
-                Some(end) => path = &path[..end],
-                None => return Place { line: 1, column: 1 },
-            }
-        }
-    }
-}
+/// Values in a file, maps and lists included: a hundred for hundreds of functions. Each takes some hundred bytes of memory,
+/// whatever its length in the file.
+const VALUES_MAX: usize = 65_536;
 
 /// Reads the one document of a text.
 pub(super) fn read(text: &str) -> Result<(Value, Places), GatewayError> {
-    let mut reader = Reader { events: Parser::new_from_str(text), places: Places::default() };
-    let value = reader.document()?;
-    Ok((value, reader.places))
+    let mut reader = Reader { events: Parser::new_from_str(text), path: String::new(), values: 0 };
+    reader.document()
 }
 
 struct Reader<'a> {
     events: Parser<'a, StrInput<'a>>,
-    places: Places,
+    /// That of the value which is being read, with a dot before each inner key.
+    path: String,
+    /// So far.
+    values: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -57,8 +47,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn document(&mut self) -> Result<Value, GatewayError> {
-        let mut value = Value::Null;
+    fn document(&mut self) -> Result<(Value, Places), GatewayError> {
+        let mut value = (Value::Null, Places::new(Place { line: 1, column: 1 }));
         let mut documents = 0;
         loop {
             match self.next()? {
@@ -68,7 +58,9 @@ impl<'a> Reader<'a> {
                 (Event::DocumentStart(_), _) => {
                     documents += 1;
                     let (event, place) = self.next()?;
-                    value = self.value(event, place, "", 0)?;
+                    value = self.value(event, place, 0)?;
+                    // What is missing in the file has no place in it.
+                    value.1.place = Place { line: 1, column: 1 };
                 }
                 (Event::StreamEnd, _) => return Ok(value),
                 _ => {}
@@ -80,9 +72,8 @@ impl<'a> Reader<'a> {
         &mut self,
         event: Event<'a>,
         place: Place,
-        path: &str,
         depth: usize,
-    ) -> Result<Value, GatewayError> {
+    ) -> Result<(Value, Places), GatewayError> {
         let failed = |cause| Err(GatewayError::new(place, cause));
         let (anchor, tag) = match &event {
             Event::Scalar(_, _, anchor, tag) => (*anchor, tag.is_some()),
@@ -99,44 +90,64 @@ impl<'a> Reader<'a> {
         if depth > DEPTH_MAX {
             return failed(YamlError::TooDeep { depth_max: DEPTH_MAX });
         }
+        self.values += 1;
+        if self.values > VALUES_MAX {
+            return failed(YamlError::TooManyValues { values_max: VALUES_MAX });
+        }
         match event {
-            Event::Scalar(text, style, ..) => Ok(scalar(&text, style)),
-            Event::SequenceStart(..) => self.list(path, depth),
-            Event::MappingStart(..) => self.map(path, depth),
-            _ => Ok(Value::Null),
+            Event::Scalar(text, style, ..) => Ok((scalar(&text, style), Places::new(place))),
+            Event::SequenceStart(..) => self.list(place, depth),
+            Event::MappingStart(..) => self.map(place, depth),
+            _ => Ok((Value::Null, Places::new(place))),
         }
     }
 
-    fn list(&mut self, path: &str, depth: usize) -> Result<Value, GatewayError> {
-        let mut list = Vec::new();
+    fn list(&mut self, place: Place, depth: usize) -> Result<(Value, Places), GatewayError> {
+        let (mut list, mut places) = (Vec::new(), Vec::new());
+        let length = self.path.len();
         loop {
-            let (event, place) = self.next()?;
+            let (event, at) = self.next()?;
             if event == Event::SequenceEnd {
-                return Ok(Value::Array(list));
+                return Ok((Value::Array(list), Places { place, inner: Inner::List(places) }));
             }
-            let path = format!("{path}[{}]", list.len());
-            self.places.0.insert(path.clone(), place);
-            list.push(self.value(event, place, &path, depth + 1)?);
+            self.path.push_str(&format!("[{}]", list.len()));
+            let (value, inner) = self.value(event, at, depth + 1)?;
+            self.path.truncate(length);
+            list.push(value);
+            places.push(inner);
         }
     }
 
-    fn map(&mut self, path: &str, depth: usize) -> Result<Value, GatewayError> {
-        let mut map = Map::new();
+    fn map(&mut self, place: Place, depth: usize) -> Result<(Value, Places), GatewayError> {
+        let (mut map, mut places) = (Map::new(), HashMap::new());
+        let length = self.path.len();
         loop {
-            let (event, place) = self.next()?;
+            let (event, at) = self.next()?;
             let key = match event {
-                Event::MappingEnd => return Ok(Value::Object(map)),
-                Event::Scalar(text, _, 0, None) => text.into_owned(),
-                _ => return Err(GatewayError::new(place, YamlError::NotATextKey)),
+                Event::MappingEnd => {
+                    return Ok((Value::Object(map), Places { place, inner: Inner::Map(places) }));
+                }
+                Event::Scalar(text, _, 0, None) => text,
+                _ => return Err(GatewayError::new(at, YamlError::NotATextKey)),
             };
-            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            if map.contains_key(&key) {
-                return Err(GatewayError::new(place, YamlError::Twice { key: path }));
+            let chars = key.chars().count();
+            if chars > KEY_CHARS_MAX {
+                let cause = YamlError::LongKey { chars, chars_max: KEY_CHARS_MAX };
+                return Err(GatewayError::new(at, cause));
             }
-            self.places.0.insert(path.clone(), place);
-            let (event, place) = self.next()?;
-            let value = self.value(event, place, &path, depth + 1)?;
-            map.insert(key, value);
+            if length > 0 {
+                self.path.push('.');
+            }
+            self.path.push_str(&key);
+            if map.contains_key(&*key) {
+                return Err(GatewayError::new(at, YamlError::Twice { key: self.path.clone() }));
+            }
+            let (event, value_at) = self.next()?;
+            let (value, mut inner) = self.value(event, value_at, depth + 1)?;
+            inner.place = at;
+            self.path.truncate(length);
+            places.insert(key.to_string(), inner);
+            map.insert(key.into_owned(), value);
         }
     }
 }

@@ -220,6 +220,6 @@ pub(crate) fn confine(jail: &Jail, entered: &Entered, next: Next<'_>) -> Result<
         Next::Execute(call) => Filter::Program { call: call.pointers(), has_network, has_scratch },
     };
     seccomp::install(filter).map_err(JailError::Seccomp)?;
-    self_test::run(has_network, kept)?;
+    self_test::run(has_network, kept, &entered.executables)?;
     Ok(())
 }

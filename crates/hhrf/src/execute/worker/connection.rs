@@ -6,12 +6,12 @@
 use super::end::{Drain, Kill, Violation};
 use super::in_flight::{InFlight, Reply};
 use super::outbox::{Frame, Outbox, Written};
-use super::payload;
 use super::pool::Slot;
 use crate::admitted::AdmittedRequest;
 use crate::execute::failure::Failure;
 use crate::execute::watch::watch;
 use crate::memory::Holding;
+use bytes::Bytes;
 use fezz_wire::frame::{Format, Kind};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{Shutdown, shutdown};
@@ -130,21 +130,21 @@ impl Connection {
         self.is_open.load(Ordering::Acquire)
     }
 
-    /// Gives it a request: writes its frame, as much as the socket takes now.
+    /// Gives it a request, whose payload is `payload`: writes its frame, as much as the socket takes now.
     ///
     /// # Errors
     ///
-    /// It takes no requests any more, and has read no byte of this one: the request comes back. Or its message can't be
-    /// encoded.
-    pub(super) fn send(self: &Arc<Self>, slot: Slot, request: AdmittedRequest) -> Result<Pending, Unsent> {
-        let payload = match payload::encode(&request, self.format()) {
-            Ok(payload) => payload,
-            Err(failure) => return Err(Unsent::Failed(failure)),
-        };
+    /// It takes no requests any more, and has read no byte of this one: the request comes back.
+    pub(super) fn send(
+        self: &Arc<Self>,
+        slot: Slot,
+        request: AdmittedRequest,
+        payload: [Bytes; 2],
+    ) -> Result<Pending, Box<AdmittedRequest>> {
         let (sender, reply) = oneshot::channel();
         let mut link = self.lock();
         if !self.is_open() {
-            return Err(Unsent::Again(Box::new(request)));
+            return Err(Box::new(request));
         }
         link.requests += 1;
         let id = link.requests;
@@ -159,7 +159,7 @@ impl Connection {
                     && let Some(in_flight) = link.in_flight.remove(&id)
                 {
                     drop(link);
-                    return Err(Unsent::Again(in_flight.into_request()));
+                    return Err(in_flight.into_request());
                 }
             }
         }
@@ -317,15 +317,6 @@ impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
-}
-
-/// Why a request wasn't sent.
-#[derive(Debug)]
-pub(super) enum Unsent {
-    /// The worker is gone: another one may have it.
-    Again(Box<AdmittedRequest>),
-    /// It can't be sent at all.
-    Failed(Failure),
 }
 
 impl Pending {

@@ -5,13 +5,22 @@ use crate::execute::answer::{self, Outcome};
 use crate::execute::failure::{Failure, InvalidResponse};
 use crate::execute::message::{encode_head, encode_with};
 use crate::execute::response_reader::BESIDE_BODY_BYTES;
-use crate::memory::{Holding, request_bytes};
+use crate::memory::{Holding, SMALL_BYTES, request_bytes};
 use bytes::Bytes;
 use fezz_wire::frame::{Format, PAYLOAD_BYTES_MAX};
 use fezz_wire::{json, message_pack};
 
 /// The most bytes that JSON takes for one byte of text, a control character's escape: `\u0000`. Base64 takes fewer.
 const JSON_EXPANSION: usize = 6;
+
+/// How many bytes a library of the format goes through, one by one, if a request's body or a response's payload has `bytes`.
+/// None in CBOR, whose bodies are neither read nor copied.
+pub(super) fn converted_bytes(format: Format, bytes: usize) -> usize {
+    match format {
+        Format::Cbor => 0,
+        Format::Json | Format::None | Format::MessagePack => bytes,
+    }
+}
 
 /// The payload of a request. In CBOR it is the head and the body, without a copy; otherwise one piece, whose memory is
 /// charged before it is made.
@@ -76,12 +85,53 @@ pub(super) fn response_bytes_max(format: Format, body_bytes_max: u64) -> usize {
 ///
 /// As [`answer::decode`].
 pub(super) fn decode(payload: &Bytes, format: Format, holding: Holding, body_bytes_max: u64) -> Outcome {
-    let decoded = match format {
+    let decode = match format {
         Format::Cbor => return answer::decode(payload, holding, body_bytes_max),
-        Format::Json | Format::None => json::decode_response(payload),
-        Format::MessagePack => message_pack::decode_response(payload),
+        Format::Json | Format::None => json::decode_response,
+        Format::MessagePack => message_pack::decode_response,
     };
-    let decoded = decoded
+    let copies = 1 + decoded_copies(format);
+    if payload.len() > SMALL_BYTES {
+        holding.resize(payload.len() * copies).map_err(Failure::ResponseDropped)?;
+    }
+    let decoded = decode(payload)
         .map_err(|error| Failure::InvalidResponse(InvalidResponse::Payload(crate::log::chain(&error))))?;
     answer::of_owned(decoded, holding, body_bytes_max)
+}
+
+/// How many copies of a payload its decoding holds at most.
+fn decoded_copies(format: Format) -> usize {
+    match format {
+        // A text with escapes is put together in a buffer first. A body in base64 is held as text, too, while it is decoded.
+        Format::Json | Format::None => 2,
+        Format::Cbor | Format::MessagePack => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::tests::small_response;
+
+    fn decoded(format: Format, body_bytes: usize) -> Outcome {
+        let body = "x".repeat(body_bytes).into_bytes();
+        let response = fezz_wire::FezzWireResponse { status: 200, headers: vec![], body: &body, error: None };
+        let payload = match format {
+            Format::MessagePack => message_pack::encode_response(&response),
+            _ => json::encode_response(&response),
+        };
+        decode(&payload.into(), format, small_response(), u64::MAX)
+    }
+
+    #[test]
+    fn the_copies_that_decoding_makes_are_charged_before_they_are_made() {
+        // One account may hold 512 KiB in these tests.
+        for (format, fits, full) in
+            [(Format::Json, 160 << 10, 180 << 10), (Format::MessagePack, 240 << 10, 260 << 10)]
+        {
+            assert!(decoded(format, fits).is_ok(), "{format:?}");
+            let failure = decoded(format, full).unwrap_err();
+            assert!(matches!(failure, Failure::ResponseDropped(_)), "{format:?}: {failure:?}");
+        }
+    }
 }

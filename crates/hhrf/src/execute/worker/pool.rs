@@ -1,6 +1,7 @@
 //! The workers of one function, and the requests that wait for one.
 
-use super::connection::{Connection, Unsent};
+use super::connection::Connection;
+use super::conversion::Conversions;
 use super::end::{Drain, End, WorkerFailure};
 use super::in_flight::Reply;
 use super::instance::{Ended, Instance, describe};
@@ -29,6 +30,7 @@ pub(super) struct WorkerPool {
     counters: WorkerCounters,
     limits: Limits,
     state: Mutex<State>,
+    conversions: Conversions,
     readiness: watch::Sender<Readiness>,
     /// The host may call a pool outside of its runtime.
     runtime: Handle,
@@ -70,6 +72,7 @@ impl WorkerPool {
             counters,
             limits,
             state: Mutex::new(state),
+            conversions: Conversions::default(),
             readiness: watch::Sender::new(Readiness::Starting),
             runtime: Handle::current(),
         }
@@ -82,17 +85,22 @@ impl WorkerPool {
         loop {
             let slot = self.slot(deadline).await?;
             let connection = Arc::clone(&slot.connection);
-            let pending = match connection.send(slot, *request) {
+            let format = connection.format();
+            let bytes = payload::converted_bytes(format, request.body.bytes.len());
+            let encode = move || (payload::encode(&request, format), request);
+            let (payload, encoded) = self.conversions.run(bytes, deadline, encode).await?;
+            let pending = match connection.send(slot, *encoded, payload?) {
                 Ok(pending) => pending,
-                Err(Unsent::Again(again)) => {
+                Err(again) => {
                     request = again;
                     continue;
                 }
-                Err(Unsent::Failed(failure)) => return Err(failure),
             };
             match pending.reply(deadline, &identity.request_id).await {
                 Reply::Response(payload, holding) => {
-                    return payload::decode(&payload, connection.format(), holding, body_bytes_max);
+                    let bytes = payload::converted_bytes(format, payload.len());
+                    let decode = move || payload::decode(&payload, format, holding, body_bytes_max);
+                    return self.conversions.run(bytes, deadline, decode).await?;
                 }
                 Reply::Unsent(again) => request = again,
                 Reply::Failed(failure) => return Err(failure),

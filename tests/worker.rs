@@ -42,7 +42,7 @@ pub(crate) fn starts(host: &Host) -> f64 {
     metric(host, "worker_starts_total", "")
 }
 
-fn workers(host: &Host) -> f64 {
+pub(crate) fn workers(host: &Host) -> f64 {
     ["starting", "idle", "busy", "ending"]
         .iter()
         .map(|state| metric(host, "workers", &format!(r#",state="{state}""#)))
@@ -54,7 +54,7 @@ pub(crate) fn get(host: &Host, path: &str) -> Answer {
 }
 
 /// The processes that the host itself started: of each worker the first, with which the others end.
-fn processes(host: &Host) -> Vec<Pid> {
+pub(crate) fn processes(host: &Host) -> Vec<Pid> {
     let own = host.pid().to_string();
     let tasks = std::fs::read_dir(format!("/proc/{own}/task")).unwrap().flatten();
     let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());

@@ -42,7 +42,7 @@ pub(crate) fn starts(host: &Host) -> f64 {
     metric(host, "worker_starts_total", "")
 }
 
-pub(crate) fn workers(host: &Host) -> f64 {
+fn workers(host: &Host) -> f64 {
     ["starting", "idle", "busy", "ending"]
         .iter()
         .map(|state| metric(host, "workers", &format!(r#",state="{state}""#)))

@@ -42,11 +42,11 @@ pub(crate) fn starts(host: &Host) -> f64 {
     metric(host, "worker_starts_total", "")
 }
 
-fn workers(host: &Host) -> f64 {
-    ["starting", "idle", "busy", "ending"]
-        .iter()
-        .map(|state| metric(host, "workers", &format!(r#",state="{state}""#)))
-        .sum()
+/// All of them, in one look: one that changes its state meanwhile counts once.
+pub(crate) fn workers(host: &Host) -> f64 {
+    let text = host.get("/_metrics").text();
+    let lines = text.lines().filter(|line| line.starts_with(r#"fezz_workers{function="w@v1""#));
+    lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
 }
 
 pub(crate) fn get(host: &Host, path: &str) -> Answer {
@@ -54,7 +54,7 @@ pub(crate) fn get(host: &Host, path: &str) -> Answer {
 }
 
 /// The processes that the host itself started: of each worker the first, with which the others end.
-pub(crate) fn processes(host: &Host) -> Vec<Pid> {
+fn processes(host: &Host) -> Vec<Pid> {
     let own = host.pid().to_string();
     let tasks = std::fs::read_dir(format!("/proc/{own}/task")).unwrap().flatten();
     let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());

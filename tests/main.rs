@@ -61,6 +61,7 @@ mod trial;
 mod uids;
 mod unread;
 mod worker;
+mod worker_bounds;
 mod worker_examples;
 mod worker_reload;
 mod worker_runner;

@@ -20,7 +20,8 @@ pub trait Executor: Debug + Send + Sync {
 /// Answers the requests of one function, by one executor.
 pub trait Pool: Debug + Send + Sync {
     /// Answers a request. If the future is dropped, because the client went away, the request's process is killed. Its
-    /// permits are always released after the process is gone, not before.
+    /// permits are always released after the process is gone, not before. A process with several requests (`worker`) is not
+    /// killed; the abandoned ones keep what bounds them.
     fn call(self: Arc<Self>, request: AdmittedRequest) -> Call;
 
     /// Maintains idle processes; is called about once a second. Returns whether the pool is still needed: otherwise it

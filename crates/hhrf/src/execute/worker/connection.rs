@@ -5,8 +5,9 @@
 
 use super::end::{Drain, Kill, Violation};
 use super::in_flight::{InFlight, Reply};
-use super::outbox::{Frame, Outbox, Written};
+use super::outbox::{Frame, Outbox, Sent, Written};
 use super::pool::Slot;
+use super::requests::Requests;
 use crate::admitted::AdmittedRequest;
 use crate::execute::failure::Failure;
 use crate::execute::watch::watch;
@@ -15,7 +16,6 @@ use bytes::Bytes;
 use fezz_wire::frame::{Format, Kind};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{Shutdown, shutdown};
-use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -40,9 +40,10 @@ pub struct Connection {
 
 #[derive(Debug, Default)]
 struct Link {
-    in_flight: HashMap<u64, InFlight>,
+    requests: Requests,
     outbox: Outbox,
-    requests: u64,
+    /// Requests so far.
+    sent: u64,
     drain: Option<Drain>,
     kill: Option<Kill>,
     /// Whether the worker has been told that no more requests come.
@@ -66,6 +67,8 @@ pub(super) enum Next {
     Kill(Kill),
     /// Wait for its end: it has no requests, and has been told to end.
     End(Drain),
+    /// Wait a moment for its end, then kill it: nothing can be sent to it.
+    Broken,
 }
 
 /// What to do with the payload of a response.
@@ -102,11 +105,7 @@ impl Connection {
 
     /// The id of the request that it has, if it has one alone.
     pub fn only_request_id(&self) -> Option<String> {
-        let link = self.lock();
-        match link.in_flight.len() {
-            1 => link.in_flight.values().next().map(InFlight::request_id),
-            _ => None,
-        }
+        self.lock().requests.only().map(InFlight::request_id)
     }
 
     pub(super) fn socket(&self) -> &AsyncFd<OwnedFd> {
@@ -146,20 +145,21 @@ impl Connection {
         if !self.is_open() {
             return Err(Box::new(request));
         }
-        link.requests += 1;
-        let id = link.requests;
-        link.in_flight.insert(id, InFlight::new(request, slot, sender));
+        link.sent += 1;
+        let id = link.sent;
+        link.requests.insert(id, InFlight::new(request, slot, sender));
         match link.outbox.send(Frame::request(id, self.format(), payload), &self.socket) {
             Ok(Written::All) => {}
             Ok(Written::InPart) => self.changed.notify_one(),
             Err(_) => {
                 self.is_open.store(false, Ordering::Release);
                 self.changed.notify_one();
-                if link.outbox.take_back()
-                    && let Some(in_flight) = link.in_flight.remove(&id)
+                if link.outbox.withdraw(id) == Sent::Nothing
+                    && let Some(in_flight) = link.requests.remove(id)
                 {
                     drop(link);
-                    return Err(in_flight.into_request());
+                    let request = in_flight.into_request();
+                    return Err(request.expect("it can't be abandoned before this returns"));
                 }
             }
         }
@@ -174,7 +174,7 @@ impl Connection {
     /// The worker doesn't have this request, or can't have read it yet.
     pub(super) fn begin_response(&self, id: u64) -> Result<Wanted, Violation> {
         let link = self.lock();
-        match link.in_flight.get(&id) {
+        match link.requests.get(id) {
             Some(in_flight) if !link.outbox.has(id) => {
                 Ok(if in_flight.has_client() { Wanted::Yes } else { Wanted::No })
             }
@@ -182,14 +182,19 @@ impl Connection {
         }
     }
 
-    /// Runs `change` on the memory of a request's response.
+    /// Whether a request still wants its response.
+    pub(super) fn is_wanted(&self, id: u64) -> bool {
+        self.lock().requests.get(id).is_some_and(InFlight::has_client)
+    }
+
+    /// Runs `change` on the memory of a request's response; `None` if that isn't wanted any more.
     pub(super) fn with_holding<T>(&self, id: u64, change: impl FnOnce(&Holding) -> T) -> Option<T> {
-        self.lock().in_flight.get(&id).map(|in_flight| change(in_flight.holding()))
+        self.lock().requests.get(id).and_then(InFlight::holding).map(change)
     }
 
     /// A response is complete: the request's permits and its slot are released, and it gets `reply`.
     pub(super) fn end_response(&self, id: u64, reply: impl FnOnce(Holding) -> Reply) {
-        let in_flight = self.lock().in_flight.remove(&id);
+        let in_flight = self.lock().requests.remove(id);
         // Without the lock: the slot goes to the next request.
         if let Some(in_flight) = in_flight {
             in_flight.answer(reply);
@@ -198,8 +203,10 @@ impl Connection {
 
     /// A response can't be kept: its request is told, and the rest of it is thrown away.
     pub(super) fn drop_response(&self, id: u64, failure: Failure) {
-        if let Some(in_flight) = self.lock().in_flight.get_mut(&id) {
-            in_flight.fail(failure);
+        let remains = self.lock().requests.abandon(id);
+        if let Some(remains) = remains {
+            // Its client may have gone at the same moment.
+            remains.reply.send(Reply::Failed(failure)).ok();
         }
     }
 
@@ -219,23 +226,32 @@ impl Connection {
         self.changed.notify_one();
     }
 
-    /// The client of a request has gone. The worker is told, and the request keeps its permits and its slot until the worker
-    /// has answered, or until its deadline.
+    /// The client of a request has gone. The worker is told, and the request keeps its slot until the worker has answered, or
+    /// until its deadline. If the worker can't have seen it, it is as if it had never been sent.
     fn abandon(&self, id: u64) {
         let mut link = self.lock();
-        let Some(in_flight) = link.in_flight.get_mut(&id) else { return };
-        in_flight.abandon();
-        if !link.is_shut_down {
-            // If the worker is gone, its task sees that by itself.
-            link.outbox.send(Frame::empty(Kind::Cancel, id), &self.socket).ok();
-        }
+        let withdrawn = if link.outbox.withdraw(id) == Sent::Nothing {
+            link.requests.remove(id)
+        } else {
+            if let Some(remains) = link.requests.abandon(id)
+                && !link.is_shut_down
+            {
+                link.outbox.keep(id, remains.body);
+                // Its task sees an error.
+                link.outbox.send(Frame::empty(Kind::Cancel, id), &self.socket).ok();
+            }
+            None
+        };
         self.changed.notify_one();
+        drop(link);
+        // Without the lock: the slot goes to the next request.
+        drop(withdrawn);
     }
 
     /// Sends a ping, and returns whether the worker has no requests: otherwise it may be busy, and isn't asked.
     pub(super) fn ping(&self, number: u64) -> bool {
         let mut link = self.lock();
-        if !link.in_flight.is_empty() || link.is_shut_down {
+        if !link.requests.is_empty() || link.is_shut_down {
             return false;
         }
         link.outbox.send(Frame::empty(Kind::Ping, number), &self.socket).ok();
@@ -243,7 +259,7 @@ impl Connection {
     }
 
     pub(super) fn is_busy(&self) -> bool {
-        !self.lock().in_flight.is_empty()
+        !self.lock().requests.is_empty()
     }
 
     /// Waits for a change.
@@ -257,22 +273,24 @@ impl Connection {
         if let Some(kill) = link.kill.take() {
             return Next::Kill(kill);
         }
-        let abandoned = link.in_flight.values().filter(|in_flight| !in_flight.has_client());
-        let first = abandoned.min_by_key(|in_flight| in_flight.deadline());
+        let first = link.requests.first_abandoned();
         let until = first.map(InFlight::deadline);
         if let Some(overdue) = first.filter(|first| first.deadline() <= Instant::now()) {
             return Next::Kill(Kill::Deadline { request_id: overdue.request_id() });
         }
-        // An error means that it is gone: the end of its stream tells.
         let has_unsent = link.outbox.flush(&self.socket) == Ok(Written::InPart);
         if let Some(drain) = link.drain {
             if link.outbox.is_empty() && !std::mem::replace(&mut link.is_shut_down, true) {
                 // Fails if it is gone.
                 shutdown(&self.socket, Shutdown::Write).ok();
             }
-            if link.in_flight.is_empty() {
+            if link.requests.is_empty() {
                 return Next::End(drain);
             }
+        }
+        if link.outbox.is_broken() {
+            self.is_open.store(false, Ordering::Release);
+            return Next::Broken;
         }
         Next::Wait { until, has_unsent }
     }
@@ -280,7 +298,7 @@ impl Connection {
     /// Why it was told to end, if it was and has answered all requests.
     pub(super) fn drained(&self) -> Option<Drain> {
         let link = self.lock();
-        link.drain.filter(|_| link.is_shut_down && link.in_flight.is_empty())
+        link.drain.filter(|_| link.is_shut_down && link.requests.is_empty())
     }
 
     /// Waits until the socket takes more.
@@ -300,8 +318,7 @@ impl Connection {
         self.is_open.store(false, Ordering::Release);
         let mut link = self.lock();
         let unsent = link.outbox.unsent();
-        let (unseen, seen): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut link.in_flight).into_iter().partition(|(id, _)| unsent.contains(id));
+        let (unseen, seen): (Vec<_>, Vec<_>) = link.requests.take().partition(|(id, _)| unsent.contains(id));
         link.outbox = Outbox::default();
         let requests = |of: Vec<(u64, InFlight)>| of.into_iter().map(|(_, in_flight)| in_flight).collect();
         (requests(unseen), requests(seen))

@@ -88,6 +88,9 @@ pub enum Violation {
         /// The most for this function and format.
         bytes_max: usize,
     },
+    /// It can't be sent anything.
+    #[error("it closed its stdin for reading, so that no request can be sent to it")]
+    NotReading,
     /// The stream ends where it may not.
     #[error("its stream ended within a frame")]
     Torn,

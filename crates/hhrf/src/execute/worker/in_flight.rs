@@ -1,20 +1,44 @@
 //! A request that a worker has, from its frame to its response.
 
 use super::pool::Slot;
-use crate::admitted::AdmittedRequest;
+use crate::admitted::{AdmittedRequest, RequestBody};
 use crate::execute::failure::Failure;
+use crate::identity::Identity;
+use crate::limiter::Permit;
 use crate::memory::Holding;
 use bytes::Bytes;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// A request, with its permits, its memory and its slot, which are released when this is dropped.
 #[derive(Debug)]
 pub(super) struct InFlight {
-    request: Box<AdmittedRequest>,
-    /// `None` once its client has gone, or has its answer.
-    reply: Option<oneshot::Sender<Reply>>,
+    identity: Arc<Identity>,
+    deadline: Instant,
+    stage: Stage,
     slot: Slot,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Its client waits for the response.
+    Wanted { request: Box<AdmittedRequest>, reply: oneshot::Sender<Reply> },
+    /// Its client has gone, or has been told of a failure. The worker still has it.
+    Abandoned {
+        _of_function: Permit,
+        /// See [`Requests`](super::requests::Requests).
+        of_host: Option<Permit>,
+    },
+}
+
+/// What is left of a request whose response isn't wanted any more.
+#[derive(Debug)]
+pub(super) struct Remains {
+    /// Where to tell the reason.
+    pub(super) reply: oneshot::Sender<Reply>,
+    /// To be kept while a part of it must be written.
+    pub(super) body: RequestBody,
 }
 
 /// What a request's task gets.
@@ -30,45 +54,61 @@ pub(super) enum Reply {
 
 impl InFlight {
     pub(super) fn new(request: AdmittedRequest, slot: Slot, reply: oneshot::Sender<Reply>) -> Self {
-        Self { request: Box::new(request), reply: Some(reply), slot }
+        let (identity, deadline) = (Arc::clone(&request.facts.identity), request.facts.deadline);
+        Self { identity, deadline, stage: Stage::Wanted { request: Box::new(request), reply }, slot }
     }
 
     pub(super) fn request_id(&self) -> String {
-        self.request.facts.identity.request_id.clone()
+        self.identity.request_id.clone()
     }
 
     pub(super) fn deadline(&self) -> Instant {
-        self.request.facts.deadline
+        self.deadline
     }
 
-    pub(super) fn holding(&self) -> &Holding {
-        &self.request.response_memory
+    /// The memory of its response, if that is wanted.
+    pub(super) fn holding(&self) -> Option<&Holding> {
+        match &self.stage {
+            Stage::Wanted { request, .. } => Some(&request.response_memory),
+            Stage::Abandoned { .. } => None,
+        }
     }
 
     /// Whether a response is wanted.
     pub(super) fn has_client(&self) -> bool {
-        self.reply.is_some()
+        matches!(self.stage, Stage::Wanted { .. })
     }
 
-    pub(super) fn abandon(&mut self) {
-        self.reply = None;
+    /// Gives back its memory: no response is wanted any more. It keeps its slot and its permits, as the worker still has it.
+    pub(super) fn abandon(self) -> (Self, Option<Remains>) {
+        let Self { identity, deadline, stage, slot } = self;
+        let (stage, remains) = match stage {
+            Stage::Wanted { request, reply } => {
+                let AdmittedRequest { permits: [of_function, of_host], body, .. } = *request;
+                let stage = Stage::Abandoned { _of_function: of_function, of_host: Some(of_host) };
+                (stage, Some(Remains { reply, body }))
+            }
+            abandoned @ Stage::Abandoned { .. } => (abandoned, None),
+        };
+        (Self { identity, deadline, stage, slot }, remains)
     }
 
-    /// Fails it. It keeps its slot: the worker still has it.
-    pub(super) fn fail(&mut self, failure: Failure) {
-        if let Some(reply) = self.reply.take() {
-            // Its client may have gone at the same moment.
-            reply.send(Reply::Failed(failure)).ok();
+    /// Where an abandoned request keeps its permit of the host.
+    pub(super) fn abandoned_of_host(&mut self) -> Option<&mut Option<Permit>> {
+        match &mut self.stage {
+            Stage::Wanted { .. } => None,
+            Stage::Abandoned { of_host, .. } => Some(of_host),
         }
     }
 
     /// Gives it its reply. The slot and the permits go to the next request.
     pub(super) fn answer(self, reply: impl FnOnce(Holding) -> Reply) {
-        let Self { request, reply: sender, slot } = self;
-        let AdmittedRequest { response_memory, permits, .. } = *request;
-        // First, so that a client that has its response finds its permit free.
-        drop(permits);
-        if let Some(sender) = sender {
+        let Self { stage, slot, .. } = self;
+        if let Stage::Wanted { request, reply: sender } = stage {
+            let AdmittedRequest { response_memory, permits, .. } = *request;
+            // First, so that a client that has its response finds its permit free.
+            drop(permits);
+            // Its client may go at the same moment.
             sender.send(reply(response_memory)).ok();
         }
         // Last: of the tasks that are woken here, the runtime runs the last one first, and the worker is idle until the next
@@ -78,15 +118,18 @@ impl InFlight {
 
     /// The worker never saw it.
     pub(super) fn retry(self) {
-        let Self { request, reply, slot } = self;
+        let Self { stage, slot, .. } = self;
         drop(slot);
-        if let Some(reply) = reply {
+        if let Stage::Wanted { request, reply } = stage {
             reply.send(Reply::Unsent(request)).ok();
         }
     }
 
-    /// The request again, which was never sent.
-    pub(super) fn into_request(self) -> Box<AdmittedRequest> {
-        self.request
+    /// The request again, which was never sent, if it is still wanted.
+    pub(super) fn into_request(self) -> Option<Box<AdmittedRequest>> {
+        match self.stage {
+            Stage::Wanted { request, .. } => Some(request),
+            Stage::Abandoned { .. } => None,
+        }
     }
 }

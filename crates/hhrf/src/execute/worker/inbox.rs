@@ -99,6 +99,7 @@ impl Inbox {
     /// The worker has broken the protocol.
     pub(super) async fn receive(&mut self) -> Result<(), Kill> {
         loop {
+            self.forget_unwanted();
             let stop = match &self.arriving {
                 Arriving::Response { stop, .. } => Some(stop.clone()),
                 Arriving::Nothing | Arriving::Unwanted { .. } => None,
@@ -175,8 +176,8 @@ impl Inbox {
             handled?;
             match read {
                 Ok(0) => return self.ended(),
-                // A stream that gives less has no more now (epoll(7), question 9); the next byte is a new event.
-                Ok(bytes) if bytes < BUFFER_BYTES => return Ok(Turn::Empty),
+                // Also after less than it asked for: the kernel ends a read at descriptors that come along (unix(7)) and at
+                // urgent data. What is behind them would cause no new event.
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return Ok(Turn::Empty),
                 // It was reset, with bytes that it hadn't read.
@@ -262,8 +263,10 @@ impl Inbox {
                     holding.wait_for_function(stop);
                     charged
                 });
-                if let Some(Err(full)) = charged {
-                    return self.throw_away(Failure::ResponseDropped(full));
+                match charged {
+                    Some(Ok(())) => {}
+                    Some(Err(full)) => return self.throw_away(Failure::ResponseDropped(full)),
+                    None => return self.forget_unwanted(),
                 }
             }
             payload.reserve_exact(capacity - payload.len());
@@ -271,6 +274,15 @@ impl Inbox {
         payload.extend_from_slice(part);
         if *length > SMALL_BYTES {
             self.connection.with_holding(*id, |holding| holding.moved(part.len()));
+        }
+    }
+
+    /// The client of the request whose response is arriving may have gone: then its memory isn't charged any more.
+    fn forget_unwanted(&mut self) {
+        if let Arriving::Response { id, .. } = self.arriving
+            && !self.connection.is_wanted(id)
+        {
+            self.arriving = Arriving::Unwanted { id };
         }
     }
 

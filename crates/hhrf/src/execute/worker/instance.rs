@@ -1,7 +1,7 @@
 //! One worker: starts its process, supervises it, and ends it.
 
 use super::connection::{Connection, Next};
-use super::end::{Drain, End, Kill};
+use super::end::{Drain, End, Kill, Violation};
 use super::in_flight::{InFlight, Reply};
 use super::inbox::Inbox;
 use crate::catalogue::Function;
@@ -158,6 +158,7 @@ async fn watch(connection: &Connection, inbox: &mut Inbox, process: &Process) ->
         let (until, has_unsent) = match connection.look() {
             Next::Kill(kill) => return End::Killed(kill),
             Next::End(drain) => return drained(drain, process).await,
+            Next::Broken => return broken(connection, inbox, process).await,
             Next::Wait { until, has_unsent } => (until, has_unsent),
         };
         tokio::select! {
@@ -195,6 +196,20 @@ async fn ended(connection: &Connection, process: &Process) -> End {
     match connection.drained() {
         Some(drain) => drained(drain, process).await,
         None => End::ByItself,
+    }
+}
+
+/// Nothing can be sent to it. Either it is ending at this moment, which its stream or its process shows soon, or it has closed
+/// its end for reading only.
+async fn broken(connection: &Connection, inbox: &mut Inbox, process: &Process) -> End {
+    tokio::select! {
+        biased;
+        received = inbox.receive() => match received {
+            Ok(()) => ended(connection, process).await,
+            Err(kill) => End::Killed(kill),
+        },
+        () = process.exited() => ended(connection, process).await,
+        () = sleep(EXIT_GRACE) => End::Killed(Kill::Violation(Violation::NotReading)),
     }
 }
 

@@ -2,8 +2,9 @@
 //! socket ([`fezz_wire::frame`]).
 //!
 //! A `pool` gives each request a slot of a worker; `supply` decides when workers are started, replaced and ended. An
-//! `instance` is one worker with its process, `connection` its socket with the requests that are `in_flight`. A request's own
-//! task encodes its `payload`, a large one by a `conversion` on another thread, and writes it by the `outbox`; the worker's task reads by the `inbox`, which cuts the stream by the
+//! `instance` is one worker with its process, `connection` its socket with the `requests` that are `in_flight`. A request's own
+//! task encodes its `payload`, a large one by a `conversion` on another thread, and writes it by the `outbox`; the worker's
+//! task reads by the `inbox`, which cuts the stream by the
 //! `frame_reader`. `end` is why a worker ends, `resident` how much memory it has.
 
 mod connection;
@@ -16,6 +17,7 @@ mod instance;
 mod outbox;
 mod payload;
 mod pool;
+mod requests;
 mod resident;
 mod supply;
 

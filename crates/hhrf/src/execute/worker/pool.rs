@@ -178,7 +178,10 @@ impl WorkerPool {
         };
         let ended = instance.end(&end).await;
         self.report(number, &end, &ended, retry.map(|retry| retry.to_string()));
-        self.lock().supply.gone();
+        let mut state = self.lock();
+        state.supply.gone();
+        // There may have been no room for its successor.
+        self.provide(&mut state);
     }
 
     /// A worker is ready: requests that wait for it get it, and it takes the place of one whose time has come.

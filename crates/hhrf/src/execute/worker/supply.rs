@@ -84,6 +84,10 @@ const IDLE_MAX: Duration = Duration::from_secs(10);
 const CRASH_PAUSE_MIN: Duration = Duration::from_millis(10);
 const CRASH_PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// A release has at most `max` times so many processes: workers that start, serve, and end. So each worker can end while its
+/// successor serves. Workers that end slowly, or only when they are killed, delay the next replacement.
+const PROCESSES_PER_WORKER: usize = 2;
+
 /// A function that has served may be about to recover: something killed its worker, or its database restarts. Requests wait
 /// for so many starts in a row before they are refused.
 const BROKEN_AFTER: u32 = 3;
@@ -100,6 +104,11 @@ impl Limits {
             age_max: worker.max_age_ms.map(Duration::from_millis),
             memory_bytes_max: worker.max_memory_bytes,
         }
+    }
+
+    /// The most processes: those that start, serve, and end.
+    fn processes_max(&self) -> usize {
+        self.max * PROCESSES_PER_WORKER
     }
 }
 
@@ -212,7 +221,8 @@ impl Supply {
         }
     }
 
-    /// The workers to start, for so many `waiting` requests.
+    /// The workers to start, for so many `waiting` requests. Where ending ones leave no room, to be asked again after
+    /// [`Self::gone`].
     pub(super) fn missing(&mut self, limits: &Limits, waiting: usize, keep: Keep) -> Missing {
         let present = self.members.len() + self.starting;
         let for_waiting = waiting.div_ceil(limits.concurrency as usize).saturating_sub(self.starting);
@@ -220,7 +230,8 @@ impl Supply {
         let wanted = for_waiting.min(limits.max.saturating_sub(present)).max(for_keep);
         // One at a time, beside those that serve.
         let for_due = usize::from(keep != Keep::Retired && self.starting == 0 && self.has_due());
-        match (wanted.max(for_due), self.pause_until.filter(|_| self.is_paused())) {
+        let room = limits.processes_max().saturating_sub(self.processes);
+        match (wanted.max(for_due).min(room), self.pause_until.filter(|_| self.is_paused())) {
             (0, _) => Missing { now: 0, later: None },
             (now, None) => Missing { now, later: None },
             (_, Some(until)) => {

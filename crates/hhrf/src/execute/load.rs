@@ -98,7 +98,7 @@ mod tests {
             "the program exited with status 1 before it said hello; its last line: RuntimeError: no database"
         );
         let killed = of(15, None);
-        assert!(killed.starts_with("the program was killed by SIGTERM"), "{killed}");
+        assert!(killed.starts_with("the program was killed by signal 15 (SIGTERM)"), "{killed}");
         assert!(killed.ends_with("before it said hello; it wrote nothing to stderr"), "{killed}");
     }
 }

@@ -64,6 +64,8 @@ fn a_changed_file_is_served_and_a_broken_one_leaves_the_last_good_one() {
     let host = start(site(&format!("functions:\n{}", function("one", "a"))));
     fs::write(file(&host.site), format!("functions:\n{}", function("one", "b"))).unwrap();
     wait_for("the change", || (host.get("/one/env").text() == "MARK=b").then_some(()));
+    let reloads =
+        wait_for("its count", || Some(host.metric("fezz_reloads_total")).filter(|count| *count > 0.0));
 
     fs::write(file(&host.site), "functions: [\n").unwrap();
     host.signal(Signal::HUP);
@@ -73,9 +75,15 @@ fn a_changed_file_is_served_and_a_broken_one_leaves_the_last_good_one() {
     host.site.install("two@v1", AUTHOR, json!({"env": {"MARK": "c"}}));
     wait_for("the folder", || (host.get("/rpc/two/env").text() == "MARK=c").then_some(()));
     assert_eq!(host.get("/one/env").text(), "MARK=b");
+    // Nothing reads as a success.
+    assert_eq!((host.metric("fezz_reload_failed"), host.metric("fezz_reloads_total")), (1.0, reloads));
+    let log = host.log();
+    let since = log.iter().skip_while(|line| !line.to_string().contains("reload failed"));
+    assert!(since.clone().all(|line| !line.to_string().contains("\"serving ")), "{log:?}");
 
     fs::write(file(&host.site), "functions: {}\n").unwrap();
     wait_for("the end of the function", || (host.get("/one/env").status == 404).then_some(()));
+    wait_for("the end of the alarm", || (host.metric("fezz_reload_failed") == 0.0).then_some(()));
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl Source for Both {
         let entry =
             |release: &Arc<Release>| Entry { origin: "memory".to_owned(), release: Ok(Arc::clone(release)) };
         let entries = self.0.iter().map(entry).collect();
-        Box::pin(async { Ok(Snapshot { entries }) })
+        Box::pin(async { Ok(Snapshot { entries, ..Snapshot::default() }) })
     }
 
     fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

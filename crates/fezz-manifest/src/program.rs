@@ -36,9 +36,18 @@ pub enum ProgramError {
     /// The script's interpreter is found nowhere.
     #[error(
         "begins with `#!` and no absolute path: write the interpreter's path, as `#!/usr/bin/python3`, in the first \
-         {SCRIPT_LINE_BYTES_MAX} bytes; `/usr/bin/env` can't start another program"
+         {SCRIPT_LINE_BYTES_MAX} bytes"
     )]
     NoInterpreter,
+    /// The script's interpreter only looks for another one.
+    #[error(
+        "begins with `#!{path}`, which can't be used, since it starts another program: write the interpreter's own path, as \
+         `#!/usr/bin/python3`"
+    )]
+    Env {
+        /// Of env(1).
+        path: String,
+    },
 }
 
 /// Checks the content of a program: an ELF file for this processor, or a script that names its interpreter.
@@ -57,8 +66,11 @@ fn check_script(rest: &[u8]) -> Result<(), ProgramError> {
     let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = str::from_utf8(line).ok().filter(|line| line.len() + SCRIPT.len() <= SCRIPT_LINE_BYTES_MAX);
     let interpreter = line.and_then(|line| line.split_whitespace().next());
-    let is_usable = |path: &&str| path.starts_with('/') && !path.ends_with("/env");
-    interpreter.filter(is_usable).map(drop).ok_or(ProgramError::NoInterpreter)
+    match interpreter.filter(|path| path.starts_with('/')) {
+        None => Err(ProgramError::NoInterpreter),
+        Some(path) if path.ends_with("/env") => Err(ProgramError::Env { path: path.to_owned() }),
+        Some(_) => Ok(()),
+    }
 }
 
 fn check_elf(bytes: &[u8]) -> Result<(), ProgramError> {
@@ -88,9 +100,14 @@ mod tests {
         assert_eq!(check_program(&own), Ok(()));
         assert_eq!(check_program(b"#!/usr/bin/python3 -u\nimport sys\n"), Ok(()));
         assert_eq!(check_program(b"#! /bin/sh"), Ok(()));
-        for script in [&b"#!python3\n"[..], b"#!\n", b"#!/usr/bin/env python3\n", b"#!/\xff\n"] {
+        for script in [&b"#!python3\n"[..], b"#!\n", b"#!/\xff\n"] {
             assert_eq!(check_program(script), Err(ProgramError::NoInterpreter));
         }
+        let env = check_program(b"#!/usr/bin/env python3\n").unwrap_err().to_string();
+        assert!(
+            env.starts_with("begins with `#!/usr/bin/env`, which can't be used, since it starts"),
+            "{env}"
+        );
         for file in [&b""[..], b"import sys", &own[..100]] {
             assert_eq!(check_program(file), Err(ProgramError::NotExecutable));
         }

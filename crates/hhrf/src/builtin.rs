@@ -48,7 +48,7 @@ fn metrics_text(host: &Host) -> String {
             idle: pool.idle,
             zygotes: pool.zygotes,
             overdue: pool.overdue,
-            workers: pool.workers,
+            workers: host.executors.has_workers(function).then_some(pool.workers),
         }
     });
     host.metrics.text(&functions.collect::<Vec<_>>(), catalogue.rejected().len(), &host.memory())

@@ -57,6 +57,7 @@ fn not_loaded(failure: &LoadFailure) -> Kind {
         | LoadFailure::TooLate
         | LoadFailure::Unstable
         | LoadFailure::NoHello(_)
+        | LoadFailure::ProgramEnded { .. }
         | LoadFailure::Paused { .. } => MODULE_FAILED,
         LoadFailure::Left { cause, .. } => match **cause {
             Failure::NotConfined => JAIL_FAILED,

@@ -5,14 +5,15 @@ mod readiness;
 
 use crate::catalogue::{Catalogue, Function};
 use crate::host::Host;
-use crate::source::{Snapshot, Source};
+use crate::source::{Snapshot, Source, SourceError};
 use std::sync::Arc;
 
 /// Serves the first snapshot.
 pub(crate) fn begin(host: &Host, snapshot: Snapshot) {
     let none = Catalogue::default();
     let catalogue = build(host, snapshot, &none);
-    report(host, &catalogue, &none, false);
+    report_rejected(&catalogue, &none);
+    report_served(host, &catalogue, false);
     serve(host, &catalogue);
     host.catalogue.store(Arc::new(catalogue));
 }
@@ -25,16 +26,15 @@ pub(crate) async fn follow(host: Arc<Host>, mut source: Box<dyn Source>) {
             () = source.changed() => false,
             () = readiness::of_a_candidate(&host) => false,
         };
-        let snapshot = match source.snapshot().await {
+        let mut snapshot = match source.snapshot().await {
             Ok(snapshot) => snapshot,
             Err(error) => {
-                tracing::error!(
-                    error = crate::log::chain(&*error),
-                    "reload failed; the previous functions are still served"
-                );
+                report_failure(&host, &error);
                 continue;
             }
         };
+        let failures = std::mem::take(&mut snapshot.failures);
+        failures.iter().for_each(|failure| report_failure(&host, failure));
         let previous = host.catalogue.load_full();
         // If an operator asks, every problem is logged, known ones too.
         let known = if is_asked_for { Arc::default() } else { Arc::clone(&previous) };
@@ -43,7 +43,13 @@ pub(crate) async fn follow(host: Arc<Host>, mut source: Box<dyn Source>) {
         let catalogue = Arc::new(catalogue);
         swap_in(&host, &catalogue, &previous);
         // Only now is it true.
-        report(&host, &catalogue, &known, is_asked_for);
+        report_rejected(&catalogue, &known);
+        // What else has changed is served also after a failure, but that reload hasn't succeeded.
+        if failures.is_empty() {
+            host.metrics.reload_failed.set(0);
+            host.metrics.reloads.inc();
+            report_served(&host, &catalogue, is_asked_for);
+        }
     }
 }
 
@@ -66,12 +72,19 @@ fn swap_in(host: &Host, catalogue: &Arc<Catalogue>, previous: &Catalogue) {
     serve(host, catalogue);
     host.executors.retain();
     catalogue.close_homes(previous);
-    host.metrics.reloads.inc();
 }
 
-/// Logs the functions served, those of them that nothing confines, and the rejected releases that `known` doesn't have with
-/// the same reason; and whether an operator has asked for it: a tool then knows the answer to its own signal.
-fn report(host: &Host, catalogue: &Catalogue, known: &Catalogue, asked_for: bool) {
+/// A source, or a part of it, can't be read.
+fn report_failure(host: &Host, error: &SourceError) {
+    host.metrics.reload_failed.set(1);
+    tracing::error!(
+        error = crate::log::chain(&**error),
+        "reload failed; the previous functions are still served"
+    );
+}
+
+/// Logs the rejected releases that `known` doesn't have with the same reason.
+fn report_rejected(catalogue: &Catalogue, known: &Catalogue) {
     let known: Vec<String> = known.rejected().iter().map(ToString::to_string).collect();
     for rejected in catalogue.rejected() {
         let sentence = rejected.to_string();
@@ -79,6 +92,11 @@ fn report(host: &Host, catalogue: &Catalogue, known: &Catalogue, asked_for: bool
             tracing::error!("not served: {}", crate::log::harmless(sentence.as_bytes()));
         }
     }
+}
+
+/// Logs the functions served and those of them that nothing confines; and whether an operator has asked for it: a tool then
+/// knows the answer to its own signal.
+fn report_served(host: &Host, catalogue: &Catalogue, asked_for: bool) {
     let names: Vec<String> = catalogue.functions().map(|function| function.name()).collect();
     tracing::info!(
         functions = names.len(),

@@ -58,7 +58,7 @@ pub enum FunctionCause {
         id: String,
     },
     /// There is no route that could have the domains.
-    #[error("key `domains` needs `routes`, which it holds for: add them")]
+    #[error("key `domains` applies to `routes`, which is missing: add `routes`")]
     DomainsWithoutRoutes,
     /// The module could lie elsewhere.
     #[error("key `entry` is `{entry}`: name a file below the folder of this file, without `..`")]

@@ -103,7 +103,7 @@ fn a_mistake_is_told_with_its_place_and_the_nearest_key() {
         ),
         (
             function("    entry: a.so\n    domains: [a]\n"),
-            "line 4, column 5: function `items`: key `domains` needs `routes`",
+            "line 4, column 5: function `items`: key `domains` applies to `routes`, which is missing: add `routes`",
         ),
         (
             function("    entry: a.so\n    domains: [a]\n    rotues: []\n"),

@@ -44,7 +44,7 @@ impl Source for Combined {
                 entries.extend(folder.snapshot().await?.entries);
             }
             self.read = generation;
-            Ok(Snapshot { entries })
+            Ok(Snapshot { entries, ..Snapshot::default() })
         })
     }
 
@@ -89,6 +89,7 @@ impl Kept {
             origin: origin.clone(),
             release: Ok(Arc::clone(release)),
         };
-        Ok(Snapshot { entries: self.last.iter().flatten().map(entry).collect() })
+        let entries = self.last.iter().flatten().map(entry).collect();
+        Ok(Snapshot { entries, ..Snapshot::default() })
     }
 }

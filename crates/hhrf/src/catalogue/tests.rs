@@ -32,7 +32,7 @@ impl Site {
     }
 
     fn build(&self, entries: Vec<Entry>, previous: &Catalogue) -> Catalogue {
-        Catalogue::build(Snapshot { entries }, previous, &self.homes, &|_| Ok(()))
+        Catalogue::build(Snapshot { entries, ..Snapshot::default() }, previous, &self.homes, &|_| Ok(()))
     }
 }
 

@@ -220,7 +220,8 @@ impl Executors {
         self.pools.get(function).map(|pool| pool.readiness())
     }
 
-    fn has_workers(&self, function: &Function) -> bool {
+    /// Whether a function is executed by workers.
+    pub(crate) fn has_workers(&self, function: &Function) -> bool {
         let is_code = !matches!(function.release.code, Code::Native(_));
         is_code && function.release.execution_or(self.default) == Execution::Worker
     }

@@ -38,7 +38,7 @@ pub enum Failure {
     #[error("returned an error: {0}")]
     Returned(String),
     /// The process ended, by a signal or an exit, without a response.
-    #[error("{}", describe(*.0))]
+    #[error("{}", describe(*.0, "it answered"))]
     Crashed(ExitStatus),
     /// The process was at its memory limit.
     #[error("out of memory: its limit is {limit_bytes} bytes")]
@@ -208,19 +208,20 @@ impl Failure {
     }
 }
 
-fn describe(status: ExitStatus) -> String {
+/// What the status says, of a process that ended `before` something was done.
+pub(super) fn describe(status: ExitStatus, before: &str) -> String {
     // Shells, and jailers like them, exit with this plus the signal's number if their child was killed.
     const KILLED_INSIDE: i32 = 128;
     match (status.signal(), status.code()) {
-        (Some(signal), _) => format!("killed by {} before it answered", signal_name(signal)),
+        (Some(signal), _) => format!("killed by {} before {before}", signal_name(signal)),
         (_, Some(code)) if code > KILLED_INSIDE && code < KILLED_INSIDE + 64 => {
             format!(
-                "exited with status {code} before it answered: {} inside a wrapper",
+                "exited with status {code} before {before}: {} inside a wrapper",
                 signal_name(code - KILLED_INSIDE)
             )
         }
-        (_, Some(code)) => format!("exited with status {code} before it answered"),
-        _ => format!("ended with {status} before it answered"),
+        (_, Some(code)) => format!("exited with status {code} before {before}"),
+        _ => format!("ended with {status} before {before}"),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Why a process that should stay, a zygote or a worker, can't be made ready.
 
-use super::failure::Failure;
+use super::failure::{Failure, describe};
 use super::worker::Violation;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,6 +22,14 @@ pub enum LoadFailure {
         /// The failure that its exit means.
         #[source]
         cause: Arc<Failure>,
+    },
+    /// A worker's own program ended before its hello.
+    #[error("{}", of_program(*status, last_line.as_deref()))]
+    ProgramEnded {
+        /// How.
+        status: ExitStatus,
+        /// What it said last.
+        last_line: Option<String>,
     },
     /// It took longer than a request may.
     #[error("the function wasn't ready within {} ms, the time of a request", .0.as_millis())]
@@ -55,5 +64,41 @@ impl LoadFailure {
             }
             Err(error) => Self::NotStarted(Arc::new(error)),
         }
+    }
+
+    /// The same for a worker's own program: once it is executed, its end is not the runner's.
+    pub(super) fn in_program(self) -> Self {
+        let Self::Left { last_line, cause } = self else { return self };
+        match &*cause {
+            Failure::Crashed(status) => Self::ProgramEnded { status: *status, last_line },
+            _ => Self::Left { last_line, cause },
+        }
+    }
+}
+
+fn of_program(status: ExitStatus, last_line: Option<&str>) -> String {
+    let was = if status.signal().is_some() { "was " } else { "" };
+    let last_line =
+        last_line.map_or("it wrote nothing to stderr".into(), |line| format!("its last line: {line}"));
+    format!("the program {was}{}; {last_line}", describe(status, "it said hello"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_ends_before_its_hello_is_told_with_its_end_and_its_last_line() {
+        let of = |status, line: Option<&str>| {
+            let ended = Ok(ExitStatus::from_raw(status));
+            LoadFailure::of_end(ended, line.map(str::to_owned), 0).in_program().to_string()
+        };
+        assert_eq!(
+            of(1 << 8, Some("RuntimeError: no database")),
+            "the program exited with status 1 before it said hello; its last line: RuntimeError: no database"
+        );
+        let killed = of(15, None);
+        assert!(killed.starts_with("the program was killed by signal 15 (SIGTERM)"), "{killed}");
+        assert!(killed.ends_with("before it said hello; it wrote nothing to stderr"), "{killed}");
     }
 }

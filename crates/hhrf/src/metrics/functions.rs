@@ -23,7 +23,8 @@ pub(crate) struct FunctionStats {
     pub(crate) zygotes: usize,
     /// Calls in the host's own process that have passed their deadline.
     pub(crate) overdue: usize,
-    pub(crate) workers: WorkerStats,
+    /// `None` if it is executed in another way.
+    pub(crate) workers: Option<WorkerStats>,
 }
 
 #[derive(Debug, Default)]
@@ -86,19 +87,43 @@ impl FunctionGauges {
             for (family, number) in families.into_iter().zip([processes, queued, idle, zygotes, overdue]) {
                 family.get_or_create(&labels).set(count(*number));
             }
-            self.set_workers(name, workers);
+            if let Some(workers) = workers {
+                self.set_workers(name, workers);
+            }
         }
     }
 
-    /// Only of functions that have workers.
+    /// Also where there are none: an alert on a series can't see that it is missing.
     fn set_workers(&self, name: &str, workers: &WorkerStats) {
-        if workers.total() == 0 {
-            return;
-        }
         let WorkerStats { starting, idle, busy, ending } = workers;
         for (state, number) in [("starting", starting), ("idle", idle), ("busy", busy), ("ending", ending)] {
             let labels = StateLabels { function: name.to_owned(), state };
             self.workers.get_or_create(&labels).set(count(*number));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::encoding::text::encode;
+
+    fn stats(name: &str, workers: Option<WorkerStats>) -> FunctionStats {
+        let (name, digest) = (name.to_owned(), String::new());
+        FunctionStats { name, digest, processes: 0, queued: 0, idle: 0, zygotes: 0, overdue: 0, workers }
+    }
+
+    #[test]
+    fn a_function_of_the_worker_executor_has_its_series_also_without_a_worker() {
+        let (gauges, mut registry, mut text) =
+            (FunctionGauges::default(), Registry::default(), String::new());
+        gauges.register(&mut registry);
+        gauges.set(&[stats("w@v1", Some(WorkerStats::default())), stats("f@v1", None)]);
+        encode(&mut text, &registry).unwrap();
+        for state in ["starting", "idle", "busy", "ending"] {
+            let line = format!("workers{{function=\"w@v1\",state=\"{state}\"}} 0");
+            assert!(text.lines().any(|found| found == line), "{line} is not in: {text}");
+        }
+        assert!(!text.contains("workers{function=\"f@v1\""), "{text}");
     }
 }

@@ -33,8 +33,10 @@ pub(crate) struct Metrics {
     /// Counters of ended requests, by function.
     pub series: Arc<Series>,
     pub in_flight: Gauge,
-    /// Catalogues swapped in since the start.
+    /// Reloads that succeeded.
     pub reloads: Counter,
+    /// 1 since a reload failed, until one succeeds.
+    pub reload_failed: Gauge,
     pub wear: WearCounters,
     pub workers: WorkerCounters,
     pub in_process: InProcessMetrics,
@@ -59,6 +61,7 @@ impl Metrics {
             series: Series::new(),
             in_flight: Gauge::default(),
             reloads: Counter::default(),
+            reload_failed: Gauge::default(),
             wear: WearCounters::default(),
             workers: WorkerCounters::default(),
             in_process: InProcessMetrics::default(),
@@ -78,7 +81,9 @@ impl Metrics {
         let registry = &mut self.registry;
         self.series.register(registry);
         registry.register("requests_in_flight", "Requests not ended", self.in_flight.clone());
-        registry.register("reloads", "Catalogues swapped in", self.reloads.clone());
+        registry.register("reloads", "Reloads that succeeded", self.reloads.clone());
+        let help = "1 if the last reload failed, so that previous functions are still served";
+        registry.register("reload_failed", help, self.reload_failed.clone());
         self.of_functions.register(registry);
         self.wear.register(registry);
         self.workers.register(registry);

@@ -32,7 +32,9 @@ impl Source for Both {
         Box::pin(async move {
             let mut both = Snapshot::default();
             for kept in &mut self.sources {
-                both.entries.extend(kept.snapshot().await?.entries);
+                let Snapshot { entries, failures } = kept.snapshot().await?;
+                both.entries.extend(entries);
+                both.failures.extend(failures);
             }
             Ok(both)
         })
@@ -62,17 +64,51 @@ impl Kept {
             }
             (Err(error), None) => Err(error),
             (Err(error), Some(last)) => {
-                tracing::error!(
-                    error = crate::log::chain(&*error),
-                    "reload failed; the previous functions are still served"
-                );
                 let entries = last.iter();
                 let entries = entries.map(|(origin, release)| Entry {
                     origin: origin.clone(),
                     release: Ok(Arc::clone(release)),
                 });
-                Ok(Snapshot { entries: entries.collect() })
+                Ok(Snapshot { entries: entries.collect(), failures: vec![error] })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Unavailable;
+
+    /// Has one function, and can't be read the second time.
+    #[derive(Debug, Default)]
+    struct Breaks(u32);
+
+    impl Source for Breaks {
+        fn snapshot(&mut self) -> Reading<'_> {
+            self.0 += 1;
+            let unavailable = Unavailable { name: "f@v1".to_owned(), cause: "no module".into() };
+            let entry = Entry { origin: "f".to_owned(), release: Err(unavailable) };
+            let read = match self.0 {
+                2 => Err("no YAML".into()),
+                _ => Ok(Snapshot { entries: vec![entry], ..Snapshot::default() }),
+            };
+            Box::pin(async move { read })
+        }
+
+        fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_that_can_not_be_read_is_told_until_it_can_be() {
+        let mut both = Both::new(Breaks::default(), Breaks(2));
+        let mut failures = Vec::new();
+        for _ in 0..3 {
+            let snapshot = both.snapshot().await.unwrap();
+            failures.push(snapshot.failures.iter().map(ToString::to_string).collect::<Vec<_>>());
+        }
+        assert_eq!(failures, [vec![], vec!["no YAML".to_owned()], vec![]]);
     }
 }

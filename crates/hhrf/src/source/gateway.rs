@@ -34,7 +34,9 @@ type Seen = (PathBuf, Option<(u64, u64, u64, i64, i64)>);
 /// Why the file can't be read. At the host's start it ends with this error; later the previous functions are still served.
 #[derive(Debug, thiserror::Error)]
 enum GatewayFileError {
-    #[error("the gateway file should be {0}")]
+    #[error("the gateway file `{}` doesn't exist", path.display())]
+    Missing { path: PathBuf },
+    #[error("the gateway file is {0}")]
     File(OwnedFileError),
     #[error("the gateway file lies in {0}")]
     NotTrusted(OwnedFileError),
@@ -123,7 +125,10 @@ fn read(
     known: &Known,
 ) -> Result<(Snapshot, Known, Vec<Seen>), GatewayFileError> {
     let folder = path.parent().unwrap_or(path);
-    let (text, _) = owned_file::read(path, FILE_BYTES_MAX).map_err(GatewayFileError::File)?;
+    let (text, _) = owned_file::read(path, FILE_BYTES_MAX).map_err(|error| match error {
+        OwnedFileError::Missing { path } => GatewayFileError::Missing { path },
+        error => GatewayFileError::File(error),
+    })?;
     owned_file::check_folder(folder).map_err(GatewayFileError::NotTrusted)?;
     let not_text = |_| GatewayFileError::NotText { path: path.to_owned() };
     let text = String::from_utf8(text).map_err(not_text)?;
@@ -169,4 +174,19 @@ fn release(
         }
     }
     release_folder::make(manifest, function.json, &own, store, secrets, known).map_err(FunctionError::Release)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_gateway_file_that_is_missing_is_named() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = ModuleStore::open(folder.path()).unwrap();
+        let path = folder.path().join("edg.yaml");
+        let mut source = GatewayFile::new(path.clone(), store, Secrets::default());
+        let sentence = source.snapshot().await.unwrap_err().to_string();
+        assert_eq!(sentence, format!("the gateway file `{}` doesn't exist", path.display()));
+    }
 }

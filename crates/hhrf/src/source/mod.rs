@@ -70,6 +70,8 @@ pub type SourceError = Box<dyn Error + Send + Sync>;
 pub struct Snapshot {
     /// One for each name; a second one of the same name is rejected.
     pub entries: Vec<Entry>,
+    /// Why parts of the source can't be read: `entries` has what they yielded last.
+    pub failures: Vec<SourceError>,
 }
 
 /// One function of a snapshot.

@@ -22,6 +22,17 @@ pub(super) enum SecretError {
         /// The secret.
         file: String,
     },
+    /// That folder is missing.
+    #[error(
+        "names the file `{file}`, but the folder of secrets `{}` (--secrets) doesn't exist: make it, or correct the setting",
+        folder.display()
+    )]
+    MissingFolder {
+        /// The secret.
+        file: String,
+        /// The setting.
+        folder: PathBuf,
+    },
     /// The file is missing, can't be trusted or can't be read.
     #[error("names {0}")]
     File(#[from] OwnedFileError),
@@ -44,7 +55,28 @@ impl Secrets {
     /// The secret in the file of that name, which is one component of a path.
     pub(super) fn read(&self, file: &str) -> Result<String, SecretError> {
         let Some(folder) = &self.folder else { return Err(SecretError::NoFolder { file: file.to_owned() }) };
-        let content = owned_file::read_within(folder, file, SECRET_BYTES_MAX)?;
+        let content = match owned_file::read_within(folder, file, SECRET_BYTES_MAX) {
+            Err(OwnedFileError::Missing { path }) if path == *folder => {
+                return Err(SecretError::MissingFolder { file: file.to_owned(), folder: path });
+            }
+            content => content?,
+        };
         secret::value(content).map_err(|cause| SecretError::Content { path: folder.join(file), cause })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_missing_is_not_taken_for_a_file() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let missing = folder.path().join("secret");
+        let of = |folder: PathBuf| Secrets::new(Some(folder)).read("token").unwrap_err().to_string();
+        let sentence = format!("the folder of secrets `{}` (--secrets) doesn't exist", missing.display());
+        assert!(of(missing.clone()).contains(&sentence), "{}", of(missing));
+        let file = folder.path().to_owned();
+        assert!(of(file.clone()).contains("/token`, which doesn't exist"), "{}", of(file));
     }
 }

@@ -13,6 +13,7 @@ use crate::execute::load::LoadFailure;
 use crate::execute::process::Process;
 use crate::execute::start::Starter;
 use crate::execute::stderr_log::{self, StderrLog, Subject};
+use crate::release::Code;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::Pid;
 use std::io;
@@ -101,8 +102,13 @@ impl Instance {
         let grace = failure.is_none().then_some(EXIT_GRACE);
         let ended = self.process.end(grace).await;
         let last_line = self.stderr.finish();
-        Err(failure
-            .unwrap_or_else(|| LoadFailure::of_end(ended.map(|ended| ended.status), last_line, limit_bytes)))
+        Err(failure.unwrap_or_else(|| {
+            let ended = LoadFailure::of_end(ended.map(|ended| ended.status), last_line, limit_bytes);
+            match self.function.release.code {
+                Code::Program { .. } => ended.in_program(),
+                _ => ended,
+            }
+        }))
     }
 
     /// Supervises it, until it ends or is to be ended.

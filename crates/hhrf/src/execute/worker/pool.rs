@@ -201,7 +201,7 @@ impl WorkerPool {
 
     fn not_ready(self: &Arc<Self>, number: u64, failure: LoadFailure) {
         let mut state = self.lock();
-        let (retry, is_refused) = state.supply.not_ready(failure.clone());
+        let (retry, is_refused) = state.supply.not_ready(number, failure.clone());
         self.counters.ended(&self.function.name(), "failed_to_start", 0);
         tracing::error!(
             function = self.function.name(),

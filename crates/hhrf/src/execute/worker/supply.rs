@@ -57,6 +57,8 @@ pub(super) struct Supply {
     started: u64,
     /// Of starts that failed.
     start_back_off: BackOff,
+    /// The pause after one that failed, and the number of the last start that began before it.
+    start_pause: Option<(Retry, u64)>,
     /// Of workers that were ready and crashed.
     crash_back_off: BackOff,
     /// Whether any was ever ready.
@@ -163,6 +165,7 @@ impl Default for Supply {
             processes: 0,
             started: 0,
             start_back_off: BackOff::default(),
+            start_pause: None,
             crash_back_off: BackOff::between(CRASH_PAUSE_MIN, CRASH_PAUSE_MAX),
             has_served: false,
             failure: None,
@@ -269,6 +272,7 @@ impl Supply {
     pub(super) fn begin_service(&mut self, member: Member) {
         self.starting -= 1;
         (self.start_back_off, self.failure, self.has_served) = (BackOff::default(), None, true);
+        self.start_pause = None;
         if let Some(due) = self.members.iter().position(|member| member.due.is_some()) {
             let Member { connection, due, .. } = self.members.remove(due);
             connection.drain(due.unwrap_or(Drain::Age));
@@ -276,11 +280,20 @@ impl Supply {
         self.members.push(member);
     }
 
-    /// It couldn't be started. Returns when the next is, and whether requests are refused until then.
-    pub(super) fn not_ready(&mut self, failure: LoadFailure) -> (Retry, bool) {
+    /// The start of this number has failed. Returns when the next is, and whether requests are refused until then. Of
+    /// starts that began together, the first that fails begins the pause: the others most likely have the same cause, and
+    /// don't make it longer.
+    pub(super) fn not_ready(&mut self, number: u64, failure: LoadFailure) -> (Retry, bool) {
         (self.starting, self.processes) = (self.starting - 1, self.processes - 1);
-        let retry = self.start_back_off.failed();
-        self.pause_until = Some(retry.at);
+        let retry = match self.start_pause {
+            Some((retry, last)) if number <= last => retry,
+            _ => {
+                let retry = self.start_back_off.failed();
+                self.start_pause = Some((retry, self.started));
+                self.pause_until = Some(retry.at);
+                retry
+            }
+        };
         let is_broken = !self.has_served || retry.attempt >= BROKEN_AFTER;
         self.failure = is_broken.then_some(failure);
         (retry, is_broken && self.members.is_empty() && self.starting == 0)
@@ -350,5 +363,34 @@ impl Supply {
             busy,
             ending: self.processes.saturating_sub(self.starting + serving),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Begins so many starts, which the supply numbers from `first`.
+    fn begin(supply: &mut Supply, first: u64, starts: u64) {
+        let numbers: Vec<u64> = (0..starts).map(|_| supply.begin_start()).collect();
+        assert_eq!(numbers, (first..first + starts).collect::<Vec<_>>());
+    }
+
+    fn attempt_of(supply: &mut Supply, number: u64) -> u32 {
+        supply.not_ready(number, LoadFailure::Unstable).0.attempt
+    }
+
+    #[test]
+    fn starts_that_began_before_a_pause_do_not_make_the_next_one_longer() {
+        let mut supply = Supply::default();
+        begin(&mut supply, 1, 16);
+        assert_eq!((1..16).map(|number| attempt_of(&mut supply, number)).collect::<Vec<_>>(), [1; 15]);
+        let pause = supply.pause_until;
+        begin(&mut supply, 17, 2);
+        assert_eq!([17, 18].map(|number| attempt_of(&mut supply, number)), [2, 2]);
+        assert!(supply.pause_until > pause);
+        let pause = supply.pause_until;
+        assert_eq!(attempt_of(&mut supply, 16), 2, "it began before both");
+        assert_eq!(supply.pause_until, pause);
     }
 }

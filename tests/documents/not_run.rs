@@ -5,7 +5,7 @@ use super::pages;
 use std::process::Command;
 
 /// The page, and the block's first line.
-const NOT_RUN: [(&str, &str); 18] = [
+const NOT_RUN: [(&str, &str); 19] = [
     ("README.md", "make test"),
     ("docs/guides/crash.md", "cargo fezz invoke --failure                    # the newest"),
     ("docs/guides/crash.md", "cargo fezz build --debug"),
@@ -13,6 +13,7 @@ const NOT_RUN: [(&str, &str); 18] = [
         "docs/guides/embed.md",
         "cargo run -p example_embedded        # in another terminal: curl http://127.0.0.1:8080/counter",
     ),
+    ("docs/guides/gateway.md", "hhrf --gateway edge.yaml --secrets secrets --listen 127.0.0.1:3000"),
     ("docs/cargo-fezz.md", "cargo install --path crates/cargo-fezz"),
     ("docs/cargo-fezz.md", "cargo fezz new greet"),
     ("docs/cargo-fezz.md", "journalctl -o cat -fu hhrf | cargo fezz logs todos"),

@@ -72,7 +72,10 @@ fn the_body_of_a_request_whose_client_has_gone_is_given_back_at_once() {
         assert!(requests_bytes(&host) >= BODY_BYTES as f64, "{format}");
         drop(client);
         wait_for("the memory", || (requests_bytes(&host) == 0.0).then_some(()));
-        assert_eq!(metric(&host, "workers", r#",state="busy""#), 1.0, "{format}: its slot stays taken");
+        // A large payload in JSON is encoded on another thread: the client may be gone before it is sent.
+        if format == "cbor" {
+            assert_eq!(metric(&host, "workers", r#",state="busy""#), 1.0, "its slot stays taken");
+        }
     }
 }
 
@@ -123,6 +126,6 @@ fn a_worker_that_reads_no_more_while_it_has_requests_ends_before_their_deadline(
     let client = host.client("GET", "/rpc/w/shuts-reading-silently").begin();
     host.logged("the request", |line| line["line"] == "shut");
     assert_eq!(get(&host, "count").text(), "1", "another worker");
-    assert_eq!(ends(&host, "invalid"), 1.0);
+    wait_for("the end of the first worker", || (ends(&host, "invalid") == 1.0).then_some(()));
     drop(client);
 }

@@ -64,7 +64,6 @@ pub fn read_request() -> FezzRequest {
     loop {
         match worker.next_request() {
             Ok(Some((id, message))) => {
-                worker.change_in_flight(|in_flight| *in_flight += 1);
                 CURRENT.set(Some(id));
                 match decoded(&message) {
                     Ok(request) => return request,
@@ -128,8 +127,15 @@ impl Worker {
         })
     }
 
+    /// The next request, counted as in flight; `None` where the host sends no more.
     fn next_request(&self) -> Result<Option<(u64, Vec<u8>)>, StreamError> {
-        lock(&self.input).next_request(&self.output)
+        let mut input = lock(&self.input);
+        let request = input.next_request(&self.output)?;
+        if request.is_some() {
+            // Before another thread can read the end, which waits for all that are in flight.
+            self.change_in_flight(|in_flight| *in_flight += 1);
+        }
+        Ok(request)
     }
 
     fn change_in_flight(&self, change: impl FnOnce(&mut u64)) {

@@ -3,12 +3,12 @@
 use super::config::HhrfConfig;
 use super::error::ServerError;
 use super::registry::{END_MAX, FORCED_END_MAX, Live, Registry};
-use super::source::Combined;
+use super::source::Registered;
 use hhrf::release::ModuleStore;
 use hhrf::server::Stopped;
 use hhrf::settings::Settings;
 use hhrf::signals::Stop;
-use hhrf::source::{Folder, Secrets};
+use hhrf::source::{Both, Folder, Secrets, Source};
 use std::error::Error;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -44,8 +44,12 @@ impl Listening {
         let folder = folder.map(|(path, store)| Folder::watched_itself(path, store).with_secrets(secrets));
         let (serving, served) = watch::channel(None);
         let serving = Arc::new(serving);
+        let registered = Registered::new(Arc::clone(&registry), Arc::clone(&serving));
         let has_folder = folder.is_some();
-        let source = Combined::new(Arc::clone(&registry), folder, Arc::clone(&serving));
+        let source: Box<dyn Source> = match folder {
+            Some(folder) => Box::new(Both::new(registered, folder)),
+            None => Box::new(registered),
+        };
         let builder = hhrf::HhrfServer::builder(settings).source(source);
         let builder = if has_folder { builder } else { builder.without_processes() };
         let server = builder.build().await?;

@@ -51,6 +51,7 @@ async fn native_and_jailed_functions_are_served_side_by_side() {
     std::fs::rename(&folder, site.path().join("gone")).unwrap();
     running.server.register_function("h", Box::new(says("last"))).await.unwrap();
     assert_eq!((running.get("/h").await.text(), running.get("/greet").await.status), ("last".into(), 200));
+    assert!(running.get("/_metrics").await.text().contains("\nfezz_reload_failed 1\n"));
     running.stop().await;
 }
 

@@ -1,4 +1,4 @@
-//! Two sources that feed one catalogue: a folder and a gateway file.
+//! Two sources that feed one catalogue: a folder and a gateway file, or the functions of a program that embeds the host.
 
 use super::{Entry, Reading, Snapshot, Source, SourceError};
 use crate::release::Release;

@@ -44,6 +44,8 @@ impl Source for Both {
         Box::pin(async move {
             let [first, second] = &mut self.sources;
             tokio::select! {
+                // The first one is always asked: by that it knows that its snapshot is served.
+                biased;
                 () = first.source.changed() => {}
                 () = second.source.changed() => {}
             }
@@ -79,6 +81,7 @@ impl Kept {
 mod tests {
     use super::*;
     use crate::source::Unavailable;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     /// Has one function, and can't be read the second time.
     #[derive(Debug, Default)]
@@ -99,6 +102,37 @@ mod tests {
         fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
             Box::pin(std::future::pending())
         }
+    }
+
+    /// Counts how often it is asked for changes, and has one if it says so.
+    #[derive(Debug)]
+    struct Asked(Arc<AtomicU32>, bool);
+
+    impl Source for Asked {
+        fn snapshot(&mut self) -> Reading<'_> {
+            Box::pin(async { Ok(Snapshot::default()) })
+        }
+
+        fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+            let has_changed = self.1;
+            Box::pin(async move {
+                self.0.fetch_add(1, Ordering::Relaxed);
+                if !has_changed {
+                    std::future::pending().await
+                }
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_source_is_asked_for_changes_also_if_the_second_has_one_at_once() {
+        const TIMES: u32 = 64;
+        let asked = Arc::new(AtomicU32::new(0));
+        let mut both = Both::new(Asked(Arc::clone(&asked), false), Asked(Arc::default(), true));
+        for _ in 0..TIMES {
+            both.changed().await;
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), TIMES);
     }
 
     #[tokio::test]

@@ -35,7 +35,8 @@ pub trait Source: Debug + Send {
     /// The source can't be read. The previous functions are still served, and the error is logged.
     fn snapshot(&mut self) -> Reading<'_>;
 
-    /// Waits until there may be another snapshot. May be dropped and called again.
+    /// Waits until there may be another snapshot. May be dropped and called again. The host calls it when it serves the
+    /// snapshot before.
     fn changed(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 

@@ -22,6 +22,12 @@ pub enum Order {
         /// The child's number, which is never used again.
         child: u64,
     },
+    /// The same for a child that serves request after request, and is put back to its snapshot after each (see
+    /// [`rewind`](crate::rewind)). Over its socket it sends only its [`Preparation`](crate::rewind::Preparation).
+    ForkRewindable {
+        /// The child's number, which is never used again.
+        child: u64,
+    },
     /// Kill it, if it is still running.
     Kill {
         /// Its number.
@@ -86,12 +92,14 @@ const ENDED: u32 = 4;
 const NOT_FORKED: u32 = 5;
 const PROBE: u32 = 6;
 const ALIVE: u32 = 7;
+const FORK_REWINDABLE: u32 = 8;
 
 impl Order {
     /// As a packet.
     pub fn encode(self) -> Record {
         match self {
             Self::Fork { child } => record(FORK, 0, child),
+            Self::ForkRewindable { child } => record(FORK_REWINDABLE, 0, child),
             Self::Kill { child } => record(KILL, 0, child),
             Self::Probe => record(PROBE, 0, 0),
         }
@@ -106,6 +114,7 @@ impl Order {
         let bad = BadPacket { bytes: packet.len() };
         match fields(packet.try_into().map_err(|_| bad)?) {
             (FORK, 0, child) => Ok(Self::Fork { child }),
+            (FORK_REWINDABLE, 0, child) => Ok(Self::ForkRewindable { child }),
             (KILL, 0, child) => Ok(Self::Kill { child }),
             (PROBE, 0, 0) => Ok(Self::Probe),
             _ => Err(bad),
@@ -171,7 +180,10 @@ mod tests {
 
     #[test]
     fn orders_and_reports_survive_a_round_trip_and_other_packets_are_refused() {
-        for order in [Order::Fork { child: 1 << 40 }, Order::Kill { child: 2 }, Order::Probe] {
+        let child = 1 << 40;
+        let orders =
+            [Order::Fork { child }, Order::ForkRewindable { child }, Order::Kill { child: 2 }, Order::Probe];
+        for order in orders {
             assert_eq!(Order::decode(&order.encode()), Ok(order));
             assert!(Report::decode(&order.encode()).is_err(), "an order is no report");
         }

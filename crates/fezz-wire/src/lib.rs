@@ -10,6 +10,7 @@
 //!   runner.
 //! - [`chain`](fn@chain): an error with its causes, where it crosses as text.
 //! - [`control`]: the protocol between the host and a zygote, a runner that forks a process for each request.
+//! - [`rewind`]: what the host and a process agree on that is put back to its snapshot after each request.
 //! - [`frame`]: the protocol between the host and a worker, a process that serves request after request.
 //! - `owned`, with the feature `serde`: both messages as owned types, for any format of serde.
 //! - `json` and `message_pack`, with the features `serde` and `message-pack`: both messages in the formats that a worker
@@ -87,6 +88,8 @@ mod exit_code;
 mod chain;
 
 pub mod control;
+
+pub mod rewind;
 
 pub mod frame;
 

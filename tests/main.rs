@@ -48,6 +48,7 @@ mod programs;
 mod recorded_failures;
 mod redis;
 mod resources;
+mod rewind;
 mod routing;
 mod rpc;
 mod runner;

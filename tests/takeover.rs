@@ -15,6 +15,58 @@ fn manifest() -> Value {
     json!({"execution": "fork", "spare": 4, "timeout_ms": TIMEOUT_MS, "limits": limits})
 }
 
+/// A host whose processes serve request after request, each compared whole after each.
+fn rewinding(unprivileged: bool) -> Host {
+    let site = Site::new();
+    let mut manifest = manifest();
+    manifest["execution"] = "rewind".into();
+    site.install("takeover@v1", TAKEOVER, manifest);
+    let flags = ["--rewind-checks-percent", "100"];
+    if unprivileged { Host::unprivileged(site, &flags) } else { Host::with_flags(site, &flags) }
+}
+
+/// Such a process has no socket.
+const WITHOUT_SOCKET: [(&str, (u16, &str, &str)); 2] = [
+    ("sends_on_every_socket", (200, "", "sent")),
+    ("forges_control_packets", (200, "", "forged")),
+];
+
+/// Runs all attacks, each by a process that has served before and would serve again.
+fn check_rewinding(host: &Host) {
+    const FEWER_AFTER: usize = 100;
+    let count = |metric: &str| host.metric(metric);
+    for (attack, usual) in ATTACKS {
+        let own = WITHOUT_SOCKET.into_iter().find(|(known, _)| *known == attack);
+        wait_for("a process that is ready", || {
+            many(host.address, "/rpc/takeover/facts", 8);
+            (count(r#"fezz_spare_processes{function="takeover@v1"}"#) > 0.0).then_some(())
+        });
+        let served = || {
+            ["rewound", "tainted", "forked"].map(|result| {
+                count(&format!(r#"fezz_rewind_requests_total{{function="takeover@v1",result="{result}"}}"#))
+            })
+        };
+        let [.., forked] = served();
+        let answer = host.get("/rpc/takeover/facts");
+        assert_eq!((answer.status, served()[2]), (200, forked), "{attack}: it was forked");
+        check_with(host, attack, own.map_or(usual, |(_, expected)| expected), FEWER_AFTER);
+    }
+    assert_eq!(count(r#"fezz_rewind_differences_total{function="takeover@v1"}"#), 0.0);
+    assert!(count(r#"fezz_rewind_comparisons_total{function="takeover@v1"}"#) > 100.0);
+}
+
+#[test]
+fn no_later_request_is_affected_where_processes_serve_again() {
+    check_rewinding(&rewinding(false));
+}
+
+#[test]
+fn no_later_request_is_affected_where_processes_of_an_ordinary_user_serve_again() {
+    if is_root() {
+        check_rewinding(&rewinding(true));
+    }
+}
+
 fn site() -> Site {
     let site = Site::new();
     site.install("takeover@v1", TAKEOVER, manifest());

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// An example of the repository, but for the last two.
+/// An example of the repository, but for the last three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Function {
     /// `examples/hello-c`: the smallest in C.
@@ -19,6 +19,9 @@ pub enum Function {
     /// `bench/c/touch.c`: touches memory as it is loaded.
     #[value(skip)]
     Touch,
+    /// `bench/c/dirty.c`: writes to memory for each request.
+    #[value(skip)]
+    Dirty,
 }
 
 impl Function {
@@ -34,6 +37,7 @@ impl Function {
             Self::Echo => "echo",
             Self::Select => "select",
             Self::Touch => "touch",
+            Self::Dirty => "dirty",
         }
     }
 
@@ -46,6 +50,7 @@ impl Function {
             Self::Echo => "libexample_echo.so",
             Self::Select => "libbench_select.so",
             Self::Touch => "libtouch.so",
+            Self::Dirty => "libdirty.so",
         }
     }
 
@@ -57,7 +62,7 @@ impl Function {
             Self::Todos => "cargo build --release -p example_todosapi",
             Self::Echo => "cargo build --release -p example_echo",
             Self::Select => "cargo build --release -p fezz-bench-postgres",
-            Self::Touch => "make bench-curves",
+            Self::Touch | Self::Dirty => "make bench-curves",
         }
     }
 
@@ -80,6 +85,7 @@ impl Function {
             // The whole body.
             Self::Select => "\r\n\r\n1".to_owned(),
             Self::Touch => "touched".to_owned(),
+            Self::Dirty => "dirtied".to_owned(),
         };
         text.into_bytes()
     }
@@ -89,7 +95,7 @@ impl Function {
         match self {
             Self::HelloC => ", from C!\n",
             Self::Hello => "!",
-            Self::Todos | Self::Echo | Self::Select | Self::Touch => "",
+            Self::Todos | Self::Echo | Self::Select | Self::Touch | Self::Dirty => "",
         }
     }
 }

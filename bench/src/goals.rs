@@ -1,4 +1,6 @@
-//! The goals of the executors, and whether they are met.
+//! The goals of the executors, and whether they are met; in [`rewind`] those of that executor.
+
+mod rewind;
 
 use crate::statistics::{all_latencies, median, median_ratio, median_seconds, quantile, round_throughput};
 use crate::table::Table;
@@ -162,6 +164,15 @@ const GOALS: [Goal; 13] = [
 
 /// A table with a line for each goal. A goal is `not measured` if one of its targets was left out.
 pub fn verdict(measured: &Measured) -> Table {
+    table(measured, GOALS.iter().chain(&rewind::GOALS))
+}
+
+/// The same for the goals of `rewind` alone.
+pub fn rewind_verdict(measured: &Measured) -> Table {
+    table(measured, rewind::GOALS.iter())
+}
+
+fn table<'a>(measured: &Measured, goals: impl Iterator<Item = &'a Goal>) -> Table {
     let headings = ["goal", "verdict", "figure", "required", "aim"].map(str::to_owned).to_vec();
     let line = |goal: &Goal| {
         let figure = (goal.figure)(measured).filter(|figure| figure.is_finite());
@@ -170,7 +181,7 @@ pub fn verdict(measured: &Measured) -> Table {
         let required = goal.bound.show(&goal.unit);
         vec![goal.what.to_owned(), verdict.to_owned(), show(figure), required, show(goal.aim)]
     };
-    Table { headings, words: 2, lines: GOALS.iter().map(line).collect() }
+    Table { headings, words: 2, lines: goals.map(line).collect() }
 }
 
 impl Bound {
@@ -224,6 +235,9 @@ fn tail(measured: &Measured) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers::wasmtime;
+    use crate::rewind_run::workload::{C_HELLO, measurement};
+    use crate::setup::Execution;
     use std::time::Duration;
 
     fn slice(milliseconds: u64) -> Slice {
@@ -239,5 +253,21 @@ mod tests {
         assert_eq!(lines[0][1..], ["met", "x3.00", ">= x2.75", "x4.00"]);
         assert_eq!(lines[1][1..], ["not measured", "-", ">= x13.00", "x20.00"]);
         assert_eq!(lines[4][1..], ["NOT MET", "50 %", ">= 75 %", "-"]);
+    }
+
+    #[test]
+    fn the_goals_of_rewind_find_the_measurements_of_its_workloads() {
+        let targets = [Execution::FORK.name, Execution::REWIND.name, wasmtime::NAME];
+        let names = targets.map(|target| measurement(C_HELLO, target));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut measured = Measured::default();
+        for concurrency in [16, 1] {
+            measured.add(concurrency, &names, vec![vec![slice(25)], vec![slice(10)], vec![slice(11)]]);
+        }
+        let lines = rewind_verdict(&measured).lines;
+        assert_eq!(lines[0][1..], ["met", "x2.50", ">= x2.00", "-"]);
+        assert_eq!(lines[1][1], "not measured");
+        assert_eq!(lines[5][1..], ["NOT MET", "x1.10", ">= x1.20", "-"]);
+        assert_eq!(lines[8][1..], ["met", "x0.91", "<= x1.00", "-"]);
     }
 }

@@ -6,8 +6,8 @@ use crate::http::Page;
 use crate::server::{LOOK, Server, folder};
 use crate::setup::{Execution, Setup, copy_id, function_folder};
 use std::fs;
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -39,6 +39,9 @@ pub enum HostError {
         /// What it wrote on stderr.
         log: String,
     },
+    /// Its metrics can't be read.
+    #[error("failed to read the host's metrics")]
+    Metrics(#[source] io::Error),
 }
 
 /// Starting takes some 10 ms, with a thousand functions a second or two; a machine that is busy building may take
@@ -97,10 +100,26 @@ impl Host {
     /// A target that calls the function `echo` with a body of `body_bytes` bytes.
     pub fn echo(&self, name: &str, body_bytes: usize) -> Page {
         let page = self.page(name, Function::Echo);
-        match body_bytes {
-            0 => page,
-            bytes => Page { body: vec![b'x'; bytes], expected: vec![b'x'; bytes], ..page },
-        }
+        if body_bytes == 0 { page } else { page.with_body(body_bytes) }
+    }
+
+    /// What it answers at `/_metrics`: a series a line, with its value.
+    ///
+    /// # Errors
+    ///
+    /// It can't be asked, or answers with an error.
+    pub fn metrics(&self) -> Result<String, HostError> {
+        self.get("/_metrics").map_err(HostError::Metrics)
+    }
+
+    /// The whole response, over a connection of its own.
+    fn get(&self, path: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(self.address)?;
+        let address = self.address;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response)?;
+        if response.starts_with("HTTP/1.1 200 ") { Ok(response) } else { Err(io::Error::other(response)) }
     }
 
     /// The file of a function's module in the host's root.

@@ -69,6 +69,11 @@ impl Target for Page {
 }
 
 impl Page {
+    /// The same page of a target that returns what it is sent: a body of `body_bytes` bytes.
+    pub(crate) fn with_body(self, body_bytes: usize) -> Self {
+        Self { body: vec![b'x'; body_bytes], expected: vec![b'x'; body_bytes], ..self }
+    }
+
     fn request(&self) -> Vec<u8> {
         let (path, address, body) = (&self.path, self.address, &self.body);
         let (method, length) = match body.len() {

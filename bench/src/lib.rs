@@ -17,6 +17,7 @@
 //! - [`target_specs`]: all targets of `make bench`, one table row each.
 //! - [`memory`]: the memory of an idle server.
 //! - [`rounds`]: alternates targets, so that other load on the machine affects all of them alike.
+//! - [`rewind_run`]: `rewind` beside `fork` and `wasmtime serve`, with several functions.
 //! - [`peers_run`]: a run of `make bench`, and its measurements that only the goals need.
 //! - `statistics`: medians, and ratios within a round.
 //! - [`table`]: tables in text and Markdown; then their contents: [`ratios`], [`summary`], [`target_results`], [`goals`].
@@ -59,6 +60,8 @@ pub mod target_specs;
 pub mod memory;
 
 pub mod rounds;
+
+pub mod rewind_run;
 
 pub mod peers_run;
 

@@ -7,10 +7,11 @@ use crate::function::Function;
 use crate::goals::Measured;
 use crate::host::HostError;
 use crate::memory::{MemoryError, footprint};
+use crate::rewind_run::{RewindResults, RewindRun, RewindRunError};
 use crate::rounds::measure;
 use crate::target::{Interval, MeasureError, Target};
 use crate::target_results::{Figures, TargetResult};
-use crate::target_specs::{FORK, Running, SPAWN, SPAWN_PREWARMED, StartError, TargetSpec, WORKER};
+use crate::target_specs::{FORK, REWIND, Running, SPAWN, SPAWN_PREWARMED, StartError, TargetSpec, WORKER};
 use std::time::Duration;
 
 /// What to measure, and how long.
@@ -39,6 +40,8 @@ pub struct Outcome {
     pub left_out: Vec<String>,
     /// The measurements for the goals.
     pub measured: Measured,
+    /// `rewind` beside `fork`, if both were measured.
+    pub rewind: Option<RewindResults>,
 }
 
 /// A run failed.
@@ -53,6 +56,9 @@ pub enum PeersRunError {
     /// A request failed.
     #[error(transparent)]
     Measure(#[from] MeasureError),
+    /// The comparison of `rewind` failed.
+    #[error(transparent)]
+    Rewind(#[from] RewindRunError),
     /// A target's memory can't be measured.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -69,6 +75,10 @@ impl PeersRun {
         self.measure_memory(&mut outcome)?;
         self.measure_requests(&mut outcome)?;
         let is_measured = |name| outcome.results.iter().any(|result| result.spec.name == name);
+        if [FORK, REWIND].into_iter().all(is_measured) {
+            let run = RewindRun { build: self.build.clone(), rounds: self.rounds, duration: self.duration };
+            outcome.rewind = Some(run.run(&mut outcome.measured)?);
+        }
         if is_measured(FORK) {
             goal_groups::fork(self, &mut outcome.measured)?;
         }

@@ -4,6 +4,8 @@ use crate::goals;
 use crate::machine;
 use crate::peers_run::{Outcome, PeersRun};
 use crate::plots::bars::{self, Bar, Panel};
+use crate::ratios;
+use crate::rewind_run::{RewindResults, counts};
 use crate::table::Table;
 use crate::target_results::{self, Figures, TargetResult, milliseconds};
 use crate::target_specs::TargetSpec;
@@ -14,6 +16,8 @@ pub struct Report {
     /// The machine, the plan and the versions, a line each.
     notes: Vec<String>,
     results: Table,
+    /// `rewind` beside `fork`, and what became of its processes.
+    rewind: Option<[Table; 2]>,
     verdict: Table,
     panels: Vec<Panel>,
 }
@@ -24,6 +28,7 @@ impl Report {
         Self {
             notes: notes(run, outcome),
             results: target_results::table(&outcome.results),
+            rewind: outcome.rewind.as_ref().map(rewind_tables),
             verdict: goals::verdict(&outcome.measured),
             panels: panels(&outcome.results),
         }
@@ -32,16 +37,21 @@ impl Report {
     /// The report as text for a terminal.
     pub fn text(&self) -> String {
         let notes: String = self.notes.iter().map(|note| format!("{note}\n")).collect();
-        format!("{notes}\n{}\n{}", self.results.text(), self.verdict.text())
+        let rewind: String = self.rewind.iter().flatten().map(|table| table.text() + "\n").collect();
+        format!("{notes}\n{}\n{rewind}{}", self.results.text(), self.verdict.text())
     }
 
     /// The report as Markdown for the repository.
     pub fn markdown(&self) -> String {
         let notes: String = self.notes.iter().map(|note| format!("- {note}\n")).collect();
         let (results, verdict) = (self.results.markdown(), self.verdict.markdown());
+        let rewind = self.rewind.as_ref().map_or_else(String::new, |[rows, counts]| {
+            let (rows, counts) = (rows.markdown(), counts.markdown());
+            format!("## rewind beside fork\n\n{rows}\nIts processes:\n\n{counts}\n")
+        });
         format!(
             "# A run of `make bench`\n\n{notes}\n{results}\n![the same as a plot](chart.svg)\n\n\
-             ## Goals\n\n{verdict}"
+             {rewind}## Goals\n\n{verdict}"
         )
     }
 
@@ -49,6 +59,10 @@ impl Report {
     pub fn svg(&self) -> String {
         bars::plot(&self.panels)
     }
+}
+
+fn rewind_tables(results: &RewindResults) -> [Table; 2] {
+    [ratios::table(&results.rows), counts::table(&results.counts)]
 }
 
 fn notes(run: &PeersRun, outcome: &Outcome) -> Vec<String> {
@@ -82,7 +96,7 @@ fn panels(results: &[TargetResult]) -> Vec<Panel> {
     vec![
         panel("Requests/s with 16 clients: a process per request", results, isolated, BUSY, requests),
         panel(
-            "Requests/s with 16 clients: one process for all (another scale)",
+            "Requests/s with 16 clients: processes that serve many requests (another scale)",
             results,
             shared,
             BUSY,

@@ -21,6 +21,8 @@ pub struct Setup<'a> {
     pub copies: usize,
     /// How many MiB the function `touch` touches while it loads.
     pub touch_mib: u64,
+    /// How many pages the function `dirty` writes for each request.
+    pub dirty_pages: u64,
     /// The URL of the database that the function `select` asks.
     pub database: Option<&'a str>,
 }
@@ -48,6 +50,8 @@ pub struct Execution {
 impl Execution {
     /// A process for each request, forked from one that has loaded the module.
     pub const FORK: Self = Self { name: "fork", spare: None };
+    /// Processes forked in the same way, whose memory is put back after each request.
+    pub const REWIND: Self = Self { name: "rewind", spare: None };
     /// A process for each request, started when the request arrives.
     pub const SPAWN: Self = Self { name: "spawn", spare: Some(0) };
     /// Long-lived processes that have loaded the module.
@@ -62,7 +66,8 @@ impl Execution {
 impl<'a> Setup<'a> {
     /// These functions in the strict jail, and no copies.
     pub fn strict(execution: Execution, functions: &'a [Function]) -> Self {
-        Self { jail: Jail::Strict, execution, functions, copies: 0, touch_mib: 0, database: None }
+        let jail = Jail::Strict;
+        Self { jail, execution, functions, copies: 0, touch_mib: 0, dirty_pages: 0, database: None }
     }
 }
 
@@ -133,6 +138,9 @@ impl Setup<'_> {
             // All 16 clients at a time, twice as many as connections, so that no connection is idle.
             set("worker", json!({"min": 2, "max": 2, "concurrency": 8}));
             set("resources", json!({"postgres": url}));
+        }
+        if function == Function::Dirty {
+            set("env", json!({"DIRTY_PAGES": self.dirty_pages.to_string()}));
         }
         if function == Function::Touch {
             // The usual limit, plus the memory that it touches.

@@ -44,6 +44,8 @@ enum Kind {
 
 /// The executor `fork`.
 pub const FORK: &str = "fezz fork";
+/// The executor `rewind`.
+pub const REWIND: &str = "fezz rewind";
 /// The executor `spawn` with prewarmed runners.
 pub const SPAWN_PREWARMED: &str = "fezz spawn prewarmed";
 /// The executor `spawn` without them.
@@ -64,8 +66,10 @@ pub const CGI: &str = "lighttpd cgi";
 pub const CGI_BWRAP: &str = "lighttpd cgi + bwrap";
 
 /// All targets: ours first, then those with a process per request, then the others.
-pub const TARGETS: [TargetSpec; 14] = [
+pub const TARGETS: [TargetSpec; 15] = [
     spec(FORK, "fezz-fork", true, true, Kind::Host(Execution::FORK), &[]),
+    // Its processes serve request after request; that they are put back in between makes them no new ones.
+    spec(REWIND, "fezz-rewind", false, true, Kind::Host(Execution::REWIND), &[]),
     spec(SPAWN_PREWARMED, "fezz-spawn-ahead", true, true, Kind::Host(Execution::SPAWN_PREWARMED), &[]),
     spec(SPAWN, "fezz-spawn", true, true, Kind::Host(Execution::SPAWN), &[]),
     spec(WORKER, "fezz-worker", false, true, Kind::Host(Execution::WORKER), &[]),
@@ -82,7 +86,7 @@ pub const TARGETS: [TargetSpec; 14] = [
         &[Program::Lighttpd, Program::Bwrap],
     ),
     spec("apache cgid", "apache-cgid", true, false, Kind::Apache, &[Program::Apache]),
-    spec("wasmtime serve", "wasmtime-serve", false, true, Kind::Wasmtime, &[Program::Wasmtime]),
+    spec(wasmtime::NAME, "wasmtime-serve", false, true, Kind::Wasmtime, &[Program::Wasmtime]),
     spec("workerd", "workerd", false, true, Kind::Workerd, &[Program::Workerd]),
     spec("axum behind proxy", "axum-behind-proxy", false, false, Kind::Axum, &[]),
     spec(HYPER, "bare-hyper", false, false, Kind::Hyper, &[]),

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use fezz_bench::build::{Build, BuildError};
-use fezz_bench::curves::{Curve, CurveError, Plan, bodies, cold, on_load, registered};
+use fezz_bench::curves::{Curve, CurveError, Plan, bodies, cold, dirty, on_load, registered};
 use fezz_bench::exit_code;
 use fezz_bench::function::Function;
 use fezz_bench::machine;
@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// Measures the executors `fork` and `spawn` against the number of functions, the size of a body and the memory that a
-/// module touches while it loads, and the first request after the host's start; in some three minutes. Prints tables,
-/// and writes them to bench/results/, with a plot.
+/// module touches while it loads, `fork` and `rewind` against the pages that a request writes to, and the first request
+/// after the host's start; in some four minutes. Prints tables, and writes them to bench/results/, with a plot.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many intervals each point is measured for
@@ -61,7 +61,7 @@ fn run(arguments: Arguments) -> Result<(), BenchError> {
     let dry = arguments.dry;
     let plan = plan(arguments)?;
     let (mut curves, mut markdown) = (Vec::new(), heading(&plan));
-    for measure in [registered::measure, bodies::measure, on_load::measure] {
+    for measure in [registered::measure, bodies::measure, on_load::measure, dirty::measure] {
         let curve = measure(&plan)?;
         markdown += &show(&format!("Against {}", curve.title), &curve.table());
         curves.push(curve);

@@ -8,12 +8,13 @@ use fezz_bench::function::Function;
 use fezz_bench::peers_run::{PeersRun, PeersRunError};
 use fezz_bench::report::Report;
 use fezz_bench::result_files::{self, ResultsError};
-use fezz_bench::target_specs::{TARGETS, TargetSpec, WORKER};
+use fezz_bench::rewind_run::RewindRun;
+use fezz_bench::target_specs::{REWIND, TARGETS, TargetSpec, WORKER};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Measures each executor of the host and the peers, alternating between them, in some five minutes. Prints the results
+/// Measures each executor of the host and the peers, alternating between them, in some ten minutes. Prints the results
 /// and the goals, and writes both to bench/results/, with a plot.
 ///
 /// The host, the runner and the modules must be built for release before; an error names the command that builds a
@@ -87,6 +88,9 @@ fn plan(arguments: Arguments) -> Result<PeersRun, BuildError> {
     let mut functions = vec![arguments.function, Function::Hello, Function::Echo];
     if specs.iter().any(|spec| spec.name == WORKER) {
         functions.push(Function::Select);
+    }
+    if specs.iter().any(|spec| spec.name == REWIND) {
+        functions.extend(RewindRun::FUNCTIONS);
     }
     Ok(PeersRun {
         build: build.check(&functions)?,

@@ -1,11 +1,14 @@
-//! How the cost of a request grows with the number of functions ([`registered`]), with the body ([`bodies`]) and with
-//! the module's memory ([`on_load`]); and the cost of the first request ([`cold`]).
+//! How the cost of a request grows with the number of functions ([`registered`]), with the body ([`bodies`]), with the
+//! module's memory ([`on_load`]) and with the memory that a request writes to ([`dirty`]); and the cost of the first
+//! request ([`cold`]).
 
 pub mod registered;
 
 pub mod bodies;
 
 pub mod on_load;
+
+pub mod dirty;
 
 pub mod cold;
 
@@ -36,7 +39,7 @@ pub struct Plan {
     pub starts: usize,
 }
 
-/// The executors that are measured.
+/// The executors that are measured, but in [`dirty`].
 const EXECUTIONS: [Execution; 2] = [Execution::FORK, Execution::SPAWN];
 
 /// One quantity and its effect on each executor.
@@ -61,6 +64,8 @@ pub struct Point {
     pub figures: Figures,
     /// The host's memory before its first request, if measured.
     pub idle: Option<Memory>,
+    /// The share of requests whose process was put back, if the executor does so.
+    pub rewound: Option<f64>,
 }
 
 /// The measurement of one point.
@@ -103,6 +108,7 @@ impl Plan {
             step: sample.step,
             figures: Figures::new(Self::CONCURRENCY, &slices),
             idle: sample.idle,
+            rewound: None,
         };
         Ok(samples.into_iter().zip(slices).map(point).collect())
     }
@@ -115,26 +121,30 @@ impl Curve {
         if self.points.iter().any(|point| point.idle.is_some()) {
             headings.extend(["MB idle", "processes"]);
         }
+        let counts_rewinds = self.points.iter().any(|point| point.rewound.is_some());
+        headings.extend(counts_rewinds.then_some("rewound"));
         let headings = headings.into_iter().map(str::to_owned).collect();
+        let line = |point| [line(point), Vec::from_iter(counts_rewinds.then(|| rewound(point)))].concat();
         Table { headings, words: 1, lines: self.points.iter().map(line).collect() }
     }
 
     /// The points as lines of requests per second, one for each executor.
     pub fn chart(&self) -> Chart {
-        let of =
-            |execution: Execution| self.points.iter().filter(move |point| point.executor == execution.name);
+        let executors: Vec<&[Point]> =
+            self.points.chunk_by(|one, next| one.executor == next.executor).collect();
         let value = |point: &Point| Some(point.figures.requests_per_second);
-        let series = |execution: Execution| (execution.name.to_owned(), of(execution).map(value).collect());
+        let series = |points: &&[Point]| (points[0].executor.to_owned(), points.iter().map(value).collect());
+        let steps = executors.first().into_iter().flat_map(|points| points.iter());
         Chart {
             title: format!("Requests/s against {}", self.title),
-            steps: of(EXECUTIONS[0]).map(|point| point.step.clone()).collect(),
-            series: EXECUTIONS.map(series).into(),
+            steps: steps.map(|point| point.step.clone()).collect(),
+            series: executors.iter().map(series).collect(),
         }
     }
 }
 
 fn line(point: &Point) -> Vec<String> {
-    let Point { executor, step, figures, idle } = point;
+    let Point { executor, step, figures, idle, .. } = point;
     let mut cells = vec![
         (*executor).to_owned(),
         step.clone(),
@@ -147,4 +157,8 @@ fn line(point: &Point) -> Vec<String> {
         cells.extend([megabytes(idle.bytes), idle.processes.to_string()]);
     }
     cells
+}
+
+fn rewound(point: &Point) -> String {
+    point.rewound.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0))
 }

@@ -6,7 +6,10 @@ use crate::program::Program;
 use crate::server;
 use std::process::{Command, Stdio};
 
-/// Starts it with the component of `wasm/`, which greets as `function` does.
+/// Its name in the table.
+pub const NAME: &str = "wasmtime serve";
+
+/// Starts it with the component of `wasm/`, which greets as `function` does, and returns a body that is sent.
 ///
 /// # Errors
 ///

@@ -1,27 +1,54 @@
-//! The component that the host's functions are compared to: it greets by the header X-Name, as they do. The environment
-//! variable GREETING_END is the text after the name in the greeting of the compared function.
+//! The component that the host's functions are compared to. It greets by the header X-Name, as they do; the environment
+//! variable GREETING_END is the text after the name in the greeting of the compared function. A POST gets its body back,
+//! as from `examples/echo`.
 
 use wasi::exports::http::incoming_handler::Guest;
-use wasi::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
+use wasi::http::types::{Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam};
+use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
-struct Hello;
+struct HelloOrEcho;
 
-wasi::http::proxy::export!(Hello);
+wasi::http::proxy::export!(HelloOrEcho);
 
-impl Guest for Hello {
+/// More than one write may take: `blocking-write-and-flush` traps above it.
+const WRITE_BYTES_MAX: usize = 4096;
+
+impl Guest for HelloOrEcho {
     fn handle(request: IncomingRequest, answer: ResponseOutparam) {
-        let name = request.headers().get("x-name").into_iter().next().unwrap_or_else(|| b"world".to_vec());
-        let end = std::env::var("GREETING_END").unwrap_or_default();
-        let greeting = format!("Hello, {}{end}", String::from_utf8_lossy(&name));
-        let length = greeting.len().to_string().into_bytes();
+        let content = match request.method() {
+            Method::Post => sent(&request),
+            _ => greeting(&request).into_bytes(),
+        };
+        let length = content.len().to_string().into_bytes();
         let headers = Fields::from_list(&[("content-length".to_owned(), length)]);
         let response = OutgoingResponse::new(headers.expect("the header is a valid one"));
         let body = response.body().expect("the body is taken once");
         ResponseOutparam::set(answer, Ok(response));
         let stream = body.write().expect("the stream is taken once");
         // A failed write means that the client has disconnected; that is no error.
-        stream.blocking_write_and_flush(greeting.as_bytes()).ok();
+        write(&stream, &content).ok();
         drop(stream);
         OutgoingBody::finish(body, None).ok();
     }
+}
+
+fn greeting(request: &IncomingRequest) -> String {
+    let name = request.headers().get("x-name").into_iter().next().unwrap_or_else(|| b"world".to_vec());
+    let end = std::env::var("GREETING_END").unwrap_or_default();
+    format!("Hello, {}{end}", String::from_utf8_lossy(&name))
+}
+
+/// The request's body; what has arrived of it if the client disconnects.
+fn sent(request: &IncomingRequest) -> Vec<u8> {
+    let body = request.consume().expect("the body is taken once");
+    let stream: InputStream = body.stream().expect("the stream is taken once");
+    let mut sent = Vec::new();
+    while let Ok(bytes) = stream.blocking_read(u64::MAX) {
+        sent.extend(bytes);
+    }
+    sent
+}
+
+fn write(stream: &OutputStream, content: &[u8]) -> Result<(), StreamError> {
+    content.chunks(WRITE_BYTES_MAX).try_for_each(|bytes| stream.blocking_write_and_flush(bytes))
 }

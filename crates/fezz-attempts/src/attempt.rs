@@ -3,6 +3,7 @@
 use crate::found::Found;
 use crate::params::Params;
 use crate::probe::Probe;
+use crate::state::Own;
 
 /// One attempt to do what a jail forbids.
 pub(crate) struct Attempt {
@@ -28,6 +29,9 @@ pub(crate) enum Action {
     Probe(Probe),
     /// As the attempt of this name, under another manifest.
     Again(&'static str),
+    /// In a process that serves again: by two requests (`rewind`).
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "no other processes serve again"))]
+    TwoParts(&'static Own),
 }
 
 /// The manifests of the attempts, which the host writes.
@@ -62,6 +66,14 @@ pub(crate) enum Expected {
     NothingFound,
     /// Refused, or killed by SIGSYS; by SIGSEGV if the kernel has no such calls.
     RefusedToOldCalls,
+    /// A later request of the same process finds nothing.
+    Restored,
+    /// No later request runs in the same process, and none finds anything.
+    Replaced,
+    /// One or the other.
+    RestoredOrReplaced,
+    /// The host kills the process, and no later request finds anything.
+    Killed,
 }
 
 impl Attempt {

@@ -29,7 +29,7 @@ pub(crate) const ATTEMPTS: &[Attempt] = &[
 /// Beyond the standard three there is the response's pipe, and nothing else; to a forked process and a worker the
 /// request came by it, too, which makes it a socket. A worker may have it twice.
 fn inherited(params: &Params<'_>) -> Found {
-    let by_socket = ["fork", "worker"].contains(&params.text("execution"));
+    let by_socket = ["fork", "rewind", "worker"].contains(&params.text("execution"));
     let open: Vec<(i32, u32)> = (3..1024).filter_map(|at| Some((at, kind(at)?))).collect();
     let is_socket = |(at, kind): &(i32, u32)| *kind == libc::S_IFSOCK && identity(*at) == identity(open[0].0);
     match open[..] {

@@ -28,6 +28,8 @@ mod privileges;
 mod processes;
 mod procfs;
 mod resources;
+#[cfg(target_arch = "x86_64")]
+mod rewind;
 mod siblings;
 mod signals;
 mod state;
@@ -40,11 +42,33 @@ use fezz_wire::{FezzWireRequest, FezzWireResponse};
 use found::Found;
 use params::Params;
 
-/// The module's entry.
+/// The module's entry. It first writes down the processor's registers: an earlier request may have left something there.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(naked)]
 #[unsafe(no_mangle)]
 pub extern "C" fn fezz_handle_v2(request: FezzSlice) -> FezzOwned {
+    std::arch::naked_asm!(
+        "lea r10, [rip + {entry}]",
+        "call {capture}",
+        "jmp {handle}",
+        entry = sym rewind::registers::ENTRY,
+        capture = sym rewind::registers::capture,
+        handle = sym handle,
+    )
+}
+
+/// The module's entry.
+#[cfg(not(target_arch = "x86_64"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn fezz_handle_v2(request: FezzSlice) -> FezzOwned {
+    handle(request)
+}
+
+extern "C" fn handle(request: FezzSlice) -> FezzOwned {
     // SAFETY: the slice must be readable for the call, and not null: the ABI says that the runner passes such a one.
     let message = unsafe { std::slice::from_raw_parts(request.ptr, request.len) };
+    #[cfg(target_arch = "x86_64")]
+    rewind::note_request(message);
     let bytes = respond(message).leak();
     FezzOwned { ptr: bytes.as_mut_ptr(), len: bytes.len() }
 }
@@ -55,6 +79,10 @@ pub fn respond(message: &[u8]) -> Vec<u8> {
         Ok(request) => answer(&request),
         Err(error) => (400, error.to_string()),
     };
+    response(status, &body)
+}
+
+fn response(status: u16, body: &str) -> Vec<u8> {
     FezzWireResponse { status, headers: vec![], body: body.as_bytes(), error: None }.encode()
 }
 

@@ -3,12 +3,12 @@
 use crate::attempt::{Action, Attempt, Expected, Variant};
 use crate::found::{Found, quoted};
 use crate::params::Params;
-#[cfg(target_arch = "x86_64")]
-use crate::x86;
 use crate::{
     descriptors, devices, environment, files, ipc, kernel, locks, namespaces, network, privileges, processes,
     procfs, resources, siblings, signals, state, tracing,
 };
+#[cfg(target_arch = "x86_64")]
+use crate::{rewind, x86};
 
 /// A theme: its name, and its attempts by one system call and by more.
 type Group = (&'static str, &'static [&'static [Attempt]]);
@@ -33,6 +33,8 @@ const GROUPS: &[Group] = &[
     ("x86", &[x86::PROBES, x86::ATTEMPTS]),
     ("resources", &[resources::ATTEMPTS]),
     ("state", &[state::ATTEMPTS]),
+    #[cfg(target_arch = "x86_64")]
+    ("rewind", rewind::PARTS),
 ];
 
 /// Makes the attempt of this name; `None` if there is none.
@@ -42,6 +44,10 @@ pub(crate) fn attempt(name: &str, params: &Params<'_>) -> Option<Found> {
         Action::Run(run) => Some(run(params)),
         Action::Probe(ref probe) => Some(probe.run()),
         Action::Again(of) => attempt(of, params),
+        #[cfg(target_arch = "x86_64")]
+        Action::TwoParts(own) => Some(rewind::step(own, params)),
+        #[cfg(not(target_arch = "x86_64"))]
+        Action::TwoParts(_) => None,
     }
 }
 
@@ -90,6 +96,10 @@ impl Expected {
             Self::NothingLeft => "nothing_left",
             Self::NothingFound => "nothing_found",
             Self::RefusedToOldCalls => "refused_to_old_calls",
+            Self::Restored => "restored",
+            Self::Replaced => "replaced",
+            Self::RestoredOrReplaced => "restored_or_replaced",
+            Self::Killed => "killed",
         }
     }
 }

@@ -78,7 +78,7 @@ fn hold(call: &str, lock: Lock, count: i64) -> Found {
 }
 
 /// The C library's path, as the loader knows it: every process of the machine uses that file.
-fn library() -> io::Result<File> {
+pub(crate) fn library() -> io::Result<File> {
     let path = crate::files::origin(libc::getpid as *const libc::c_void);
     File::open(path.ok_or(io::ErrorKind::NotFound)?)
 }
@@ -108,7 +108,8 @@ impl Lock {
     }
 }
 
-fn flock(file: &File, how: i32) -> io::Result<()> {
+/// A lock on a whole file, without waiting for it.
+pub(crate) fn flock(file: &File, how: i32) -> io::Result<()> {
     let how = (how | libc::LOCK_NB) as usize;
     sys::call(libc::SYS_flock, &[file.as_raw_fd() as usize, how]).map(drop)
 }

@@ -100,9 +100,11 @@ fn own(params: &Params<'_>, storage: &impl Storage) -> Found {
 
 /// State of the process itself: it is gone at the process's end, unless the next request runs in the same process or in
 /// one that shares it.
-struct Own {
-    leave: fn() -> io::Result<()>,
-    is_there: fn() -> io::Result<bool>,
+pub(crate) struct Own {
+    /// Leaves something.
+    pub(crate) leave: fn() -> io::Result<()>,
+    /// Looks for it.
+    pub(crate) is_there: fn() -> io::Result<bool>,
 }
 
 impl Storage for Own {
@@ -129,7 +131,7 @@ const VARIABLE: Own = Own {
     is_there: || Ok(LEFT.load(Ordering::SeqCst)),
 };
 
-const ENVIRONMENT: Own = Own {
+pub(crate) const ENVIRONMENT: Own = Own {
     leave: || {
         // SAFETY: no other thread may read the environment: there is only one.
         unsafe { std::env::set_var("FEZZ_LEFT", "1") };
@@ -139,15 +141,15 @@ const ENVIRONMENT: Own = Own {
 };
 
 /// A number that nothing else gets, since the lowest free one is given.
-const HIGH: usize = 40;
+pub(crate) const HIGH: usize = 40;
 
-const DESCRIPTOR: Own = Own {
+pub(crate) const DESCRIPTOR: Own = Own {
     leave: || sys::call(libc::SYS_dup3, &[2, HIGH, 0]).map(drop),
     is_there: || Ok(descriptors::kind(HIGH as i32).is_some()),
 };
 
 /// Of what is open here and in the next process, if that is one and the same file description (open(2)).
-const FLAGS: Own = Own {
+pub(crate) const FLAGS: Own = Own {
     leave: || {
         let flags = (libc::O_APPEND | libc::O_NONBLOCK) as usize;
         let set =
@@ -169,17 +171,17 @@ fn open_descriptors() -> impl Iterator<Item = usize> {
 
 const MASK: usize = 0o123;
 
-const UMASK: Own = Own {
+pub(crate) const UMASK: Own = Own {
     leave: || sys::call(libc::SYS_umask, &[MASK]).map(drop),
     is_there: || sys::call(libc::SYS_umask, &[MASK]).map(|mask| mask == MASK),
 };
 
-const FOLDER: Own = Own {
+pub(crate) const FOLDER: Own = Own {
     leave: || std::env::set_current_dir("/usr"),
     is_there: || std::env::current_dir().map(|folder| folder == Path::new("/usr")),
 };
 
-const PRIORITY: Own = Own {
+pub(crate) const PRIORITY: Own = Own {
     leave: || {
         const LOWEST: usize = 19;
         sys::call(libc::SYS_setpriority, &[libc::PRIO_PROCESS as usize, 0, LOWEST]).map(drop)
@@ -189,21 +191,21 @@ const PRIORITY: Own = Own {
 };
 
 /// The mask that holds `SIGUSR2` alone.
-const USER_SIGNAL: u64 = 1 << (libc::SIGUSR2 - 1);
+pub(crate) const USER_SIGNAL: u64 = 1 << (libc::SIGUSR2 - 1);
 
-const SIGNAL_MASK: Own = Own {
+pub(crate) const SIGNAL_MASK: Own = Own {
     leave: || signal_mask(&USER_SIGNAL).map(drop),
     is_there: || signal_mask(&0).map(|mask| mask & USER_SIGNAL != 0),
 };
 
 /// Blocks the signals in `more`, and returns those that were blocked before.
-fn signal_mask(more: &u64) -> io::Result<u64> {
+pub(crate) fn signal_mask(more: &u64) -> io::Result<u64> {
     let mut before = 0_u64;
     let arguments = [libc::SIG_BLOCK as usize, sys::at(more), sys::at_mut(&mut before), size_of_val(more)];
     sys::call(libc::SYS_rt_sigprocmask, &arguments).map(|_| before)
 }
 
-const SIGNAL_HANDLER: Own = Own {
+pub(crate) const SIGNAL_HANDLER: Own = Own {
     leave: || {
         ignore_user_signal();
         Ok(())

@@ -13,7 +13,7 @@ pub(crate) fn check(manifest: &Manifest, folder: &str) -> Result<(), ManifestErr
     range::TIMEOUT_MS.check(manifest.timeout_ms.unwrap_or(TIMEOUT_MS_DEFAULT))?;
     check_limits(&manifest.limits)?;
     range::SPARE.check(manifest.spare.unwrap_or(0).into())?;
-    if let Some(execution @ (Execution::Fork | Execution::InProcess)) = manifest.execution
+    if let Some(execution @ (Execution::Fork | Execution::Rewind | Execution::InProcess)) = manifest.execution
         && manifest.limits.scratch_bytes > 0
     {
         return Err(ManifestError::Scratch(execution));

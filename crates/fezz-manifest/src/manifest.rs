@@ -83,6 +83,10 @@ pub enum Execution {
     Spawn,
     /// A new process for each request, forked from one that has loaded the module.
     Fork,
+    /// As `fork`, but a process serves request after request. The host puts its memory back to its snapshot after each, and
+    /// replaces the process if the request made a system call with a lasting effect. Weaker than a new process: see
+    /// SECURITY.md.
+    Rewind,
     /// Long-lived processes, each of which serves request after request. They share all that is in the process: connections,
     /// caches, and what a request leaves behind.
     Worker,
@@ -93,13 +97,13 @@ pub enum Execution {
 
 impl Execution {
     /// Every executor.
-    pub const ALL: [Self; 4] = [Self::Spawn, Self::Fork, Self::Worker, Self::InProcess];
+    pub const ALL: [Self; 5] = [Self::Spawn, Self::Fork, Self::Rewind, Self::Worker, Self::InProcess];
 
     /// Those that execute the function in processes of their own, which the jail confines.
-    pub const JAILED: [Self; 3] = [Self::Spawn, Self::Fork, Self::Worker];
+    pub const JAILED: [Self; 4] = [Self::Spawn, Self::Fork, Self::Rewind, Self::Worker];
 
     /// Their names in a manifest, in the same order.
-    const NAMES: [&str; Self::ALL.len()] = ["spawn", "fork", "worker", "in-process"];
+    const NAMES: [&str; Self::ALL.len()] = ["spawn", "fork", "rewind", "worker", "in-process"];
 
     /// The name in a manifest.
     pub fn as_str(self) -> &'static str {

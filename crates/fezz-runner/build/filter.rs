@@ -7,7 +7,8 @@
 use super::policy::{Allowed, Argument, THE_CALL, THIS_PROCESS, Test};
 use libc::{
     BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W,
-    SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, seccomp_data, sock_filter,
+    SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_USER_NOTIF, seccomp_data,
+    sock_filter,
 };
 use std::collections::BTreeMap;
 use std::mem::offset_of;
@@ -29,37 +30,38 @@ impl std::error::Error for ListedTwice {}
 /// `AUDIT_ARCH_X86_64` or `AUDIT_ARCH_AARCH64` of linux/audit.h.
 const ARCHITECTURE: u32 = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
 
-const REFUSE: u32 = SECCOMP_RET_ERRNO | libc::EPERM as u32;
-const UNKNOWN: u32 = SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
-/// Returns 0 without making the call (seccomp(2), SECCOMP_RET_ERRNO).
-const DONE: u32 = SECCOMP_RET_ERRNO;
+/// The call is made.
+pub(crate) const ALLOW: u32 = SECCOMP_RET_ALLOW;
+/// It fails by `EPERM`.
+pub(crate) const REFUSE: u32 = SECCOMP_RET_ERRNO | libc::EPERM as u32;
+/// It fails by `ENOSYS`.
+pub(crate) const UNKNOWN: u32 = SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+/// It returns 0 without being made (seccomp(2), SECCOMP_RET_ERRNO).
+pub(crate) const DONE: u32 = SECCOMP_RET_ERRNO;
+/// The holder of the filter's listener decides (seccomp_unotify(2)).
+pub(crate) const NOTIFY: u32 = SECCOMP_RET_USER_NOTIF;
 
 /// The conditions on a call's arguments, and the action where they hold.
 type Alternative<'a> = (&'a [Argument], u32);
 
-/// Compiles the lists. A call in `allowed` is made, one in `granted` returns 0 without being made, one in `unknown`
-/// fails by `ENOSYS`, and any other by `EPERM`. The filter kills a process that calls by another architecture's
-/// numbers.
-pub(crate) fn compile(
-    allowed: &[Allowed],
-    granted: &[Allowed],
-    unknown: &[Allowed],
-) -> Result<Steps, ListedTwice> {
+/// Compiles lists, each with the answer to its calls; any other call gets `otherwise`. The filter kills a process that
+/// calls by another architecture's numbers.
+pub(crate) fn compile(lists: &[(&[Allowed], u32)], otherwise: u32) -> Result<Steps, ListedTwice> {
     let mut calls: BTreeMap<u32, Vec<Alternative<'_>>> = BTreeMap::new();
-    for (list, action) in [(allowed, SECCOMP_RET_ALLOW), (granted, DONE), (unknown, UNKNOWN)] {
-        for call in list {
+    for (list, action) in lists {
+        for call in *list {
             let alternatives = calls.entry(number(call)).or_default();
             if alternatives.iter().any(|(others, _)| others.is_empty() || call.only.is_empty()) {
                 return Err(ListedTwice(call.name));
             }
-            alternatives.push((call.only, action));
+            alternatives.push((call.only, *action));
         }
     }
     // The steps for each number and those after it, up to the next key.
-    let mut spans: BTreeMap<u32, Steps> = BTreeMap::from([(0, vec![answer(REFUSE)])]);
+    let mut spans: BTreeMap<u32, Steps> = BTreeMap::from([(0, vec![answer(otherwise)])]);
     for (number, alternatives) in calls {
-        spans.insert(number, conditions(&alternatives));
-        spans.insert(number + 1, vec![answer(REFUSE)]);
+        spans.insert(number, conditions(&alternatives, otherwise));
+        spans.insert(number + 1, vec![answer(otherwise)]);
     }
     let mut spans: Vec<(u32, Steps)> = spans.into_iter().collect();
     spans.dedup_by(|later, earlier| is_same(&later.1, &earlier.1));
@@ -103,8 +105,8 @@ fn search(spans: &[(u32, Steps)]) -> Steps {
     only.clone()
 }
 
-/// Answers a call by the alternative that its arguments meet.
-fn conditions(alternatives: &[Alternative<'_>]) -> Steps {
+/// Answers a call by the alternative that its arguments meet, or by `otherwise`.
+fn conditions(alternatives: &[Alternative<'_>], otherwise: u32) -> Steps {
     let mut steps = Steps::new();
     for (arguments, action) in alternatives {
         if arguments.is_empty() {
@@ -119,7 +121,7 @@ fn conditions(alternatives: &[Alternative<'_>]) -> Steps {
         }
         steps.append(&mut alternative);
     }
-    steps.push(answer(REFUSE));
+    steps.push(answer(otherwise));
     steps
 }
 

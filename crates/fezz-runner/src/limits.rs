@@ -107,13 +107,20 @@ impl ChildLimits {
     ///
     /// Those of setrlimit(2), with the limit's name.
     pub(crate) fn apply(self) -> Result<(), LimitError> {
-        if let Some(threads) = self.threads {
-            set("threads", Resource::Nproc, threads, threads)?;
-        }
+        self.apply_but_processor_time()?;
         match self.cpu_seconds {
             Some((soft, hard)) => set("processor seconds", Resource::Cpu, soft, hard),
             None => Ok(()),
         }
+    }
+
+    /// The same for a process that serves many requests, whose processor time the kernel would add up.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](Self::apply).
+    pub(crate) fn apply_but_processor_time(self) -> Result<(), LimitError> {
+        self.threads.map_or(Ok(()), |threads| set("threads", Resource::Nproc, threads, threads))
     }
 }
 

@@ -43,6 +43,8 @@ options:
   --ahead               prewarm: load the module, then wait for the request on stdin
   --zygote N            instead of serving: load the module, then fork processes that serve a request each, up to N at a
                         time, as the host asks for them over stdin (a SOCK_SEQPACKET socket)
+  --rewind              with --zygote: fork also processes that serve request after request, which the host puts back to a
+                        snapshot after each
   --worker N            instead of serving one request: load the module, then serve request after request in this process,
                         N at a time by N threads, in frames over stdin (a SOCK_STREAM Unix socket; docs/wire.md), until
                         the host ends its stream
@@ -84,6 +86,8 @@ pub(crate) enum Task {
     Zygote {
         /// The most of them at a time.
         children: u64,
+        /// Which processes it forks.
+        kind: ZygoteKind,
     },
     /// Execute a program, which answers.
     Program,
@@ -92,6 +96,15 @@ pub(crate) enum Task {
         /// How many at a time.
         threads: NonZero<u32>,
     },
+}
+
+/// Which processes a zygote forks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ZygoteKind {
+    /// Those that serve one request.
+    Forking,
+    /// Also those that the host puts back to a snapshot after each request.
+    Rewinding,
 }
 
 /// How to serve one request.
@@ -136,7 +149,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
         scratch_since_ns: None,
     };
     let (mut cgroup, mut limits, mut timeout_ms) = (None, Limits::default(), None);
-    let (mut task, mut is_trial) = (Task::Serve, false);
+    let (mut task, mut rewinds, mut is_trial) = (Task::Serve, false, false);
     while let Some(argument) = arguments.next() {
         let mut value = || text_after(&argument, arguments.next());
         match argument.to_str() {
@@ -150,7 +163,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
             Some("--cgroup") => cgroup = Some(PathBuf::from(value()?)),
             Some("--try") => is_trial = true,
             Some("--ahead") => task = Task::ServePrewarmed,
-            Some("--zygote") => task = Task::Zygote { children: number("--zygote", &value()?)? },
+            Some("--zygote") => task = zygote(&value()?)?,
+            Some("--rewind") => rewinds = true,
             Some("--program") => task = Task::Program,
             Some("--worker") => task = Task::Worker { threads: threads(&value()?)? },
             Some("--join") => jail.join.push(number("--join", &value()?)?),
@@ -174,6 +188,9 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command, Usage
     if task == Task::Program && (timeout_ms.is_some() || limits.cpu_ms.is_some()) {
         // The first would end with the execve(2), the second add up over all requests.
         return Err(UsageError("`--program` takes no `--timeout-ms` and no `--cpu-ms`".to_owned()));
+    }
+    if rewinds {
+        task = rewinding(task)?;
     }
     let file_name = || module.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Command::Run(Box::new(Options {
@@ -199,6 +216,17 @@ fn text_after(option: &OsString, value: Option<OsString>) -> Result<String, Usag
 fn number<N: FromStr>(option: &str, value: &str) -> Result<N, UsageError> {
     let bits = 8 * size_of::<N>();
     value.parse().map_err(|_| UsageError(format!("`{option} {value}` is not a number of {bits} bits")))
+}
+
+fn zygote(value: &str) -> Result<Task, UsageError> {
+    Ok(Task::Zygote { children: number("--zygote", value)?, kind: ZygoteKind::Forking })
+}
+
+fn rewinding(task: Task) -> Result<Task, UsageError> {
+    match task {
+        Task::Zygote { children, .. } => Ok(Task::Zygote { children, kind: ZygoteKind::Rewinding }),
+        _ => Err(UsageError("`--rewind` works only with `--zygote`".to_owned())),
+    }
 }
 
 fn threads(value: &str) -> Result<NonZero<u32>, UsageError> {
@@ -259,14 +287,14 @@ mod tests {
                 scratch_since_ns: Some(1),
             },
             limits: Limits { memory_bytes: Some(1024), cpu_ms: None, descriptors: Some(6), threads: Some(3) },
-            task: Task::Zygote { children: 8 },
+            task: Task::Zygote { children: 8, kind: ZygoteKind::Rewinding },
             is_trial: true,
             cgroup: None,
             timeout_ms: None,
         };
         check(
             "--function f --env A /m/libm.so --function-version v1 --memory-bytes 1024 --env B=c=d --jail inner \
-             --zygote 8 --uid 7 --join 5 --connect 53 --connect 443 --scratch-bytes 9 --scratch-since 1 --threads 3 --descriptors 6 \
+             --rewind --zygote 8 --uid 7 --join 5 --connect 53 --connect 443 --scratch-bytes 9 --scratch-since 1 --threads 3 --descriptors 6 \
              --try",
             Ok(Command::Run(Box::new(options))),
         );
@@ -276,6 +304,8 @@ mod tests {
         check("m.so --connect 65536", Err("`--connect 65536` is not a number of 16 bits"));
         check("m.so --zygote", Err("`--zygote` lacks its value"));
         check("m.so --worker 0", Err("`--worker 0` would serve no request: give 1 or more"));
+        check("m.so --rewind", Err("`--rewind` works only with `--zygote`"));
+        check("m.so --rewind --worker 1", Err("`--rewind` works only with `--zygote`"));
         check("m.so --jail on", Err("`--jail on` is not one of strict, inner, off"));
         check("--program --cpu-ms 1 p", Err("`--program` takes no `--timeout-ms` and no `--cpu-ms`"));
         check("m.so --uid 0", Err("`--uid 0` is not an unprivileged user"));

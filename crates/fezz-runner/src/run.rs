@@ -8,11 +8,11 @@ use crate::jail::{
 };
 use crate::limits::{self, ChildLimits, LimitError, NO_CORE_AT_ALL, NO_CORE_FILE};
 use crate::module::{Module, ModuleError};
-use crate::options::{Options, Task};
+use crate::options::{Options, Task, ZygoteKind};
 use crate::program::{self, Obstacle, ProgramError};
 use crate::termination::{self, HostWatch};
 use crate::worker::{self, WorkerError};
-use crate::zygote::{Control, Threads, Zygote, ZygoteError};
+use crate::zygote::{BeforeLoad, Control, Threads, Zygote, ZygoteError};
 use crate::{crash, syscalls};
 use fezz_wire::{ExitCode, FezzWireRequest, NETWORK_MADE, TrialAnswer, WireError, abi};
 use nix::sys::signal::Signal;
@@ -172,10 +172,10 @@ pub unsafe fn run(options: &Options) -> Result<(), Failure> {
     match options.task {
         Task::Serve => process.serve(&response),
         Task::ServePrewarmed => process.serve_prewarmed(&response),
-        Task::Zygote { children } => {
+        Task::Zygote { children, kind } => {
             // Its children answer over sockets of their own, and must share no descriptor.
             response.close();
-            process.run_zygote(children)
+            process.run_zygote(children, kind)
         }
         Task::Program => {
             // It answers over stdin.
@@ -238,7 +238,7 @@ impl Process<'_> {
     fn answer_trial(self, response: &ResponseChannel) -> Result<(), Failure> {
         match self.options.task {
             Task::Serve | Task::ServePrewarmed | Task::Worker { .. } => self.confine()?,
-            Task::Zygote { children } => drop(self.confine_zygote(children)?),
+            Task::Zygote { children, kind } => drop(self.confine_zygote(children, kind)?),
             Task::Program => self.confine_program().map(|_call| ())?,
         }
         let token = channel::read_request(stdin())?;
@@ -248,12 +248,16 @@ impl Process<'_> {
         Ok(channel::write_response(response, answer.encode().as_bytes())?)
     }
 
-    fn run_zygote(mut self, children: u64) -> Result<(), Failure> {
+    fn run_zygote(mut self, children: u64, kind: ZygoteKind) -> Result<(), Failure> {
         let control = Control::new(channel::take_stdin()?);
         let watch = self.watch_host(control.as_fd())?;
         let threads = Threads::prepare().map_err(ZygoteError::from)?;
-        let (forks, limits) = self.confine_zygote(children)?;
-        let zygote = Zygote::new(self.load()?, control, forks, limits, threads)?;
+        let (forks, limits) = self.confine_zygote(children, kind)?;
+        let before_load = match kind {
+            ZygoteKind::Forking => None,
+            ZygoteKind::Rewinding => Some(BeforeLoad::record()),
+        };
+        let zygote = Zygote::new(self.load()?, control, forks, limits, threads, before_load)?;
         // From here on it waits for the host alone. No order comes before it has reported that it is ready.
         watch.stop(zygote.host_channel());
         Ok(zygote.run()?)
@@ -285,9 +289,9 @@ impl Process<'_> {
         Ok(worker::run(self.load()?, socket, threads)?)
     }
 
-    fn confine_zygote(&self, children: u64) -> Result<(Forks, ChildLimits), Failure> {
+    fn confine_zygote(&self, children: u64, kind: ZygoteKind) -> Result<(Forks, ChildLimits), Failure> {
         let limits = limits::apply_to_zygote(&self.options.limits, self.entered.others, children)?;
-        let forks = Forks::prepare(&self.options.jail).map_err(JailError::from)?;
+        let forks = Forks::prepare(&self.options.jail, kind).map_err(JailError::from)?;
         jail::confine(&self.options.jail, &self.entered, Next::Fork(&forks))?;
         Ok((forks, limits))
     }

@@ -36,6 +36,18 @@ pub(crate) fn buffer_stdout_by_line() {
     unsafe { libc::setvbuf(stream, std::ptr::null_mut(), libc::_IOLBF, 0) };
 }
 
+/// Gives C's stdout, still line-buffered, a buffer at a fixed place. Otherwise its first use allocates one, and asks by
+/// fstat(2) how large it should be. Call it before the module is loaded.
+pub(crate) fn buffer_stdout_in_place() {
+    /// The size that glibc chooses for a pipe.
+    const BUFFER_BYTES: usize = 4096;
+    static mut BUFFER: [MaybeUninit<u8>; BUFFER_BYTES] = [MaybeUninit::uninit(); BUFFER_BYTES];
+    let (stream, buffer) = (&raw mut _IO_2_1_stdout_, (&raw mut BUFFER).cast());
+    // SAFETY: setvbuf(3) wants an open stream that hasn't been used, as above, and a buffer that outlives it: it is
+    // static, and only this stream uses it.
+    unsafe { libc::setvbuf(stream, buffer, libc::_IOLBF, BUFFER_BYTES) };
+}
+
 /// Flushes C's stdout, which [`exit_now`] doesn't. Only the original stream: one that a module has assigned to `stdout`
 /// may be closed and freed by now, and any other stream may be locked by a thread that waits for input.
 pub(crate) fn flush_stdout() {

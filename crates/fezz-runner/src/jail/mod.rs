@@ -33,6 +33,7 @@ pub(crate) mod separation;
 pub(crate) mod syscalls;
 
 pub(crate) use plan::{Jail, Mode};
+pub(crate) use seccomp::install_with_listener;
 
 use crate::exec::Call;
 use crate::program::{self, ProgramError};

@@ -6,6 +6,7 @@
 //! hostile module can reach of the kernel, for all functions: name the software that needs it, and say why it is safe.
 
 use fezz_wire::WrapperStatus;
+use fezz_wire::rewind::PARK;
 use libc::c_long;
 
 /// One system call, or one way to make it.
@@ -460,6 +461,104 @@ pub(crate) const SCOPED: &[Allowed] = calls! {
     SYS_tgkill [0: Test::IsPositive] => "abort, raise and pthread_kill in a child",
     SYS_seccomp [0: Test::Is(libc::SECCOMP_SET_MODE_FILTER), 1: Test::Is(0)] => "a child, which adds its own filter",
 };
+
+/// What a zygote may do in addition that also forks processes which the host puts back to a snapshot. Such a process
+/// prepares that, and then adds a filter that lets it do none of this: see [`PREPARED`]. An ordinary child of this
+/// zygote adds a filter that refuses these calls, before its request.
+pub(crate) const REWIND: &[Allowed] = calls! {
+    // For faults of the process's own code only: it can't delay the kernel's work (userfaultfd(2)).
+    SYS_userfaultfd [0: Test::Is(UFFD_USER_MODE_ONLY | libc::O_CLOEXEC as u32)] => "the host, which learns by it which pages a request has written",
+    SYS_seccomp [0: Test::Is(libc::SECCOMP_SET_MODE_FILTER), 1: Test::Is(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u32)] => "the host, which learns by it which calls a request makes",
+    SYS_seccomp [0: Test::Is(libc::SECCOMP_SET_MODE_FILTER), 1: Test::Is(0)] => "an ordinary child, which adds the filter against these calls",
+    SYS_prctl [0: Test::Is(libc::PR_SET_DUMPABLE as u32), 1: Test::Is(1)] => "the host, which opens the process's memory",
+    SYS_prctl [0: Test::Is(libc::PR_SET_DUMPABLE as u32), 1: Test::Is(0)] => "a rewindable process, once that is open",
+};
+
+/// With [`REWIND`]: the call that no kernel has. The filter that tells the host of calls can do so only for those that
+/// this one allows.
+pub(crate) const PARKING: &[Allowed] = &[Allowed {
+    number: PARK as c_long,
+    name: "park",
+    only: &[],
+    who: "a rewindable process, which waits by it",
+}];
+
+/// Which calls of [`REWIND`] fail by `EPERM` once a rewindable process is prepared. Of all others that its zygote's
+/// filter allows, it may make those in [`NEUTRAL`]. The host is told of any other: it lets the call be made, and kills the
+/// process after the request instead of putting it back.
+pub(crate) const PREPARED: &[Allowed] = calls! {
+    SYS_userfaultfd => "a process that could undo the host's own tracking",
+    SYS_seccomp => "a filter of the module's, which would stay",
+    SYS_prctl [0: Test::Is(libc::PR_SET_DUMPABLE as u32), 1: Test::BitsOtherThan { mask: !0, value: 0 }] => "a process that could let its siblings read it",
+};
+
+/// Calls without an effect that outlives the request, and that show nothing of an earlier one. All others taint the
+/// process. Among these: every call that changes mappings, descriptors, signals or timers; `fstat` (a pipe's times show
+/// earlier writes), `getrusage`, `times` and the clocks of processor time (they show earlier work), `sysinfo` and
+/// `mincore` (they show the kernel's memory), `rt_sigreturn` (a signal came), `restart_syscall` (it continues a call that
+/// may be an earlier request's).
+pub(crate) const NEUTRAL: &[Allowed] = calls! {
+    SYS_write [0: Test::Is(0)] => "the process itself, which tells the host that it is ready; later the log, as the next two",
+    SYS_write [0: Test::Is(1)] => "output, which goes to the log and can't be read back",
+    SYS_write [0: Test::Is(2)] => "the same",
+    SYS_writev [0: Test::Is(1)] => "the same",
+    SYS_writev [0: Test::Is(2)] => "the same",
+
+    SYS_clock_gettime [0: REALTIME_OR_MONOTONIC] => "time, where the vDSO has no clock",
+    SYS_clock_gettime [0: RAW_COARSE_OR_BOOT] => "the same",
+    SYS_clock_gettime [0: TAI] => "the same",
+    SYS_clock_getres [0: REALTIME_OR_MONOTONIC] => "the clocks' resolution, a constant",
+    SYS_clock_getres [0: RAW_COARSE_OR_BOOT] => "the same",
+    SYS_clock_getres [0: TAI] => "the same",
+    SYS_gettimeofday => "time",
+    // Processor time would show earlier requests' share.
+    SYS_clock_nanosleep [0: REALTIME_OR_MONOTONIC] => "sleep, which leaves nothing but the time that it took",
+    SYS_clock_nanosleep [0: RAW_COARSE_OR_BOOT] => "the same",
+    SYS_clock_nanosleep [0: TAI] => "the same",
+    SYS_nanosleep => "the same",
+
+    SYS_getrandom => "random numbers, which depend on no earlier ones",
+
+    SYS_getpid => "an id that the process keeps for its life",
+    SYS_gettid => "the same",
+    SYS_getppid => "the same",
+    SYS_getpgrp => "the same: the calls that change it are refused",
+    SYS_getpgid => "the same",
+    SYS_getsid => "the same",
+    SYS_getuid => "the same",
+    SYS_geteuid => "the same",
+    SYS_getgid => "the same",
+    SYS_getegid => "the same",
+    SYS_getresuid => "the same",
+    SYS_getresgid => "the same",
+    SYS_getgroups => "the same",
+
+    SYS_uname => "the kernel's version and names, which are the same for all",
+    SYS_sched_getaffinity => "which processors it may use: the call that changes it is refused",
+    SYS_sched_yield => "spinning locks; it only takes time",
+    SYS_getcpu => "where it runs now, which rseq(2) and an instruction show as well",
+    SYS_getrlimit => "limits: the calls that change them taint or are refused",
+    SYS_prlimit64 [0: Test::Is(0), 2: Test::IsNull] => "the same: to ask, not to set",
+
+    // No other thread is there that could wait: a process with one is tainted.
+    SYS_futex [1: Test::Is((libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as u32)] => "mutexes that are released",
+    SYS_ioctl [1: Test::Is(libc::TCGETS as u32)] => "isatty, which C's stdio asks of stdout; it fails, since there is no terminal",
+    SYS_ioctl [1: Test::Is(libc::TIOCGWINSZ as u32)] => "the same, terminal libraries",
+
+    // The zygote's filter goes on refusing the statuses that wrappers reserve: the kernel takes the stricter answer.
+    SYS_exit => "the process's end",
+    SYS_exit_group => "the same",
+};
+
+/// Clocks that don't depend on what the process has done (time.h, CLOCK_*): CLOCK_REALTIME and CLOCK_MONOTONIC, 0 and 1;
+const REALTIME_OR_MONOTONIC: Test = Test::Bits { mask: !1, value: 0 };
+/// CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE and CLOCK_BOOTTIME, 4 to 7;
+const RAW_COARSE_OR_BOOT: Test = Test::Bits { mask: !3, value: 4 };
+/// CLOCK_TAI. Not those between: the processor time of the process and the thread, nor the alarms' clocks.
+const TAI: Test = Test::Is(libc::CLOCK_TAI as u32);
+
+/// A flag of userfaultfd(2), of linux/userfaultfd.h; missing in the libc crate.
+pub(crate) const UFFD_USER_MODE_ONLY: u32 = 1;
 
 /// Calls that fail by `ENOSYS`, so that glibc and other libraries use another call, whose arguments a filter can read.
 pub(crate) const UNKNOWN: &[Allowed] = calls! {

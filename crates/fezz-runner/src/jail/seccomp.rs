@@ -2,6 +2,8 @@
 
 use super::policy::{THE_CALL, THIS_PROCESS};
 use super::syscalls;
+use crate::options::ZygoteKind;
+use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
 mod compiled {
@@ -32,7 +34,11 @@ pub(super) enum Filter {
     Zygote {
         /// Whether its children may use the network.
         has_network: bool,
+        /// Which children it forks.
+        kind: ZygoteKind,
     },
+    /// A process that serves one request, and whose zygote forks rewindable ones too: in addition to that zygote's.
+    NotRewound,
     /// A zygote whose children add a [`Filter::Function`] of their own.
     ScopedZygote {
         /// Whether its children may use the network.
@@ -51,8 +57,11 @@ impl Filter {
             Self::Function { has_network: true, has_scratch: false } => &compiled::NETWORK,
             Self::Function { has_network: false, has_scratch: true } => &compiled::SCRATCH,
             Self::Function { has_network: true, has_scratch: true } => &compiled::BOTH,
-            Self::Zygote { has_network: false } => &compiled::FORK,
-            Self::Zygote { has_network: true } => &compiled::FORK_NETWORK,
+            Self::Zygote { has_network: false, kind: ZygoteKind::Forking } => &compiled::FORK,
+            Self::Zygote { has_network: true, kind: ZygoteKind::Forking } => &compiled::FORK_NETWORK,
+            Self::Zygote { has_network: false, kind: ZygoteKind::Rewinding } => &compiled::REWIND,
+            Self::Zygote { has_network: true, kind: ZygoteKind::Rewinding } => &compiled::REWIND_NETWORK,
+            Self::NotRewound => &compiled::NOT_REWOUND,
             Self::ScopedZygote { has_network: false } => &compiled::SCOPED,
             Self::ScopedZygote { has_network: true } => &compiled::SCOPED_NETWORK,
         }
@@ -70,9 +79,22 @@ impl Filter {
 pub(super) fn install(filter: Filter) -> Result<(), Errno> {
     let call = match filter {
         Filter::Program { call, .. } => call,
-        Filter::Function { .. } | Filter::Zygote { .. } | Filter::ScopedZygote { .. } => [0; 3],
+        Filter::Function { .. }
+        | Filter::Zygote { .. }
+        | Filter::NotRewound
+        | Filter::ScopedZygote { .. } => [0; 3],
     };
     syscalls::filter_system_calls(&put_in(filter.steps(), call))
+}
+
+/// Installs the filter of a rewindable process, permanently, and returns its listener, by which the holder learns which
+/// calls the process makes that could leave something for the next request.
+///
+/// # Errors
+///
+/// `EBUSY`: a filter with a listener is there already. `EPERM`: one refuses this call.
+pub(crate) fn install_with_listener() -> Result<OwnedFd, Errno> {
+    syscalls::filter_with_listener(&compiled::TAINT)
 }
 
 /// The compiled steps, with this process's id and the pointers of its execve(2) for their placeholders.
@@ -92,7 +114,11 @@ mod tests {
     use super::super::policy::{self, Allowed, Test};
     use super::compiled;
     use fezz_wire::WrapperStatus;
-    use libc::{SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, c_long, sock_filter};
+    use fezz_wire::rewind::PARK;
+    use libc::{
+        SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_USER_NOTIF, c_long,
+        sock_filter,
+    };
 
     const ARCHITECTURE: u32 = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
     const REFUSED: u32 = SECCOMP_RET_ERRNO | libc::EPERM as u32;
@@ -158,6 +184,12 @@ mod tests {
             (&compiled::BOTH[..], with(&[policy::NETWORK, policy::SCRATCH]), granted),
             (&compiled::FORK[..], with(&[policy::FORK]), none),
             (&compiled::FORK_NETWORK[..], with(&[policy::FORK, policy::NETWORK]), none),
+            (&compiled::REWIND[..], with(&[policy::FORK, policy::REWIND, policy::PARKING]), none),
+            (
+                &compiled::REWIND_NETWORK[..],
+                with(&[policy::FORK, policy::REWIND, policy::PARKING, policy::NETWORK]),
+                none,
+            ),
             (&compiled::SCOPED[..], with(&[policy::FORK, policy::SCOPED]), none),
             (&compiled::SCOPED_NETWORK[..], with(&[policy::FORK, policy::SCOPED, policy::NETWORK]), none),
             (&compiled::PROGRAM[..], with(&[policy::PROGRAM, policy::STDIN]), none),
@@ -256,5 +288,70 @@ mod tests {
         let call = libc::SYS_prlimit64 as u32;
         assert_eq!(run(&compiled::PLAIN, ARCHITECTURE, call, [0, 3, 0, 0x77, 0, 0]), SECCOMP_RET_ALLOW);
         assert_eq!(run(&compiled::PLAIN, ARCHITECTURE, call, [0, 3, 1 << 32, 0x77, 0, 0]), REFUSED);
+    }
+
+    #[test]
+    fn a_rewindable_process_makes_neutral_calls_and_its_host_is_told_of_all_others() {
+        let taint = |number: c_long, arguments| run(&compiled::TAINT, ARCHITECTURE, number as u32, arguments);
+        for call in policy::NEUTRAL {
+            assert_eq!(taint(call.number, arguments(call)), SECCOMP_RET_ALLOW, "{}", call.name);
+            if !call.only.is_empty() {
+                assert_eq!(taint(call.number, [!0; 6]), SECCOMP_RET_USER_NOTIF, "{}", call.name);
+            }
+        }
+        let lists = [policy::ALWAYS, policy::NETWORK, policy::FORK].concat();
+        for call in &lists {
+            if !policy::NEUTRAL.iter().any(|neutral| neutral.number == call.number) {
+                assert_eq!(taint(call.number, arguments(call)), SECCOMP_RET_USER_NOTIF, "{}", call.name);
+            }
+        }
+        assert_eq!(taint(c_long::from(PARK), [0x77; 6]), SECCOMP_RET_USER_NOTIF);
+        let i386 = run(&compiled::TAINT, 0x4000_0003, libc::SYS_write as u32, [1; 6]);
+        assert_eq!(i386, SECCOMP_RET_KILL_PROCESS);
+    }
+
+    #[test]
+    fn a_rewindable_process_can_ask_for_the_time_and_not_for_what_it_has_used() {
+        let clock = |clock| {
+            run(&compiled::TAINT, ARCHITECTURE, libc::SYS_clock_gettime as u32, [clock, 1, 0, 0, 0, 0])
+        };
+        // A negative number is the processor time of a process or thread (clock_getcpuclockid(3)).
+        for number in (0..32).chain([u64::MAX, (-6_i64).cast_unsigned()]) {
+            let is_neutral = [0, 1, 4, 5, 6, 7, 11].contains(&number);
+            let expected = if is_neutral { SECCOMP_RET_ALLOW } else { SECCOMP_RET_USER_NOTIF };
+            assert_eq!(clock(number), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_prepared_process_can_not_prepare_again() {
+        let taint = |number: c_long, arguments| run(&compiled::TAINT, ARCHITECTURE, number as u32, arguments);
+        for call in policy::PREPARED {
+            let mut arguments = arguments(call);
+            arguments[1] = 1;
+            assert_eq!(taint(call.number, arguments), REFUSED, "{}", call.name);
+        }
+        let dumpable = libc::PR_SET_DUMPABLE as u64;
+        assert_eq!(taint(libc::SYS_prctl, [dumpable, 0, 0, 0, 0, 0]), SECCOMP_RET_USER_NOTIF);
+        assert_eq!(taint(libc::SYS_seccomp, [0; 6]), REFUSED);
+    }
+
+    #[test]
+    fn an_ordinary_child_of_a_rewinding_zygote_has_nothing_of_what_that_adds() {
+        let both = |number: u32, arguments| {
+            [&compiled::REWIND[..], &compiled::NOT_REWOUND[..]]
+                .map(|filter| run(filter, ARCHITECTURE, number, arguments))
+        };
+        for call in [policy::REWIND, policy::PARKING].concat() {
+            assert_eq!(
+                both(call.number as u32, arguments(&call)),
+                [SECCOMP_RET_ALLOW, REFUSED],
+                "{}",
+                call.name
+            );
+        }
+        for call in [policy::ALWAYS, policy::FORK].concat() {
+            assert_eq!(both(call.number as u32, arguments(&call)), [SECCOMP_RET_ALLOW; 2], "{}", call.name);
+        }
     }
 }

@@ -9,6 +9,7 @@
 use super::plan::{Jail, Mode};
 use super::seccomp::{self, Filter};
 use super::syscalls;
+use crate::options::ZygoteKind;
 use crate::syscalls::{die_with_parent, exit_now};
 use fezz_wire::control::Separation;
 use landlock::{CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetError, Scope};
@@ -45,6 +46,7 @@ pub(crate) struct Forks {
     thread_id: syscalls::ThreadId,
     scope: Option<OwnedFd>,
     has_network: bool,
+    kind: ZygoteKind,
 }
 
 impl Forks {
@@ -53,7 +55,7 @@ impl Forks {
     /// # Errors
     ///
     /// See [`SeparationError`].
-    pub(crate) fn prepare(jail: &Jail) -> Result<Self, SeparationError> {
+    pub(crate) fn prepare(jail: &Jail, kind: ZygoteKind) -> Result<Self, SeparationError> {
         let may_make_namespaces =
             capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN));
         let (separation, scope) = match jail.mode {
@@ -69,6 +71,7 @@ impl Forks {
             thread_id: syscalls::thread_id().map_err(SeparationError::ThreadId)?,
             scope,
             has_network: jail.has_network(),
+            kind,
         };
         forks.try_out()?;
         Ok(forks)
@@ -95,9 +98,10 @@ impl Forks {
 
     /// The filter of the zygote itself.
     pub(super) fn zygote_filter(&self) -> Filter {
-        let has_network = self.has_network;
+        let (has_network, kind) = (self.has_network, self.kind);
         match self.separation {
-            Separation::PidNamespace => Filter::Zygote { has_network },
+            Separation::PidNamespace => Filter::Zygote { has_network, kind },
+            // Its children can't be rewound: they have processes around them.
             Separation::LandlockScope | Separation::None => Filter::ScopedZygote { has_network },
         }
     }
@@ -126,6 +130,22 @@ impl Forks {
     ///
     /// The step that failed: the child must not serve a request.
     pub(crate) fn separate(self) -> Result<(), SeparationError> {
+        let adds_filter = self.kind == ZygoteKind::Rewinding && self.separation == Separation::PidNamespace;
+        self.separate_rewindable()?;
+        if !adds_filter {
+            return Ok(());
+        }
+        let failed = |source| SeparationError::Child { step: "filter system calls", source };
+        seccomp::install(Filter::NotRewound).map_err(failed)
+    }
+
+    /// The same in a child that keeps the right to prepare for being rewound, until it gives that up, too
+    /// ([`install_with_listener`](super::install_with_listener)).
+    ///
+    /// # Errors
+    ///
+    /// As [`separate`](Self::separate).
+    pub(crate) fn separate_rewindable(self) -> Result<(), SeparationError> {
         let failed = |step| move |source| SeparationError::Child { step, source };
         if self.separation == Separation::PidNamespace {
             let none = CapabilitySet::empty();

@@ -6,7 +6,7 @@ use libc::{c_int, c_long, c_void, sock_filter};
 use nix::sched::CloneFlags;
 use nix::sys::signal::{Signal, raise};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 use rustix::mount::MountAttrFlags;
 use rustix::process::{Pid, WaitOptions};
@@ -211,14 +211,31 @@ pub(crate) fn end_by(signal: c_int) -> ! {
 ///
 /// `EINVAL`: the kernel is built without filters. `EACCES`: no_new_privs isn't set.
 pub(crate) fn filter_system_calls(steps: &[sock_filter]) -> Result<(), Errno> {
+    install(steps, 0).map(drop)
+}
+
+/// The same with a listener: its holder answers those calls that the filter passes on (seccomp_unotify(2)).
+///
+/// # Errors
+///
+/// `EBUSY`: another filter of this thread has a listener.
+pub(crate) fn filter_with_listener(steps: &[sock_filter]) -> Result<OwnedFd, Errno> {
+    let listener = install(steps, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)?;
+    let listener = RawFd::try_from(listener).map_err(|_| Errno::BADF)?;
+    // SAFETY: it must be open, with no other owner: the kernel has just made it for this call.
+    Ok(unsafe { OwnedFd::from_raw_fd(listener) })
+}
+
+/// seccomp(2), SECCOMP_SET_MODE_FILTER: 0, or the listener.
+fn install(steps: &[sock_filter], flags: libc::c_ulong) -> Result<c_long, Errno> {
     let program = libc::sock_fprog {
         len: steps.len().try_into().map_err(|_| Errno::INVAL)?,
         filter: steps.as_ptr().cast_mut(),
     };
+    let operation = libc::SECCOMP_SET_MODE_FILTER;
     // SAFETY: the kernel copies the program, which outlives the call, and writes nothing.
-    let result =
-        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) };
-    if result == 0 { Ok(()) } else { Err(last_error()) }
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, operation, flags, &raw const program) };
+    if result < 0 { Err(last_error()) } else { Ok(result) }
 }
 
 /// A forbidden system call with invalid arguments, so that it does nothing if it isn't refused: the kernel then answers

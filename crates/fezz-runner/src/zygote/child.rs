@@ -11,14 +11,14 @@ use crate::syscalls;
 use fezz_wire::ExitCode;
 use fezz_wire::control::LENGTH_BYTES;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use std::mem::ManuallyDrop;
 
 /// Why a child has no response.
 #[derive(Debug, thiserror::Error)]
-enum ChildFailure {
+pub(super) enum ChildFailure {
     /// It can't be isolated from its siblings.
     #[error(transparent)]
     Separation(#[from] SeparationError),
@@ -33,14 +33,22 @@ enum ChildFailure {
     Channel(#[from] ChannelError),
     #[error(transparent)]
     Module(#[from] ModuleError),
+    /// Another process could open the memory of a rewindable one.
+    #[error("failed to forbid other processes to open this one's memory")]
+    Dumpable(#[source] Errno),
+    /// A rewindable process waits for nothing else.
+    #[error("a process that waited for a request was resumed without one: is the host gone?")]
+    Resumed,
 }
 
 impl ChildFailure {
-    fn exit_code(&self) -> ExitCode {
+    pub(super) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Separation(_) | Self::Limit(_) | Self::Log(_) | Self::Signals(_) => ExitCode::NotConfined,
+            Self::Separation(_) | Self::Limit(_) | Self::Log(_) | Self::Signals(_) | Self::Dumpable(_) => {
+                ExitCode::NotConfined
+            }
             Self::Channel(ChannelError::Write(_)) => ExitCode::ResponseNotWritten,
-            Self::Channel(_) => ExitCode::Io,
+            Self::Channel(_) | Self::Resumed => ExitCode::Io,
             Self::Module(_) => ExitCode::AbiViolation,
         }
     }
@@ -56,15 +64,10 @@ pub(super) fn run(zygote: Zygote, descriptors: ChildDescriptors) -> ! {
 }
 
 fn serve(zygote: Zygote, descriptors: ChildDescriptors) -> Result<(), ChildFailure> {
-    let Zygote { module, control, forks, limits, request } = zygote;
+    let Zygote { module, control, forks, limits, request, rewinding: _ } = zygote;
     // Before anything else: over this socket, a child could send reports as its zygote.
     control.close();
-    dup2_stderr(&descriptors.stderr).map_err(ChildFailure::Log)?;
-    dup2_stdout(&descriptors.stderr).map_err(ChildFailure::Log)?;
-    // All three are this process's own: file flags set on a shared open file would reach the next process. Reading
-    // stdin fails by EBADF, which stdio and Rust's library take for its end.
-    dup2_stdin(&descriptors.stderr).map_err(ChildFailure::Log)?;
-    syscalls::close(descriptors.stderr);
+    connect_log(descriptors.stderr)?;
     // Not dropped: the end of the process frees everything, and the module may have closed the descriptor.
     let (socket, mut request) = (ManuallyDrop::new(descriptors.socket), ManuallyDrop::new(request));
     // Before the next step, which without PID namespaces adds the filter of an ordinary function.
@@ -88,9 +91,20 @@ fn serve(zygote: Zygote, descriptors: ChildDescriptors) -> Result<(), ChildFailu
     Ok(())
 }
 
+/// Makes the function's log the three standard descriptors. All of them are this process's own: file flags set on a
+/// shared open file would reach the next process. Reading stdin fails by EBADF, which stdio and Rust's library take for
+/// its end.
+pub(super) fn connect_log(stderr: OwnedFd) -> Result<(), ChildFailure> {
+    dup2_stderr(&stderr).map_err(ChildFailure::Log)?;
+    dup2_stdout(&stderr).map_err(ChildFailure::Log)?;
+    dup2_stdin(&stderr).map_err(ChildFailure::Log)?;
+    syscalls::close(stderr);
+    Ok(())
+}
+
 /// Whether the host has closed the other end, perhaps after a request. Asked once this process gets a signal at its
 /// zygote's exit: no signal comes for a zygote that was gone before.
-fn is_given_up(socket: impl AsFd) -> Result<bool, ChildFailure> {
+pub(super) fn is_given_up(socket: impl AsFd) -> Result<bool, ChildFailure> {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     let ready = poll(&mut [PollFd::new(&socket, PollFlags::empty())], Some(&now));
     Ok(ready.map_err(ChannelError::Read)? > 0)

@@ -2,6 +2,7 @@
 
 use crate::crash;
 use fezz_wire::control::{Report, Separation};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_process_group, wait};
 
 /// Those that aren't reaped yet: a few, rarely more than a hundred.
@@ -16,8 +17,17 @@ impl Children {
         Self { living: Vec::new(), separation }
     }
 
-    pub(super) fn add(&mut self, number: u64, process: Pid) {
-        self.living.push((number, process));
+    /// Adds a child that was forked, or reports that it wasn't.
+    pub(super) fn add_or_report(
+        &mut self,
+        number: u64,
+        forked: Result<Option<Pid>, Errno>,
+        reports: &mut Vec<Report>,
+    ) {
+        match forked {
+            Ok(process) => self.living.extend(process.map(|process| (number, process))),
+            Err(error) => reports.push(Report::NotForked { child: number, error: error.raw_os_error() }),
+        }
     }
 
     /// Kills one; one that is gone already was reported.

@@ -28,6 +28,8 @@ pub(crate) struct ChildDescriptors {
 pub(super) enum Received {
     /// Fork a child of this number, and give it the descriptors.
     Fork(u64, ChildDescriptors),
+    /// The same for a rewindable child.
+    ForkRewindable(u64, ChildDescriptors),
     /// Kill the child of this number.
     Kill(u64),
     /// Report that the zygote is alive.
@@ -47,6 +49,9 @@ pub enum ControlError {
     /// The descriptors that should come with it.
     #[error("an order to fork came without its two descriptors")]
     NoDescriptors,
+    /// The zygote's filter would refuse what such a process has to do.
+    #[error("an order to fork a rewindable process came, and this zygote was started without `--rewind`")]
+    NotRewinding,
     /// The socket can't be moved out of the module's reach.
     #[error(transparent)]
     Channel(#[from] ChannelError),
@@ -91,20 +96,20 @@ impl Control {
             RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
             _ => None,
         });
+        let mut descriptors = || {
+            let mut descriptors = descriptors.by_ref().flatten();
+            // If this process has too many open, the kernel drops some (recvmsg(2), MSG_CTRUNC).
+            let is_whole = !received.flags.contains(ReturnFlags::CTRUNC);
+            match (descriptors.next(), descriptors.next()) {
+                (Some(socket), Some(stderr)) if is_whole => Ok(ChildDescriptors { socket, stderr }),
+                _ => Err(ControlError::NoDescriptors),
+            }
+        };
         match Order::decode(&packet[..received.bytes])? {
             Order::Kill { child } => Ok(Received::Kill(child)),
             Order::Probe => Ok(Received::Probe),
-            Order::Fork { child } => {
-                let mut descriptors = descriptors.by_ref().flatten();
-                // If this process has too many open, the kernel drops some (recvmsg(2), MSG_CTRUNC).
-                let is_whole = !received.flags.contains(ReturnFlags::CTRUNC);
-                match (descriptors.next(), descriptors.next()) {
-                    (Some(socket), Some(stderr)) if is_whole => {
-                        Ok(Received::Fork(child, ChildDescriptors { socket, stderr }))
-                    }
-                    _ => Err(ControlError::NoDescriptors),
-                }
-            }
+            Order::Fork { child } => Ok(Received::Fork(child, descriptors()?)),
+            Order::ForkRewindable { child } => Ok(Received::ForkRewindable(child, descriptors()?)),
         }
     }
 

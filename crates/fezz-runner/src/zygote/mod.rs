@@ -6,7 +6,8 @@
 //! host            sends over stdin a socket and a log pipe for each child, before there is a request ([`control`])
 //! `- zygote       forks, kills and reaps; runs no module code from here on
 //!    |- child     gives up the zygote's rights, then waits for its request, serves it, exits ([`child`])
-//!    `- child
+//!    |- child
+//!    `- child     with `--rewind`: serves request after request, put back to a snapshot after each ([`rewind`])
 //! ```
 //!
 //! It ends when the host is gone; its children end with it.
@@ -15,22 +16,33 @@ mod busy;
 mod child;
 mod children;
 mod control;
+#[cfg(target_arch = "x86_64")]
+mod park;
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "unparkable.rs"]
+mod park;
+mod rewind;
+mod rewinding;
+mod syscalls;
 mod threads;
 
 pub(crate) use control::Control;
 pub(crate) use control::ControlError;
+pub(crate) use rewinding::BeforeLoad;
 pub(crate) use threads::Threads;
 pub(crate) use threads::Uncountable;
 
 use crate::jail::separation::Forks;
 use crate::limits::ChildLimits;
 use crate::module::Module;
-use crate::syscalls;
+use crate::syscalls::{block_child_signal, flush_stdout, on_signal, open_files};
 use busy::BusyTime;
 use children::Children;
 use control::Received;
 use fezz_wire::control::Report;
+use fezz_wire::rewind::Obstacle;
 use nix::sys::signal::{SaFlags, Signal};
+use park::Park;
 use rustix::fd::{AsFd, BorrowedFd, RawFd};
 use rustix::io::Errno;
 
@@ -43,6 +55,8 @@ pub(crate) struct Zygote {
     limits: ChildLimits,
     /// The buffer for a child's request, so that a child needn't allocate it.
     request: Vec<u8>,
+    /// With `--rewind`: how children wait for the host that are put back to a snapshot, or why they can't be.
+    rewinding: Option<Result<Park, Obstacle>>,
 }
 
 /// Why a zygote can't go on.
@@ -72,7 +86,7 @@ pub enum ZygoteError {
 }
 
 impl Zygote {
-    /// A zygote of a module that is loaded and ready.
+    /// A zygote of a module that is loaded and ready; `before_load` is there with `--rewind`.
     ///
     /// # Errors
     ///
@@ -83,6 +97,7 @@ impl Zygote {
         forks: Forks,
         limits: ChildLimits,
         threads: Threads,
+        before_load: Option<BeforeLoad>,
     ) -> Result<Self, ZygoteError> {
         /// Most requests fit: nearly all have a few hundred bytes.
         const REQUEST_BYTES: usize = 16 * 1024;
@@ -90,17 +105,19 @@ impl Zygote {
             return Err(ZygoteError::Threads);
         }
         let own = |descriptor: &RawFd| control.is(*descriptor) || forks.is_scope(*descriptor);
-        let count = syscalls::open_files().iter().filter(|descriptor| !own(descriptor)).count();
+        let count = open_files().iter().filter(|descriptor| !own(descriptor)).count();
         if count > 0 {
             return Err(ZygoteError::Descriptors { count });
         }
+        let rewinding = before_load.map(|before| before.check(forks.separation()));
         // In case the module has changed its handling: SIGCHLD must interrupt the wait below, and nothing else.
-        syscalls::on_signal(Signal::SIGCHLD, ignore, SaFlags::empty()).map_err(ZygoteError::Signals)?;
-        syscalls::block_child_signal(libc::SIG_BLOCK).map_err(ZygoteError::Signals)?;
+        on_signal(Signal::SIGCHLD, ignore, SaFlags::empty()).map_err(ZygoteError::Signals)?;
+        block_child_signal(libc::SIG_BLOCK).map_err(ZygoteError::Signals)?;
         Module::make_thread_locals();
         // Otherwise each child would print it again.
-        syscalls::flush_stdout();
-        Ok(Self { module, control, forks, limits, request: Vec::with_capacity(REQUEST_BYTES) })
+        flush_stdout();
+        let request = Vec::with_capacity(REQUEST_BYTES);
+        Ok(Self { module, control, forks, limits, request, rewinding })
     }
 
     /// The descriptor that shows the host's exit.
@@ -132,9 +149,15 @@ impl Zygote {
                     Received::Kill(child) => children.kill(child),
                     Received::Probe => reports.push(Report::Alive { busy_us: busy.total_us() }),
                     Received::Fork(child, descriptors) => match zygote.forks.fork() {
-                        Ok(Some(process)) => children.add(child, process),
                         Ok(None) => child::run(zygote, descriptors),
-                        Err(error) => reports.push(Report::NotForked { child, error: error.raw_os_error() }),
+                        forked => children.add_or_report(child, forked, &mut reports),
+                    },
+                    Received::ForkRewindable(..) if zygote.rewinding.is_none() => {
+                        return Err(ControlError::NotRewinding.into());
+                    }
+                    Received::ForkRewindable(child, descriptors) => match zygote.forks.fork() {
+                        Ok(None) => rewind::run(zygote, descriptors),
+                        forked => children.add_or_report(child, forked, &mut reports),
                     },
                 }
             }

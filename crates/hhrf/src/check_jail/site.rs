@@ -78,6 +78,8 @@ pub(super) fn threads_counted(execution: Execution) -> u64 {
     match execution {
         Execution::Spawn | Execution::Worker | Execution::InProcess => THREADS,
         Execution::Fork => THREADS * children_max(CONCURRENCY, SPARE),
+        // Half of them serve once, half of them again and again.
+        Execution::Rewind => THREADS * 2 * children_max(CONCURRENCY, SPARE),
     }
 }
 
@@ -159,7 +161,7 @@ fn manifest(variant: Variant, execution: Execution, granted_port: u16) -> Value 
     match execution {
         // One attempt may use up what its process has: the next one needs another.
         Execution::Worker => manifest["worker"] = json!({"max": 1, "max_requests": 1}),
-        Execution::Spawn | Execution::Fork | Execution::InProcess => manifest["spare"] = json!(SPARE),
+        Execution::Spawn | Execution::Fork | Execution::Rewind | Execution::InProcess => manifest["spare"] = json!(SPARE),
     }
     match variant {
         Variant::Plain => {}

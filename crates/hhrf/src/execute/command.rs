@@ -1,5 +1,6 @@
 //! The runner's command line (`fezz-runner --help`).
 
+use super::demand::Life;
 use crate::catalogue::Function;
 use crate::cgroups::Cgroup;
 use crate::jail::Jail;
@@ -25,6 +26,8 @@ pub enum Purpose {
     Zygote {
         /// The most of them.
         children: u64,
+        /// How many requests they may serve.
+        life: Life,
     },
     /// To serve request after request: a module by `threads`, a program as it likes.
     Worker {
@@ -69,8 +72,11 @@ pub fn command(
         }
         Purpose::Request { timeout } => add_timeout(&mut command, timeout),
         Purpose::Prewarm { timeout } => add_timeout(command.arg("--ahead"), timeout),
-        Purpose::Zygote { children } => {
+        Purpose::Zygote { children, life } => {
             command.args(["--zygote", &children.to_string()]).envs(ZYGOTE_LOADER);
+            if life == Life::ManyRequests {
+                command.arg("--rewind");
+            }
         }
     }
     if let Some(cgroup) = cgroup {

@@ -1,5 +1,7 @@
 //! How many idle processes a function keeps: as many as lately ran at the same time, at least two while there are
 //! requests, and none some time after the last.
+//!
+//! Processes that serve request after request are counted together with those that serve now.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,12 +10,22 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// The demand of one function.
 #[derive(Debug)]
 pub struct Demand {
+    life: Life,
     spare_max: usize,
     running: usize,
     /// The most that ran at the same time in this period, and in the one before.
     peaks: [usize; 2],
     period_began: Instant,
     last_used: Instant,
+}
+
+/// How many requests a process serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// One.
+    OneRequest,
+    /// One after the other.
+    ManyRequests,
 }
 
 /// The right to keep one idle process, released when it is dropped.
@@ -30,10 +42,10 @@ const FEW: usize = 2;
 
 impl Demand {
     /// For a function that hasn't been called yet.
-    pub fn new(spare_max: u32) -> Self {
+    pub fn new(life: Life, spare_max: u32) -> Self {
         let now = Instant::now();
         let spare_max = spare_max as usize;
-        Self { spare_max, running: 0, peaks: [0; 2], period_began: now, last_used: now }
+        Self { life, spare_max, running: 0, peaks: [0; 2], period_began: now, last_used: now }
     }
 
     /// A request begins.
@@ -57,7 +69,15 @@ impl Demand {
             return 0;
         }
         let [peak, before] = self.peaks;
-        peak.max(before).max(FEW).min(self.spare_max)
+        let peak = peak.max(before);
+        match self.life {
+            Life::OneRequest => peak.max(FEW).min(self.spare_max),
+            Life::ManyRequests if self.spare_max == 0 => 0,
+            // Those that served at the peak, and some for a higher one.
+            Life::ManyRequests => {
+                (peak + (peak / 2).max(FEW).min(self.spare_max)).saturating_sub(self.running)
+            }
+        }
     }
 
     /// For how long there has been no request.
@@ -106,7 +126,7 @@ mod tests {
 
     #[test]
     fn idle_processes_follow_the_concurrency_and_end_without_requests() {
-        let mut demand = Demand::new(8);
+        let mut demand = Demand::new(Life::OneRequest, 8);
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         demand.begin(at(0));
@@ -119,12 +139,26 @@ mod tests {
         assert_eq!(demand.wanted(at(10_100)), 0, "it isn't called any more");
         (0..20).for_each(|_| demand.begin(at(11_000)));
         assert_eq!(demand.wanted(at(11_000)), 8, "no more than allowed");
-        assert_eq!(Demand::new(0).wanted(start), 0);
+        assert_eq!(Demand::new(Life::OneRequest, 0).wanted(start), 0);
+    }
+
+    #[test]
+    fn processes_that_serve_again_are_kept_for_the_peak_and_some_more() {
+        let mut demand = Demand::new(Life::ManyRequests, 3);
+        let start = Instant::now();
+        demand.begin(start);
+        assert_eq!(demand.wanted(start), 2, "beside the one that serves");
+        (0..7).for_each(|_| demand.begin(start));
+        assert_eq!(demand.wanted(start), 3, "no more in addition than allowed");
+        (0..8).for_each(|_| demand.end(start));
+        assert_eq!(demand.wanted(start), 11, "those that served, and three more");
+        assert_eq!(demand.wanted(start + IDLE_MAX + PERIOD), 0);
+        assert_eq!(Demand::new(Life::ManyRequests, 0).wanted(start), 0);
     }
 
     #[test]
     fn a_function_with_a_long_request_is_not_idle() {
-        let mut demand = Demand::new(8);
+        let mut demand = Demand::new(Life::OneRequest, 8);
         let start = Instant::now();
         demand.begin(start);
         assert_eq!(demand.wanted(start + Duration::from_secs(60)), FEW);

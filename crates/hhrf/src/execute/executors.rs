@@ -7,12 +7,13 @@ use super::load::LoadFailure;
 use super::native::NativeExecutor;
 use super::pool::{Call, Executor, Pool, Readiness, Stats};
 use super::pools::Pools;
+use super::rewind::Rewind;
 use super::spawn::Spawn;
 use super::start::Starter;
 use super::worker::Workers;
 use crate::admitted::AdmittedRequest;
 use crate::catalogue::{Execution, Function};
-use crate::metrics::{InProcessMetrics, WearCounters, WorkerCounters};
+use crate::metrics::Metrics;
 use crate::release::{Code, Release};
 use crate::settings::{InProcessFunctions, Settings};
 use std::cmp::Reverse;
@@ -82,19 +83,16 @@ pub enum NotReady {
 }
 
 impl Executors {
-    /// Makes the builtin executors, which start runners by `starter`, if there is one, and count worn-out zygotes in
-    /// `counters`.
+    /// Makes the builtin executors, which start runners by `starter`, if there is one, and count in `metrics`.
     pub(crate) fn new(
         settings: &Settings,
         starter: Option<Starter>,
-        counters: WearCounters,
-        workers: WorkerCounters,
-        modules: InProcessMetrics,
+        metrics: &Metrics,
     ) -> Self {
         let (starter, idle) = (starter.map(Arc::new), IdlePermits::new(settings.limits.spare_total));
         let of_processes =
-            starter.as_ref().map(|starter| of_processes(settings, starter, &idle, counters, workers));
-        let in_process: Arc<dyn Executor> = Arc::new(InProcess::new(&settings.limits, modules));
+            starter.as_ref().map(|starter| of_processes(settings, starter, &idle, metrics));
+        let in_process: Arc<dyn Executor> = Arc::new(InProcess::new(&settings.limits, metrics.in_process.clone()));
         let mut executors = of_processes.unwrap_or_default();
         executors.push((Execution::InProcess, in_process));
         Self {
@@ -269,17 +267,26 @@ fn of_processes(
     settings: &Settings,
     starter: &Arc<Starter>,
     idle: &IdlePermits,
-    counters: WearCounters,
-    workers: WorkerCounters,
+    metrics: &Metrics,
 ) -> Vec<(Execution, Arc<dyn Executor>)> {
     let limits = &settings.limits;
     let spawn = Spawn::new(Arc::clone(starter), idle.clone(), limits.spare);
     let fork =
-        Fork::new(Arc::clone(starter), idle.clone(), counters, limits.spare, limits.zygotes_per_function);
-    let workers = Workers::new(Arc::clone(starter), workers);
+        Fork::new(Arc::clone(starter), idle.clone(), metrics.wear.clone(), limits.spare, limits.zygotes_per_function);
+    let rewind = Rewind::new(
+        Arc::clone(starter),
+        idle.clone(),
+        metrics.wear.clone(),
+        metrics.rewinds.clone(),
+        limits.spare,
+        limits.zygotes_per_function,
+        limits.rewind_checks_percent,
+    );
+    let workers = Workers::new(Arc::clone(starter), metrics.workers.clone());
     vec![
         (Execution::Spawn, Arc::new(spawn)),
         (Execution::Fork, Arc::new(fork)),
+        (Execution::Rewind, Arc::new(rewind)),
         (Execution::Worker, Arc::new(workers)),
     ]
 }

@@ -120,6 +120,12 @@ pub enum InvalidResponse {
     /// The runner couldn't write it: the module has closed the pipe or socket.
     #[error("the runner couldn't write it: see the function's lines in the log")]
     NotWritten,
+    /// It lies where the process has no memory.
+    #[error("it lies outside of the process's memory")]
+    NotReadable,
+    /// The function made the system call by which the runner hands over a response.
+    #[error("the function itself made the system call by which only the runner hands over a response")]
+    Forged,
     /// It is incomplete.
     #[error("the process ended after {bytes} bytes of an incomplete response")]
     Incomplete {

@@ -24,6 +24,8 @@ pub(super) enum Leave {
     Broken,
     /// It missed its deadline, or its client went away: it is killed.
     GivenUp,
+    /// It could serve another request, but shall not: it is killed.
+    Replaced,
 }
 
 /// Time for a process that has answered, or isn't needed, to exit by itself, and for a wrapper to clean up.
@@ -43,7 +45,7 @@ impl Leave {
     pub(super) fn is_by_force(self) -> bool {
         match self {
             Self::Unused | Self::Answered | Self::Invalid => false,
-            Self::Broken | Self::GivenUp => true,
+            Self::Broken | Self::GivenUp | Self::Replaced => true,
         }
     }
 }

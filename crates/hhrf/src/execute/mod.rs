@@ -29,6 +29,7 @@ pub mod worker;
 pub mod calls;
 
 mod process_pool;
+pub mod rewind;
 
 pub mod back_off;
 pub mod command;

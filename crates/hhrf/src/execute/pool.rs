@@ -2,6 +2,7 @@
 
 use super::answer::Outcome;
 use super::load::LoadFailure;
+use super::rewind::Rewinding;
 use crate::admitted::AdmittedRequest;
 use crate::catalogue::Function;
 use fezz_wire::control::Separation;
@@ -97,4 +98,6 @@ pub struct Stats {
     pub unused_for: Duration,
     /// What separates the processes of one zygote; `None` if there was no zygote.
     pub separation: Option<Separation>,
+    /// Whether its processes are put back to their snapshots; `None` for another executor than `rewind`.
+    pub rewinding: Option<Rewinding>,
 }

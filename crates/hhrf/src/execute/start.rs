@@ -33,7 +33,7 @@ impl Starter {
         let limits = &function.release.limits;
         let (requests, waiting) = match purpose {
             Purpose::Request { .. } | Purpose::Prewarm { .. } | Purpose::Worker { .. } => (1, 0),
-            Purpose::Zygote { children } => (limits.concurrency.into(), children),
+            Purpose::Zygote { children, .. } => (limits.concurrency.into(), children),
         };
         let cgroup = self.jail.cgroup(limits, requests, waiting).map_err(|error| {
             io::Error::new(error.kind(), format!("failed to make its cgroup (--cgroup): {error}"))

@@ -1,17 +1,19 @@
 //! The metrics, in the OpenMetrics text format (which Prometheus reads).
 //!
-//! `functions` and `memory` have what is read when it is printed, `wear` the counters of functions that crash, `worker` those of workers. The
+//! `functions` and `memory` have what is read when it is printed, `wear` the counters of functions that crash, `rewind` those of rewound processes, `worker` those of workers. The
 //! counters of requests are [`crate::series`].
 
 mod functions;
 mod gauge;
 mod in_process;
 mod memory;
+mod rewind;
 mod wear;
 mod worker;
 
 pub(crate) use functions::FunctionStats;
 pub(crate) use in_process::InProcessMetrics;
+pub(crate) use rewind::{FunctionRewinds, RewindCounters};
 pub(crate) use wear::WearCounters;
 pub(crate) use worker::WorkerCounters;
 
@@ -38,6 +40,7 @@ pub(crate) struct Metrics {
     /// 1 since a reload failed, until one succeeds.
     pub reload_failed: Gauge,
     pub wear: WearCounters,
+    pub rewinds: RewindCounters,
     pub workers: WorkerCounters,
     pub in_process: InProcessMetrics,
     /// Connections above their address's limit.
@@ -63,6 +66,7 @@ impl Metrics {
             reloads: Counter::default(),
             reload_failed: Gauge::default(),
             wear: WearCounters::default(),
+            rewinds: RewindCounters::default(),
             workers: WorkerCounters::default(),
             in_process: InProcessMetrics::default(),
             connections_refused: Counter::default(),
@@ -86,6 +90,7 @@ impl Metrics {
         registry.register("reload_failed", help, self.reload_failed.clone());
         self.of_functions.register(registry);
         self.wear.register(registry);
+        self.rewinds.register(registry);
         self.workers.register(registry);
         self.in_process.register(registry);
         registry.register("functions", "Functions served", self.functions.clone());
@@ -110,6 +115,7 @@ impl Metrics {
         let _printing = self.printing.lock().unwrap_or_else(PoisonError::into_inner);
         self.of_functions.set(functions);
         self.wear.retain(functions);
+        self.rewinds.retain(functions);
         self.workers.retain(functions);
         self.functions.set(count(functions.len()));
         self.rejected.set(count(rejected));

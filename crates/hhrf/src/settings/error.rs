@@ -76,6 +76,14 @@ pub enum SettingsError {
         /// What was set.
         threads: u32,
     },
+    /// More percent than there are.
+    #[error("`{name}` is {percent}, the limit is 100: it is a share in percent")]
+    MoreThanAll {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        percent: u32,
+    },
     /// More headers than a message to a function holds.
     #[error("`headers` is {headers}: a function is given {HEADERS_MAX} at most")]
     TooManyHeaders {

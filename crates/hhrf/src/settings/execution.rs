@@ -14,6 +14,9 @@ fn help(execution: Execution) -> &'static str {
     match execution {
         Execution::Spawn => "A new process for each request, which loads the module itself",
         Execution::Fork => "A new process for each request, forked from one that has loaded the module",
+        Execution::Rewind => {
+            "A process that serves request after request, and is put back to its snapshot after each"
+        }
         Execution::Worker => "Long-lived processes, each of which serves request after request",
         Execution::InProcess => {
             "The host's own process, which loads the module: no jail. Only with --allow-in-process for all functions"

@@ -142,6 +142,12 @@ pub struct Layer {
     #[cfg_attr(feature = "program", arg(long, env = "HHRF_ZYGOTES_PER_FUNCTION", value_name = "N"))]
     pub(super) zygotes_per_function: Option<usize>,
 
+    /// For functions with the executor `rewind`: how much of one processor's time is spent on comparing processes whole with
+    /// their snapshots, after they were put back, in percent. 0: none; 100: each process after each request, however long
+    /// that takes
+    #[cfg_attr(feature = "program", arg(long, env = "HHRF_REWIND_CHECKS_PERCENT", value_name = "N"))]
+    pub(super) rewind_checks_percent: Option<u32>,
+
     /// Memory for the heads and bodies of requests, of all together
     #[cfg_attr(feature = "program", arg(long, env = "HHRF_BODY_MEMORY_BYTES", value_name = "BYTES"))]
     pub(super) body_memory_bytes: Option<usize>,

@@ -93,6 +93,10 @@ impl Settings {
                     .zygotes_per_function
                     .or(file.zygotes_per_function)
                     .unwrap_or_else(defaults::zygotes_per_function),
+                rewind_checks_percent: flags
+                    .rewind_checks_percent
+                    .or(file.rewind_checks_percent)
+                    .unwrap_or(defaults::REWIND_CHECKS_PERCENT),
                 in_process_idle: Duration::from_millis(in_process_idle_ms),
                 in_process_threads: flags
                     .in_process_threads

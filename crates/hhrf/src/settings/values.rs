@@ -64,6 +64,8 @@ pub struct HostLimits {
     pub zygotes: u32,
     /// Zygotes of one function.
     pub zygotes_per_function: usize,
+    /// How much of one processor's time is spent on comparing processes with their snapshots, in percent.
+    pub rewind_checks_percent: u32,
     /// How long a module is kept in the host's process without a request.
     pub in_process_idle: Duration,
     /// Calls of modules in the host's process, of all functions together.

@@ -2,11 +2,14 @@
 
 use super::child_table::ChildEnd;
 use super::zygote::{Ordered, Zygote};
+use super::zygotes::ChildOf;
 use crate::admitted::AdmittedRequest;
 use crate::execute::Failure;
-use crate::execute::demand::IdlePermit;
+use crate::execute::answer::Outcome;
+use crate::execute::demand::{IdlePermit, Life};
 use crate::execute::lease::{Lease, Leave};
-use crate::execute::process_pool::factory::{Channels, PooledProcess, ProcessEnd};
+use crate::execute::process_pool::exchange::Exchange;
+use crate::execute::process_pool::factory::{ChannelProcess, Channels, PooledProcess, ProcessEnd, Unsent};
 use crate::execute::request_writer::RequestWriter;
 use crate::execute::response_reader::{OpenChannel, watch_for_response};
 use rustix::fd::OwnedFd;
@@ -14,9 +17,9 @@ use std::io;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
-/// A child that serves one request. If it is dropped without having been released, it leaves as unused.
+/// A child. If it is dropped without having been released, it leaves as unused.
 #[derive(Debug)]
-pub(super) struct Child {
+pub(in crate::execute) struct Child {
     number: u64,
     zygote: Arc<Zygote>,
     memory_limit_bytes: u64,
@@ -30,15 +33,36 @@ impl Child {
     /// # Errors
     ///
     /// No descriptors or no memory is left.
-    pub(super) fn order(zygote: &Arc<Zygote>, memory_limit_bytes: u64) -> io::Result<Option<Self>> {
+    pub(super) fn order(zygote: &Arc<Zygote>, life: Life, memory_limit_bytes: u64) -> io::Result<Option<Self>> {
         let of = |Ordered { number, socket, stderr }| {
             let streams = Some((socket, stderr));
             Self { number, zygote: Arc::clone(zygote), memory_limit_bytes, streams }
         };
-        Ok(zygote.order()?.map(of))
+        Ok(zygote.order(life)?.map(of))
     }
 
-    pub(super) fn is_of(&self, zygote: &Zygote) -> bool {
+    /// The socket and the log; once.
+    pub(in crate::execute) fn take_streams(&mut self) -> Option<(OwnedFd, OwnedFd)> {
+        self.streams.take()
+    }
+
+    pub(in crate::execute) fn zygote(&self) -> &Arc<Zygote> {
+        &self.zygote
+    }
+
+    /// It has served its request, and may get another. Returns whether it lives, as far as is known, and may serve.
+    pub(in crate::execute) fn free(&self) -> bool {
+        self.zygote.free(self.number)
+    }
+
+    /// It has no request, and is killed.
+    pub(in crate::execute) fn replace(&self) {
+        self.zygote.leave(self.number, Leave::Replaced, None);
+    }
+}
+
+impl ChildOf for Child {
+    fn is_of(&self, zygote: &Zygote) -> bool {
         std::ptr::eq(&*self.zygote, zygote)
     }
 }
@@ -58,6 +82,16 @@ impl PooledProcess for Child {
         drop((self, permit));
     }
 
+    fn begin(
+        self,
+        request: AdmittedRequest,
+        stderr_bytes_max: usize,
+    ) -> Result<impl Future<Output = Outcome> + Send, Unsent> {
+        Exchange::begin(self, request, stderr_bytes_max).map(Exchange::answer)
+    }
+}
+
+impl ChannelProcess for Child {
     fn send(&mut self, request: &AdmittedRequest) -> io::Result<Channels> {
         let (socket, stderr) = self.streams.take().ok_or(io::ErrorKind::NotFound)?;
         let request = RequestWriter::begin_over(&socket, request)?;

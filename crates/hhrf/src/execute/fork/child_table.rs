@@ -101,7 +101,7 @@ const STUCK_AFTER: Duration = Duration::from_secs(10);
 /// The verdict on a child by how its request left it, unless its exit is worse.
 fn verdict(leave: Leave) -> Verdict {
     match leave {
-        Leave::Unused | Leave::Answered => Verdict::Normal,
+        Leave::Unused | Leave::Answered | Leave::Replaced => Verdict::Normal,
         Leave::Invalid | Leave::Broken => Verdict::Abnormal,
         Leave::GivenUp => Verdict::GivenUp,
     }
@@ -138,6 +138,18 @@ impl ChildTable {
             Some(entry @ ChildEntry { duty: Duty::Free, stage: Stage::Living }) => {
                 entry.duty = Duty::Serving;
                 self.wear.begin();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A child has served its request, and may get another. Returns whether it lives, as far as is known.
+    pub(super) fn free(&mut self, child: u64) -> bool {
+        match self.children.get_mut(&child) {
+            Some(entry @ ChildEntry { duty: Duty::Serving, stage: Stage::Living }) => {
+                entry.duty.judge(Verdict::Normal, &mut self.wear);
+                entry.duty = Duty::Free;
                 true
             }
             _ => false,
@@ -287,6 +299,18 @@ mod tests {
         let mut children = ChildTable::default();
         children.begin(CHILD);
         assert!(children.assign(CHILD) && !children.assign(CHILD) && !children.assign(CHILD + 1));
+    }
+
+    #[test]
+    fn a_child_that_is_free_again_may_have_another_request() {
+        let mut children = ChildTable::default();
+        children.begin(CHILD);
+        assert!(!children.free(CHILD), "it had no request");
+        assert!(children.assign(CHILD) && children.free(CHILD) && children.assign(CHILD));
+        children.end(CHILD, exited(SEGFAULT)).unwrap();
+        assert!(!children.free(CHILD), "it has ended");
+        children.leave(CHILD, Leave::Broken, None);
+        assert_eq!((children.wear().requests(), children.wear().abnormal()), (2, 1));
     }
 
     /// The condition of a zygote all of whose children go through `life`, as long as it may serve.

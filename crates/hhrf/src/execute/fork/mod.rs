@@ -4,7 +4,7 @@
 //! `zygotes` has a function's zygotes, and orders `child`ren from them; `zygotes/succession` loads and replaces them. A
 //! `supervisor` starts, watches and ends a `zygote`, which takes orders and sends reports; `child_table` has the state
 //! of its children. `usage` decides how many zygotes there are, `wear` when one has crashed too often, and `streak` when
-//! its function has.
+//! its function has. `rewind` uses all of this, for children that serve more than one request.
 
 mod child;
 mod child_table;
@@ -15,16 +15,19 @@ mod wear;
 mod zygote;
 mod zygotes;
 
+pub(super) use child::Child;
+pub(super) use zygote::Zygote;
 pub use zygotes::children_max;
+pub(super) use zygotes::{ChildOf, IdleChildren, Plan, Zygotes};
 
-use super::demand::IdlePermits;
+use super::demand::{IdlePermits, Life};
 use super::pool::{Executor, Pool};
 use super::process_pool::ProcessPool;
+use super::process_pool::idle::IdleQueue;
 use super::start::Starter;
 use crate::catalogue::Function;
 use crate::metrics::WearCounters;
 use std::sync::Arc;
-use zygotes::Zygotes;
 
 /// Forks processes by zygotes.
 #[derive(Debug)]
@@ -54,11 +57,16 @@ impl Executor for Fork {
     fn pool(&self, function: &Arc<Function>) -> Arc<dyn Pool> {
         let spare_max = function.release.spare.unwrap_or(self.spare_default);
         let children = children_max(function.release.limits.concurrency, spare_max);
-        let (starter, counters, idle) = (Arc::clone(&self.starter), self.counters.clone(), Arc::default());
-        let stderr_bytes_max = starter.stderr_bytes_max;
-        let function = Arc::clone(function);
-        let zygotes =
-            Zygotes::new(function, starter, counters, self.zygotes_max, children, Arc::clone(&idle));
-        Arc::new(ProcessPool::new(Arc::new(zygotes), idle, self.idle.clone(), spare_max, stderr_bytes_max))
+        let idle = IdleQueue::new(Life::OneRequest, spare_max, self.idle.clone());
+        let zygotes = Zygotes::new(Plan {
+            function: Arc::clone(function),
+            starter: Arc::clone(&self.starter),
+            counters: self.counters.clone(),
+            children,
+            zygotes_max: self.zygotes_max,
+            life: Life::OneRequest,
+            idle: Arc::clone(&idle) as Arc<dyn IdleChildren>,
+        });
+        Arc::new(ProcessPool::new(Arc::new(zygotes), idle, self.starter.stderr_bytes_max))
     }
 }

@@ -3,6 +3,7 @@
 use super::zygote::{Next, Zygote};
 use crate::catalogue::Function;
 use crate::execute::command::Purpose;
+use crate::execute::demand::Life;
 use crate::execute::lease::EXIT_GRACE;
 use crate::execute::load::LoadFailure;
 use crate::execute::process::Process;
@@ -71,7 +72,7 @@ impl ZygoteEnd {
 }
 
 impl Supervisor {
-    /// Starts a zygote of `function`, which may have so many `children` at a time, and waits until its module is loaded.
+    /// Starts a zygote of `function`, which may have so many `children` of such a life at a time, and waits until its module is loaded.
     ///
     /// # Errors
     ///
@@ -80,8 +81,9 @@ impl Supervisor {
         starter: &Starter,
         function: &Arc<Function>,
         children: u64,
+        life: Life,
     ) -> Result<(Self, Separation), LoadFailure> {
-        let mut supervisor = Self::spawn(starter, function, children)
+        let mut supervisor = Self::spawn(starter, function, Purpose::Zygote { children, life })
             .map_err(|error| LoadFailure::NotStarted(Arc::new(error)))?;
         let Self { zygote, process, stderr } = &mut supervisor;
         let report = tokio::select! {
@@ -103,11 +105,11 @@ impl Supervisor {
         }
     }
 
-    fn spawn(starter: &Starter, function: &Arc<Function>, children: u64) -> io::Result<Self> {
+    fn spawn(starter: &Starter, function: &Arc<Function>, purpose: Purpose) -> io::Result<Self> {
         let (control, its_stdin) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         let (stderr, its_stderr) = stderr_log::pipe()?;
-        let (mut command, cgroup) = starter.command(function, Purpose::Zygote { children })?;
+        let (mut command, cgroup) = starter.command(function, purpose)?;
         command.stdin(its_stdin).stdout(Stdio::null()).stderr(its_stderr);
         let zygote = Zygote::new(control, cgroup)?;
         let stderr = StderrLog::new(stderr.into(), function, Subject::Process, starter.stderr_bytes_max)?;

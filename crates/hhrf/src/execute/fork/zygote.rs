@@ -4,12 +4,15 @@ use super::child_table::{ChildEnd, ChildTable, InvalidReport, Wait};
 use super::usage::Usage;
 use super::wear::{Condition, Wear};
 use crate::cgroups::Cgroup;
+use crate::execute::demand::Life;
 use crate::execute::lease::{Lease, Leave};
 use crate::execute::stderr_log;
 use crate::execute::watch::watch;
+use fezz_rewind::Pages;
 use fezz_wire::control::{Order, RECORD_BYTES, RECORDS_MAX, Report};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
+use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, SocketFlags,
     SocketType, recv, sendmsg, shutdown, socketpair,
@@ -28,13 +31,15 @@ use tokio::sync::Notify;
 
 /// A process that forks others on order.
 #[derive(Debug)]
-pub(super) struct Zygote {
+pub(in crate::execute) struct Zygote {
     control: AsyncFd<OwnedFd>,
     state: Mutex<State>,
     /// Wakes its supervisor after a change of the state.
     changed: Notify,
     /// Wakes its pool when a suspect zygote's wear or requests in flight have changed.
     wear: Notify,
+    /// What its reusable children have in common.
+    base: Mutex<Option<Arc<Pages>>>,
     born: Instant,
     cgroup: Option<Cgroup>,
 }
@@ -59,6 +64,7 @@ struct State {
 /// All children of a zygote share its addresses, its stack canary and its hash keys. So zygotes are replaced regularly,
 /// and what an attacker learns is soon useless. `wear` has the other reasons.
 const FORKS_MAX: u64 = 100_000;
+const REQUESTS_MAX: u64 = 1_000_000;
 const AGE_MAX: Duration = Duration::from_secs(600);
 
 /// A zygote is kept longer than its idle children: it costs the memory of one process, and starting one takes some
@@ -112,20 +118,25 @@ impl Zygote {
             state: Mutex::default(),
             changed: Notify::new(),
             wear: Notify::new(),
+            base: Mutex::default(),
             born: Instant::now(),
             cgroup,
         }))
     }
 
-    /// Orders a child. Its streams can be used at once: the socket holds what is written until the child reads it.
+    /// Orders a child of such a life. Its streams can be used at once: the socket holds what is written until the child reads it.
     /// Returns `None` if the zygote takes no orders any more.
     ///
     /// # Errors
     ///
     /// No descriptors or no memory is left.
-    pub(super) fn order(&self) -> io::Result<Option<Ordered>> {
+    pub(super) fn order(&self, life: Life) -> io::Result<Option<Ordered>> {
         let (socket, its_socket) =
             socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        if life == Life::ManyRequests {
+            // The host learns the child's process id with what it writes (unix(7), SO_PASSCRED).
+            set_socket_passcred(&socket, true)?;
+        }
         let (stderr, its_stderr) = stderr_log::pipe()?;
         let mut state = self.lock();
         if state.is_gone || state.is_retired {
@@ -141,9 +152,18 @@ impl Zygote {
             self.changed.notify_one();
         }
         state.children.begin(number);
-        self.send(&mut state, (Order::Fork { child: number }, Some([its_socket, its_stderr.into()])));
+        let order = match life {
+            Life::OneRequest => Order::Fork { child: number },
+            Life::ManyRequests => Order::ForkRewindable { child: number },
+        };
+        self.send(&mut state, (order, Some([its_socket, its_stderr.into()])));
         drop(state);
         Ok(Some(Ordered { number, socket, stderr: stderr.into() }))
+    }
+
+    /// The memory that its reusable children have in common: set by the first of them.
+    pub(in crate::execute) fn base(&self) -> &Mutex<Option<Arc<Pages>>> {
+        &self.base
     }
 
     /// How long it has lived.
@@ -154,8 +174,11 @@ impl Zygote {
     /// How worn it is.
     pub(super) fn condition(&self) -> Condition {
         let state = self.lock();
-        let is_old = state.ordered > FORKS_MAX || self.born.elapsed() > AGE_MAX;
-        state.children.wear().condition().max(if is_old { Condition::Old } else { Condition::Good })
+        let wear = state.children.wear();
+        let is_old = state.ordered > FORKS_MAX
+            || wear.requests() > REQUESTS_MAX
+            || self.born.elapsed() > AGE_MAX;
+        wear.condition().max(if is_old { Condition::Old } else { Condition::Good })
     }
 
     /// The verdicts on its children so far.
@@ -178,6 +201,12 @@ impl Zygote {
     pub(super) fn assign(&self, child: u64) -> bool {
         let mut state = self.lock();
         !state.is_retired && state.children.assign(child)
+    }
+
+    /// A child has served its request, and may get another. Returns whether it and the zygote may serve.
+    pub(super) fn free(&self, child: u64) -> bool {
+        let mut state = self.lock();
+        state.children.free(child) && !state.is_retired && !state.is_gone
     }
 
     /// Has it end as soon as it has no children.

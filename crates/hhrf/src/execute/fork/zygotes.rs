@@ -10,13 +10,15 @@ use super::zygote::{UNUSED_MAX, Zygote};
 use crate::catalogue::Function;
 use crate::execute::Failure;
 use crate::execute::back_off::BackOff;
+use crate::execute::demand::Life;
 use crate::execute::load::LoadFailure;
 use crate::execute::pool::Stats;
 use crate::execute::process_pool::factory::{PooledProcess, ProcessFactory};
-use crate::execute::process_pool::idle::IdleOf;
+use crate::execute::process_pool::idle::IdleQueue;
 use crate::execute::start::Starter;
 use crate::metrics::WearCounters;
 use fezz_wire::control::Separation;
+use std::fmt::Debug;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,17 +27,45 @@ use tokio::time::timeout_at;
 
 /// Forks the processes of one function.
 #[derive(Debug)]
-pub(super) struct Zygotes {
-    function: Arc<Function>,
-    starter: Arc<Starter>,
-    counters: WearCounters,
-    /// The most children at a time, of all zygotes together.
-    children: u64,
-    /// Has children of the zygotes that serve.
-    idle: IdleOf<Self>,
+pub(in crate::execute) struct Zygotes {
+    plan: Plan,
     state: Mutex<State>,
     /// Wakes the requests that wait for a zygote.
     changed: watch::Sender<()>,
+}
+
+/// What zygotes are started with.
+#[derive(Debug)]
+pub(in crate::execute) struct Plan {
+    pub(in crate::execute) function: Arc<Function>,
+    pub(in crate::execute) starter: Arc<Starter>,
+    pub(in crate::execute) counters: WearCounters,
+    /// The most children at a time, of all zygotes together.
+    pub(in crate::execute) children: u64,
+    /// The most zygotes.
+    pub(in crate::execute) zygotes_max: usize,
+    /// How many requests the children may serve.
+    pub(in crate::execute) life: Life,
+    /// Has children of the zygotes that serve.
+    pub(in crate::execute) idle: Arc<dyn IdleChildren>,
+}
+
+/// Idle processes, among them children of zygotes.
+pub(in crate::execute) trait IdleChildren: Debug + Send + Sync {
+    /// Ends the children of a zygote.
+    fn discard_of(&self, zygote: &Zygote);
+}
+
+/// A process that is a child of a zygote.
+pub(in crate::execute) trait ChildOf {
+    /// Whether it is a child of that one.
+    fn is_of(&self, zygote: &Zygote) -> bool;
+}
+
+impl<P: PooledProcess + ChildOf> IdleChildren for IdleQueue<P> {
+    fn discard_of(&self, zygote: &Zygote) {
+        self.remove(|process| process.is_of(zygote));
+    }
 }
 
 #[derive(Debug)]
@@ -74,15 +104,8 @@ pub fn children_max(concurrency: u32, spare_max: u32) -> u64 {
 }
 
 impl Zygotes {
-    /// Up to `zygotes_max`, with up to `children` at a time. The pool keeps those that are `idle`.
-    pub(super) fn new(
-        function: Arc<Function>,
-        starter: Arc<Starter>,
-        counters: WearCounters,
-        zygotes_max: usize,
-        children: u64,
-        idle: IdleOf<Self>,
-    ) -> Self {
+    /// Starts none before the first request.
+    pub(in crate::execute) fn new(plan: Plan) -> Self {
         let state = State {
             serving: Vec::new(),
             wanted: 1,
@@ -91,14 +114,14 @@ impl Zygotes {
             failure: None,
             retry_after: None,
             back_off: BackOff::default(),
-            scale: Scale::new(zygotes_max),
+            scale: Scale::new(plan.zygotes_max),
             streak: Streak::new(),
             is_retired: false,
             started: 0,
             separation: None,
         };
         let (state, changed) = (Mutex::new(state), watch::Sender::new(()));
-        Self { function, starter, counters, children, idle, state, changed }
+        Self { plan, state, changed }
     }
 
     /// Orders a child for a request. Returns `None` if the request must wait for a zygote.
@@ -137,7 +160,19 @@ impl Zygotes {
     }
 
     fn order(&self, zygote: &Arc<Zygote>) -> io::Result<Option<Child>> {
-        Child::order(zygote, self.function.release.limits.memory_bytes)
+        Child::order(zygote, Life::OneRequest, self.plan.function.release.limits.memory_bytes)
+    }
+
+    /// Orders a child that can serve more than one request. Returns `None` if no zygote takes orders.
+    ///
+    /// # Errors
+    ///
+    /// No descriptors or no memory is left.
+    pub(in crate::execute) fn order_reusable(&self) -> io::Result<Option<Child>> {
+        let Some(zygote) = self.lock().least_busy(|zygote| zygote.condition() < Condition::WornOut) else {
+            return Ok(None);
+        };
+        Child::order(&zygote, Life::ManyRequests, self.plan.function.release.limits.memory_bytes)
     }
 
     /// Adds a zygote where they are the bottleneck, and gives one up where the others suffice.
@@ -145,7 +180,7 @@ impl Zygotes {
         let zygotes = state.serving.iter().map(|serving| &serving.zygote);
         let shares: Vec<f64> =
             zygotes.inspect(|zygote| zygote.probe()).map(|zygote| zygote.usage()).collect();
-        let function = || self.function.name();
+        let function = || self.plan.function.name();
         match state.scale.tick(&shares) {
             Some(Change::Add) => {
                 state.wanted = shares.len() + 1;
@@ -186,7 +221,7 @@ impl Zygotes {
     }
 
     fn discard_idle(&self, zygote: &Zygote) {
-        self.idle.remove(|child| child.is_of(zygote));
+        self.plan.idle.discard_of(zygote);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

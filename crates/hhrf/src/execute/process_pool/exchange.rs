@@ -1,6 +1,7 @@
-//! One request and its process: sends the request, reads the response, and releases the process.
+//! One request and a process that serves it over a channel: sends the request, reads the response, and releases the
+//! process.
 
-use super::factory::{Channels, PooledProcess, ProcessEnd};
+use super::factory::{ChannelProcess, Channels, ProcessEnd, Unsent};
 use crate::admitted::{AdmittedRequest, RequestBody};
 use crate::execute::answer::{self, Outcome};
 use crate::execute::failure::{Failure, InvalidResponse};
@@ -8,24 +9,23 @@ use crate::execute::lease::{Lease, Leave};
 use crate::execute::request_writer::RequestWriter;
 use crate::execute::response_reader::{Arrived, OpenChannel, ResponseReader, Taken};
 use crate::execute::stderr_log::{StderrLog, Subject};
-use std::io;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 /// A request that was sent to a process. If it is dropped, because the client went away, the process is killed.
 #[derive(Debug)]
-pub(super) struct Exchange<P: PooledProcess> {
+pub(in crate::execute) struct Exchange<P: ChannelProcess> {
     process: LeasedProcess<P>,
     response: ResponseReader,
-    unsent: Unsent,
+    unsent: UnsentPart,
     body_bytes_max: u64,
     deadline: Instant,
 }
 
 /// A request's hold on its process. If it is dropped without `release`, the process is killed.
 #[derive(Debug)]
-struct LeasedProcess<P: PooledProcess> {
+struct LeasedProcess<P: ChannelProcess> {
     process: P,
     /// Taken by `release`.
     lease: Option<Lease>,
@@ -33,27 +33,27 @@ struct LeasedProcess<P: PooledProcess> {
 
 /// The part of the request that isn't sent yet, and its memory.
 #[derive(Debug)]
-struct Unsent {
+struct UnsentPart {
     writer: RequestWriter,
     _body: RequestBody,
 }
 
 /// Most answers arrive within this time, so most requests never register the log with the runtime, which takes as long
 /// as writing it. The pipe holds what is written meanwhile; a function that writes more waits no longer than this.
-const LOG_UNWATCHED: Duration = Duration::from_millis(5);
+pub(in crate::execute) const LOG_UNWATCHED: Duration = Duration::from_millis(5);
 
-impl<P: PooledProcess> Exchange<P> {
+impl<P: ChannelProcess> Exchange<P> {
     /// Sends the request, as much as the channel takes now; logs up to `stderr_bytes_max` of what the function writes
     /// to stderr.
     ///
     /// # Errors
     ///
-    /// Those of [`PooledProcess::send`], with the request.
-    pub(super) fn begin(
+    /// Those of [`ChannelProcess::send`], with the request.
+    pub(in crate::execute) fn begin(
         mut process: P,
         request: AdmittedRequest,
         stderr_bytes_max: usize,
-    ) -> Result<Self, (io::Error, Box<AdmittedRequest>)> {
+    ) -> Result<Self, Unsent> {
         let mut begin = || {
             let Channels { request: writer, response, stderr } = process.send(&request)?;
             let subject = Subject::Request(request.facts.identity.request_id.clone());
@@ -68,7 +68,7 @@ impl<P: PooledProcess> Exchange<P> {
                 Ok(Self {
                     process: LeasedProcess { process, lease: Some(lease) },
                     response: ResponseReader::new(response, body_bytes_max, request.response_memory),
-                    unsent: Unsent { writer, _body: request.body },
+                    unsent: UnsentPart { writer, _body: request.body },
                     body_bytes_max,
                     deadline: request.facts.deadline,
                 })
@@ -77,7 +77,7 @@ impl<P: PooledProcess> Exchange<P> {
     }
 
     /// Waits for the answer. The client gets it first, and doesn't wait for the process's end.
-    pub(super) async fn answer(self) -> Outcome {
+    pub(in crate::execute) async fn answer(self) -> Outcome {
         let Self { mut process, mut response, unsent, body_bytes_max, deadline } = self;
         match arrive(&mut process, &mut response, unsent, deadline).await {
             Some(Ok(Arrived::Whole)) => decode(process, response, body_bytes_max),
@@ -97,13 +97,13 @@ impl<P: PooledProcess> Exchange<P> {
 
 /// Waits until the response is complete, or can't become complete because its channel is closed or its process has
 /// ended. Returns `None` at the deadline.
-async fn arrive<P: PooledProcess>(
+async fn arrive<P: ChannelProcess>(
     process: &mut LeasedProcess<P>,
     response: &mut ResponseReader,
-    unsent: Unsent,
+    unsent: UnsentPart,
     deadline: Instant,
 ) -> Option<Result<Arrived, Failure>> {
-    let Unsent { writer, _body } = unsent;
+    let UnsentPart { writer, _body } = unsent;
     let LeasedProcess { process, lease } = process;
     let mut writing = pin!(writer.finish());
     let mut ended = pin!(process.ended());
@@ -128,7 +128,7 @@ async fn arrive<P: PooledProcess>(
 }
 
 /// The answer by a complete response, and the release of its process.
-fn decode<P: PooledProcess>(
+fn decode<P: ChannelProcess>(
     mut process: LeasedProcess<P>,
     response: ResponseReader,
     body_bytes_max: u64,
@@ -141,7 +141,7 @@ fn decode<P: PooledProcess>(
 }
 
 /// The answer when the process ended before the host had read a complete response.
-fn after_end<P: PooledProcess>(
+fn after_end<P: ChannelProcess>(
     mut process: LeasedProcess<P>,
     mut response: ResponseReader,
     end: ProcessEnd,
@@ -160,8 +160,8 @@ fn after_end<P: PooledProcess>(
     }
 }
 
-impl<P: PooledProcess> LeasedProcess<P> {
-    /// Waits for its end, as [`PooledProcess::end`]. Its log must be read meanwhile: it may wait for that.
+impl<P: ChannelProcess> LeasedProcess<P> {
+    /// Waits for its end, as [`ChannelProcess::end`]. Its log must be read meanwhile: it may wait for that.
     async fn end(&mut self, deadline: Instant) -> Option<ProcessEnd> {
         let Self { process, lease } = self;
         tokio::select! {
@@ -183,7 +183,7 @@ impl<P: PooledProcess> LeasedProcess<P> {
     }
 }
 
-impl<P: PooledProcess> Drop for LeasedProcess<P> {
+impl<P: ChannelProcess> Drop for LeasedProcess<P> {
     fn drop(&mut self) {
         self.release(Leave::GivenUp, None);
     }

@@ -2,6 +2,7 @@
 
 use crate::admitted::AdmittedRequest;
 use crate::execute::Failure;
+use crate::execute::answer::Outcome;
 use crate::execute::demand::IdlePermit;
 use crate::execute::lease::{Lease, Leave};
 use crate::execute::pool::Stats;
@@ -26,6 +27,11 @@ pub(in crate::execute) trait ProcessFactory: Debug + Send + Sync + 'static {
 
     /// The longest that a process may be idle.
     const IDLE_MAX: Duration;
+
+    /// Whether a request may be given to an idle process.
+    fn suits_idle(&self, _request: &AdmittedRequest) -> bool {
+        true
+    }
 
     /// Whether requests may run now.
     ///
@@ -61,7 +67,7 @@ pub(in crate::execute) trait ProcessFactory: Debug + Send + Sync + 'static {
     fn stats(&self) -> Stats;
 }
 
-/// A process of a pool. It serves at most one request. If it is dropped, it ends.
+/// A process of a pool. If it is dropped, it ends.
 pub(in crate::execute) trait PooledProcess: Debug + Send + Sized + 'static {
     /// Gives it a request. Returns whether it can still serve one, as far as is known.
     fn assign(&self) -> bool;
@@ -69,9 +75,28 @@ pub(in crate::execute) trait PooledProcess: Debug + Send + Sized + 'static {
     /// Whether it ended without a request, as far as is known.
     fn has_ended(&self) -> bool;
 
-    /// It isn't needed, and had no request: ends it. The permit is released when it is gone.
+    /// It isn't needed, and has no request: ends it. The permit is released when it is gone.
     fn discard(self, permit: IdlePermit);
 
+    /// Gives it the request, and returns what waits for the answer; logs up to `stderr_bytes_max` of what the function
+    /// writes to stderr. If the future is dropped, because the client went away, the process is killed.
+    ///
+    /// # Errors
+    ///
+    /// It didn't get the request, which comes back: see [`Unsent`].
+    fn begin(
+        self,
+        request: AdmittedRequest,
+        stderr_bytes_max: usize,
+    ) -> Result<impl Future<Output = Outcome> + Send, Unsent>;
+}
+
+/// A request that its process didn't get. [`io::ErrorKind::BrokenPipe`]: the process is gone and has not read the whole
+/// request. Any other error: a channel can't be watched.
+pub(in crate::execute) type Unsent = (io::Error, Box<AdmittedRequest>);
+
+/// A process that serves one request over a channel of its own.
+pub(in crate::execute) trait ChannelProcess: Debug + Send + Sized + 'static {
     /// Sends the request, as much as the channel takes now. May be called once.
     ///
     /// # Errors

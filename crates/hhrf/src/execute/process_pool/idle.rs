@@ -1,7 +1,7 @@
-//! The idle processes of one function, which wait for requests.
+//! The idle processes of one function, which wait for requests, and how many are wanted.
 
 use super::factory::{PooledProcess, ProcessFactory};
-use crate::execute::demand::IdlePermit;
+use crate::execute::demand::{Demand, IdlePermit, IdlePermits, Life};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,8 +12,16 @@ pub(in crate::execute) type IdleOf<F> = Arc<IdleQueue<<F as ProcessFactory>::Pro
 /// A queue of idle processes.
 #[derive(Debug)]
 pub(in crate::execute) struct IdleQueue<P> {
-    /// The oldest first: it is the most likely to be ready.
-    entries: Mutex<VecDeque<Entry<P>>>,
+    permits: IdlePermits,
+    state: Mutex<State<P>>,
+}
+
+#[derive(Debug)]
+struct State<P> {
+    /// In the order in which they are used. Those that serve once: the oldest first, which is the most likely to be ready.
+    entries: VecDeque<Entry<P>>,
+    demand: Demand,
+    is_retired: bool,
 }
 
 #[derive(Debug)]
@@ -23,22 +31,72 @@ struct Entry<P> {
     permit: IdlePermit,
 }
 
-impl<P> Default for IdleQueue<P> {
-    fn default() -> Self {
-        Self { entries: Mutex::default() }
-    }
-}
-
 impl<P: PooledProcess> IdleQueue<P> {
-    pub(super) fn push(&self, process: P, permit: IdlePermit) {
+    /// For processes of such a life: up to `spare_max`, as long as there are `permits`.
+    pub(in crate::execute) fn new(life: Life, spare_max: u32, permits: IdlePermits) -> Arc<Self> {
+        let demand = Demand::new(life, spare_max);
+        let state = State { entries: VecDeque::new(), demand, is_retired: false };
+        Arc::new(Self { permits, state: Mutex::new(state) })
+    }
+
+    /// A request begins.
+    pub(super) fn begin_request(&self) {
+        self.lock().demand.begin(Instant::now());
+    }
+
+    /// A request has ended.
+    pub(super) fn end_request(&self) {
+        self.lock().demand.end(Instant::now());
+    }
+
+    /// For how long there has been no request.
+    pub(super) fn unused_for(&self) -> Duration {
+        self.lock().demand.idle_for(Instant::now())
+    }
+
+    /// From now on none is wanted.
+    pub(super) fn retire(&self) {
+        self.lock().is_retired = true;
+    }
+
+    pub(in crate::execute) fn is_retired(&self) -> bool {
+        self.lock().is_retired
+    }
+
+    /// The permit for one more; `None` if no more are wanted or allowed.
+    pub(in crate::execute) fn permit_for_next(&self) -> Option<IdlePermit> {
+        let is_wanted = {
+            let mut state = self.lock();
+            state.entries.len() < state.wanted()
+        };
+        is_wanted.then(|| self.permits.take()).flatten()
+    }
+
+    pub(in crate::execute) fn push(&self, process: P, permit: IdlePermit) {
+        self.push_by(process, permit, VecDeque::push_back);
+    }
+
+    /// Adds a process that the next request is to get: the memory of one that has just served is still in the caches of
+    /// the processor.
+    pub(in crate::execute) fn push_first(&self, process: P, permit: IdlePermit) {
+        self.push_by(process, permit, VecDeque::push_front);
+    }
+
+    fn push_by(&self, process: P, permit: IdlePermit, push: impl Fn(&mut VecDeque<Entry<P>>, Entry<P>)) {
         let entry = Entry { process, since: Instant::now(), permit };
-        self.lock().push_back(entry);
+        let mut state = self.lock();
+        if state.is_retired {
+            drop(state);
+            // Nothing looks for it any more.
+            return entry.discard();
+        }
+        push(&mut state.entries, entry);
     }
 
     /// Takes a process for a request, which is assigned to it. Processes that can't serve any more are ended.
     pub(super) fn take(&self) -> Option<P> {
         loop {
-            let entry = self.lock().pop_front()?;
+            let entry = self.lock().entries.pop_front()?;
             if entry.process.assign() {
                 return Some(entry.process);
             }
@@ -46,8 +104,9 @@ impl<P: PooledProcess> IdleQueue<P> {
         }
     }
 
-    /// Keeps up to `wanted` processes: not those that have ended, or that were idle for longer than `idle_max`.
-    pub(super) fn trim(&self, wanted: usize, idle_max: Duration) {
+    /// Keeps as many processes as are wanted: not those that have ended, or that were idle for longer than `idle_max`.
+    pub(super) fn trim(&self, idle_max: Duration) {
+        let wanted = self.lock().wanted();
         let mut kept = 0;
         self.remove_entries(|entry| {
             let is_fit = entry.since.elapsed() < idle_max && !entry.process.has_ended() && kept < wanted;
@@ -63,21 +122,28 @@ impl<P: PooledProcess> IdleQueue<P> {
 
     /// How many there are.
     pub(in crate::execute) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().entries.len()
     }
 
     fn remove_entries(&self, mut is_unfit: impl FnMut(&Entry<P>) -> bool) {
-        let mut entries = self.lock();
-        let (unfit, fit) = std::mem::take(&mut *entries).into_iter().partition(|entry| is_unfit(entry));
-        *entries = fit;
-        drop(entries);
+        let mut state = self.lock();
+        let (unfit, fit) = std::mem::take(&mut state.entries).into_iter().partition(|entry| is_unfit(entry));
+        state.entries = fit;
+        drop(state);
         let unfit: VecDeque<Entry<P>> = unfit;
         unfit.into_iter().for_each(Entry::discard);
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Entry<P>>> {
+    fn lock(&self) -> MutexGuard<'_, State<P>> {
         // Nothing that is done under the lock can panic halfway.
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P> State<P> {
+    /// How many to keep.
+    fn wanted(&mut self) -> usize {
+        if self.is_retired { 0 } else { self.demand.wanted(Instant::now()) }
     }
 }
 

@@ -1,23 +1,22 @@
-//! A pool of processes, each of which serves one request of one function. Where the processes come from is the
-//! [`factory`]'s: `spawn` starts runners, `fork` has a zygote fork them.
+//! A pool of processes, each of which serves one request of one function at a time. Where the processes come from is the
+//! [`factory`]'s: `spawn` starts runners, `fork` has a zygote fork them, `rewind` uses them again.
 //!
-//! The pool keeps as many processes [`idle`] as there is [demand](super::demand) for. `exchange` is one request with its
-//! process.
+//! The pool keeps as many processes [`idle`] as there is [demand](super::demand) for. `exchange` is one request with a
+//! process that serves it over a channel.
 
-mod exchange;
+pub(super) mod exchange;
 pub(super) mod factory;
 pub(super) mod idle;
 
-use self::exchange::Exchange;
-use self::factory::ProcessFactory;
+use self::factory::{PooledProcess, ProcessFactory};
 use self::idle::IdleOf;
 use super::Failure;
-use super::demand::{Demand, IdlePermit, IdlePermits};
 use super::pool::{Call, Pool, Stats};
 use crate::admitted::AdmittedRequest;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout_at};
 
@@ -26,18 +25,10 @@ use tokio::time::{sleep, timeout_at};
 pub(super) struct ProcessPool<F: ProcessFactory> {
     factory: Arc<F>,
     idle: IdleOf<F>,
-    permits: IdlePermits,
     /// The most stderr of one request that is logged.
     stderr_bytes_max: usize,
     runtime: Handle,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    demand: Demand,
-    is_filling: bool,
-    is_retired: bool,
+    is_filling: AtomicBool,
 }
 
 /// A request of a pool, counted until this is dropped.
@@ -56,24 +47,17 @@ const ATTEMPTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(1);
 
 impl<F: ProcessFactory> ProcessPool<F> {
-    /// Keeps up to `spare_max` processes of `factory` in `idle`, as long as there are `permits`. Must be called within
-    /// a runtime.
-    pub(super) fn new(
-        factory: Arc<F>,
-        idle: IdleOf<F>,
-        permits: IdlePermits,
-        spare_max: u32,
-        stderr_bytes_max: usize,
-    ) -> Self {
-        let state = State { demand: Demand::new(spare_max), is_filling: false, is_retired: false };
-        let runtime = Handle::current();
-        Self { factory, idle, permits, stderr_bytes_max, runtime, state: Mutex::new(state) }
+    /// Keeps processes of `factory` in `idle`. Must be called within a runtime.
+    pub(super) fn new(factory: Arc<F>, idle: IdleOf<F>, stderr_bytes_max: usize) -> Self {
+        Self { factory, idle, stderr_bytes_max, runtime: Handle::current(), is_filling: AtomicBool::new(false) }
     }
 
     /// Takes a process for a new request: an idle one, else one that is started now.
     async fn take(self: &Arc<Self>, request: &AdmittedRequest) -> Result<F::Process, Failure> {
         self.factory.check()?;
-        if let Some(process) = self.idle.take() {
+        if self.factory.suits_idle(request)
+            && let Some(process) = self.idle.take()
+        {
             return Ok(process);
         }
         if !F::STARTS_FAST {
@@ -100,21 +84,12 @@ impl<F: ProcessFactory> ProcessPool<F> {
 
     /// Starts one, if one is wanted and may be started.
     fn add_idle(&self) -> bool {
-        let Some(permit) = self.permit_for_next() else { return false };
+        let Some(permit) = self.idle.permit_for_next() else { return false };
         let Some(process) = self.factory.prewarm() else { return false };
         self.idle.push(process, permit);
         true
     }
 
-    fn permit_for_next(&self) -> Option<IdlePermit> {
-        let is_wanted = self.idle.len() < self.lock().wanted(Instant::now());
-        is_wanted.then(|| self.permits.take()).flatten()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing that is done under the lock can panic halfway.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl<F: ProcessFactory> Pool for ProcessPool<F> {
@@ -125,12 +100,12 @@ impl<F: ProcessFactory> Pool for ProcessPool<F> {
             let mut pauses = (0..ATTEMPTS - 1).map(|attempt| PAUSE * (1 << attempt));
             loop {
                 let process = pool.take(&request).await?;
-                let error = match Exchange::begin(process, request, pool.stderr_bytes_max) {
-                    Ok(exchange) => {
+                let error = match process.begin(request, pool.stderr_bytes_max) {
+                    Ok(answer) => {
                         if F::STARTS_FAST {
                             pool.refill();
                         }
-                        return exchange.answer().await;
+                        return answer.await;
                     }
                     Err((error, again)) => {
                         request = *again;
@@ -146,20 +121,17 @@ impl<F: ProcessFactory> Pool for ProcessPool<F> {
     }
 
     fn tick(self: Arc<Self>) -> bool {
-        let now = Instant::now();
-        let (wanted, unused_for, is_retired, is_filling) = {
-            let mut state = self.lock();
-            (state.wanted(now), state.demand.idle_for(now), state.is_retired, state.is_filling)
-        };
-        self.idle.trim(wanted, F::IDLE_MAX);
+        let unused_for = self.idle.unused_for();
+        let is_filling = self.is_filling.load(Ordering::Relaxed);
+        self.idle.trim(F::IDLE_MAX);
         self.refill();
         let has_some = self.factory.tick(unused_for);
-        let kept_for = if is_retired { Duration::ZERO } else { KEPT_FOR };
+        let kept_for = if self.idle.is_retired() { Duration::ZERO } else { KEPT_FOR };
         has_some || is_filling || self.idle.len() > 0 || unused_for <= kept_for
     }
 
     fn retire(self: Arc<Self>) {
-        self.lock().is_retired = true;
+        self.idle.retire();
         self.factory.retire();
         self.tick();
     }
@@ -169,41 +141,33 @@ impl<F: ProcessFactory> Pool for ProcessPool<F> {
     }
 
     fn stats(&self) -> Stats {
-        let unused_for = self.lock().demand.idle_for(Instant::now());
-        Stats { idle: self.idle.len(), unused_for, ..self.factory.stats() }
-    }
-}
-
-impl State {
-    /// How many idle processes to keep.
-    fn wanted(&mut self, now: Instant) -> usize {
-        if self.is_retired { 0 } else { self.demand.wanted(now) }
+        Stats { idle: self.idle.len(), unused_for: self.idle.unused_for(), ..self.factory.stats() }
     }
 }
 
 impl<F: ProcessFactory> Filling<F> {
     fn begin(pool: &Arc<ProcessPool<F>>) -> Option<Self> {
-        let is_filling = std::mem::replace(&mut pool.lock().is_filling, true);
+        let is_filling = pool.is_filling.swap(true, Ordering::Acquire);
         (!is_filling).then(|| Self(Arc::clone(pool)))
     }
 }
 
 impl<F: ProcessFactory> Drop for Filling<F> {
     fn drop(&mut self) {
-        self.0.lock().is_filling = false;
+        self.0.is_filling.store(false, Ordering::Release);
     }
 }
 
 impl<F: ProcessFactory> Counted<F> {
     fn begin(pool: Arc<ProcessPool<F>>) -> Self {
-        pool.lock().demand.begin(Instant::now());
+        pool.idle.begin_request();
         Self(pool)
     }
 }
 
 impl<F: ProcessFactory> Drop for Counted<F> {
     fn drop(&mut self) {
-        self.0.lock().demand.end(Instant::now());
+        self.0.idle.end_request();
         if !F::STARTS_FAST {
             self.0.refill();
         }

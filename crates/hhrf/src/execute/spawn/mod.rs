@@ -7,9 +7,10 @@ mod runner;
 mod runners;
 mod shared;
 
-use super::demand::IdlePermits;
+use super::demand::{IdlePermits, Life};
 use super::pool::{Executor, Pool};
 use super::process_pool::ProcessPool;
+use super::process_pool::idle::IdleQueue;
 use super::start::Starter;
 use crate::catalogue::Function;
 use runners::Runners;
@@ -37,7 +38,7 @@ impl Executor for Spawn {
         let spare_max = function.release.spare.unwrap_or(self.spare_default);
         let stderr_bytes_max = self.starter.stderr_bytes_max;
         let shared = Shared::new(Arc::clone(function), Arc::clone(&self.starter));
-        let (runners, idle) = (Arc::new(Runners(Arc::new(shared))), Arc::default());
-        Arc::new(ProcessPool::new(runners, idle, self.idle.clone(), spare_max, stderr_bytes_max))
+        let idle = IdleQueue::new(Life::OneRequest, spare_max, self.idle.clone());
+        Arc::new(ProcessPool::new(Arc::new(Runners(Arc::new(shared))), idle, stderr_bytes_max))
     }
 }

@@ -4,11 +4,13 @@ use super::shared::Shared;
 use crate::admitted::AdmittedRequest;
 use crate::cgroups::Cgroup;
 use crate::execute::command::Purpose;
+use crate::execute::answer::Outcome;
 use crate::execute::demand::IdlePermit;
 use crate::execute::failure::Failure;
 use crate::execute::lease::{EXIT_GRACE, Lease, Leave};
 use crate::execute::process::{Process, Streams};
-use crate::execute::process_pool::factory::{Channels, PooledProcess, ProcessEnd};
+use crate::execute::process_pool::exchange::Exchange;
+use crate::execute::process_pool::factory::{ChannelProcess, Channels, PooledProcess, ProcessEnd, Unsent};
 use crate::execute::request_writer::RequestWriter;
 use crate::execute::response_reader::{OpenChannel, watch_for_response};
 use crate::execute::stderr_log::{StderrLog, Subject};
@@ -125,6 +127,16 @@ impl PooledProcess for Runner {
         });
     }
 
+    fn begin(
+        self,
+        request: AdmittedRequest,
+        stderr_bytes_max: usize,
+    ) -> Result<impl Future<Output = Outcome> + Send, Unsent> {
+        Exchange::begin(self, request, stderr_bytes_max).map(Exchange::answer)
+    }
+}
+
+impl ChannelProcess for Runner {
     fn send(&mut self, request: &AdmittedRequest) -> io::Result<Channels> {
         let streams = self.streams.take().ok_or(io::ErrorKind::NotFound)?;
         self.request_id = Some(request.facts.identity.request_id.clone());

@@ -1,6 +1,6 @@
 //! Loads a function's zygotes, replaces them when they are worn out or old, and supervises them until they end.
 
-use super::{Serving, State, Zygotes};
+use super::{Plan, Serving, State, Zygotes};
 use crate::execute::back_off::BackOff;
 use crate::execute::fork::supervisor::{Supervisor, ZygoteEnd};
 use crate::execute::fork::wear::Condition;
@@ -60,7 +60,7 @@ impl Zygotes {
     fn load_failed(&self, state: &mut State, failure: LoadFailure) {
         let retry = state.back_off.failed();
         tracing::error!(
-            function = self.function.name(),
+            function = self.plan.function.name(),
             error = crate::log::chain(&failure),
             "module failed to load; {retry}"
         );
@@ -75,9 +75,10 @@ impl Zygotes {
 
     async fn start_supervisor(&self) -> Result<Supervisor, LoadFailure> {
         self.lock().started += 1;
-        match Supervisor::start(&self.starter, &self.function, self.children).await {
+        let Plan { starter, function, children, life, .. } = &self.plan;
+        match Supervisor::start(starter, function, *children, *life).await {
             Ok((supervisor, separation)) => {
-                tracing::debug!(function = self.function.name(), ?separation, "zygote ready");
+                tracing::debug!(function = function.name(), ?separation, "zygote ready");
                 self.lock().separation = Some(separation);
                 Ok(supervisor)
             }
@@ -95,7 +96,7 @@ impl Zygotes {
             never = self.replace_when_worn(&zygote) => match never {},
         };
         self.lose(&zygote, &end);
-        end.log(&self.function.name());
+        end.log(&self.plan.function.name());
         self.changed.send_replace(());
     }
 
@@ -160,7 +161,7 @@ impl Zygotes {
     fn end_service(&self, state: &mut State, zygote: &Zygote) {
         zygote.retire();
         self.discard_idle(zygote);
-        state.streak.end(&zygote.wear()).report(&self.function.name(), &self.counters);
+        state.streak.end(&zygote.wear()).report(&self.plan.function.name(), &self.plan.counters);
         // Requests that wait for it must look again.
         self.changed.send_replace(());
     }

@@ -1,0 +1,154 @@
+//! What the host opens of a process while it may: descriptors, and files in /proc.
+//!
+//! A process that makes itself non-dumpable belongs to root in /proc from then on. The permission is checked when a file
+//! is opened (proc(5), ptrace(2)), so what was opened before stays usable, also for a host that isn't root.
+
+use rustix::fs::{Mode, OFlags, RawDir, SeekFrom};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileExt;
+
+/// The open files of one process in /proc.
+#[derive(Debug)]
+pub struct Files {
+    memory: File,
+    pagemap: File,
+    maps: File,
+    status: File,
+    limits: File,
+    descriptors: OwnedFd,
+}
+
+/// A file in /proc couldn't be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to open `{path}`")]
+pub struct OpenError {
+    /// The file.
+    pub path: String,
+    /// The kernel's reason.
+    pub source: io::Error,
+}
+
+/// A copy of descriptor `number` of process `pid`, which must be dumpable (pidfd_getfd(2)).
+///
+/// # Errors
+///
+/// The kernel's: `ESRCH` if there is no such process, `EBADF` if it has no such descriptor, `EPERM`.
+pub fn take_descriptor(pid: Pid, number: RawFd) -> io::Result<OwnedFd> {
+    let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+    Ok(rustix::process::pidfd_getfd(process, number, PidfdGetfdFlags::empty())?)
+}
+
+impl Files {
+    /// Opens the files of process `pid`, which must be dumpable. The caller sees to it that the number still means the
+    /// same process afterwards ([`Listener::is_waiting`](crate::Listener::is_waiting)).
+    ///
+    /// # Errors
+    ///
+    /// The first file that can't be opened.
+    pub fn open(pid: Pid) -> Result<Self, OpenError> {
+        let open = |name: &str, flags: OFlags| {
+            let path = format!("/proc/{}/{name}", pid.as_raw_nonzero());
+            rustix::fs::open(&path, flags | OFlags::CLOEXEC, Mode::empty())
+                .map_err(|error| OpenError { path, source: error.into() })
+        };
+        Ok(Self {
+            memory: open("mem", OFlags::RDWR)?.into(),
+            pagemap: open("pagemap", OFlags::RDONLY)?.into(),
+            maps: open("maps", OFlags::RDONLY)?.into(),
+            status: open("status", OFlags::RDONLY)?.into(),
+            limits: open("limits", OFlags::RDONLY)?.into(),
+            descriptors: open("fd", OFlags::RDONLY | OFlags::DIRECTORY)?,
+        })
+    }
+
+    /// Its mappings, as text ([`maps::parse`](crate::maps::parse)).
+    ///
+    /// # Errors
+    ///
+    /// The kernel's: `ESRCH` once the process has ended.
+    pub fn maps(&self) -> io::Result<String> {
+        text(&self.maps)
+    }
+
+    /// Its status, as text.
+    ///
+    /// # Errors
+    ///
+    /// As for [`maps`](Self::maps).
+    pub fn status(&self) -> io::Result<String> {
+        text(&self.status)
+    }
+
+    /// Its resource limits, as text.
+    ///
+    /// # Errors
+    ///
+    /// As for [`maps`](Self::maps).
+    pub fn limits(&self) -> io::Result<String> {
+        text(&self.limits)
+    }
+
+    /// The numbers of its open descriptors, ascending.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub fn descriptors(&self) -> io::Result<Vec<RawFd>> {
+        // Opening "." in it anew would check the permission anew.
+        rustix::fs::seek(&self.descriptors, SeekFrom::Start(0))?;
+        let mut space = [MaybeUninit::uninit(); 2048];
+        let mut entries = RawDir::new(&self.descriptors, &mut space);
+        let mut numbers = Vec::new();
+        while let Some(entry) = entries.next() {
+            // "." and ".." are no numbers.
+            numbers.extend(entry?.file_name().to_str().ok().and_then(|name| name.parse::<RawFd>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Fills `bytes` from its memory.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` if nothing is mapped at `address`, [`io::ErrorKind::UnexpectedEof`] if less is mapped than asked for.
+    pub fn read(&self, address: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.memory.read_exact_at(bytes, address)
+    }
+
+    /// Writes `bytes` into its memory, even where it may only read: the caller checks the address.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Self::read), but [`io::ErrorKind::WriteZero`]. A part may have been written.
+    pub fn write(&self, address: u64, bytes: &[u8]) -> io::Result<()> {
+        self.memory.write_all_at(bytes, address)
+    }
+
+    /// Its pagemap, for [`tracker`](crate::tracker).
+    pub fn pagemap(&self) -> BorrowedFd<'_> {
+        self.pagemap.as_fd()
+    }
+}
+
+/// The whole text of a file in /proc, which the kernel prints anew for whoever reads at its beginning.
+fn text(file: &File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    loop {
+        let length = bytes.len();
+        bytes.resize(length + 4096, 0);
+        let read = file.read_at(&mut bytes[length..], length as u64);
+        bytes.truncate(length + *read.as_ref().unwrap_or(&0));
+        match read {
+            Ok(0) => break,
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+    }
+    // The paths of mappings may be any bytes.
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,269 @@
+//! The processes of one function: prepares those that serve request after request, and puts them back after each.
+
+use super::OfHost;
+use super::comparisons::Comparison;
+use super::parked::{Instance, Parked};
+use super::preparation::{NotPrepared, prepare};
+use super::verdict::{Rewinding, Verdict};
+use crate::admitted::AdmittedRequest;
+use crate::catalogue::Function;
+use crate::execute::Failure;
+use crate::execute::demand::IdlePermit;
+use crate::execute::fork::Zygotes;
+use crate::execute::pool::Stats;
+use crate::execute::process_pool::factory::{PooledProcess, ProcessFactory};
+use crate::execute::process_pool::idle::IdleOf;
+use crate::limiter::Permit;
+use fezz_rewind::{Difference, Written};
+use fezz_wire::rewind::REQUEST_BYTES_MAX;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Makes the processes of one function.
+#[derive(Debug)]
+pub(super) struct Rewinder {
+    function: Arc<Function>,
+    zygotes: Arc<Zygotes>,
+    idle: IdleOf<Self>,
+    host: Arc<OfHost>,
+    verdict: Verdict,
+    is_preparing: AtomicBool,
+    /// Preparations that failed in a row, and when to try again.
+    failures: Mutex<(u32, Option<Instant>)>,
+}
+
+/// How a request was served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Served {
+    /// By a process that is put back for the next.
+    Rewound,
+    /// By a process that made a call with a lasting effect, and is replaced.
+    Tainted,
+    /// By a process that was forked for it.
+    Forked,
+}
+
+/// Processes are being prepared, by one at a time.
+struct Preparing(Arc<Rewinder>);
+
+/// A process is put back at once if it changed no more pages than this, which takes some 100 microseconds. Otherwise on
+/// another thread: the runtime's must not be blocked.
+const PAGES_AT_ONCE: u64 = 256;
+
+/// Writable memory that the memory limit doesn't count: stacks.
+const PROGRAM_BYTES_MAX: u64 = 16 << 20;
+
+/// After a preparation a pause of so many times its duration, so that preparations take a quarter of one processor at
+/// most.
+const PAUSE_FACTOR: u32 = 3;
+
+/// After a preparation that failed for something that may change: descriptors, memory, a process that ended.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(10);
+
+/// A process may end meanwhile, with its zygote. If so many did in a row, there is another reason.
+const ENDED_MAX: u32 = 3;
+
+/// The most that a message has beside the body and what its head has in HTTP: keys, lengths, ids, parameters a second
+/// time.
+const BESIDE_HEAD_BYTES: usize = 8 * 1024;
+
+impl Rewinder {
+    pub(super) fn new(
+        function: Arc<Function>,
+        zygotes: Arc<Zygotes>,
+        idle: IdleOf<Self>,
+        host: Arc<OfHost>,
+    ) -> Self {
+        let verdict = Verdict::new(Arc::clone(&function), host.counters.clone());
+        let (is_preparing, failures) = (AtomicBool::new(false), Mutex::default());
+        Self { function, zygotes, idle, host, verdict, is_preparing, failures }
+    }
+
+    /// Counts a request.
+    pub(super) fn count(&self, served: Served) {
+        let rewinds = self.verdict.rewinds();
+        match served {
+            Served::Rewound => rewinds.rewound.inc(),
+            Served::Tainted => rewinds.tainted.inc(),
+            Served::Forked => rewinds.forked.inc(),
+        };
+    }
+
+    /// Puts a process back that made only calls without a lasting effect, and keeps it for the next request. The permits
+    /// are released when nothing of the request is left.
+    pub(super) fn recycle(self: &Arc<Self>, mut parked: Parked, permits: [Permit; 2]) {
+        let written = match parked.memory.written() {
+            Ok(written) => written,
+            // Its stack has grown, which can't be undone. Or it is gone.
+            Err(_) => {
+                self.count(Served::Tainted);
+                return parked.child.replace();
+            }
+        };
+        self.count(Served::Rewound);
+        let comparison = self.host.comparisons.begin();
+        if written.pages <= PAGES_AT_ONCE && comparison.is_none() {
+            self.put_back(parked, written, permits, None);
+        } else {
+            let rewinder = Arc::clone(self);
+            tokio::task::spawn_blocking(move || rewinder.put_back(parked, written, permits, comparison));
+        }
+    }
+
+    fn put_back(
+        self: &Arc<Self>,
+        mut parked: Parked,
+        written: Written,
+        permits: [Permit; 2],
+        comparison: Option<Comparison>,
+    ) {
+        if parked.memory.restore(written).is_err() {
+            // It is gone, or its memory can't be reached any more.
+            return parked.child.replace();
+        }
+        drop(permits);
+        if comparison.is_some() {
+            self.verdict.rewinds().comparisons.inc();
+            if let Err(difference) = parked.memory.compare() {
+                return self.end_rewinding(&parked, &difference);
+            }
+        }
+        self.keep(parked);
+    }
+
+    /// Keeps a process for the next request, if one is wanted.
+    fn keep(self: &Arc<Self>, parked: Parked) {
+        let is_fit = parked.child.free() && self.verdict.may_rewind();
+        match self.idle.permit_for_next().filter(|_| is_fit) {
+            Some(permit) => {
+                let instance = Instance::Parked(Box::new(parked), Arc::downgrade(self));
+                self.idle.push_first(instance, permit);
+            }
+            None => parked.child.replace(),
+        }
+    }
+
+    fn end_rewinding(&self, parked: &Parked, difference: &Difference) {
+        parked.child.replace();
+        if parked.child.has_ended() {
+            // Its zygote ended meanwhile, and it with that: no evidence.
+            return;
+        }
+        self.verdict.defective(difference);
+        self.idle.remove(|instance| matches!(instance, Instance::Parked(..)));
+    }
+
+    /// Prepares processes as long as some are wanted.
+    async fn prepare_all(self: Arc<Self>) {
+        let preparing = Preparing(self);
+        let rewinder = &preparing.0;
+        while rewinder.verdict.may_rewind()
+            && let Some(permit) = rewinder.idle.permit_for_next()
+        {
+            let begun = Instant::now();
+            match rewinder.prepare_one(permit).await {
+                Ok(()) => *rewinder.failures.lock().unwrap_or_else(PoisonError::into_inner) = (0, None),
+                Err(error) => return rewinder.preparation_failed(&error),
+            }
+            tokio::time::sleep(begun.elapsed() * PAUSE_FACTOR).await;
+        }
+    }
+
+    async fn prepare_one(self: &Arc<Self>, permit: IdlePermit) -> Result<(), NotPrepared> {
+        let failed = |source: io::Error| NotPrepared::Failed { step: "order a process", source };
+        let child = self.zygotes.order_reusable().map_err(failed)?.ok_or(NotPrepared::Gone)?;
+        let bytes_max = self.function.release.limits.memory_bytes.saturating_add(PROGRAM_BYTES_MAX);
+        let parked = prepare(child, &self.host.snapshot, bytes_max).await?;
+        self.verdict.prepared();
+        self.idle.push(Instance::Parked(Box::new(parked), Arc::downgrade(self)), permit);
+        Ok(())
+    }
+
+    fn preparation_failed(&self, error: &NotPrepared) {
+        if let NotPrepared::Impossible(reason) = error {
+            return self.verdict.impossible(reason);
+        }
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_row = failures.0 + 1;
+        let is_usual = matches!(error, NotPrepared::Gone) && in_row < ENDED_MAX;
+        let pause = if is_usual { Duration::ZERO } else { PAUSE_AFTER_FAILURE };
+        *failures = (in_row, Some(Instant::now() + pause));
+        if !is_usual {
+            tracing::warn!(
+                function = self.function.name(),
+                error = crate::log::chain(error),
+                "no process could be prepared for rewinding; requests get forked processes; retry in {} s",
+                pause.as_secs()
+            );
+        }
+    }
+
+    fn may_prepare(&self) -> bool {
+        let (_, until) = *self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_none_or(|until| Instant::now() >= until)
+    }
+}
+
+impl ProcessFactory for Rewinder {
+    type Process = Instance;
+
+    const STARTS_FAST: bool = true;
+
+    /// Its zygote's age is limited.
+    const IDLE_MAX: Duration = Duration::MAX;
+
+    /// A long request gets a process of its own.
+    fn suits_idle(&self, request: &AdmittedRequest) -> bool {
+        let head = &request.facts.head;
+        let uri = head.uri.path_and_query().map_or(0, |uri| uri.as_str().len());
+        let headers = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 16);
+        // The path may be there three times: as received, as the function sees it, in the parameters.
+        let bytes = BESIDE_HEAD_BYTES + 4 * uri + headers.sum::<usize>() + request.body.bytes.len();
+        bytes <= REQUEST_BYTES_MAX || !self.verdict.may_rewind()
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        self.zygotes.check()
+    }
+
+    async fn start(self: &Arc<Self>, deadline: tokio::time::Instant) -> Result<Instance, Failure> {
+        Ok(Instance::Forked(self.zygotes.start(deadline).await?, Arc::downgrade(self)))
+    }
+
+    /// Begins to prepare one in the background. Where that is impossible, forks one at once.
+    fn prewarm(self: &Arc<Self>) -> Option<Instance> {
+        if !self.verdict.may_rewind() {
+            return Some(Instance::Forked(self.zygotes.prewarm()?, Arc::downgrade(self)));
+        }
+        if self.may_prepare() && !self.is_preparing.swap(true, Ordering::Acquire) {
+            tokio::spawn(Arc::clone(self).prepare_all());
+        }
+        None
+    }
+
+    fn tick(self: &Arc<Self>, unused_for: Duration) -> bool {
+        // A verdict on the release must outlive a pause without requests.
+        let is_defective = self.verdict.rewinding() == Rewinding::Defective;
+        self.zygotes.tick(unused_for) || (is_defective && !self.idle.is_retired())
+    }
+
+    fn retire(&self) {
+        self.zygotes.retire();
+    }
+
+    fn make_room(&self) {
+        self.zygotes.make_room();
+    }
+
+    fn stats(&self) -> Stats {
+        Stats { rewinding: Some(self.verdict.rewinding()), ..self.zygotes.stats() }
+    }
+}
+
+impl Drop for Preparing {
+    fn drop(&mut self) {
+        self.0.is_preparing.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,101 @@
+//! Whether a function's processes are put back to their snapshots, and why not.
+
+use super::preparation::Impossible;
+use crate::catalogue::Function;
+use crate::metrics::{FunctionRewinds, RewindCounters};
+use fezz_rewind::Difference;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Whether a function's processes serve more than one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rewinding {
+    /// None has been prepared yet.
+    Preparing,
+    /// Some do.
+    Active,
+    /// They can't: `fork` serves the function.
+    Impossible,
+    /// One differed from its snapshot: `fork` serves the function.
+    Defective,
+}
+
+/// The verdict on one release.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    function: Arc<Function>,
+    counters: RewindCounters,
+    rewinds: FunctionRewinds,
+    rewinding: Mutex<Rewinding>,
+}
+
+impl Verdict {
+    pub(super) fn new(function: Arc<Function>, counters: RewindCounters) -> Self {
+        let rewinds = counters.of(&function.name());
+        Self { function, counters, rewinds, rewinding: Mutex::new(Rewinding::Preparing) }
+    }
+
+    /// The counters of the function.
+    pub(super) fn rewinds(&self) -> &FunctionRewinds {
+        &self.rewinds
+    }
+
+    pub(super) fn rewinding(&self) -> Rewinding {
+        *self.lock()
+    }
+
+    /// Whether its processes may serve more than one request.
+    pub(super) fn may_rewind(&self) -> bool {
+        matches!(self.rewinding(), Rewinding::Preparing | Rewinding::Active)
+    }
+
+    /// A process is prepared.
+    pub(super) fn prepared(&self) {
+        let mut rewinding = self.lock();
+        if *rewinding == Rewinding::Preparing {
+            *rewinding = Rewinding::Active;
+        }
+    }
+
+    /// They can't be put back here. Logged once.
+    pub(super) fn impossible(&self, reason: &Impossible) {
+        if self.set(Rewinding::Impossible) {
+            let function = self.function.name();
+            self.counters.fell_back(&function, reason.label());
+            tracing::warn!(
+                function,
+                reason = crate::log::chain(reason),
+                "the function's processes can't be rewound: each request gets a forked process, as with `fork`"
+            );
+        }
+    }
+
+    /// One wasn't put back as it should have been. No process of this function serves a second request from here on.
+    pub(super) fn defective(&self, difference: &Difference) {
+        let function = self.function.name();
+        self.rewinds.differences.inc();
+        tracing::error!(
+            function,
+            difference = crate::log::chain(difference),
+            "a process differed from its snapshot after it was rewound: please report this; from now on each request gets a \
+             forked process, as with `fork`"
+        );
+        if self.set(Rewinding::Defective) {
+            self.counters.fell_back(&function, "difference");
+        }
+    }
+
+    /// Returns whether it is new. A defect outweighs the rest.
+    fn set(&self, new: Rewinding) -> bool {
+        let mut rewinding = self.lock();
+        let is_new = *rewinding != new && *rewinding != Rewinding::Defective;
+        if is_new {
+            *rewinding = new;
+        }
+        is_new
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rewinding> {
+        // Nothing that is done under the lock can panic halfway.
+        self.rewinding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -59,9 +59,10 @@ bench: build ## compare the host to other servers, in five minutes; bench/README
 bench-curves: build ## measure how the cost of a request grows, in three minutes
 	$(CARGO) run --release -p fezz-bench --bin curves
 
-docs: ## write fezz.schema.json, and the tables of docs/ that are made from it and from the flags
+docs: ## write fezz.schema.json, and the tables of docs/ that are made from it, from the flags and from the filters
 	UPDATE_SCHEMA=1 $(CARGO) test -p fezz-manifest --features file the_schema
 	UPDATE_DOCS=1 $(CARGO) test -p hhrf --lib -- --test-threads 1 reference
+	UPDATE_DOCS=1 $(CARGO) test -p fezz-runner --lib the_page_of_system_calls
 
 book: ## build all pages as a book, target/book/html/index.html, and check its links
 	@scripts/book

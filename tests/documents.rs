@@ -13,7 +13,7 @@ use markdown::{Page, repository};
 use std::path::Path;
 
 /// The pages, in the order in which a new user reads them.
-const PAGES: [&str; 34] = [
+const PAGES: [&str; 35] = [
     "README.md",
     "docs/SUMMARY.md",
     "docs/introduction.md",
@@ -36,6 +36,7 @@ const PAGES: [&str; 34] = [
     "docs/manifest.md",
     "docs/settings.md",
     "docs/metrics.md",
+    "docs/system-calls.md",
     "docs/errors.md",
     "docs/mistakes.md",
     "docs/wire.md",

@@ -56,7 +56,7 @@ fn c_host(declarations: &str, body: &str, more: Value) -> Host {
     );
     let site = Site::new();
     let mut manifest = more;
-    manifest["execution"] = "rewind".into();
+    (manifest["execution"], manifest["spare"]) = ("rewind".into(), 2.into());
     site.install_c("rewound@v1", &text, manifest);
     Host::with_flags(site, &COMPARE_ALL)
 }
@@ -101,7 +101,7 @@ fn each_request_finds_the_state_of_the_snapshot_and_its_own_random_numbers() {
             let random = text.split(' ').find(|fact| fact.starts_with("random=")).unwrap().to_owned();
             assert!(numbers.insert(random), "{text}");
         }
-        assert!(served(&host, "rewound") > 200.0, "{}", served(&host, "rewound"));
+        assert!(served(&host, "rewound") > 50.0, "{}", served(&host, "rewound"));
         assert_eq!((differences(&host), served(&host, "tainted")), (0.0, 0.0));
         assert_eq!(zygotes(&host).len(), 1);
     }
@@ -131,7 +131,7 @@ fn what_a_request_writes_is_gone_in_the_next() {
     for answer in many(host.address, "/rpc/rewound", 200) {
         assert_eq!(answer.text(), "7 0 0 3 16843009 16843009");
     }
-    assert!(served(&host, "rewound") > 100.0 && differences(&host) == 0.0);
+    assert!(served(&host, "rewound") > 20.0 && differences(&host) == 0.0);
 }
 
 /// These need no new process: they leave nothing behind.
@@ -216,7 +216,8 @@ fn a_deadline_and_a_client_that_goes_away_end_the_process() {
 fn processor_time_is_limited_for_each_request() {
     let body = r#"
             volatile unsigned long sum = 0;
-            for (unsigned long i = 0; i < (request.len > 0 && memmem(request.ptr, request.len, "forever", 7) ? ~0ul : 100000000ul); i++) sum += i;
+            unsigned long end = memmem(request.ptr, request.len, "forever", 7) ? ~0ul : 60000000ul;
+            for (unsigned long i = 0; i < end; i++) sum += i;
             sprintf(text, "summed");"#;
     let host = c_host("", body, json!({"limits": {"cpu_ms": 1000}, "timeout_ms": 30_000}));
     warm_up(&host, "/rpc/rewound/briefly");
@@ -271,9 +272,14 @@ fn a_killed_zygote_takes_its_waiting_processes_along_and_is_replaced() {
 fn a_process_that_is_killed_while_it_waits_costs_no_request() {
     let host = host_of(AUTHOR, json!({"spare": 3}));
     warm_up(&host, "/rpc/rewound/pid");
-    for process in crate::harness::forked(&host) {
-        kill_process(process, Signal::KILL).unwrap();
+    let waiting = crate::harness::forked(&host);
+    for process in &waiting {
+        kill_process(*process, Signal::KILL).unwrap();
     }
+    wait_for("their ends", || {
+        let left = crate::harness::forked(&host);
+        waiting.iter().all(|process| !left.contains(process)).then_some(())
+    });
     for _ in 0..10 {
         assert_eq!(host.get("/rpc/rewound/pid").status, 200);
     }
@@ -346,7 +352,7 @@ fn a_module_that_handles_signals_gets_forked_processes() {
             signal(SIGTRAP, on_trap);
             return (FezzOwned){0, 0};
         }";
-    let host = c_host(declarations, r#"sprintf(text, "well");"#, json!({"spare": 2}));
+    let host = c_host(declarations, r#"sprintf(text, "well");"#, json!({}));
     check_fallback(&host, "signal_handlers", "how signals are handled");
 }
 
@@ -364,7 +370,7 @@ fn the_call_by_which_the_runner_parks_is_refused_to_the_function() {
     let body = r#"
             static const uint8_t forged[] = "\xa1\x66status\x18\xc8";
             sprintf(text, "%ld", syscall(0xfe2200, forged, sizeof forged - 1));"#;
-    let host = c_host("", body, json!({"spare": 2}));
+    let host = c_host("", body, json!({}));
     host.get("/rpc/rewound");
     wait_for("a process that waits", || {
         (host.metric(r#"fezz_spare_processes{function="rewound@v1"}"#) > 0.0).then_some(())

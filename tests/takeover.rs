@@ -26,10 +26,8 @@ fn rewinding(unprivileged: bool) -> Host {
 }
 
 /// Such a process has no socket.
-const WITHOUT_SOCKET: [(&str, (u16, &str, &str)); 2] = [
-    ("sends_on_every_socket", (200, "", "sent")),
-    ("forges_control_packets", (200, "", "forged")),
-];
+const WITHOUT_SOCKET: [(&str, (u16, &str, &str)); 2] =
+    [("sends_on_every_socket", (200, "", "sent")), ("forges_control_packets", (200, "", "forged"))];
 
 /// Runs all attacks, each by a process that has served before and would serve again.
 fn check_rewinding(host: &Host) {

@@ -1,4 +1,4 @@
-//! The goals of the executors, and whether they are met; in [`rewind`] those of that executor.
+//! The goals of the executors, and whether they are met; those of `rewind` are in a file of their own.
 
 mod rewind;
 

@@ -159,6 +159,36 @@ fn line(point: &Point) -> Vec<String> {
     cells
 }
 
+/// The share, or a dash for an executor that puts nothing back.
 fn rewound(point: &Point) -> String {
     point.rewound.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(executor: &'static str, step: &str, rewound: Option<f64>) -> Point {
+        let figures = Figures::new(Plan::CONCURRENCY, &[]);
+        Point { executor, step: step.to_owned(), figures, idle: None, rewound }
+    }
+
+    #[test]
+    fn each_executor_is_a_line_over_the_same_steps() {
+        let points = vec![
+            point("fork", "0", None),
+            point("fork", "1", None),
+            point("rewind", "0", Some(0.5)),
+            point("rewind", "1", None),
+        ];
+        let curve = Curve { title: "pages", step: "pages", points };
+        let chart = curve.chart();
+        assert_eq!(chart.steps, ["0", "1"]);
+        let lines: Vec<(&str, usize)> =
+            chart.series.iter().map(|(name, values)| (name.as_str(), values.len())).collect();
+        assert_eq!(lines, [("fork", 2), ("rewind", 2)]);
+        let shares: Vec<_> =
+            curve.table().lines.into_iter().filter_map(|line| line.last().cloned()).collect();
+        assert_eq!(shares, ["-", "-", "50.0 %", "-"]);
+    }
 }

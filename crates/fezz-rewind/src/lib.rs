@@ -5,7 +5,7 @@
 //! call changes is in its memory. This crate remembers that memory, asks the kernel which pages were written since, and
 //! writes their earlier contents back. It is Linux only, version 6.7 or later, and everything here is synchronous. The
 //! host's unsafe code is in this crate and in no other: the ioctl(2)s of the listener, the
-//! userfaultfd and the pagemap, process_vm_writev(2), and another process's clock.
+//! userfaultfd and the pagemap, and another process's clock.
 //!
 //! In the order in which a process meets them:
 //!
@@ -29,6 +29,7 @@ pub mod snapshot;
 pub mod tracker;
 
 mod ioctl;
+mod stickiness;
 #[cfg(test)]
 #[cfg(target_arch = "x86_64")]
 mod tests;

@@ -6,7 +6,7 @@
 use rustix::fs::{Mode, OFlags, RawDir, SeekFrom};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
@@ -127,6 +127,19 @@ impl Files {
     /// As for [`read`](Self::read), but [`io::ErrorKind::WriteZero`]. A part may have been written.
     pub fn write(&self, address: u64, bytes: &[u8]) -> io::Result<()> {
         self.memory.write_all_at(bytes, address)
+    }
+
+    /// Writes `pieces` one after the other into its memory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write).
+    pub(crate) fn write_all(&self, address: u64, pieces: &[IoSlice<'_>]) -> io::Result<()> {
+        let bytes: usize = pieces.iter().map(|piece| piece.len()).sum();
+        match rustix::io::pwritev(&self.memory, pieces, address)? {
+            written if written == bytes => Ok(()),
+            _ => Err(io::ErrorKind::WriteZero.into()),
+        }
     }
 
     /// Its pagemap, for [`tracker`](crate::tracker).

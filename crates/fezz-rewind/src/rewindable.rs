@@ -5,22 +5,15 @@ use crate::maps::{self, Mapping};
 use crate::pages::Pages;
 use crate::process::Files;
 use crate::snapshot::{Area, Snapshot, SnapshotError};
+use crate::stickiness::Stickiness;
 use crate::tracker::{Region, Tracker};
 use crate::write_back::write_back;
-use rustix::process::Pid;
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 
 /// What a process may have open when its snapshot is taken: its log, and what stands for input and errors.
 const DESCRIPTORS: [RawFd; 3] = [0, 1, 2];
-
-/// After how many restores all pages are protected again. A page that was written once is restored from then on, without
-/// being protected first: that takes a third of the time. But what only some requests write is better forgotten.
-const REPROTECT_EVERY: u32 = 64;
-
-/// Pages are protected again at once if so many more are restored than the first request after the last time wrote.
-const PAGES_SUPERFLUOUS_MAX: u64 = 64;
 
 /// A list of more regions than this is not kept until the next restore.
 const REGIONS_KEPT_MAX: usize = 4096;
@@ -31,8 +24,6 @@ pub struct Rewindable {
     files: Files,
     tracker: Tracker,
     snapshot: Snapshot,
-    /// Whom to restore by process_vm_writev(2).
-    process: Option<Pid>,
     state: State,
     stickiness: Stickiness,
     /// Space for the next list of what was written.
@@ -117,15 +108,6 @@ pub enum RestoreError {
     Protect(#[source] io::Error),
 }
 
-/// When to protect all pages anew.
-#[derive(Debug, Default)]
-struct Stickiness {
-    /// Restores since then.
-    restores: u32,
-    /// What the first of them restored.
-    pages_first: u64,
-}
-
 impl Rewindable {
     /// Takes the snapshot of a process that is parked, and begins to track what it writes. `userfaultfd` is new, and the
     /// process has closed its own descriptor of it. `base` is that of the first process of the same zygote, if this
@@ -163,23 +145,7 @@ impl Rewindable {
                 .protect(files.pagemap(), &(mapping.start..mapping.end))
                 .map_err(|source| PrepareError::Untrackable { mapping: mapping.to_string(), source })?;
         }
-        Ok(Self {
-            files,
-            tracker,
-            snapshot,
-            process: None,
-            state,
-            stickiness: Stickiness::default(),
-            spare: Vec::new(),
-        })
-    }
-
-    /// Has [`restore`](Self::restore) write by the number of the process, which is up to three times as fast as by its
-    /// file and has an effect only if the host has CAP_SYS_PTRACE. Unlike the file, a number can come to mean another
-    /// process: if the process is killed and reaped, and all other numbers are used once, between two system calls.
-    /// The caller decides whether that can happen. The number of the calling process itself is ignored.
-    pub fn restore_by_process_id(&mut self, process: Pid) {
-        self.process = Some(process).filter(|process| *process != rustix::process::getpid());
+        Ok(Self { files, tracker, snapshot, state, stickiness: Stickiness::default(), spare: Vec::new() })
     }
 
     /// The snapshot, for its [`base`](Snapshot::base) and its size.
@@ -222,7 +188,8 @@ impl Rewindable {
     /// [`RestoreError::NewMemory`] and [`RestoreError::Scan`].
     pub fn written(&mut self) -> Result<Written, RestoreError> {
         let mut regions = std::mem::take(&mut self.spare);
-        self.tracker.written(self.files.pagemap(), &mut regions).map_err(RestoreError::Scan)?;
+        let dense = self.snapshot.dense();
+        self.tracker.written(self.files.pagemap(), dense, &mut regions).map_err(RestoreError::Scan)?;
         let bytes: u64 = regions.iter().map(|region| region.end - region.start).sum();
         match regions.iter().find(|region| !self.snapshot.covers(&region.range())) {
             Some(outside) => Err(RestoreError::NewMemory { address: outside.start }),
@@ -237,7 +204,7 @@ impl Rewindable {
     /// [`RestoreError::Write`] and [`RestoreError::Protect`]; part of the pages may have been restored.
     pub fn restore(&mut self, written: Written) -> Result<(), RestoreError> {
         let Written { regions, pages } = written;
-        write_back(&self.snapshot, &regions, &self.files, self.process)
+        write_back(&self.snapshot, &regions, &self.files)
             .map_err(|(address, source)| RestoreError::Write { address, source })?;
         if self.stickiness.is_over(pages) {
             self.tracker.protect_all(self.files.pagemap()).map_err(RestoreError::Protect)?;
@@ -255,22 +222,6 @@ impl Rewindable {
     /// The first difference.
     pub fn compare(&self) -> Result<(), Difference> {
         crate::difference::compare(&self.files, &self.snapshot, &self.state)
-    }
-}
-
-impl Stickiness {
-    /// Whether all pages are to be protected, after so many were restored. Starts anew if so.
-    fn is_over(&mut self, pages: u64) -> bool {
-        if self.restores == 0 {
-            self.pages_first = pages;
-        }
-        self.restores += 1;
-        let pages_max = self.pages_first.saturating_mul(2).saturating_add(PAGES_SUPERFLUOUS_MAX);
-        let is_over = self.restores >= REPROTECT_EVERY || pages > pages_max;
-        if is_over {
-            *self = Self::default();
-        }
-        is_over
     }
 }
 

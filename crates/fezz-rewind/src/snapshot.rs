@@ -12,12 +12,17 @@ use std::sync::Arc;
 /// How much is read at once: a second copy of a large process's memory would exceed the host's.
 const CHUNK_BYTES: usize = 256 * 1024;
 
+/// A smaller range is scanned together with what is around it: two more system calls would take longer.
+const DENSE_BYTES_MIN: u64 = 8 << 20;
+
 /// What a process's writable memory held. A page that no one had written takes no space, nor does one with the same
 /// contents as in the first snapshot of the same zygote's children.
 #[derive(Debug)]
 pub struct Snapshot {
     /// Ascending and disjoint.
     areas: Vec<Area>,
+    /// Large parts of them in which all pages were populated.
+    dense: Vec<Range<u64>>,
     /// What the first snapshot held: of all pages that aren't zeros.
     base: Arc<Pages>,
     /// What differs from it.
@@ -98,8 +103,10 @@ impl Snapshot {
         if bytes > bytes_max {
             return Err(SnapshotError::TooLarge { bytes, bytes_max });
         }
+        let dense =
+            extents.iter().filter(|extent| extent.is_dense()).map(|extent| extent.range.clone()).collect();
         let mut snapshot =
-            Self { areas, base: base.map(Arc::clone).unwrap_or_default(), own: Pages::default() };
+            Self { areas, dense, base: base.map(Arc::clone).unwrap_or_default(), own: Pages::default() };
         if base.is_none() {
             snapshot.own.reserve(usize::try_from(bytes).unwrap_or(usize::MAX))?;
         }
@@ -123,6 +130,11 @@ impl Snapshot {
     /// What it covers.
     pub fn areas(&self) -> &[Area] {
         &self.areas
+    }
+
+    /// Large ranges in which all pages were populated, ascending.
+    pub(crate) fn dense(&self) -> &[Range<u64>] {
+        &self.dense
     }
 
     /// Whether it covers all of a range, which may extend over adjacent areas.
@@ -197,6 +209,12 @@ impl Snapshot {
     }
 }
 
+impl Extent {
+    fn is_dense(&self) -> bool {
+        self.is_populated && self.range.end - self.range.start >= DENSE_BYTES_MIN
+    }
+}
+
 impl Area {
     /// Adds the populated parts of this area, and those between.
     pub(crate) fn extents(&self, files: &Files, out: &mut Vec<Extent>) -> io::Result<()> {
@@ -252,7 +270,7 @@ mod tests {
     fn a_range_is_covered_only_if_no_part_of_it_is_outside() {
         let areas = [0x1000..0x3000, 0x3000..0x4000, 0x6000..0x7000];
         let areas = areas.map(|range| Area { range, has_file: false }).to_vec();
-        let snapshot = Snapshot { areas, base: Arc::default(), own: Pages::default() };
+        let snapshot = Snapshot { areas, dense: Vec::new(), base: Arc::default(), own: Pages::default() };
         assert!(snapshot.covers(&(0x1000..0x4000)));
         assert!(snapshot.covers(&(0x2000..0x3000)));
         for range in [0x0..0x1000, 0x0..0x2000, 0x3000..0x5000, 0x3000..0x7000, 0x7000..0x8000] {

@@ -10,7 +10,8 @@
 //! - `crash`: distinguishes a crash at the memory limit from any other, by the record in `allocations`.
 //! - `module`: the shared library and its functions.
 //! - `program`, `exec`: the alternative to a module, a program that replaces this process.
-//! - `zygote`: serves many requests instead of one, each by a process that it forks.
+//! - `zygote`: serves many requests instead of one, each by a process that it forks, or that the host puts back to a
+//!   snapshot after each.
 //! - `worker`: serves many requests instead of one, all in this process.
 //! - `syscalls`: what needs `unsafe` besides the module.
 //!

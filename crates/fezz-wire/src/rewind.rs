@@ -5,17 +5,24 @@
 //!    which system calls it makes (seccomp(2), `SECCOMP_FILTER_FLAG_NEW_LISTENER`). It writes [`Preparation::Ready`] to
 //!    its socket and parks. The host takes both descriptors out of the process (pidfd_getfd(2)), opens its files in
 //!    /proc, and resumes it by [`Resume::Seal`].
-//! 2. The child closes all descriptors but the log's, makes itself non-dumpable, and parks again. The host takes the
-//!    snapshot. The process is ready for its first request.
+//! 2. The child closes all descriptors but the log's, makes itself non-dumpable, and parks again. The host resumes it by
+//!    [`Resume::Settle`], and takes the snapshot when it has parked again. The process is ready for its first request.
 //! 3. The host writes a request into the buffer that the child named, and resumes the child by
 //!    [`Resume::Request`]. The child calls the module and parks with the response.
+//! 4. The host restores the memory and resumes the child by [`Resume::Settle`]. The child restores its registers and parks
+//!    again. Only then may the next request come: if what the last one left in the registers ends the process, as the
+//!    trap flag does, it ends here. From here on as in step 3.
 //!
 //! The child parks by the system call [`PARK`], which no kernel has: the filter passes it to the host instead. Its two
-//! arguments are an address and a length: of the buffer for requests in steps 1 and 2, of the response in step 3.
+//! arguments are an address and a length: of the buffer for requests in steps 1 and 2, of the response in step 3. After
+//! [`Resume::Settle`] both are 0.
 
 /// The number of the system call by which a rewindable process waits for the host. Larger than every real one, and
 /// without the bit of x32.
 pub const PARK: u32 = 0x00fe_2200;
+
+/// The value of [`Resume::Settle`], for which the child looks before it runs anything else.
+pub const SETTLE: i64 = 2;
 
 /// The size of the buffer for a request, in bytes. A larger request gets a process of its own, as under `fork`: copying
 /// it would take longer than forking.
@@ -60,6 +67,9 @@ pub enum Obstacle {
         "the processes of the zygote have no PID namespaces of their own (is the jail off, or does a wrapper forbid namespaces?)"
     )]
     Separation,
+    /// The kernel would go on writing to its memory.
+    #[error("the C library's area for restartable sequences, rseq(2), can't be given back to the kernel")]
+    Rseq,
     /// A handler could run between two requests.
     #[error("the module's constructors or fezz_on_load_v2 changed how signals are handled")]
     SignalHandlers,
@@ -84,6 +94,8 @@ pub enum Obstacle {
 pub enum Resume {
     /// Close all but the log's descriptors, become non-dumpable, and park again.
     Seal,
+    /// Restore the registers, and park again.
+    Settle,
     /// Serve the request of so many bytes that is in the buffer.
     Request(usize),
 }
@@ -92,11 +104,12 @@ const READY: u32 = 1;
 const IMPOSSIBLE: u32 = 2;
 
 impl Obstacle {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Architecture,
         Self::Registers,
         Self::ExtendedState,
         Self::Separation,
+        Self::Rseq,
         Self::SignalHandlers,
         Self::Userfaultfd,
         Self::Filter,
@@ -136,11 +149,12 @@ impl Preparation {
 }
 
 impl Resume {
-    /// As the value that the system call returns: 1 for [`Self::Seal`], and for a request its length plus 2.
+    /// As the value that the system call returns: 1 and [`SETTLE`] for the first two, and for a request its length plus 3.
     pub fn encode(self) -> i64 {
         match self {
             Self::Seal => 1,
-            Self::Request(bytes) => i64::try_from(bytes).map_or(0, |bytes| bytes.saturating_add(2)),
+            Self::Settle => SETTLE,
+            Self::Request(bytes) => i64::try_from(bytes).map_or(0, |bytes| bytes.saturating_add(3)),
         }
     }
 
@@ -148,8 +162,9 @@ impl Resume {
     pub fn decode(value: i64) -> Option<Self> {
         match value {
             1 => Some(Self::Seal),
-            2.. => {
-                usize::try_from(value - 2).ok().filter(|bytes| *bytes <= REQUEST_BYTES_MAX).map(Self::Request)
+            SETTLE => Some(Self::Settle),
+            3.. => {
+                usize::try_from(value - 3).ok().filter(|bytes| *bytes <= REQUEST_BYTES_MAX).map(Self::Request)
             }
             _ => None,
         }
@@ -176,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_resumed_process_knows_what_to_do_and_takes_no_error_for_an_order() {
-        for resume in [Resume::Seal, Resume::Request(0), Resume::Request(REQUEST_BYTES_MAX)] {
+        for resume in [Resume::Seal, Resume::Settle, Resume::Request(0), Resume::Request(REQUEST_BYTES_MAX)] {
             assert_eq!(Resume::decode(resume.encode()), Some(resume));
         }
         for value in [0, -38, i64::MIN, i64::MAX, Resume::Request(REQUEST_BYTES_MAX + 1).encode()] {

@@ -140,8 +140,9 @@ setters! {
     ], keys = const OWN_PKRU;
 }
 
-fn has_protection_keys() -> bool {
+/// Whether the processor has them and the kernel uses them.
+pub(super) fn has_protection_keys() -> bool {
     const OSPKE: u32 = 1 << 4;
-    let (highest, _) = (std::arch::x86_64::__cpuid(0).eax, ());
+    let highest = std::arch::x86_64::__cpuid(0).eax;
     highest >= 7 && std::arch::x86_64::__cpuid_count(7, 0).ecx & OSPKE != 0
 }

@@ -3,7 +3,7 @@
 
 use super::memory::missing;
 use super::registers::{AREA, COMPONENTS, CONTROL, FS_BASE, GS_BASE, Place, STACK_POINTER, capture};
-use super::setters::Setter;
+use super::setters::{self, Setter};
 use fezz_wire::rewind::PARK;
 use std::arch::naked_asm;
 use std::io;
@@ -17,15 +17,15 @@ pub(super) fn park_with(setter: &Setter) -> io::Result<()> {
         return Ok(());
     }
     let (address, length) = response();
-    leave(setter.set, stub()?, address, length);
+    leave(setter.set, instructions()?, address, length);
     Err(missing("the host has resumed the process at another place"))
 }
 
 /// Parks with that response. Doesn't return, and needs no stack afterwards.
 pub(super) fn park(address: usize, length: usize) -> io::Result<()> {
-    let nothing: Setter = super::setters::NOTHING;
+    let nothing = setters::NOTHING;
     nothing.check()?;
-    leave(nothing.set, stub()?, address, length);
+    leave(nothing.set, instructions()?, address, length);
     Err(missing("the host has resumed the process at another place"))
 }
 
@@ -117,14 +117,19 @@ extern "C" fn capture_and_return() {
     )
 }
 
-/// The address of the runner's instructions `mov eax, PARK` and `syscall`.
-fn stub() -> io::Result<usize> {
+/// The address of the runner's instructions `mov eax, PARK`, `syscall`, `mov r12, rax`. There are two such places: with
+/// protection keys, WRPKRU comes next, whose operand has to be 0.
+pub(super) fn instructions() -> io::Result<usize> {
+    const ZERO_EAX: [u8; 2] = [0x31, 0xc0];
     let [a, b, c, d] = PARK.to_le_bytes();
-    let instructions = [0xb8, a, b, c, d, 0x0f, 0x05];
+    let park = [0xb8, a, b, c, d, 0x0f, 0x05, 0x49, 0x89, 0xc4];
     let text = Program::find()?.text;
     // SAFETY: the loader has mapped all of a segment, readable, and it stays.
     let bytes = unsafe { std::slice::from_raw_parts(text.start as *const u8, text.len()) };
-    let at = bytes.windows(instructions.len()).position(|window| window == instructions);
+    let is_it = |window: &[u8]| {
+        window.starts_with(&park) && window.ends_with(&ZERO_EAX) == setters::has_protection_keys()
+    };
+    let at = bytes.windows(park.len() + ZERO_EAX.len()).position(is_it);
     at.map(|at| text.start + at).ok_or_else(|| missing("the program has no instructions that park"))
 }
 

@@ -34,6 +34,9 @@ const TIME_MAX: Duration = Duration::from_millis(500);
 
 fn park_from_thread() -> io::Result<()> {
     let is_control = super::is_control()?;
+    if !is_control {
+        stub::instructions()?;
+    }
     let thread = Builder::new().stack_size(STACK_BYTES).spawn(move || {
         let (address, length) = stub::response();
         if is_control { Ok(()) } else { stub::park(address, length) }

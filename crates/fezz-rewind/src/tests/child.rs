@@ -169,10 +169,6 @@ impl Child {
         pages
     }
 
-    pub(super) fn restore_by_process_id(&mut self) {
-        self.rewindable.restore_by_process_id(self.process.0);
-    }
-
     pub(super) fn byte(&self, address: u64) -> u8 {
         let mut byte = [0];
         self.rewindable.read(address, &mut byte).unwrap();

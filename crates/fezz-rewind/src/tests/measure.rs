@@ -23,12 +23,8 @@ fn measure() {
         let start = Instant::now();
         second.rewindable.compare().unwrap();
         println!("  comparison {:?}", start.elapsed());
-        for by in ["file", "process id"] {
-            println!("  restored by {by}:");
-            for pages in pages {
-                measure_restore(&mut first, &arena, *pages);
-            }
-            first.restore_by_process_id();
+        for pages in pages {
+            measure_restore(&mut first, &arena, *pages);
         }
     }
 }

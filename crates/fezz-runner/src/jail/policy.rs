@@ -464,18 +464,18 @@ pub(crate) const SCOPED: &[Allowed] = calls! {
 
 /// What a zygote may do in addition that also forks processes which the host puts back to a snapshot. Such a process
 /// prepares that, and then adds a filter that lets it do none of this: see [`PREPARED`]. An ordinary child of this
-/// zygote adds a filter that refuses these calls, before its request.
+/// zygote adds a filter that refuses these calls, before its request. Only what a module runs while it is loaded can
+/// make them, too: for itself and its own function's processes.
 pub(crate) const REWIND: &[Allowed] = calls! {
     // For faults of the process's own code only: it can't delay the kernel's work (userfaultfd(2)).
-    SYS_userfaultfd [0: Test::Is(UFFD_USER_MODE_ONLY | libc::O_CLOEXEC as u32)] => "the host, which learns by it which pages a request has written",
-    SYS_seccomp [0: Test::Is(libc::SECCOMP_SET_MODE_FILTER), 1: Test::Is(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u32)] => "the host, which learns by it which calls a request makes",
-    SYS_seccomp [0: Test::Is(libc::SECCOMP_SET_MODE_FILTER), 1: Test::Is(0)] => "an ordinary child, which adds the filter against these calls",
-    SYS_prctl [0: Test::Is(libc::PR_SET_DUMPABLE as u32), 1: Test::Is(1)] => "the host, which opens the process's memory",
-    SYS_prctl [0: Test::Is(libc::PR_SET_DUMPABLE as u32), 1: Test::Is(0)] => "a rewindable process, once that is open",
+    SYS_userfaultfd [0: Test::Is(UFFD_USER_MODE_ONLY | libc::O_CLOEXEC as u32)] => "the host, which learns which pages a request has written",
+    SYS_seccomp [0: A_FILTER, 1: WITH_LISTENER] => "the host, which learns which calls a request makes",
+    SYS_seccomp [0: A_FILTER, 1: Test::Is(0)] => "an ordinary child, which adds the filter against these calls",
+    SYS_prctl [0: DUMPABLE, 1: Test::Is(1)] => "the host, which opens the process's memory",
+    SYS_prctl [0: DUMPABLE, 1: Test::Is(0)] => "a rewindable process, once that is open",
 };
 
-/// With [`REWIND`]: the call that no kernel has. The filter that tells the host of calls can do so only for those that
-/// this one allows.
+/// With [`REWIND`]: the call that no kernel has. A filter with a listener can pass on only what this one allows.
 pub(crate) const PARKING: &[Allowed] = &[Allowed {
     number: PARK as c_long,
     name: "park",
@@ -484,13 +484,20 @@ pub(crate) const PARKING: &[Allowed] = &[Allowed {
 }];
 
 /// Which calls of [`REWIND`] fail by `EPERM` once a rewindable process is prepared. Of all others that its zygote's
-/// filter allows, it may make those in [`NEUTRAL`]. The host is told of any other: it lets the call be made, and kills the
-/// process after the request instead of putting it back.
+/// filter allows, it may make those in [`NEUTRAL`]. The host is told of any other: it lets the call be made, and kills
+/// the process after the request instead of putting it back.
 pub(crate) const PREPARED: &[Allowed] = calls! {
     SYS_userfaultfd => "a process that could undo the host's own tracking",
     SYS_seccomp => "a filter of the module's, which would stay",
-    SYS_prctl [0: Test::Is(libc::PR_SET_DUMPABLE as u32), 1: Test::BitsOtherThan { mask: !0, value: 0 }] => "a process that could let its siblings read it",
+    SYS_prctl [0: DUMPABLE, 1: Test::BitsOtherThan { mask: !0, value: 0 }] => "a process that could let others open its memory",
 };
+
+/// The operation of seccomp(2) that adds a filter, and the flag that makes a listener for it.
+const A_FILTER: Test = Test::Is(libc::SECCOMP_SET_MODE_FILTER);
+const WITH_LISTENER: Test = Test::Is(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u32);
+
+/// The operation of prctl(2) that decides who may open the process's memory.
+const DUMPABLE: Test = Test::Is(libc::PR_SET_DUMPABLE as u32);
 
 /// Calls without an effect that outlives the request, and that show nothing of an earlier one. All others taint the
 /// process. Among these: every call that changes mappings, descriptors, signals or timers; `fstat` (a pipe's times show
@@ -498,7 +505,7 @@ pub(crate) const PREPARED: &[Allowed] = calls! {
 /// `mincore` (they show the kernel's memory), `rt_sigreturn` (a signal came), `restart_syscall` (it continues a call that
 /// may be an earlier request's).
 pub(crate) const NEUTRAL: &[Allowed] = calls! {
-    SYS_write [0: Test::Is(0)] => "the process itself, which tells the host that it is ready; later the log, as the next two",
+    SYS_write [0: Test::Is(0)] => "the process, which tells the host that it is ready; later the log",
     SYS_write [0: Test::Is(1)] => "output, which goes to the log and can't be read back",
     SYS_write [0: Test::Is(2)] => "the same",
     SYS_writev [0: Test::Is(1)] => "the same",

@@ -6,7 +6,7 @@
 //! that makes the call elsewhere ends its process.
 
 use super::syscalls::{extended_state_bytes, has_fs_gs_base, has_os_xsave, has_protection_keys};
-use fezz_wire::rewind::{Obstacle, PARK, Resume};
+use fezz_wire::rewind::{Obstacle, PARK, Resume, SETTLE};
 use std::arch::{asm, naked_asm};
 use std::mem::offset_of;
 
@@ -118,6 +118,7 @@ macro_rules! stub {
                 "push r14",
                 "push r15",
                 "mov qword ptr [rip + {saved} + {stack_pointer}], rsp",
+                "2:",
                 "mov eax, {park}",
                 "syscall",
                 // The host's answer: `rax` is needed below.
@@ -146,8 +147,7 @@ macro_rules! stub {
                 "wrfsbase rcx",
                 "mov rcx, qword ptr [rip + {saved} + {gs_base}]",
                 "wrgsbase rcx",
-                // The answer, and then the registers that a caller expects to have lost: a later request could read them.
-                "mov rax, r12",
+                // The registers that a caller expects to have lost: a later request could read them.
                 "xor ecx, ecx",
                 "xor edx, edx",
                 "xor esi, esi",
@@ -156,6 +156,11 @@ macro_rules! stub {
                 "xor r9d, r9d",
                 "xor r10d, r10d",
                 "xor r11d, r11d",
+                // The host only wants the registers restored: wait again, with 0 as the arguments. Memory is as before, but
+                // for the word below the stack pointer, which has held the flags since the first time.
+                "cmp r12, {settle}",
+                "je 2b",
+                "mov rax, r12",
                 "pop r15",
                 "pop r14",
                 "pop r13",
@@ -165,6 +170,7 @@ macro_rules! stub {
                 "ret",
                 saved = sym SAVED,
                 park = const PARK,
+                settle = const SETTLE,
                 extended_state = const offset_of!(Saved, extended_state),
                 stack_pointer = const offset_of!(Saved, stack_pointer),
                 fs_base = const offset_of!(Saved, fs_base),

@@ -95,17 +95,8 @@ impl Prepared {
         let wait = || park.wait(buffer.address(), buffer.size());
         let Some(Resume::Seal) = wait() else { return Err(ChildFailure::Resumed) };
         self.seal()?;
-        let bytes = loop {
-            // The host takes the snapshot here, so that each request begins here.
-            match wait() {
-                Some(Resume::Request(bytes)) => break bytes,
-                // After a restore, a host may have this process only wait again. Then it is before there is a request
-                // that the processor or the kernel acts on the last one's registers, which can end the process: by the
-                // trap flag, or by a PKRU that forbids the kernel to write rseq(2)'s area.
-                Some(Resume::Seal) => {}
-                None => return Err(ChildFailure::Resumed),
-            }
-        };
+        // The host takes the snapshot here, so that each request begins here.
+        let Some(Resume::Request(bytes)) = wait() else { return Err(ChildFailure::Resumed) };
         module.on_fork();
         // SAFETY: the host mustn't write it while it is in use: it does so only while this process waits above.
         let request = unsafe { buffer.written(bytes) };

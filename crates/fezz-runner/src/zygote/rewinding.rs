@@ -2,7 +2,7 @@
 //! takes from the kernel beforehand what requests would otherwise ask for.
 
 use super::park::Park;
-use super::syscalls::{alternate_stack, grow_heap, grow_stack, handling};
+use super::syscalls::{alternate_stack, grow_heap, grow_stack, handling, unregister_rseq};
 use crate::syscalls::buffer_stdout_in_place;
 use fezz_wire::control::Separation;
 use fezz_wire::rewind::Obstacle;
@@ -37,6 +37,7 @@ impl BeforeLoad {
             (Ok(before), Ok(now)) if before == now => {}
             _ => return Err(Obstacle::SignalHandlers),
         }
+        unregister_rseq().map_err(|_| Obstacle::Rseq)?;
         grow_heap();
         grow_stack();
         Ok(park)

@@ -141,6 +141,70 @@ pub(super) fn grow_stack() {
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn grow_stack() {}
 
+/// Has the kernel forget the C library's area for restartable sequences (rseq(2)), into which it would write on which
+/// processor the process runs, at any time. The C library then asks for that when it needs it.
+///
+/// # Errors
+///
+/// The area can't be given back.
+pub(super) fn unregister_rseq() -> Result<(), Errno> {
+    const UNREGISTER: c_int = 1;
+    /// The number that glibc registers it with on this architecture (sys/rseq.h, RSEQ_SIG).
+    const SIGNATURE: u32 = 0x5305_3053;
+    /// The size of the first version, which glibc registers at least.
+    const BYTES_FIRST: u32 = 32;
+    let Some(area) = rseq_area() else { return Ok(()) };
+    // SAFETY: has no precondition.
+    let [bytes, alignment] = [AT_RSEQ_FEATURE_SIZE, AT_RSEQ_ALIGN].map(|key| unsafe { libc::getauxval(key) });
+    let bytes_now = u32::try_from(bytes.next_multiple_of(alignment.max(1))).unwrap_or(0);
+    let mut result = Err(Errno::INVAL);
+    for bytes in [BYTES_FIRST, bytes_now] {
+        // SAFETY: the area is that of this thread, and the kernel writes no more than the size that was registered: it
+        // refuses any other.
+        let done = unsafe { libc::syscall(libc::SYS_rseq, area, bytes, UNREGISTER, SIGNATURE) };
+        if done == 0 {
+            return Ok(());
+        }
+        result = Err(last_error());
+    }
+    result
+}
+
+/// Keys of getauxval(3) that the libc crate lacks (linux/auxvec.h).
+const AT_RSEQ_FEATURE_SIZE: libc::c_ulong = 27;
+const AT_RSEQ_ALIGN: libc::c_ulong = 28;
+
+/// Where glibc has it, since version 2.35 (the GNU C Library manual, "Restartable Sequences"); `None` if it has none.
+fn rseq_area() -> Option<usize> {
+    // SAFETY: both names end in NUL.
+    let [offset, size] = [c"__rseq_offset", c"__rseq_size"]
+        .map(|name| unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) });
+    if offset.is_null() || size.is_null() {
+        return None;
+    }
+    // SAFETY: glibc declares the first as ptrdiff_t, and nothing writes it after the start.
+    let offset = unsafe { offset.cast::<isize>().read() };
+    // SAFETY: likewise, as unsigned int; 0 where it has registered none.
+    let size = unsafe { size.cast::<u32>().read() };
+    (size > 0).then(|| thread_pointer().wrapping_add_signed(offset))
+}
+
+/// The address of the thread's control block, which is in its first word (ELF Handling For Thread-Local Storage, 4.6).
+#[cfg(target_arch = "x86_64")]
+fn thread_pointer() -> usize {
+    let address: usize;
+    // SAFETY: reads one word that every thread has.
+    unsafe {
+        std::arch::asm!("mov {0}, fs:0", out(reg) address, options(nostack, readonly, preserves_flags));
+    }
+    address
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn thread_pointer() -> usize {
+    0
+}
+
 /// Whether XSAVE can be used: the kernel has enabled it (CPUID, OSXSAVE).
 #[cfg(target_arch = "x86_64")]
 pub(super) fn has_os_xsave() -> bool {

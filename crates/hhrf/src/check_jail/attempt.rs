@@ -52,7 +52,7 @@ impl Variant {
 
     /// Whether an executor supports the manifest: forked processes would share a scratch folder.
     pub(super) fn is_supported_by(self, execution: Execution) -> bool {
-        (self, execution) != (Self::Scratch, Execution::Fork)
+        self != Self::Scratch || !matches!(execution, Execution::Fork | Execution::Rewind)
     }
 
     /// The id of the function with this manifest and executor.
@@ -87,6 +87,14 @@ pub(super) enum Expected {
     NothingFound,
     /// Refused, or killed by SIGSYS; by SIGSEGV if the kernel has no such calls.
     RefusedToOldCalls,
+    /// A later request of the same process finds nothing.
+    Restored,
+    /// No later request runs in the same process, and none finds anything.
+    Replaced,
+    /// One or the other.
+    RestoredOrReplaced,
+    /// The host kills the process, and no later request finds anything.
+    Killed,
 }
 
 impl Expected {
@@ -99,7 +107,16 @@ impl Expected {
             Self::Cut => "cut",
             Self::NothingLeft => "no process left",
             Self::NothingFound => "nothing found",
+            Self::Restored => "put back",
+            Self::Replaced => "replaced",
+            Self::RestoredOrReplaced => "put back, or replaced",
+            Self::Killed => "killed",
         }
+    }
+
+    /// Whether the attempt is made by several requests to a process that is put back after each.
+    pub(super) fn needs_rewinding(self) -> bool {
+        matches!(self, Self::Restored | Self::Replaced | Self::RestoredOrReplaced | Self::Killed)
     }
 }
 

@@ -37,19 +37,23 @@ pub(super) struct Evidence<'a> {
 }
 
 #[derive(Debug, Deserialize)]
-struct ModuleReport {
-    result: Result,
+pub(super) struct ModuleReport {
+    pub result: Result,
     detail: String,
     /// The system call that the kernel, or a filter, reports as unknown.
     call: Option<String>,
+    /// Whether this request ran in the process of an earlier one.
+    pub same_process: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Result {
+pub(super) enum Result {
     Refused,
     Worked,
     Untried,
+    /// The attempt wouldn't notice if it worked.
+    Blind,
 }
 
 /// The signals by which limits end a process, as the host's log names them.
@@ -83,6 +87,7 @@ fn judge_report(report: ModuleReport, machine: &Machine) -> Judgement {
     let verdict = match (report.result, report.call.as_ref()) {
         (Result::Worked, _) => Verdict::Worked,
         (Result::Untried, _) => Verdict::NotTried,
+        (Result::Blind, _) => Verdict::Unclear,
         (Result::Refused, Some(call)) if is_missing(call) => Verdict::NotTried,
         (Result::Refused, _) => Verdict::Held,
     };
@@ -144,6 +149,7 @@ mod tests {
         check(Expected::Refused, 200, "", r#"{"result":"untried","detail":"no disk"}"#, Verdict::NotTried);
         let unknown = r#"{"result":"refused","detail":"fezz: ENOSYS","call":"fezz_none"}"#;
         check(Expected::Refused, 200, "", unknown, Verdict::NotTried);
+        check(Expected::Restored, 200, "", r#"{"result":"blind","detail":""}"#, Verdict::Unclear);
         check(Expected::NotReplaced, 200, "", "a response of another program", Verdict::Worked);
     }
 

@@ -6,7 +6,7 @@
 //! 2. `site`: a root with the module, under several manifests, each for every executor. `baits`: what attempts try
 //!    to reach, `sockets` and a [`victim`] process among it.
 //! 3. The module has the list of the attempts, `attempt` describes one. `run` asks for the list and makes them, one
-//!    after the other, by `client`.
+//!    after the other, by `client`; `rewind` those that take several requests to one process.
 //! 4. `judge` decides on the result: by the module's report, the host's log, the baits, and `leftovers`, the scan
 //!    for processes that are left. `machine` knows what this machine lacks.
 //! 5. `report` is what is printed.
@@ -20,6 +20,7 @@ pub mod victim;
 
 mod attempt;
 mod client;
+mod rewind;
 mod run;
 
 mod judge;

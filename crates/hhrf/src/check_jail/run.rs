@@ -7,9 +7,11 @@ use super::judge::{Evidence, Judgement, Verdict, judge};
 use super::leftovers;
 use super::machine::Machine;
 use super::report::{Checked, Report, Row};
+use super::rewind::BURN;
 use super::site::{MEMORY_BYTES, SCRATCH_BYTES, SPARE, Site, SiteError, THREADS, threads_counted};
 use crate::catalogue::Execution;
 use crate::children::Children;
+use crate::execute::pool::Stats;
 use crate::host::Host;
 use crate::jail::{Jail, JailError};
 use crate::log::CollectedLog;
@@ -109,6 +111,24 @@ pub enum CheckError {
         /// The module's answer.
         answer: String,
     },
+    /// What was asked for can't be checked.
+    #[error(
+        "the processes of `{function}` can't be put back to a snapshot, so that nothing is known of `rewind`: {reason}"
+    )]
+    NotRewound {
+        /// Its id.
+        function: String,
+        /// What the host logged.
+        reason: String,
+    },
+    /// A request can leave something for a later one.
+    #[error("a process of `{function}` differed from its snapshot after it was put back: {reason}")]
+    Difference {
+        /// Its id.
+        function: String,
+        /// What the host logged.
+        reason: String,
+    },
 }
 
 /// Makes the attempts through the runner of `settings`, whose addresses, root and module store aren't used. `log`
@@ -147,6 +167,7 @@ pub async fn check_jail(
         address,
         logged_bytes_max,
         unsupported: HashMap::new(),
+        burn: BURN,
     };
     let rows = check.make_all(selection).await;
     let separation = check.separation();
@@ -194,7 +215,8 @@ fn settings_for(site: &Site, settings: Settings) -> Settings {
         admin: None,
         rpc: Rpc::On,
         record_failures: None,
-        limits: HostLimits { drain_wait: Duration::ZERO, ..settings.limits },
+        // Each process is compared with its snapshot after each request.
+        limits: HostLimits { drain_wait: Duration::ZERO, rewind_checks_percent: 100, ..settings.limits },
         ..settings
     }
 }
@@ -228,17 +250,19 @@ async fn serve(settings: Settings, children: Arc<Children>, jail: Jail) -> Resul
 const READY_ANSWER: &[u8] = br#"{"result":"untried","detail":"nothing is attempted"}"#;
 
 /// A running check.
-struct Check<'a> {
+pub(super) struct Check<'a> {
     site: &'a Site,
     baits: Baits,
     machine: Machine,
-    log: &'a CollectedLog,
-    host: Arc<Host>,
+    pub(super) log: &'a CollectedLog,
+    pub(super) host: Arc<Host>,
     address: SocketAddr,
     logged_bytes_max: usize,
     /// The functions that don't run on this machine, with the reason: Landlock has no ports before Linux 6.7 and no
     /// scopes before 6.12, and a wrapper may make no scratch. A jail that can't grant something fails closed.
-    unsupported: HashMap<String, String>,
+    pub(super) unsupported: HashMap<String, String>,
+    /// Multiplications by which a process is recognized: see `rewind`.
+    pub(super) burn: usize,
 }
 
 impl Check<'_> {
@@ -250,11 +274,15 @@ impl Check<'_> {
         let mut rows = Vec::new();
         for execution in Execution::JAILED.into_iter().filter(is_wanted) {
             self.check_functions(execution).await?;
+            self.check_is_rewound(execution, selection)?;
             for (group, attempt) in &selected {
                 let Judgement { verdict, observed } = self.make(attempt, execution).await?;
                 let Attempt { id, tries, expected, .. } = (*attempt).clone();
                 let (group, expected) = (group.name.clone(), expected.label());
                 rows.push(Row { execution, group, id, tries, expected, observed, verdict });
+            }
+            if execution == Execution::Rewind && !self.is_unsupported(Variant::Plain, execution) {
+                self.check_still_rewinds(Variant::Plain).await?;
             }
         }
         Ok(rows)
@@ -277,7 +305,7 @@ impl Check<'_> {
     /// Checks that each function can run at all, and remembers those that this machine doesn't support.
     async fn check_functions(&mut self, execution: Execution) -> Result<(), CheckError> {
         for variant in Variant::ALL.into_iter().filter(|variant| variant.is_supported_by(execution)) {
-            let may_fail = variant.has_grant() || execution == Execution::Fork;
+            let may_fail = variant.has_grant() || matches!(execution, Execution::Fork | Execution::Rewind);
             let answer = match self.ask(&Attempt::none("ready", variant), execution, "").await {
                 Err(CheckError::NeverRan { kind, reason, .. }) if may_fail && kind == "jail_failed" => {
                     self.unsupported.insert(variant.function(execution), reason);
@@ -286,7 +314,7 @@ impl Check<'_> {
                 answer => answer?,
             };
             match answer.status {
-                200 if answer.body == READY_ANSWER => {}
+                200 if answer.body == READY_ANSWER => self.note_rewinding(variant, execution).await?,
                 200 => return Err(CheckError::OtherModule),
                 _ => return Err(self.not_ready(variant, execution, answer)),
             }
@@ -296,9 +324,14 @@ impl Check<'_> {
 
     /// What keeps forked processes apart, the same for each manifest; `None` if none was forked.
     fn separation(&self) -> Option<Separation> {
-        let name = format!("{}@v1", Variant::Plain.function(Execution::Fork));
+        self.stats(Variant::Plain, Execution::Fork)?.separation
+    }
+
+    /// What the pool of a function has.
+    pub(super) fn stats(&self, variant: Variant, execution: Execution) -> Option<Stats> {
+        let name = format!("{}@v1", variant.function(execution));
         let catalogue = self.host.catalogue.load();
-        catalogue.by_name(&name).and_then(|function| self.host.executors.stats(function).separation)
+        catalogue.by_name(&name).map(|function| self.host.executors.stats(function))
     }
 
     async fn make(&mut self, attempt: &Attempt, execution: Execution) -> Result<Judgement, CheckError> {
@@ -314,7 +347,29 @@ impl Check<'_> {
             let observed = format!("the function can't run on this machine: {reason}");
             return Ok(Judgement { verdict: Verdict::NotTried, observed });
         }
+        if attempt.expected.needs_rewinding() && execution != Execution::Rewind {
+            let observed = format!("{} puts no process back to a snapshot", execution.as_str());
+            return Ok(Judgement { verdict: Verdict::NotTried, observed });
+        }
         self.log.clear();
+        let judgement = if attempt.expected.needs_rewinding() {
+            self.in_two_parts(attempt).await?
+        } else {
+            self.make_by_answer(attempt, execution).await?
+        };
+        if execution == Execution::Rewind {
+            self.check_not_defective(attempt.variant)?;
+        }
+        self.baits.renew_victim()?;
+        Ok(judgement)
+    }
+
+    /// Makes an attempt that one answer, and the baits, are enough to judge.
+    async fn make_by_answer(
+        &mut self,
+        attempt: &Attempt,
+        execution: Execution,
+    ) -> Result<Judgement, CheckError> {
         let answer = match attempt.expected {
             Expected::NothingFound => self.in_three_steps(attempt, execution).await?,
             _ => self.ask(attempt, execution, "").await?,
@@ -324,13 +379,14 @@ impl Check<'_> {
             let left = leftovers::scan(&self.baits.marker).await;
             seen = (left > 0).then(|| format!("{left} processes were left")).or(seen);
         }
+        Ok(self.judged(attempt, &answer, seen))
+    }
+
+    /// The judgement by an answer, the log, and what was seen besides.
+    pub(super) fn judged(&self, attempt: &Attempt, answer: &Answer, seen: Option<String>) -> Judgement {
         let reason = self.log.problem();
-        let logged_bytes = self.log.stderr_bytes();
-        let evidence =
-            Evidence { answer: &answer, seen, reason, logged_bytes, logged_bytes_max: self.logged_bytes_max };
-        let judgement = judge(attempt, evidence, &self.machine);
-        self.baits.renew_victim()?;
-        Ok(judgement)
+        let (logged_bytes, logged_bytes_max) = (self.log.stderr_bytes(), self.logged_bytes_max);
+        judge(attempt, Evidence { answer, seen, reason, logged_bytes, logged_bytes_max }, &self.machine)
     }
 
     /// One request leaves something, later ones look for it, the last one removes it. If it can't be left, the other
@@ -353,14 +409,22 @@ impl Check<'_> {
         Ok(found)
     }
 
-    async fn ask(&self, attempt: &Attempt, execution: Execution, step: &str) -> Result<Answer, CheckError> {
+    /// Sends the request for a step of an attempt, "" for the only one.
+    pub(super) async fn ask(
+        &self,
+        attempt: &Attempt,
+        execution: Execution,
+        step: &str,
+    ) -> Result<Answer, CheckError> {
         let path = format!("/rpc/{}@v1/{}", attempt.variant.function(execution), attempt.id);
         let own = format!(
             "other_function={}\nexecution={}\nmemory_bytes={MEMORY_BYTES}\nthreads={THREADS}\nthreads_counted={}\n\
-             scratch_bytes={SCRATCH_BYTES}\nstep={step}\n",
+             scratch_bytes={SCRATCH_BYTES}\nstep={step}\nburn={}\npadding={}\n",
             self.site.other_function().display(),
             execution.as_str(),
             threads_counted(execution),
+            self.burn,
+            padding(step),
         );
         let answer = client::post(self.address, &path, &attempt.id, self.baits.lines() + &own).await;
         let answer = answer.map_err(|source| CheckError::NoAnswer { attempt: attempt.id.clone(), source })?;
@@ -381,6 +445,12 @@ impl Check<'_> {
 }
 
 /// Whether the attempt worked, as the module reports.
-fn has_worked(answer: &Answer) -> bool {
+pub(super) fn has_worked(answer: &Answer) -> bool {
     answer.body.starts_with(br#"{"result":"worked""#)
+}
+
+/// What makes a request longer, unless it is the one that looks for the end of an earlier request behind its own.
+fn padding(step: &str) -> String {
+    const BYTES: usize = 256;
+    "P".repeat(if step == "look" { 0 } else { BYTES })
 }

@@ -161,7 +161,9 @@ fn manifest(variant: Variant, execution: Execution, granted_port: u16) -> Value 
     match execution {
         // One attempt may use up what its process has: the next one needs another.
         Execution::Worker => manifest["worker"] = json!({"max": 1, "max_requests": 1}),
-        Execution::Spawn | Execution::Fork | Execution::Rewind | Execution::InProcess => manifest["spare"] = json!(SPARE),
+        Execution::Spawn | Execution::Fork | Execution::Rewind | Execution::InProcess => {
+            manifest["spare"] = json!(SPARE)
+        }
     }
     match variant {
         Variant::Plain => {}

@@ -84,15 +84,11 @@ pub enum NotReady {
 
 impl Executors {
     /// Makes the builtin executors, which start runners by `starter`, if there is one, and count in `metrics`.
-    pub(crate) fn new(
-        settings: &Settings,
-        starter: Option<Starter>,
-        metrics: &Metrics,
-    ) -> Self {
+    pub(crate) fn new(settings: &Settings, starter: Option<Starter>, metrics: &Metrics) -> Self {
         let (starter, idle) = (starter.map(Arc::new), IdlePermits::new(settings.limits.spare_total));
-        let of_processes =
-            starter.as_ref().map(|starter| of_processes(settings, starter, &idle, metrics));
-        let in_process: Arc<dyn Executor> = Arc::new(InProcess::new(&settings.limits, metrics.in_process.clone()));
+        let of_processes = starter.as_ref().map(|starter| of_processes(settings, starter, &idle, metrics));
+        let in_process: Arc<dyn Executor> =
+            Arc::new(InProcess::new(&settings.limits, metrics.in_process.clone()));
         let mut executors = of_processes.unwrap_or_default();
         executors.push((Execution::InProcess, in_process));
         Self {
@@ -271,8 +267,13 @@ fn of_processes(
 ) -> Vec<(Execution, Arc<dyn Executor>)> {
     let limits = &settings.limits;
     let spawn = Spawn::new(Arc::clone(starter), idle.clone(), limits.spare);
-    let fork =
-        Fork::new(Arc::clone(starter), idle.clone(), metrics.wear.clone(), limits.spare, limits.zygotes_per_function);
+    let fork = Fork::new(
+        Arc::clone(starter),
+        idle.clone(),
+        metrics.wear.clone(),
+        limits.spare,
+        limits.zygotes_per_function,
+    );
     let rewind = Rewind::new(
         Arc::clone(starter),
         idle.clone(),

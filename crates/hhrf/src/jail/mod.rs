@@ -87,7 +87,9 @@ impl Jail {
         let runner = settings.runner()?;
         jail.try_out(runner, Execution::Spawn, children)?;
         match jail.try_out(runner, Execution::Fork, children) {
-            Err(error) if matches!(settings.execution, Execution::Fork | Execution::Rewind) => return Err(error),
+            Err(error) if matches!(settings.execution, Execution::Fork | Execution::Rewind) => {
+                return Err(error);
+            }
             Err(error) => tracing::warn!(
                 reason = log::chain(&error),
                 "functions whose `execution` is `fork` or `rewind` can't be served here, and answer 503: set it to `spawn`"

@@ -11,14 +11,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Counters of all such functions; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct RewindCounters {
+pub(crate) struct RewindCounters {
     requests: Family<ResultLabels, Counter>,
     comparisons: Family<FunctionLabels, Counter>,
     differences: Family<FunctionLabels, Counter>,
     fallbacks: Family<ReasonLabels, Counter>,
     /// The functions that have any of them, with the reasons of their fallbacks.
-    named: Arc<Mutex<BTreeSet<(String, Option<&'static str>)>>>,
+    named: Arc<Mutex<BTreeSet<Named>>>,
 }
+
+/// A function, and the reason of a fallback if that is what is counted.
+type Named = (String, Option<&'static str>);
 
 /// The counters of one function.
 #[derive(Debug, Clone)]
@@ -118,7 +121,7 @@ impl RewindCounters {
         self.differences.remove(&labels);
     }
 
-    fn named(&self) -> MutexGuard<'_, BTreeSet<(String, Option<&'static str>)>> {
+    fn named(&self) -> MutexGuard<'_, BTreeSet<Named>> {
         // Nothing that is done under the lock can panic halfway.
         self.named.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -55,7 +55,10 @@ fn check_limits(limits: &HostLimits) -> Result<(), SettingsError> {
         return Err(SettingsError::TooManyThreads { threads: limits.in_process_threads });
     }
     if limits.rewind_checks_percent > 100 {
-        return Err(SettingsError::MoreThanAll { name: "rewind_checks_percent", percent: limits.rewind_checks_percent });
+        return Err(SettingsError::MoreThanAll {
+            name: "rewind_checks_percent",
+            percent: limits.rewind_checks_percent,
+        });
     }
     if limits.headers > HEADERS_MAX {
         return Err(SettingsError::TooManyHeaders { headers: limits.headers });

@@ -33,7 +33,11 @@ impl Child {
     /// # Errors
     ///
     /// No descriptors or no memory is left.
-    pub(super) fn order(zygote: &Arc<Zygote>, life: Life, memory_limit_bytes: u64) -> io::Result<Option<Self>> {
+    pub(super) fn order(
+        zygote: &Arc<Zygote>,
+        life: Life,
+        memory_limit_bytes: u64,
+    ) -> io::Result<Option<Self>> {
         let of = |Ordered { number, socket, stderr }| {
             let streams = Some((socket, stderr));
             Self { number, zygote: Arc::clone(zygote), memory_limit_bytes, streams }

@@ -175,9 +175,8 @@ impl Zygote {
     pub(super) fn condition(&self) -> Condition {
         let state = self.lock();
         let wear = state.children.wear();
-        let is_old = state.ordered > FORKS_MAX
-            || wear.requests() > REQUESTS_MAX
-            || self.born.elapsed() > AGE_MAX;
+        let is_old =
+            state.ordered > FORKS_MAX || wear.requests() > REQUESTS_MAX || self.born.elapsed() > AGE_MAX;
         wear.condition().max(if is_old { Condition::Old } else { Condition::Good })
     }
 

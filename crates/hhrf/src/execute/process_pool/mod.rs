@@ -49,7 +49,13 @@ const PAUSE: Duration = Duration::from_millis(1);
 impl<F: ProcessFactory> ProcessPool<F> {
     /// Keeps processes of `factory` in `idle`. Must be called within a runtime.
     pub(super) fn new(factory: Arc<F>, idle: IdleOf<F>, stderr_bytes_max: usize) -> Self {
-        Self { factory, idle, stderr_bytes_max, runtime: Handle::current(), is_filling: AtomicBool::new(false) }
+        Self {
+            factory,
+            idle,
+            stderr_bytes_max,
+            runtime: Handle::current(),
+            is_filling: AtomicBool::new(false),
+        }
     }
 
     /// Takes a process for a new request: an idle one, else one that is started now.
@@ -89,7 +95,6 @@ impl<F: ProcessFactory> ProcessPool<F> {
         self.idle.push(process, permit);
         true
     }
-
 }
 
 impl<F: ProcessFactory> Pool for ProcessPool<F> {

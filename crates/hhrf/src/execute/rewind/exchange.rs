@@ -42,7 +42,10 @@ struct Serving {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
     /// It has parked with a response of so many bytes at this address.
-    Parked { address: u64, bytes: u64 },
+    Parked {
+        address: u64,
+        bytes: u64,
+    },
     /// The function itself made the call by which the runner parks.
     Forged,
     /// It has ended.
@@ -152,13 +155,7 @@ impl Serving {
     }
 
     /// The answer by a response in the memory of the process, which is then put back or replaced.
-    async fn respond(
-        &mut self,
-        address: u64,
-        bytes: u64,
-        memory: Holding,
-        body_bytes_max: u64,
-    ) -> Outcome {
+    async fn respond(&mut self, address: u64, bytes: u64, memory: Holding, body_bytes_max: u64) -> Outcome {
         let read = match &self.held {
             Some((parked, _)) => read_response(parked, address, bytes, &memory, body_bytes_max).await,
             None => return Err(Failure::Host),
@@ -217,6 +214,22 @@ impl Drop for Serving {
 }
 
 impl Parked {
+    /// Has it restore its registers, after its memory was restored, and wait again.
+    ///
+    /// # Errors
+    ///
+    /// It is gone.
+    pub(super) fn restore_registers(&self) -> io::Result<()> {
+        self.listener.get_ref().resume(self.call, Resume::Settle.encode())
+    }
+
+    /// Waits until it has done that. Returns whether it has.
+    pub(super) async fn parks(&mut self) -> bool {
+        let mut is_tainted = false;
+        let stop = self.next_stop(&mut is_tainted).await;
+        stop == Stop::Parked { address: 0, bytes: 0 } && !is_tainted
+    }
+
     /// Answers its system calls until it parks or ends. Any call but that one taints it: it has an effect that lasts, or
     /// may show what an earlier request left.
     async fn next_stop(&mut self, is_tainted: &mut bool) -> Stop {

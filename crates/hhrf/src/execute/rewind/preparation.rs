@@ -66,6 +66,7 @@ impl Impossible {
                 Obstacle::Architecture | Obstacle::Registers | Obstacle::ExtendedState => "processor",
                 Obstacle::Separation => "namespaces",
                 Obstacle::SignalHandlers => "signal_handlers",
+                Obstacle::Rseq => "rseq",
                 Obstacle::Userfaultfd => "userfaultfd",
                 Obstacle::Filter | Obstacle::Dumpable => "wrapper",
                 Obstacle::Memory => "memory",
@@ -94,7 +95,9 @@ pub(super) async fn prepare(
     turns: &Semaphore,
     snapshot_bytes_max: u64,
 ) -> Result<Parked, NotPrepared> {
-    timeout(PREPARATION_MAX, prepare_in_time(child, turns, snapshot_bytes_max)).await.unwrap_or(Err(NotPrepared::TooSlow))
+    timeout(PREPARATION_MAX, prepare_in_time(child, turns, snapshot_bytes_max))
+        .await
+        .unwrap_or(Err(NotPrepared::TooSlow))
 }
 
 async fn prepare_in_time(
@@ -123,12 +126,15 @@ async fn prepare_in_time(
     // It is still in that call, so both were this process's.
     preparing.resume(&call, Resume::Seal)?;
     let call = preparing.parks().await?;
+    let [buffer, ..] = call.args;
+    // As after each request, so that what this leaves on the stack is in the snapshot.
+    preparing.resume(&call, Resume::Settle)?;
+    let call = preparing.parks().await?;
     if call.instruction_pointer != stub {
         return Err(NotPrepared::Protocol);
     }
     let memory = preparing.take_snapshot(files, userfaultfd, turns, snapshot_bytes_max).await?;
     let Preparing { child, listener, process, stderr } = preparing;
-    let [buffer, ..] = call.args;
     Ok(Parked { child, listener, memory, process, stub, buffer, call: call.id, stderr })
 }
 
@@ -177,7 +183,9 @@ impl Preparing {
         taken.map_err(|error| match error {
             // The host's memory may run out, and the process may end meanwhile.
             PrepareError::Unreadable { .. }
-            | PrepareError::Snapshot(SnapshotError::Memory(_) | SnapshotError::Scan(_)) => NotPrepared::Snapshot(error),
+            | PrepareError::Snapshot(SnapshotError::Memory(_) | SnapshotError::Scan(_)) => {
+                NotPrepared::Snapshot(error)
+            }
             error => Impossible::Memory(error).into(),
         })
     }
@@ -235,5 +243,9 @@ fn of_reaching(step: &'static str, source: io::Error) -> NotPrepared {
 
 /// A process that is gone is noticed by the next step.
 fn ignore_gone(error: io::Error) -> Result<(), NotPrepared> {
-    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(failed("answer its system calls")(error)) }
+    if error.kind() == io::ErrorKind::NotFound {
+        Ok(())
+    } else {
+        Err(failed("answer its system calls")(error))
+    }
 }

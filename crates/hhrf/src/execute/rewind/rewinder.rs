@@ -20,6 +20,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 /// Makes the processes of one function.
 #[derive(Debug)]
@@ -48,9 +49,12 @@ pub(super) enum Served {
 /// Processes are being prepared, by one at a time.
 struct Preparing(Arc<Rewinder>);
 
-/// A process is put back at once if it changed no more pages than this, which takes some 100 microseconds. Otherwise on
+/// A process is put back at once if it changed no more pages than this, which takes some 200 microseconds. Otherwise on
 /// another thread: the runtime's must not be blocked.
-const PAGES_AT_ONCE: u64 = 256;
+const PAGES_AT_ONCE: u64 = 128;
+
+/// A process restores its registers in microseconds; on a busy machine it waits for a processor first.
+const SETTLED_AFTER_MAX: Duration = Duration::from_secs(5);
 
 /// Writable memory that the memory limit doesn't count: stacks.
 const PROGRAM_BYTES_MAX: u64 = 16 << 20;
@@ -103,34 +107,48 @@ impl Rewinder {
             }
         };
         self.count(Served::Rewound);
-        let comparison = self.host.comparisons.begin();
-        if written.pages <= PAGES_AT_ONCE && comparison.is_none() {
-            self.put_back(parked, written, permits, None);
+        if written.pages <= PAGES_AT_ONCE {
+            self.put_back(parked, written, permits);
         } else {
             let rewinder = Arc::clone(self);
-            tokio::task::spawn_blocking(move || rewinder.put_back(parked, written, permits, comparison));
+            tokio::task::spawn_blocking(move || rewinder.put_back(parked, written, permits));
         }
     }
 
-    fn put_back(
-        self: &Arc<Self>,
-        mut parked: Parked,
-        written: Written,
-        permits: [Permit; 2],
-        comparison: Option<Comparison>,
-    ) {
-        if parked.memory.restore(written).is_err() {
+    /// Restores its memory, and has it restore its registers.
+    fn put_back(self: &Arc<Self>, mut parked: Parked, written: Written, permits: [Permit; 2]) {
+        let restored = parked.memory.restore(written).is_ok() && parked.restore_registers().is_ok();
+        if restored {
+            tokio::spawn(Arc::clone(self).settle(parked, permits));
+        } else {
             // It is gone, or its memory can't be reached any more.
+            parked.child.replace();
+        }
+    }
+
+    /// Waits until it has parked again, with the registers of the snapshot. If what the request left in them ends the
+    /// process, as the trap flag does, it ends here, and takes no other request along.
+    async fn settle(self: Arc<Self>, mut parked: Parked, permits: [Permit; 2]) {
+        let has_parked = timeout(SETTLED_AFTER_MAX, parked.parks()).await.unwrap_or(false);
+        if !has_parked {
             return parked.child.replace();
         }
         drop(permits);
-        if comparison.is_some() {
-            self.verdict.rewinds().comparisons.inc();
-            if let Err(difference) = parked.memory.compare() {
-                return self.end_rewinding(&parked, &difference);
+        match self.host.comparisons.begin() {
+            None => self.keep(parked),
+            Some(comparison) => {
+                tokio::task::spawn_blocking(move || self.compare(parked, comparison));
             }
         }
-        self.keep(parked);
+    }
+
+    fn compare(self: &Arc<Self>, parked: Parked, _comparison: Comparison) {
+        self.verdict.rewinds().comparisons.inc();
+        match parked.memory.compare() {
+            Ok(()) => self.keep(parked),
+            Err(Difference::StackGrew) => parked.child.replace(),
+            Err(difference) => self.end_rewinding(&parked, &difference),
+        }
     }
 
     /// Keeps a process for the next request, if one is wanted.

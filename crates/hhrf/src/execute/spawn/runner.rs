@@ -3,8 +3,8 @@
 use super::shared::Shared;
 use crate::admitted::AdmittedRequest;
 use crate::cgroups::Cgroup;
-use crate::execute::command::Purpose;
 use crate::execute::answer::Outcome;
+use crate::execute::command::Purpose;
 use crate::execute::demand::IdlePermit;
 use crate::execute::failure::Failure;
 use crate::execute::lease::{EXIT_GRACE, Lease, Leave};

@@ -1,0 +1,227 @@
+//! Attempts on processes that are put back to a snapshot after each request (`"execution": "rewind"`), by the steps that
+//! `rewind` of `fezz-attempts` describes. An attempt shows something only if a process that can be put back made it, and
+//! if it is known whether a later request ran in the same process. And the host compares each process with its snapshot,
+//! after each request: a difference ends the check.
+
+use super::attempt::{Attempt, Expected, Variant};
+use super::client::Answer;
+use super::judge::{Judgement, ModuleReport, Result as Reported, Verdict};
+use super::run::{Check, CheckError, Selection, has_worked};
+use crate::catalogue::Execution;
+use crate::execute::rewind::Rewinding;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Multiplications by which a process uses processor time, some 30 ms: far more than its start takes.
+pub(super) const BURN: usize = 30_000_000;
+
+/// Each mark that no later request met leaves a process with that much more time, which mustn't be taken for another's.
+const BURN_MAX: usize = 8 * BURN;
+
+/// How often an attempt is made until a later request has met its process.
+const TRIES: u32 = 6;
+
+/// Later requests after each mark. The process that served last is the first to serve again; but the host compares it
+/// with its snapshot first, and meanwhile another may serve.
+const LOOKS: u32 = 4;
+
+/// The time in which the host prepares a process, even after a preparation that failed.
+const PREPARED_MAX: Duration = Duration::from_secs(20);
+
+const INTERVAL: Duration = Duration::from_millis(5);
+
+/// The attempt that leaves nothing.
+const NOTHING: &str = "serve-again";
+
+/// Signals by which an error in the module itself ends its process.
+const SIGNALS_OF_ERRORS: [&str; 6] = ["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP", "SIGABRT"];
+
+/// What a later request reports.
+struct Look {
+    answer: Answer,
+    has_found: bool,
+    is_same_process: bool,
+}
+
+/// How a step `mark` ended.
+enum Mark {
+    Left,
+    /// By a process that can't be put back, or not at all.
+    NotLeft(Answer),
+}
+
+impl Check<'_> {
+    /// Waits until the function's processes are put back, if that is how this executor works.
+    pub(super) async fn note_rewinding(
+        &mut self,
+        variant: Variant,
+        execution: Execution,
+    ) -> Result<(), CheckError> {
+        if execution == Execution::Rewind
+            && let Some(reason) = self.await_rewinding(variant).await?
+        {
+            self.unsupported.insert(variant.function(execution), reason);
+        }
+        Ok(())
+    }
+
+    /// Where `rewind` alone is asked for, that it doesn't work here is no result, but an error.
+    pub(super) fn check_is_rewound(
+        &self,
+        execution: Execution,
+        selection: &Selection,
+    ) -> Result<(), CheckError> {
+        let function = Variant::Plain.function(execution);
+        match self.unsupported.get(&function) {
+            Some(reason) if execution == Execution::Rewind && selection.executor == Some(execution) => {
+                Err(CheckError::NotRewound { function, reason: reason.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn is_unsupported(&self, variant: Variant, execution: Execution) -> bool {
+        self.unsupported.contains_key(&variant.function(execution))
+    }
+
+    /// Waits until a process of the function has served two requests; the reason if that is impossible here.
+    async fn await_rewinding(&self, variant: Variant) -> Result<Option<String>, CheckError> {
+        let nothing = Attempt { expected: Expected::Restored, ..Attempt::none(NOTHING, variant) };
+        let start = Instant::now();
+        while start.elapsed() < PREPARED_MAX {
+            self.check_not_defective(variant)?;
+            if self.rewinding(variant) == Some(Rewinding::Impossible) {
+                return Ok(Some(self.log.words()));
+            }
+            self.await_parked(variant).await;
+            self.ask(&nothing, Execution::Rewind, "mark").await?;
+            self.await_parked(variant).await;
+            if self.look(&nothing).await?.is_same_process {
+                return Ok(None);
+            }
+        }
+        let (function, seconds) = (variant.function(Execution::Rewind), PREPARED_MAX.as_secs());
+        let reason = format!("no process served two requests within {seconds} s: {}", self.log.words());
+        Err(CheckError::NotRewound { function, reason })
+    }
+
+    /// Checks that the host found no difference between a process and its snapshot.
+    pub(super) fn check_not_defective(&self, variant: Variant) -> Result<(), CheckError> {
+        match self.rewinding(variant) {
+            Some(Rewinding::Defective) => {
+                let (function, reason) = (variant.function(Execution::Rewind), self.log.words());
+                Err(CheckError::Difference { function, reason })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that processes of the function are still put back, and were compared. For the end of the check.
+    pub(super) async fn check_still_rewinds(&self, variant: Variant) -> Result<(), CheckError> {
+        let function = variant.function(Execution::Rewind);
+        if let Some(reason) = self.await_rewinding(variant).await? {
+            return Err(CheckError::NotRewound { function, reason });
+        }
+        let rewinds = self.host.metrics.rewinds.of(&format!("{function}@v1"));
+        match rewinds.comparisons.get() {
+            0 => Err(CheckError::NotRewound { function, reason: "no process was compared".to_owned() }),
+            _ => self.check_not_defective(variant),
+        }
+    }
+
+    /// Makes an attempt by requests that should run in the same process.
+    pub(super) async fn in_two_parts(&mut self, attempt: &Attempt) -> Result<Judgement, CheckError> {
+        self.await_parked(attempt.variant).await;
+        let control = self.ask(attempt, Execution::Rewind, "control").await?;
+        if !has_worked(&control) {
+            return Ok(self.judged(attempt, &control, None));
+        }
+        let mut not_left = None;
+        for _ in 0..TRIES {
+            self.log.clear();
+            match self.mark(attempt).await? {
+                Mark::Left => {}
+                Mark::NotLeft(answer) => {
+                    not_left = Some(answer);
+                    continue;
+                }
+            }
+            if let Some(judgement) = self.look_for(attempt).await? {
+                return Ok(judgement);
+            }
+            self.burn = (2 * self.burn).min(BURN_MAX);
+        }
+        Ok(match not_left {
+            Some(answer) => self.judged(attempt, &answer, None),
+            None => not_tried("no later request met the same process"),
+        })
+    }
+
+    /// Leaves the attempt's mark.
+    async fn mark(&self, attempt: &Attempt) -> Result<Mark, CheckError> {
+        self.await_parked(attempt.variant).await;
+        let forked = self.forked(attempt.variant);
+        let answer = self.ask(attempt, Execution::Rewind, "mark").await?;
+        let is_end = attempt.expected == Expected::Killed && answer.status != 200;
+        let reason = self.log.problem();
+        let is_error = SIGNALS_OF_ERRORS.iter().any(|signal| reason.contains(signal));
+        let is_left = has_worked(&answer) || (is_end && !is_error);
+        // A process that was forked for this request alone serves no other anyway.
+        Ok(if is_left && forked == self.forked(attempt.variant) { Mark::Left } else { Mark::NotLeft(answer) })
+    }
+
+    /// Looks for the mark; `None` if it isn't known whether the process has served again.
+    async fn look_for(&self, attempt: &Attempt) -> Result<Option<Judgement>, CheckError> {
+        let end = self.log.problem();
+        for _ in 0..LOOKS {
+            self.await_parked(attempt.variant).await;
+            let Look { answer, has_found, is_same_process } = self.look(attempt).await?;
+            if answer.status != 200 || has_found {
+                return Ok(Some(self.judged(attempt, &answer, None)));
+            }
+            if is_same_process {
+                let again = "the process serves again".to_owned();
+                let seen =
+                    [Expected::Replaced, Expected::Killed].contains(&attempt.expected).then_some(again);
+                return Ok(Some(self.judged(attempt, &answer, seen)));
+            }
+        }
+        let observed = match end.as_str() {
+            "" => "other processes serve the later requests".to_owned(),
+            end => format!("{end}; other processes serve the later requests"),
+        };
+        let is_expected = attempt.expected != Expected::Restored;
+        Ok(is_expected.then_some(Judgement { verdict: Verdict::Held, observed }))
+    }
+
+    async fn look(&self, attempt: &Attempt) -> Result<Look, CheckError> {
+        let answer = self.ask(attempt, Execution::Rewind, "look").await?;
+        let report = serde_json::from_slice::<ModuleReport>(&answer.body).ok();
+        let has_found = report.as_ref().is_none_or(|report| report.result == Reported::Worked);
+        let is_same_process = report.and_then(|report| report.same_process) == Some(true);
+        Ok(Look { answer, has_found, is_same_process })
+    }
+
+    /// Waits until a process that can be put back is idle. Where that takes too long, the caller notices.
+    async fn await_parked(&self, variant: Variant) {
+        let start = Instant::now();
+        let is_idle = || self.stats(variant, Execution::Rewind).is_some_and(|stats| stats.idle > 0);
+        while start.elapsed() < PREPARED_MAX && !is_idle() {
+            sleep(INTERVAL).await;
+        }
+    }
+
+    fn rewinding(&self, variant: Variant) -> Option<Rewinding> {
+        self.stats(variant, Execution::Rewind)?.rewinding
+    }
+
+    /// How many requests were served by processes that were forked for them alone.
+    fn forked(&self, variant: Variant) -> u64 {
+        let function = format!("{}@v1", variant.function(Execution::Rewind));
+        self.host.metrics.rewinds.of(&function).forked.get()
+    }
+}
+
+fn not_tried(observed: &str) -> Judgement {
+    Judgement { verdict: Verdict::NotTried, observed: observed.to_owned() }
+}

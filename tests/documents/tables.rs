@@ -17,6 +17,7 @@ fn the_metrics_page_has_every_metric_and_label_of_a_running_host() {
     site.install("kept@v1", AUTHOR, json!({"execution": "in-process"}));
     let once = json!({"execution": "worker", "worker": {"max_requests": 1}});
     site.install("worker@v1", AUTHOR, once);
+    site.install_c("rewound@v1", HANDLES_SIGNALS, json!({"execution": "rewind", "spare": 1}));
     let host = Host::with_flags(site, &["--allow-in-process=kept", "--in-process-idle-ms", "1"]);
     assert_eq!(host.get("/rpc/worker/pid").status, 200);
     wait_for("the worker's end", || {
@@ -24,6 +25,10 @@ fn the_metrics_page_has_every_metric_and_label_of_a_running_host() {
     });
     assert_eq!(host.get("/rpc/author/pid").status, 200);
     assert_eq!(host.get("/rpc/kept/pid").status, 200);
+    wait_for("the fallback", || {
+        eprintln!("{}", host.get("/rpc/rewound").status);
+        host.get("/_metrics").text().contains("fezz_rewind_fallbacks_total{").then_some(())
+    });
     let evicted = r#"fezz_module_unloads_total{reason="idle",result="kept"}"#;
     wait_for("the eviction", || host.get("/_metrics").text().contains(evicted).then_some(()));
     wait_for("the pause", || (host.get("/rpc/crashes").status == 503).then_some(()));
@@ -34,6 +39,24 @@ fn the_metrics_page_has_every_metric_and_label_of_a_running_host() {
     });
     assert_eq!(printed, written.collect::<Metrics>());
 }
+
+/// No process of this module is put back to a snapshot: its handlers could run between two requests.
+const HANDLES_SIGNALS: &str = r#"
+    #include <signal.h>
+    #include "fezz.h"
+    static void handle(int number) { (void)number; }
+    FezzOwned fezz_on_load_v2(FezzSlice context) {
+        (void)context;
+        signal(SIGTRAP, handle);
+        return (FezzOwned){0, 0};
+    }
+    FezzOwned fezz_handle_v2(FezzSlice request) {
+        (void)request;
+        static uint8_t answer[] = "\xa1\x66status\x18\xc8";
+        return (FezzOwned){answer, sizeof answer - 1};
+    }
+    void fezz_free_v2(FezzOwned buffer) { (void)buffer; }
+"#;
 
 /// What `/_metrics` prints, in the OpenMetrics text format.
 fn printed(text: &str) -> Metrics {

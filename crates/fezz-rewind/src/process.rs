@@ -120,20 +120,11 @@ impl Files {
         self.memory.read_exact_at(bytes, address)
     }
 
-    /// Writes `bytes` into its memory, even where it may only read: the caller checks the address.
+    /// Writes `pieces` one after the other into its memory, even where it may only read: the caller checks the address.
     ///
     /// # Errors
     ///
     /// As for [`read`](Self::read), but [`io::ErrorKind::WriteZero`]. A part may have been written.
-    pub fn write(&self, address: u64, bytes: &[u8]) -> io::Result<()> {
-        self.memory.write_all_at(bytes, address)
-    }
-
-    /// Writes `pieces` one after the other into its memory.
-    ///
-    /// # Errors
-    ///
-    /// As for [`write`](Self::write).
     pub(crate) fn write_all(&self, address: u64, pieces: &[IoSlice<'_>]) -> io::Result<()> {
         let bytes: usize = pieces.iter().map(|piece| piece.len()).sum();
         match rustix::io::pwritev(&self.memory, pieces, address)? {

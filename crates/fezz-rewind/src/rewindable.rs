@@ -8,7 +8,7 @@ use crate::snapshot::{Area, Snapshot, SnapshotError};
 use crate::stickiness::Stickiness;
 use crate::tracker::{Region, Tracker};
 use crate::write_back::write_back;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 
@@ -157,19 +157,15 @@ impl Rewindable {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::InvalidInput`] if the address isn't in the snapshot; see also [`Files::write`].
+    /// [`io::ErrorKind::InvalidInput`] if the address isn't in the snapshot; see also [`Files::read`].
     pub fn write(&self, address: u64, parts: &[&[u8]]) -> io::Result<()> {
         let length = parts.iter().map(|part| part.len() as u64).sum();
         let end = address.checked_add(length).ok_or(io::ErrorKind::InvalidInput)?;
         if !self.snapshot.covers(&(address..end)) {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let mut address = address;
-        for part in parts {
-            self.files.write(address, part)?;
-            address += part.len() as u64;
-        }
-        Ok(())
+        let parts: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        self.files.write_all(address, &parts)
     }
 
     /// Fills `bytes` from the process's memory at `address`, which the process may have chosen.

@@ -16,7 +16,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     replaced("keep-dropped-pages", "keep pages dropped that aren't empty at the start", &DROPPED),
     replaced("keep-thread-name", "keep another name of its thread", &NAME),
     replaced("keep-robust-list", "keep another robust list", &ROBUST_LIST),
-    replaced("keep-restartable-sequences", "keep restartable sequences unregistered (rseq)", &SEQUENCES),
+    replaced("keep-restartable-sequences", "keep an area for restartable sequences (rseq)", &SEQUENCES),
     replaced("keep-barriers", "keep itself registered for memory barriers", &BARRIERS),
     replaced("keep-umask", "keep another umask", &state::UMASK),
     replaced("keep-working-folder", "keep another working folder", &state::FOLDER),
@@ -168,15 +168,25 @@ static AREA: Area = Area([const { AtomicU8::new(0) }; 32]);
 /// What glibc registers with on this architecture.
 const SIGNATURE: usize = 0x5305_3053;
 
-/// That a thread has no area shows in that it can register one.
+/// The kernel answers EBUSY for the area that a thread has, and EINVAL for another.
 const SEQUENCES: Own = Own {
     leave: || {
         const UNREGISTER: usize = 1;
+        // A runner may have no area any more.
         let (area, bytes) = registered()?;
-        sys::call(libc::SYS_rseq, &[area, bytes, UNREGISTER, SIGNATURE]).map(drop)
+        sys::call(libc::SYS_rseq, &[area, bytes, UNREGISTER, SIGNATURE]).ok();
+        register().map(drop)
     },
-    is_there: || Ok(sys::call(libc::SYS_rseq, &[sys::at(&AREA.0), AREA.0.len(), 0, SIGNATURE]).is_ok()),
+    is_there: || match register() {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(false),
+        Err(error) if error.raw_os_error() == Some(libc::EBUSY) => Ok(true),
+        registered => registered.map(|_| false),
+    },
 };
+
+fn register() -> io::Result<usize> {
+    sys::call(libc::SYS_rseq, &[sys::at(&AREA.0), AREA.0.len(), 0, SIGNATURE])
+}
 
 /// The area that glibc has registered, with its size.
 fn registered() -> io::Result<(usize, usize)> {

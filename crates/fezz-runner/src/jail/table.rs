@@ -107,7 +107,8 @@ fn the_page_of_system_calls_is_what_the_policy_says() {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&page, &expected).expect("the page can be written");
     } else {
-        assert_eq!(text, expected, "docs/system-calls.md: run `make docs`");
+        // Not both texts, which are long.
+        assert!(text == expected, "docs/system-calls.md isn't what the policy says: run `make docs`");
     }
 }
 

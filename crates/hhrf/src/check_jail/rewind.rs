@@ -7,6 +7,7 @@ use super::attempt::{Attempt, Expected, Variant};
 use super::client::Answer;
 use super::judge::{Judgement, ModuleReport, Result as Reported, Verdict};
 use super::run::{Check, CheckError, Selection, has_worked};
+use super::site::SPARE;
 use crate::catalogue::Execution;
 use crate::execute::rewind::Rewinding;
 use std::time::Duration;
@@ -27,6 +28,9 @@ const LOOKS: u32 = 4;
 
 /// The time in which the host prepares a process, even after a preparation that failed.
 const PREPARED_MAX: Duration = Duration::from_secs(20);
+
+/// The time in which it usually has prepared all that it wants.
+const REFILLED_MAX: Duration = Duration::from_millis(250);
 
 const INTERVAL: Duration = Duration::from_millis(5);
 
@@ -136,30 +140,36 @@ impl Check<'_> {
         if !has_worked(&control) {
             return Ok(self.judged(attempt, &control, None));
         }
-        let mut not_left = None;
+        let mut last = not_tried("only processes that were forked for one request served");
         for _ in 0..TRIES {
             self.log.clear();
-            match self.mark(attempt).await? {
-                Mark::Left => {}
-                Mark::NotLeft(answer) => {
-                    not_left = Some(answer);
-                    continue;
+            if let Mark::NotLeft(answer) = self.mark(attempt).await? {
+                if !has_worked(&answer) {
+                    last = self.judged(attempt, &answer, None);
                 }
+                continue;
             }
+            let end = self.log.problem();
             if let Some(judgement) = self.look_for(attempt).await? {
                 return Ok(judgement);
             }
+            last = match attempt.expected {
+                Expected::Restored => not_tried("no later request met the same process"),
+                _ => others_serve(&end),
+            };
+            if matches!(attempt.expected, Expected::Replaced | Expected::Killed) {
+                break;
+            }
             self.burn = (2 * self.burn).min(BURN_MAX);
         }
-        Ok(match not_left {
-            Some(answer) => self.judged(attempt, &answer, None),
-            None => not_tried("no later request met the same process"),
-        })
+        Ok(last)
     }
 
     /// Leaves the attempt's mark.
     async fn mark(&self, attempt: &Attempt) -> Result<Mark, CheckError> {
         self.await_parked(attempt.variant).await;
+        // While the pool prepares one more, it may have no use for the one that has served.
+        self.await_idle(attempt.variant, SPARE as usize + 1, REFILLED_MAX).await;
         let forked = self.forked(attempt.variant);
         let answer = self.ask(attempt, Execution::Rewind, "mark").await?;
         let is_end = attempt.expected == Expected::Killed && answer.status != 200;
@@ -170,10 +180,10 @@ impl Check<'_> {
         Ok(if is_left && forked == self.forked(attempt.variant) { Mark::Left } else { Mark::NotLeft(answer) })
     }
 
-    /// Looks for the mark; `None` if it isn't known whether the process has served again.
+    /// Looks for the mark; `None` if no request met the same process, nor the mark.
     async fn look_for(&self, attempt: &Attempt) -> Result<Option<Judgement>, CheckError> {
-        let end = self.log.problem();
-        for _ in 0..LOOKS {
+        let is_put_back = matches!(attempt.expected, Expected::Restored | Expected::RestoredOrReplaced);
+        for _ in 0..if is_put_back { LOOKS } else { LOOKS / 2 } {
             self.await_parked(attempt.variant).await;
             let Look { answer, has_found, is_same_process } = self.look(attempt).await?;
             if answer.status != 200 || has_found {
@@ -186,12 +196,7 @@ impl Check<'_> {
                 return Ok(Some(self.judged(attempt, &answer, seen)));
             }
         }
-        let observed = match end.as_str() {
-            "" => "other processes serve the later requests".to_owned(),
-            end => format!("{end}; other processes serve the later requests"),
-        };
-        let is_expected = attempt.expected != Expected::Restored;
-        Ok(is_expected.then_some(Judgement { verdict: Verdict::Held, observed }))
+        Ok(None)
     }
 
     async fn look(&self, attempt: &Attempt) -> Result<Look, CheckError> {
@@ -202,11 +207,15 @@ impl Check<'_> {
         Ok(Look { answer, has_found, is_same_process })
     }
 
-    /// Waits until a process that can be put back is idle. Where that takes too long, the caller notices.
+    /// Waits until a process that can be put back is idle. If there is none, the caller notices.
     async fn await_parked(&self, variant: Variant) {
+        self.await_idle(variant, 1, PREPARED_MAX).await;
+    }
+
+    async fn await_idle(&self, variant: Variant, count: usize, time_max: Duration) {
+        let idle = || self.stats(variant, Execution::Rewind).map_or(0, |stats| stats.idle);
         let start = Instant::now();
-        let is_idle = || self.stats(variant, Execution::Rewind).is_some_and(|stats| stats.idle > 0);
-        while start.elapsed() < PREPARED_MAX && !is_idle() {
+        while idle() < count && start.elapsed() < time_max {
             sleep(INTERVAL).await;
         }
     }
@@ -220,6 +229,13 @@ impl Check<'_> {
         let function = format!("{}@v1", variant.function(Execution::Rewind));
         self.host.metrics.rewinds.of(&function).forked.get()
     }
+}
+
+/// No later request met the process; `end` is how the host ended it, if it did.
+fn others_serve(end: &str) -> Judgement {
+    const OTHERS: &str = "other processes serve the later requests";
+    let observed = if end.is_empty() { OTHERS.to_owned() } else { format!("{end}; {OTHERS}") };
+    Judgement { verdict: Verdict::Held, observed }
 }
 
 fn not_tried(observed: &str) -> Judgement {

@@ -85,6 +85,16 @@ impl StderrLog {
         bytes_max: usize,
     ) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&pipe, true)?;
+        Ok(Self::of_nonblocking(pipe, function, subject, bytes_max))
+    }
+
+    /// The same for a pipe of which reading doesn't block, as [`Self::into_pipe`] returns it.
+    pub fn of_nonblocking(
+        pipe: OwnedFd,
+        function: &Arc<Function>,
+        subject: Subject,
+        bytes_max: usize,
+    ) -> Self {
         let function = Arc::clone(function);
         let lines = Lines {
             function,
@@ -96,7 +106,7 @@ impl StderrLog {
             dropped_bytes: 0,
             since: Instant::now(),
         };
-        Ok(Self { pipe, lines })
+        Self { pipe, lines }
     }
 
     /// Reads what arrives, for ever, so that the function never waits for the log. It yields in between, so that the
@@ -123,6 +133,13 @@ impl StderrLog {
         if !self.lines.line.is_empty() {
             self.lines.log_line();
         }
+    }
+
+    /// The same as [`Self::finish`] for a process that goes on to serve another request: returns its pipe.
+    pub fn into_pipe(mut self) -> OwnedFd {
+        self.take_rest();
+        self.lines.log_dropped();
+        self.pipe
     }
 
     /// Reads the rest, and logs how many bytes were dropped. Returns the last line of a process that stays.

@@ -99,9 +99,9 @@ impl RewindExchange {
             // `Rewinder::suits_idle` bounds it, with the largest head that there can be.
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let stderr = parked.stderr.try_clone()?;
+        let stderr = parked.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let subject = Subject::Request(request.facts.identity.request_id.clone());
-        let stderr = StderrLog::new(stderr, function, subject, stderr_bytes_max)?;
+        let stderr = StderrLog::of_nonblocking(stderr, function, subject, stderr_bytes_max);
         let cpu = CpuLimit::begin(parked.process, function.release.limits.cpu_ms).map_err(gone)?;
         parked.memory.write(parked.buffer, &[&head, &request.body.bytes]).map_err(gone)?;
         let resume = Resume::Request(bytes).encode();
@@ -190,8 +190,8 @@ impl Serving {
 
     /// The process was only given calls without a lasting effect: it can serve again.
     fn recycle(&mut self) {
-        if let Some((parked, Lease { stderr, permits })) = self.held.take() {
-            stderr.finish();
+        if let Some((mut parked, Lease { stderr, permits })) = self.held.take() {
+            parked.stderr = Some(stderr.into_pipe());
             self.rewinder.recycle(parked, permits);
         }
     }

@@ -29,8 +29,8 @@ pub(super) struct Parked {
     pub(super) buffer: u64,
     /// The call in which it waits.
     pub(super) call: u64,
-    /// The host's end of its log.
-    pub(super) stderr: OwnedFd,
+    /// The host's end of its log, from which reading doesn't block; a request that it serves has it.
+    pub(super) stderr: Option<OwnedFd>,
 }
 
 /// A process of the pool. The pool of its function is behind the second field.

@@ -135,7 +135,8 @@ async fn prepare_in_time(
     }
     let memory = preparing.take_snapshot(files, userfaultfd, turns, snapshot_bytes_max).await?;
     let Preparing { child, listener, process, stderr } = preparing;
-    Ok(Parked { child, listener, memory, process, stub, buffer, call: call.id, stderr })
+    rustix::io::ioctl_fionbio(&stderr, true).map_err(|error| failed("read its log")(error.into()))?;
+    Ok(Parked { child, listener, memory, process, stub, buffer, call: call.id, stderr: Some(stderr) })
 }
 
 impl Preparing {

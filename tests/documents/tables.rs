@@ -26,7 +26,7 @@ fn the_metrics_page_has_every_metric_and_label_of_a_running_host() {
     assert_eq!(host.get("/rpc/author/pid").status, 200);
     assert_eq!(host.get("/rpc/kept/pid").status, 200);
     wait_for("the fallback", || {
-        eprintln!("{}", host.get("/rpc/rewound").status);
+        host.get("/rpc/rewound");
         host.get("/_metrics").text().contains("fezz_rewind_fallbacks_total{").then_some(())
     });
     let evicted = r#"fezz_module_unloads_total{reason="idle",result="kept"}"#;

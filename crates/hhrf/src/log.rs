@@ -61,9 +61,9 @@ impl CollectedLog {
         self.texts("error").join("; ")
     }
 
-    /// The same, and what functions and runners wrote to stderr.
+    /// The same, with reasons, and what functions and runners wrote to stderr.
     pub(crate) fn words(&self) -> String {
-        [self.texts("error"), self.texts("line")].concat().join("; ")
+        ["error", "reason", "difference", "line"].map(|field| self.texts(field)).concat().join("; ")
     }
 
     /// How many bytes of functions' stderr were logged.

@@ -241,6 +241,10 @@ impl Parked {
                     *is_tainted = true;
                     // If it is gone, the next event tells.
                     listener.let_through(call.id).ok();
+                    // A function that makes calls without end must not starve other tasks, nor its own deadline: waiting
+                    // for a descriptor alone doesn't use tokio's budget.
+                    drop(ready);
+                    tokio::task::consume_budget().await;
                 }
                 Ok(Some(call)) if call.pid != Some(self.process) || call.instruction_pointer != self.stub => {
                     return Stop::Forged;

@@ -27,6 +27,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
 
 /// Which attempts are made.
 #[derive(Debug, Clone, Default)]
@@ -426,8 +427,7 @@ impl Check<'_> {
             self.burn,
             padding(step),
         );
-        let answer = client::post(self.address, &path, &attempt.id, self.baits.lines() + &own).await;
-        let answer = answer.map_err(|source| CheckError::NoAnswer { attempt: attempt.id.clone(), source })?;
+        let answer = self.post(&path, attempt, own).await?;
         match answer.status {
             // A program that was executed in the module's place can exit with a status that means "never ran".
             503 if attempt.expected != Expected::NotReplaced => Err(CheckError::NeverRan {
@@ -443,6 +443,32 @@ impl Check<'_> {
         }
     }
 }
+
+impl Check<'_> {
+    /// Sends a request; again, as long as the host pauses the function, because so many attempts have crashed it.
+    async fn post(&self, path: &str, attempt: &Attempt, own: String) -> Result<Answer, CheckError> {
+        let begun = Instant::now();
+        loop {
+            let body = self.baits.lines() + &own;
+            let answer = client::post(self.address, path, &attempt.id, body).await;
+            let answer =
+                answer.map_err(|source| CheckError::NoAnswer { attempt: attempt.id.clone(), source })?;
+            let is_paused = answer.status == 503 && self.log.words().contains(PAUSED);
+            if !is_paused || begun.elapsed() > PAUSED_MAX {
+                return Ok(answer);
+            }
+            self.log.clear();
+            sleep(PAUSED_INTERVAL).await;
+        }
+    }
+}
+
+/// What the log says of a pause.
+const PAUSED: &str = "the function is paused";
+
+/// Far longer than the first pauses, each of which is twice as long as the one before.
+const PAUSED_MAX: Duration = Duration::from_secs(60);
+const PAUSED_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Whether the attempt worked, as the module reports.
 pub(super) fn has_worked(answer: &Answer) -> bool {

@@ -67,11 +67,13 @@ impl Impossible {
                 Obstacle::Separation => "namespaces",
                 Obstacle::SignalHandlers => "signal_handlers",
                 Obstacle::Rseq => "rseq",
-                Obstacle::Userfaultfd => "userfaultfd",
+                Obstacle::Userfaultfd => "kernel",
                 Obstacle::Filter | Obstacle::Dumpable => "wrapper",
                 Obstacle::Memory => "memory",
             },
             Self::Host { .. } => "host",
+            // Before Linux 6.7 a userfaultfd lacks the features.
+            Self::Memory(PrepareError::Userfaultfd(_)) => "kernel",
             Self::Memory(_) => "memory",
         }
     }

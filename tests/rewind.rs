@@ -234,6 +234,40 @@ fn processor_time_is_limited_for_each_request() {
     });
 }
 
+/// Each of their calls goes through the host.
+#[test]
+fn threads_that_make_calls_without_end_delay_neither_their_deadline_nor_other_functions() {
+    let declarations = r"
+        #include <pthread.h>
+        #include <sys/times.h>
+        static void *call(void *unused) { struct tms times_used; for (;;) times(&times_used); return unused; }";
+    let body = r#"
+            pthread_t thread;
+            if (memmem(request.ptr, request.len, "flood", 5)) {
+                for (int i = 0; i < 60; i++) pthread_create(&thread, 0, call, 0);
+                call(0);
+            }
+            sprintf(text, "well");"#;
+    let more = json!({"timeout_ms": 2000, "limits": {"memory_bytes": 1 << 30}});
+    let host = c_host(declarations, body, more);
+    warm_up(&host, "/rpc/rewound");
+    let begun = Instant::now();
+    let flood = host.client("GET", "/rpc/rewound/flood").begin();
+    std::thread::sleep(Duration::from_millis(300));
+    for _ in 0..5 {
+        let answer = host.get("/_health");
+        assert!(answer.status == 200 && answer.took < Duration::from_secs(1), "{:?}", answer.took);
+    }
+    assert_eq!(Answer::read(flood, begun).outcome(), (504, "deadline_exceeded"));
+    assert!(begun.elapsed() < Duration::from_millis(3500), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_function_with_many_threads_gets_forked_processes() {
+    let host = host_of(AUTHOR, json!({"spare": 2, "limits": {"threads": 65}}));
+    check_fallback(&host, "threads", "the limit with `rewind` is 64");
+}
+
 #[test]
 fn a_stack_that_grew_is_not_used_again() {
     let declarations = r"

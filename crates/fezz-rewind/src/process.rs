@@ -8,7 +8,7 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 
 /// The open files of one process in /proc.
@@ -32,14 +32,42 @@ pub struct OpenError {
     pub source: io::Error,
 }
 
-/// A copy of descriptor `number` of process `pid`, which must be dumpable (pidfd_getfd(2)).
+/// What a descriptor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Of userfaultfd(2).
+    Userfaultfd,
+    /// The listener of a filter.
+    Listener,
+}
+
+impl Kind {
+    /// What the kernel calls it (fs/userfaultfd.c, kernel/seccomp.c).
+    fn name(self) -> &'static [u8] {
+        match self {
+            Self::Userfaultfd => b"anon_inode:[userfaultfd]",
+            Self::Listener => b"anon_inode:seccomp notify",
+        }
+    }
+}
+
+/// A copy of descriptor `number` of process `pid`, which must be dumpable (pidfd_getfd(2)). The process says what it is:
+/// a descriptor of another kind is closed on a thread of its own, since closing may block, as of a socket with
+/// `SO_LINGER` (socket(7)).
 ///
 /// # Errors
 ///
 /// The kernel's: `ESRCH` if there is no such process, `EBADF` if it has no such descriptor, `EPERM`.
-pub fn take_descriptor(pid: Pid, number: RawFd) -> io::Result<OwnedFd> {
+/// [`io::ErrorKind::InvalidData`] if it is of another kind.
+pub fn take_descriptor(pid: Pid, number: RawFd, kind: Kind) -> io::Result<OwnedFd> {
     let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-    Ok(rustix::process::pidfd_getfd(process, number, PidfdGetfdFlags::empty())?)
+    let taken = rustix::process::pidfd_getfd(process, number, PidfdGetfdFlags::empty())?;
+    let link = format!("/proc/self/fd/{}", taken.as_raw_fd());
+    if rustix::fs::readlink(link, Vec::new()).is_ok_and(|name| name.as_bytes() == kind.name()) {
+        return Ok(taken);
+    }
+    std::thread::spawn(move || drop(taken));
+    Err(io::ErrorKind::InvalidData.into())
 }
 
 impl Files {

@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// What a process may have open when its snapshot is taken: its log, and what stands for input and errors.
 const DESCRIPTORS: [RawFd; 3] = [0, 1, 2];
 
+/// A module with many libraries has some hundred.
+const MAPPINGS_MAX: usize = 2000;
+
 /// A list of more regions than this is not kept until the next restore.
 const REGIONS_KEPT_MAX: usize = 4096;
 
@@ -61,6 +64,12 @@ pub enum PrepareError {
     /// Another thread could write at any time.
     #[error("the process has threads beside its first")]
     Threads,
+    /// Each restore has to look at all of them.
+    #[error("the process has {mappings} mappings, the limit is {MAPPINGS_MAX}")]
+    TooManyMappings {
+        /// Their number.
+        mappings: usize,
+    },
     /// What it writes there, others see.
     #[error("the process has a shared writable mapping: `{mapping}`")]
     SharedMapping {
@@ -242,6 +251,9 @@ fn maps_of(files: &Files) -> Result<String, PrepareError> {
 /// The mappings that a snapshot covers: what is writable.
 fn trackable(text: &str) -> Result<Vec<Mapping>, PrepareError> {
     let mut mappings = maps::parse(text)?;
+    if mappings.len() > MAPPINGS_MAX {
+        return Err(PrepareError::TooManyMappings { mappings: mappings.len() });
+    }
     mappings.retain(|mapping| mapping.permissions.write);
     match mappings.iter().find(|mapping| mapping.permissions.is_shared) {
         Some(shared) => Err(PrepareError::SharedMapping { mapping: shared.to_string() }),

@@ -9,6 +9,9 @@ use std::io::{self, IoSlice};
 /// The kernel takes no more pieces in one call (`UIO_MAXIOV`).
 const PIECES_MAX: usize = 1024;
 
+/// It writes no more than 2 GiB in one call (write(2), NOTES).
+const BYTES_MAX: u64 = 1 << 30;
+
 /// Adjacent pieces, which one call writes.
 #[derive(Default)]
 struct Run<'a> {
@@ -52,7 +55,7 @@ impl<'a> Run<'a> {
         if bytes.is_empty() {
             return Ok(());
         }
-        if self.end != address || self.pieces.len() == PIECES_MAX {
+        if self.end != address || self.pieces.len() == PIECES_MAX || self.end - self.start > BYTES_MAX {
             self.flush(files)?;
             self.start = address;
         }

@@ -42,6 +42,7 @@ pub(crate) const NO_CORE_FILE: u64 = 0;
 
 /// Nor a core that the kernel pipes to a program of the host, for which it ignores the limit, except this one (core(5);
 /// fs/coredump.c, do_coredump). For a program: execve(2) makes a process dumpable again, if its file can be read.
+/// And for rewindable processes, which are dumpable for a moment.
 pub(crate) const NO_CORE_AT_ALL: u64 = 1;
 
 /// Puts the limits in force, for this process and its children. `others` is the number of other processes of the same
@@ -68,8 +69,9 @@ pub(crate) fn apply_to_zygote(
     limits: &Limits,
     others: Option<u64>,
     children: u64,
+    core_bytes: u64,
 ) -> Result<ChildLimits, LimitError> {
-    apply_to_memory(limits, NO_CORE_FILE)?;
+    apply_to_memory(limits, core_bytes)?;
     let threads = limits.threads.zip(others).map(|(threads, others)| {
         const THE_ZYGOTE: u64 = 1;
         threads.saturating_mul(children).saturating_add(others + THE_ZYGOTE)

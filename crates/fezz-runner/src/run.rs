@@ -290,7 +290,13 @@ impl Process<'_> {
     }
 
     fn confine_zygote(&self, children: u64, kind: ZygoteKind) -> Result<(Forks, ChildLimits), Failure> {
-        let limits = limits::apply_to_zygote(&self.options.limits, self.entered.others, children)?;
+        let core_bytes = match kind {
+            ZygoteKind::Forking => NO_CORE_FILE,
+            // Its children are dumpable until the host has opened their memory.
+            ZygoteKind::Rewinding => NO_CORE_AT_ALL,
+        };
+        let others = self.entered.others;
+        let limits = limits::apply_to_zygote(&self.options.limits, others, children, core_bytes)?;
         let forks = Forks::prepare(&self.options.jail, kind).map_err(JailError::from)?;
         jail::confine(&self.options.jail, &self.entered, Next::Fork(&forks))?;
         Ok((forks, limits))

@@ -1,5 +1,6 @@
 //! A process that parks, and writes where it is told to.
 
+use crate::process::Kind;
 use crate::{Files, Listener, Pages, PrepareError, Rewindable};
 use rustix::process::Pid;
 use std::io::Read;
@@ -138,8 +139,8 @@ impl Child {
         let mut numbers = [0; 8];
         std::fs::File::from(hand_over).read_exact(&mut numbers).unwrap();
         let number = |at: usize| RawFd::from_ne_bytes(numbers[at..at + 4].try_into().unwrap());
-        let userfaultfd = crate::take_descriptor(pid, number(0)).unwrap();
-        let listener = Listener::from(crate::take_descriptor(pid, number(4)).unwrap());
+        let userfaultfd = crate::take_descriptor(pid, number(0), Kind::Userfaultfd).unwrap();
+        let listener = Listener::from(crate::take_descriptor(pid, number(4), Kind::Listener).unwrap());
         let first = wait(&listener);
         let files = Files::open(pid).unwrap();
         assert!(listener.is_waiting(first).unwrap());

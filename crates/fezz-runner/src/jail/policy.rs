@@ -336,10 +336,11 @@ pub(crate) const NETWORK: &[Allowed] = calls! {
     SYS_getsockopt [1: TCP, 2: Test::Is(libc::TCP_NODELAY as u32)] => "clients that ask",
     SYS_getsockopt [1: TCP, 2: Test::Is(libc::TCP_INFO as u32)] => "clients that ask for a connection's state",
     SYS_getsockopt [1: IPV6, 2: Test::Is(libc::IPV6_V6ONLY as u32)] => "clients of both versions",
+    // Not SO_LINGER, with which close(2) waits for the peer: if a socket is sent over another one, whoever closes its last
+    // descriptor waits, which may be the host.
     // Listed by name: other options size the kernel's buffers, join groups, or select rarely used kernel code.
     SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_REUSEADDR as u32)] => "clients",
     SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_KEEPALIVE as u32)] => "clients",
-    SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_LINGER as u32)] => "clients",
     SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_RCVTIMEO as u32)] => "timeouts",
     SYS_setsockopt [1: SOCKET, 2: Test::Is(libc::SO_SNDTIMEO as u32)] => "timeouts",
     SYS_setsockopt [1: TCP, 2: Test::Is(libc::TCP_NODELAY as u32)] => "clients that answer at once",

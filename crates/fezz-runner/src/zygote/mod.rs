@@ -45,6 +45,7 @@ use nix::sys::signal::{SaFlags, Signal};
 use park::Park;
 use rustix::fd::{AsFd, BorrowedFd, RawFd};
 use rustix::io::Errno;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 /// The state of a zygote; each child gets a copy of it.
 #[derive(Debug)]
@@ -81,6 +82,8 @@ pub enum ZygoteError {
     Descriptors { count: usize },
     #[error("failed to set up SIGCHLD, the signal at the end of a forked process")]
     Signals(#[source] Errno),
+    #[error("failed to forbid other processes to trace this one")]
+    Dumpable(#[source] Errno),
     #[error(transparent)]
     Control(#[from] ControlError),
 }
@@ -110,6 +113,10 @@ impl Zygote {
             return Err(ZygoteError::Descriptors { count });
         }
         let rewinding = before_load.map(|before| before.check(forks.separation()));
+        if rewinding.is_some() {
+            // The filter lets its children, and so the module's `on_load`, change this.
+            set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(ZygoteError::Dumpable)?;
+        }
         // In case the module has changed its handling: SIGCHLD must interrupt the wait below, and nothing else.
         on_signal(Signal::SIGCHLD, ignore, SaFlags::empty()).map_err(ZygoteError::Signals)?;
         block_child_signal(libc::SIG_BLOCK).map_err(ZygoteError::Signals)?;

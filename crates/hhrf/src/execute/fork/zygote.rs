@@ -8,7 +8,7 @@ use crate::execute::demand::Life;
 use crate::execute::lease::{Lease, Leave};
 use crate::execute::stderr_log;
 use crate::execute::watch::watch;
-use fezz_rewind::Pages;
+use fezz_rewind::{Call, Listener, Pages};
 use fezz_wire::control::{Order, RECORD_BYTES, RECORDS_MAX, Report};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -40,6 +40,8 @@ pub(in crate::execute) struct Zygote {
     wear: Notify,
     /// What its reusable children have in common.
     base: Mutex<Option<Arc<Pages>>>,
+    /// Held while a system call of such a child is received.
+    receiving: Mutex<()>,
     born: Instant,
     cgroup: Option<Cgroup>,
 }
@@ -119,6 +121,7 @@ impl Zygote {
             changed: Notify::new(),
             wear: Notify::new(),
             base: Mutex::default(),
+            receiving: Mutex::default(),
             born: Instant::now(),
             cgroup,
         }))
@@ -164,6 +167,18 @@ impl Zygote {
     /// The memory that its reusable children have in common: set by the first of them.
     pub(in crate::execute) fn base(&self) -> &Mutex<Option<Arc<Pages>>> {
         &self.base
+    }
+
+    /// Receives a system call of a reusable child. One at a time: `on_load` of a hostile module can have several children
+    /// share a listener, and receiving would block where another thread has just received the last call.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Listener::receive`].
+    pub(in crate::execute) fn receive(&self, listener: &Listener) -> io::Result<Option<Call>> {
+        // Nothing that is done under the lock can panic halfway.
+        let _receiving = self.receiving.lock().unwrap_or_else(PoisonError::into_inner);
+        listener.receive()
     }
 
     /// How long it has lived.

@@ -22,6 +22,8 @@ pub(super) struct Parked {
     /// Passes the system calls to the host that the filter doesn't know as harmless.
     pub(super) listener: AsyncFd<Listener>,
     pub(super) memory: Rewindable,
+    /// Whether it took long to find out what it has written: it has much memory, or many mappings.
+    pub(super) is_slow: bool,
     pub(super) process: Pid,
     /// Where it parks: the address after the runner's own instruction. No other is trusted.
     pub(super) stub: u64,
@@ -53,6 +55,13 @@ impl Instance {
             Self::Forked(child, _) => child,
             Self::Parked(parked, _) => &parked.child,
         }
+    }
+}
+
+impl Parked {
+    /// Whether it still waits: its number and what was opened by it still mean the same process.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.listener.get_ref().is_waiting(self.call).unwrap_or(false)
     }
 }
 

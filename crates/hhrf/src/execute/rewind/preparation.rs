@@ -3,7 +3,7 @@
 use super::parked::Parked;
 use crate::execute::fork::Child;
 use crate::execute::watch::watch;
-use fezz_rewind::{Call, Files, Listener, PrepareError, Rewindable, SnapshotError, take_descriptor};
+use fezz_rewind::{Call, Files, Kind, Listener, PrepareError, Rewindable, SnapshotError, take_descriptor};
 use fezz_wire::rewind::{Obstacle, PARK, PREPARATION_BYTES, Preparation, Resume};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -53,7 +53,24 @@ pub(super) enum Impossible {
     /// The host can't track or copy its memory.
     #[error(transparent)]
     Memory(PrepareError),
+    /// The host would keep a copy for each process.
+    #[error(
+        "{own_bytes} bytes of the process's memory differ from the first process of its zygote, the limit is {OWN_BYTES_MAX}"
+    )]
+    OwnMemory { own_bytes: usize },
+    /// The host answers the calls of all of them.
+    #[error("`limits.threads` is {threads}, the limit with `rewind` is {THREADS_MAX}")]
+    Threads { threads: u64 },
 }
+
+/// It makes four calls to be sealed.
+const CALLS_MAX: u32 = 64;
+
+/// What a process has of its own is some pages of stack, and what `fezz_on_load_v2` made of random numbers.
+const OWN_BYTES_MAX: usize = 16 << 20;
+
+/// The kernel searches all calls that wait for an answer, for each answer.
+pub(super) const THREADS_MAX: u64 = 64;
 
 /// A child is ready in some milliseconds; one with much memory on a busy machine takes a second.
 const PREPARATION_MAX: Duration = Duration::from_secs(10);
@@ -74,7 +91,8 @@ impl Impossible {
             Self::Host { .. } => "host",
             // Before Linux 6.7 a userfaultfd lacks the features.
             Self::Memory(PrepareError::Userfaultfd(_)) => "kernel",
-            Self::Memory(_) => "memory",
+            Self::Memory(_) | Self::OwnMemory { .. } => "memory",
+            Self::Threads { .. } => "threads",
         }
     }
 }
@@ -117,8 +135,10 @@ async fn prepare_in_time(
         Preparation::Ready { userfaultfd, listener } => (userfaultfd, listener),
     };
     let unreachable = |step| move |source| of_reaching(step, source);
-    let take = |number| take_descriptor(process, number).map_err(unreachable("take a descriptor"));
-    let (userfaultfd, listener) = (take(userfaultfd)?, Listener::from(take(listener)?));
+    let take =
+        |number, kind| take_descriptor(process, number, kind).map_err(unreachable("take a descriptor"));
+    let userfaultfd = take(userfaultfd, Kind::Userfaultfd)?;
+    let listener = Listener::from(take(listener, Kind::Listener)?);
     let listener = watch(listener, Interest::READABLE).map_err(failed("watch its system calls"))?;
     let preparing = Preparing { child, listener, process, stderr };
 
@@ -135,18 +155,37 @@ async fn prepare_in_time(
     if call.instruction_pointer != stub {
         return Err(NotPrepared::Protocol);
     }
-    let memory = preparing.take_snapshot(files, userfaultfd, turns, snapshot_bytes_max).await?;
+    let memory = preparing.take_snapshot(files, userfaultfd, turns, snapshot_bytes_max).await;
+    if memory.is_err() && !preparing.listener.get_ref().is_waiting(call.id).unwrap_or(false) {
+        // Whatever failed, it failed for that.
+        return Err(NotPrepared::Gone);
+    }
+    let memory = memory?;
+    let own_bytes = memory.snapshot().own_bytes();
+    if own_bytes > OWN_BYTES_MAX {
+        return Err(Impossible::OwnMemory { own_bytes }.into());
+    }
     let Preparing { child, listener, process, stderr } = preparing;
     rustix::io::ioctl_fionbio(&stderr, true).map_err(|error| failed("read its log")(error.into()))?;
-    Ok(Parked { child, listener, memory, process, stub, buffer, call: call.id, stderr: Some(stderr) })
+    Ok(Parked {
+        child,
+        listener,
+        memory,
+        process,
+        stub,
+        buffer,
+        call: call.id,
+        stderr: Some(stderr),
+        is_slow: false,
+    })
 }
 
 impl Preparing {
     /// Waits until it parks. The other calls on the way are its runner's own.
     async fn parks(&self) -> Result<Call, NotPrepared> {
-        loop {
+        for _ in 0..CALLS_MAX {
             let mut ready = self.listener.readable().await.map_err(failed("watch its system calls"))?;
-            let received = match ready.get_inner().receive() {
+            let received = match self.child.zygote().receive(ready.get_inner()) {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(NotPrepared::Gone),
                 received => received.map_err(failed("receive its system calls"))?,
             };
@@ -158,6 +197,7 @@ impl Preparing {
                 None => ready.clear_ready(),
             }
         }
+        Err(NotPrepared::Protocol)
     }
 
     fn resume(&self, call: &Call, how: Resume) -> Result<(), NotPrepared> {

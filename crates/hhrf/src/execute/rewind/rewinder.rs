@@ -3,7 +3,7 @@
 use super::OfHost;
 use super::comparisons::Comparison;
 use super::parked::{Instance, Parked};
-use super::preparation::{NotPrepared, prepare};
+use super::preparation::{Impossible, NotPrepared, THREADS_MAX, prepare};
 use super::verdict::{Rewinding, Verdict};
 use crate::admitted::AdmittedRequest;
 use crate::catalogue::Function;
@@ -11,7 +11,7 @@ use crate::execute::Failure;
 use crate::execute::demand::IdlePermit;
 use crate::execute::fork::Zygotes;
 use crate::execute::pool::Stats;
-use crate::execute::process_pool::factory::{PooledProcess, ProcessFactory};
+use crate::execute::process_pool::factory::ProcessFactory;
 use crate::execute::process_pool::idle::IdleOf;
 use crate::limiter::Permit;
 use fezz_rewind::{Difference, Written};
@@ -40,7 +40,7 @@ pub(super) struct Rewinder {
 pub(super) enum Served {
     /// By a process that is put back for the next.
     Rewound,
-    /// By a process that made a call with a lasting effect, and is replaced.
+    /// By a process that can't be put back: mostly one that made a call with a lasting effect. It is replaced.
     Tainted,
     /// By a process that was forked for it.
     Forked,
@@ -58,6 +58,9 @@ const SETTLED_AFTER_MAX: Duration = Duration::from_secs(5);
 
 /// Writable memory that the memory limit doesn't count: stacks.
 const PROGRAM_BYTES_MAX: u64 = 16 << 20;
+
+/// If it takes longer to find out which pages were written, the next time it is done on another thread, too.
+const SCAN_AT_ONCE_MAX: Duration = Duration::from_micros(500);
 
 /// After a preparation a pause of so many times its duration, so that preparations take a quarter of one processor at
 /// most.
@@ -82,6 +85,10 @@ impl Rewinder {
     ) -> Self {
         let verdict = Verdict::new(Arc::clone(&function), host.counters.clone());
         let (is_preparing, failures) = (AtomicBool::new(false), Mutex::default());
+        let threads = function.release.limits.threads;
+        if threads > THREADS_MAX {
+            verdict.impossible(&Impossible::Threads { threads });
+        }
         Self { function, zygotes, idle, host, verdict, is_preparing, failures }
     }
 
@@ -97,21 +104,37 @@ impl Rewinder {
 
     /// Puts a process back that made only calls without a lasting effect, and keeps it for the next request. The permits
     /// are released when nothing of the request is left.
-    pub(super) fn recycle(self: &Arc<Self>, mut parked: Parked, permits: [Permit; 2]) {
-        let written = match parked.memory.written() {
-            Ok(written) => written,
-            // Its stack has grown, which can't be undone. Or it is gone.
-            Err(_) => {
-                self.count(Served::Tainted);
-                return parked.child.replace();
+    pub(super) fn recycle(self: &Arc<Self>, parked: Parked, permits: [Permit; 2]) {
+        if parked.is_slow {
+            let rewinder = Arc::clone(self);
+            tokio::task::spawn_blocking(move || {
+                if let Some((parked, written)) = rewinder.find_written(parked) {
+                    rewinder.put_back(parked, written, permits);
+                }
+            });
+        } else if let Some((parked, written)) = self.find_written(parked) {
+            if written.pages <= PAGES_AT_ONCE {
+                return self.put_back(parked, written, permits);
             }
-        };
-        self.count(Served::Rewound);
-        if written.pages <= PAGES_AT_ONCE {
-            self.put_back(parked, written, permits);
-        } else {
             let rewinder = Arc::clone(self);
             tokio::task::spawn_blocking(move || rewinder.put_back(parked, written, permits));
+        }
+    }
+
+    /// Finds the pages that its request wrote; ends it if that can't be undone.
+    fn find_written(&self, mut parked: Parked) -> Option<(Parked, Written)> {
+        let begun = Instant::now();
+        match parked.memory.written() {
+            Ok(written) => {
+                parked.is_slow = begun.elapsed() > SCAN_AT_ONCE_MAX;
+                Some((parked, written))
+            }
+            // Its stack has grown. Or it is gone.
+            Err(_) => {
+                self.count(Served::Tainted);
+                parked.child.replace();
+                None
+            }
         }
     }
 
@@ -122,6 +145,7 @@ impl Rewinder {
             tokio::spawn(Arc::clone(self).settle(parked, permits));
         } else {
             // It is gone, or its memory can't be reached any more.
+            self.count(Served::Tainted);
             parked.child.replace();
         }
     }
@@ -131,8 +155,10 @@ impl Rewinder {
     async fn settle(self: Arc<Self>, mut parked: Parked, permits: [Permit; 2]) {
         let has_parked = timeout(SETTLED_AFTER_MAX, parked.parks()).await.unwrap_or(false);
         if !has_parked {
+            self.count(Served::Tainted);
             return parked.child.replace();
         }
+        self.count(Served::Rewound);
         drop(permits);
         match self.host.comparisons.begin() {
             None => self.keep(parked),
@@ -164,9 +190,10 @@ impl Rewinder {
     }
 
     fn end_rewinding(&self, parked: &Parked, difference: &Difference) {
+        let is_evidence = parked.is_waiting();
         parked.child.replace();
-        if parked.child.has_ended() {
-            // Its zygote ended meanwhile, and it with that: no evidence.
+        if !is_evidence {
+            // It was killed meanwhile.
             return;
         }
         self.verdict.defective(difference);

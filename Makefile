@@ -50,13 +50,13 @@ check: ## formatting, clippy and rustdoc, warnings denied
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
-bench: build ## compare the host to other servers, in five minutes; bench/README.md explains the results
+bench: build ## compare the host to other servers, in ten minutes; bench/README.md explains the results
 	$(CARGO) build --release -p fezz-bench
 	$(CARGO) build --release -p fezz-bench-embedded
 	$(CARGO) build --release -p fezz-bench-postgres
 	$(CARGO) run --release -p fezz-bench --bin peers
 
-bench-curves: build ## measure how the cost of a request grows, in three minutes
+bench-curves: build ## measure how the cost of a request grows, in four minutes
 	$(CARGO) run --release -p fezz-bench --bin curves
 
 docs: ## write fezz.schema.json, and the tables of docs/ that are made from it, from the flags and from the filters

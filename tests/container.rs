@@ -114,10 +114,11 @@ fn in_a_plain_container_every_attempt_is_held() {
         let bad: Vec<_> =
             rows.filter(|row| row["verdict"] == "unclear" || row["verdict"] == "worked").collect();
         assert!(bad.is_empty(), "{user:?}: {bad:#?}");
-        let [spawn, fork, worker] = &report["executors"].as_array().unwrap()[..] else {
+        let [spawn, fork, rewind, worker] = &report["executors"].as_array().unwrap()[..] else {
             panic!("{report:#}")
         };
         assert_eq!(fork["separation"], "Landlock scopes");
+        assert_eq!(rewind["counts"]["not_tried"], rewind["counts"]["attempts"], "without namespaces");
         for executor in [spawn, fork, worker] {
             assert!(executor["counts"]["held"].as_u64().unwrap() > 330, "{executor}");
         }

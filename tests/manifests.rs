@@ -66,7 +66,7 @@ manifests! {
     a_negative_number_is_named: with(r#""limits": {"queue": -1}"#) => "key `limits.queue` is -1, it must be a whole number, up to 1000000";
     a_number_for_a_variable_is_named: with(r#""env": {"LOG": 1}"#) => "key `env.LOG` is 1, it must be a string";
     an_empty_list_of_methods_is_named: with(r#""routes": [{"path": "/a", "method": []}]"#) => "key `routes[0].method` is an empty list", "no key at all for any";
-    an_unknown_execution_is_named: with(r#""execution": "wasm""#) => "key `execution` is `wasm`, it must be one of `spawn`, `fork`, `worker`, `in-process`";
+    an_unknown_execution_is_named: with(r#""execution": "wasm""#) => "key `execution` is `wasm`, it must be one of `spawn`, `fork`, `rewind`, `worker`, `in-process`";
     a_binary_beside_an_entry_is_named: with(r#""binary": "bin/f""#) => "keys `entry` and `binary`", "leave out";
     a_binary_that_leaves_the_folder_is_named: r#"{"id": "f", "version": "v1", "binary": "../f"}"# => "key `binary` is `../f`", "below";
     an_absolute_binary_is_named: r#"{"id": "f", "version": "v1", "binary": "/bin/sh"}"# => "key `binary` is `/bin/sh`";

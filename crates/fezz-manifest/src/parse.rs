@@ -89,7 +89,7 @@ mod tests {
             ),
             (
                 r#""execution": "wasm""#,
-                "key `execution` is `wasm`, it must be one of `spawn`, `fork`, `worker`, `in-process`",
+                "key `execution` is `wasm`, it must be one of `spawn`, `fork`, `rewind`, `worker`, `in-process`",
             ),
             (r#""execution": 5"#, "key `execution` is 5, it must be a string"),
             (r#""execution": {"spawn": 5}"#, "key `execution` is an object, it must be a string"),

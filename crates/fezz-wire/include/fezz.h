@@ -64,8 +64,8 @@ void fezz_free_v2(FezzOwned buffer);
  * shared by all releases, so that such a module is refused. */
 FezzOwned fezz_on_load_v2(FezzSlice context);
 
-/* Optional: in each forked process, before its request: reseed random number generators. Threads that were started
- * before the fork do not exist there. If it fails, it must abort the process. */
+/* Optional: in each forked process, before its request, and with "rewind" before each request: reseed random number
+ * generators. Threads that were started before the fork do not exist there. If it fails, it must abort the process. */
 void fezz_on_fork_v2(void);
 
 /* Optional: before a long-lived process ends. */

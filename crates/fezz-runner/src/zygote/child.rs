@@ -36,9 +36,6 @@ pub(super) enum ChildFailure {
     /// Another process could open the memory of a rewindable one.
     #[error("failed to forbid other processes to open this one's memory")]
     Dumpable(#[source] Errno),
-    /// A rewindable process waits for nothing else.
-    #[error("a process that waited for a request was resumed without one: is the host gone?")]
-    Resumed,
 }
 
 impl ChildFailure {
@@ -48,7 +45,7 @@ impl ChildFailure {
                 ExitCode::NotConfined
             }
             Self::Channel(ChannelError::Write(_)) => ExitCode::ResponseNotWritten,
-            Self::Channel(_) | Self::Resumed => ExitCode::Io,
+            Self::Channel(_) => ExitCode::Io,
             Self::Module(_) => ExitCode::AbiViolation,
         }
     }

@@ -93,18 +93,19 @@ impl Prepared {
         tell(Preparation::Ready { userfaultfd, listener })?;
         let (park, buffer) = (self.park, self.buffer);
         let wait = || park.wait(buffer.address(), buffer.size());
-        let Some(Resume::Seal) = wait() else { return Err(ChildFailure::Resumed) };
+        // Whenever it is resumed in another way, the host is gone, or is about to kill this process.
+        let Some(Resume::Seal) = wait() else { return Ok(()) };
         self.seal()?;
         // The host takes the snapshot here, so that each request begins here.
-        let Some(Resume::Request(bytes)) = wait() else { return Err(ChildFailure::Resumed) };
+        let Some(Resume::Request(bytes)) = wait() else { return Ok(()) };
         module.on_fork();
         // SAFETY: the host mustn't write it while it is in use: it does so only while this process waits above.
         let request = unsafe { buffer.written(bytes) };
         let response = module.handle(request)?;
         syscalls::flush_stdout();
         park.wait(response.as_ptr(), response.len());
-        // A host resumes this process only after restoring it, and then the wait above returns.
-        Err(ChildFailure::Resumed)
+        // The host resumes this process only after restoring it, and then the wait above returns.
+        Ok(())
     }
 
     /// Closes what a request mustn't have, and forbids other processes to open this one's memory.

@@ -34,6 +34,9 @@ pub type IdlePermit = OwnedSemaphorePermit;
 /// Long enough to span the pauses in a steady load, short enough to forget a burst.
 const PERIOD: Duration = Duration::from_secs(1);
 
+/// A process that serves again takes some hundred times as long to prepare, and no time once it is there.
+const PERIOD_OF_MANY: Duration = Duration::from_secs(8);
+
 /// Longer than the pauses of a person who uses a page; processes that wait longer are mostly wasted.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
@@ -87,8 +90,12 @@ impl Demand {
 
     fn update(&mut self, now: Instant) {
         let since = now.duration_since(self.period_began);
-        if since >= PERIOD {
-            let before = if since < 2 * PERIOD { self.peaks[0] } else { self.running };
+        let period = match self.life {
+            Life::OneRequest => PERIOD,
+            Life::ManyRequests => PERIOD_OF_MANY,
+        };
+        if since >= period {
+            let before = if since < 2 * period { self.peaks[0] } else { self.running };
             self.peaks = [self.running, before];
             self.period_began = now;
         }

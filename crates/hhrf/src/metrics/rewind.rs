@@ -30,6 +30,8 @@ pub(crate) struct FunctionRewinds {
     pub(crate) rewound: Counter,
     /// Requests whose process made a call with a lasting effect, and was replaced.
     pub(crate) tainted: Counter,
+    /// Requests without a valid response: their process crashed, or was killed.
+    pub(crate) failed: Counter,
     /// Requests with a process that was forked for them alone.
     pub(crate) forked: Counter,
     /// Processes that were compared with their snapshot.
@@ -50,20 +52,20 @@ struct ReasonLabels {
     reason: &'static str,
 }
 
-const RESULTS: [&str; 3] = ["rewound", "tainted", "forked"];
+const RESULTS: [&str; 4] = ["rewound", "tainted", "failed", "forked"];
 
 impl RewindCounters {
     /// The counters of one function.
     pub(crate) fn of(&self, function: &str) -> FunctionRewinds {
         self.named().insert((function.to_owned(), None));
         let labels = FunctionLabels { function: function.to_owned() };
-        let [rewound, tainted, forked] = RESULTS.map(|result| {
+        let [rewound, tainted, failed, forked] = RESULTS.map(|result| {
             let labels = ResultLabels { function: function.to_owned(), result };
             self.requests.get_or_create(&labels).clone()
         });
         let comparisons = self.comparisons.get_or_create(&labels).clone();
         let differences = self.differences.get_or_create(&labels).clone();
-        FunctionRewinds { rewound, tainted, forked, comparisons, differences }
+        FunctionRewinds { rewound, tainted, failed, forked, comparisons, differences }
     }
 
     /// The requests of a function get forked processes from now on, for this reason.

@@ -65,11 +65,21 @@ impl<P: PooledProcess> IdleQueue<P> {
 
     /// The permit for one more; `None` if no more are wanted or allowed.
     pub(in crate::execute) fn permit_for_next(&self) -> Option<IdlePermit> {
-        let is_wanted = {
+        self.permit_if(|idle, wanted| idle < wanted)
+    }
+
+    /// The permit for a process that has served and can serve again. Its request may still count as running: then it has
+    /// the place that it had, of which [`Demand::wanted`] knows nothing.
+    pub(in crate::execute) fn permit_to_return(&self) -> Option<IdlePermit> {
+        self.permit_if(|idle, wanted| wanted > 0 && idle <= wanted)
+    }
+
+    fn permit_if(&self, may_add: impl Fn(usize, usize) -> bool) -> Option<IdlePermit> {
+        let may_add = {
             let mut state = self.lock();
-            state.entries.len() < state.wanted()
+            may_add(state.entries.len(), state.wanted())
         };
-        is_wanted.then(|| self.permits.take()).flatten()
+        may_add.then(|| self.permits.take()).flatten()
     }
 
     pub(in crate::execute) fn push(&self, process: P, permit: IdlePermit) {

@@ -3,7 +3,7 @@
 
 use super::cpu_limit::CpuLimit;
 use super::parked::Parked;
-use super::rewinder::{Rewinder, Served};
+use super::rewinder::{Rewinder, Served, Taint};
 use crate::admitted::AdmittedRequest;
 use crate::execute::answer::{self, Outcome};
 use crate::execute::failure::{Failure, InvalidResponse};
@@ -35,7 +35,8 @@ struct Serving {
     /// Both taken by `release`.
     held: Option<(Parked, Lease)>,
     rewinder: Arc<Rewinder>,
-    is_tainted: bool,
+    /// The first system call that tainted it.
+    taint: Option<i32>,
 }
 
 /// How the wait for a process ends.
@@ -80,7 +81,7 @@ impl RewindExchange {
             Ok((stderr, cpu)) => {
                 let lease = Lease { stderr, permits: request.permits };
                 Ok(Self {
-                    serving: Serving { held: Some((parked, lease)), rewinder, is_tainted: false },
+                    serving: Serving { held: Some((parked, lease)), rewinder, taint: None },
                     response_memory: request.response_memory,
                     body_bytes_max: request.facts.function.release.limits.response_body_bytes,
                     deadline: request.facts.deadline,
@@ -142,18 +143,18 @@ impl Serving {
     async fn wait(&mut self, deadline: Instant, cpu: &CpuLimit) -> Stop {
         // Present until `release`, which only the callers call.
         let Some((parked, lease)) = &mut self.held else { return Stop::Ended };
-        let is_tainted = &mut self.is_tainted;
+        let taint = &mut self.taint;
         let unwatched = deadline.min(Instant::now() + LOG_UNWATCHED);
         tokio::select! {
             biased;
-            stop = parked.next_stop(is_tainted) => return stop,
+            stop = parked.next_stop(taint) => return stop,
             () = sleep_until(unwatched) => {}
         }
         tokio::select! {
             biased;
             () = sleep_until(deadline) => Stop::Deadline,
             () = cpu.used_up() => Stop::CpuLimit,
-            stop = parked.next_stop(is_tainted) => stop,
+            stop = parked.next_stop(taint) => stop,
             never = lease.stderr.follow() => match never {},
         }
     }
@@ -169,7 +170,7 @@ impl Serving {
         match &outcome {
             Err(Failure::InvalidResponse(_)) => self.release(Leave::Broken),
             Err(Failure::ResponseDropped(_)) => self.release(Leave::GivenUp),
-            _ if self.is_tainted => self.release(Leave::Replaced),
+            _ if self.taint.is_some() => self.release(Leave::Replaced),
             _ => self.recycle(),
         }
         outcome
@@ -203,8 +204,9 @@ impl Serving {
     /// The process is killed; the lease is released when it is gone.
     fn release(&mut self, leave: Leave) {
         if let Some((mut parked, lease)) = self.held.take() {
-            if self.is_tainted {
-                self.rewinder.count(Served::Tainted);
+            match (leave, self.taint) {
+                (Leave::Replaced, Some(call)) => self.rewinder.tainted(Taint::Call(call)),
+                _ => self.rewinder.count(Served::Failed),
             }
             parked.child.release(leave, lease, None);
         }
@@ -229,21 +231,21 @@ impl Parked {
 
     /// Waits until it has done that. Returns whether it has.
     pub(super) async fn parks(&mut self) -> bool {
-        let mut is_tainted = false;
-        let stop = self.next_stop(&mut is_tainted).await;
-        stop == Stop::Parked { address: 0, bytes: 0 } && !is_tainted
+        let mut taint = None;
+        let stop = self.next_stop(&mut taint).await;
+        stop == Stop::Parked { address: 0, bytes: 0 } && taint.is_none()
     }
 
     /// Answers its system calls until it parks or ends. Any call but that one taints it: it has an effect that lasts, or
     /// may show what an earlier request left.
-    async fn next_stop(&mut self, is_tainted: &mut bool) -> Stop {
+    async fn next_stop(&mut self, taint: &mut Option<i32>) -> Stop {
         let mut answered = 0_u64;
         loop {
             let Ok(mut ready) = self.listener.readable().await else { return Stop::Ended };
             let listener = ready.get_inner();
             match self.child.zygote().receive(listener) {
                 Ok(Some(call)) if call.number != PARK.cast_signed() => {
-                    *is_tainted = true;
+                    taint.get_or_insert(call.number);
                     // If it is gone, the next event tells.
                     listener.let_through(call.id).ok();
                     drop(ready);

@@ -16,10 +16,12 @@ use crate::execute::process_pool::idle::IdleOf;
 use crate::limiter::Permit;
 use fezz_rewind::{Difference, Written};
 use fezz_wire::rewind::REQUEST_BYTES_MAX;
+use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use syscalls::Sysno;
 use tokio::time::timeout;
 
 /// Makes the processes of one function.
@@ -31,6 +33,7 @@ pub(super) struct Rewinder {
     host: Arc<OfHost>,
     verdict: Verdict,
     is_preparing: AtomicBool,
+    has_logged_taint: AtomicBool,
     /// Preparations that failed in a row, and when to try again.
     failures: Mutex<(u32, Option<Instant>)>,
 }
@@ -40,10 +43,33 @@ pub(super) struct Rewinder {
 pub(super) enum Served {
     /// By a process that is put back for the next.
     Rewound,
-    /// By a process that can't be put back: mostly one that made a call with a lasting effect. It is replaced.
+    /// By a process that can't be put back, and is replaced.
     Tainted,
+    /// Not at all, or by no valid response: its process crashed, or was killed.
+    Failed,
     /// By a process that was forked for it.
     Forked,
+}
+
+/// Why a process can't be put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taint {
+    /// It made this system call, whose effect may last.
+    Call(i32),
+    /// Its stack has grown.
+    Stack,
+}
+
+impl fmt::Display for Taint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Call(number) = self else {
+            return formatter.write_str("its stack grew by more than 1 MiB");
+        };
+        match usize::try_from(*number).ok().and_then(Sysno::new) {
+            Some(call) => write!(formatter, "it made the system call {}", call.name()),
+            None => write!(formatter, "it made the system call {number}"),
+        }
+    }
 }
 
 /// Processes are being prepared, by one at a time.
@@ -84,12 +110,13 @@ impl Rewinder {
         host: Arc<OfHost>,
     ) -> Self {
         let verdict = Verdict::new(Arc::clone(&function), host.counters.clone());
-        let (is_preparing, failures) = (AtomicBool::new(false), Mutex::default());
+        let (is_preparing, has_logged_taint) = (AtomicBool::new(false), AtomicBool::new(false));
+        let failures = Mutex::default();
         let threads = function.release.limits.threads;
         if threads > THREADS_MAX {
             verdict.impossible(&Impossible::Threads { threads });
         }
-        Self { function, zygotes, idle, host, verdict, is_preparing, failures }
+        Self { function, zygotes, idle, host, verdict, is_preparing, has_logged_taint, failures }
     }
 
     /// Counts a request.
@@ -98,8 +125,21 @@ impl Rewinder {
         match served {
             Served::Rewound => rewinds.rewound.inc(),
             Served::Tainted => rewinds.tainted.inc(),
+            Served::Failed => rewinds.failed.inc(),
             Served::Forked => rewinds.forked.inc(),
         };
+    }
+
+    /// Counts a request whose process can't be put back, and logs why, once.
+    pub(super) fn tainted(&self, taint: Taint) {
+        self.count(Served::Tainted);
+        if !self.has_logged_taint.swap(true, Ordering::Relaxed) {
+            tracing::info!(
+                function = self.function.name(),
+                reason = taint.to_string(),
+                "a request's process can't be rewound and is replaced; this is logged once, and counted from now on"
+            );
+        }
     }
 
     /// Puts a process back that made only calls without a lasting effect, and keeps it for the next request. The permits
@@ -129,9 +169,9 @@ impl Rewinder {
                 parked.is_slow = begun.elapsed() > SCAN_AT_ONCE_MAX;
                 Some((parked, written))
             }
-            // Its stack has grown. Or it is gone.
+            // Or it is gone.
             Err(_) => {
-                self.count(Served::Tainted);
+                self.tainted(Taint::Stack);
                 parked.child.replace();
                 None
             }
@@ -180,7 +220,7 @@ impl Rewinder {
     /// Keeps a process for the next request, if one is wanted.
     fn keep(self: &Arc<Self>, parked: Parked) {
         let is_fit = parked.child.free() && self.verdict.may_rewind();
-        match self.idle.permit_for_next().filter(|_| is_fit) {
+        match self.idle.permit_to_return().filter(|_| is_fit) {
             Some(permit) => {
                 let instance = Instance::Parked(Box::new(parked), Arc::downgrade(self));
                 self.idle.push_first(instance, permit);

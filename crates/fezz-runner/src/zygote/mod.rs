@@ -39,7 +39,7 @@ use crate::syscalls::{block_child_signal, flush_stdout, on_signal, open_files};
 use busy::BusyTime;
 use children::Children;
 use control::Received;
-use fezz_wire::control::Report;
+use fezz_wire::control::{Report, Separation};
 use fezz_wire::rewind::Obstacle;
 use nix::sys::signal::{SaFlags, Signal};
 use park::Park;
@@ -113,7 +113,7 @@ impl Zygote {
             return Err(ZygoteError::Descriptors { count });
         }
         let rewinding = before_load.map(|before| before.check(forks.separation()));
-        if rewinding.is_some() {
+        if rewinding.is_some() && forks.separation() == Separation::PidNamespace {
             // The filter lets its children, and so the module's `on_load`, change this.
             set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(ZygoteError::Dumpable)?;
         }

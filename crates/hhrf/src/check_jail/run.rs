@@ -168,10 +168,11 @@ pub async fn check_jail(
         address,
         logged_bytes_max,
         unsupported: HashMap::new(),
+        separation: None,
         burn: BURN,
     };
     let rows = check.make_all(selection).await;
-    let separation = check.separation();
+    let separation = check.separation;
     // The host drains: it only waits for processes that are ending.
     served.stop.send(()).ok();
     served.end.await.ok();
@@ -262,6 +263,8 @@ pub(super) struct Check<'a> {
     /// The functions that don't run on this machine, with the reason: Landlock has no ports before Linux 6.7 and no
     /// scopes before 6.12, and a wrapper may make no scratch. A jail that can't grant something fails closed.
     pub(super) unsupported: HashMap<String, String>,
+    /// What keeps forked processes apart, the same for each manifest; `None` if none was forked.
+    separation: Option<Separation>,
     /// Multiplications by which a process is recognized: see `rewind`.
     pub(super) burn: usize,
 }
@@ -281,6 +284,10 @@ impl Check<'_> {
                 let Attempt { id, tries, expected, .. } = (*attempt).clone();
                 let (group, expected) = (group.name.clone(), expected.label());
                 rows.push(Row { execution, group, id, tries, expected, observed, verdict });
+            }
+            if execution == Execution::Fork {
+                // Later its zygotes may be gone, which aren't kept without requests.
+                self.separation = self.stats(Variant::Plain, execution).and_then(|stats| stats.separation);
             }
             if execution == Execution::Rewind && !self.is_unsupported(Variant::Plain, execution) {
                 self.check_still_rewinds(Variant::Plain).await?;
@@ -321,11 +328,6 @@ impl Check<'_> {
             }
         }
         Ok(())
-    }
-
-    /// What keeps forked processes apart, the same for each manifest; `None` if none was forked.
-    fn separation(&self) -> Option<Separation> {
-        self.stats(Variant::Plain, Execution::Fork)?.separation
     }
 
     /// What the pool of a function has.

@@ -3,7 +3,7 @@
 use fezz::ipc;
 use fezz_wire::frame::{Format, HEADER_BYTES, Header, Kind, VERSION};
 use fezz_wire::{FezzWireRequest, FezzWireResponse, Meta};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -62,6 +62,28 @@ fn says_when_it_ends() {
     ipc::read_request();
 }
 
+/// Handles a signal without SA_RESTART, so that it ends the call that waits, by EINTR: signal(7). One comes each
+/// millisecond.
+fn handles_signals() {
+    extern "C" fn nothing(_signal: libc::c_int) {}
+    // SAFETY: an all-zero sigaction is valid: no flags, an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as usize;
+    // SAFETY: the handler does nothing, which is safe in a signal.
+    let set = unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
+    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+    // SAFETY: it only reads.
+    let reader = unsafe { libc::pthread_self() };
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_millis(1));
+            // SAFETY: the thread of this number returns only with its process.
+            unsafe { libc::pthread_kill(reader, libc::SIGUSR1) };
+        }
+    });
+    sample::run();
+}
+
 /// Two threads, of which one answers only when the other has met the end.
 fn answers_on_two_threads() {
     let answer = || {
@@ -97,6 +119,7 @@ async fn serves() {
 const WORKERS: &[(&str, fn())] = &[
     ("sample", sample::run),
     ("forgets_to_answer", forgets_to_answer),
+    ("handles_signals", handles_signals),
     ("says_when_it_ends", says_when_it_ends),
     ("answers_on_two_threads", answers_on_two_threads),
     #[cfg(feature = "worker")]
@@ -145,7 +168,14 @@ impl Worker {
 
     fn receive(&mut self) -> Option<(Header, Vec<u8>)> {
         let mut header = [0; HEADER_BYTES];
-        if self.host.read(&mut header[..1]).expect("a frame or the end") == 0 {
+        let read = loop {
+            match self.host.read(&mut header[..1]) {
+                // The kernel doesn't start a read again that has a time limit: signal(7).
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read.expect("a frame or the end"),
+            }
+        };
+        if read == 0 {
             return None;
         }
         self.host.read_exact(&mut header[1..]).expect("a whole header");
@@ -247,6 +277,16 @@ fn a_request_that_is_not_answered_and_one_that_is_none_are_failures_of_their_own
     worker.send(Kind::Request, 3, b"\xff");
     let (id, _, message) = worker.answer();
     assert!(id == 3 && message.starts_with("failed to decode the request"), "{message}");
+}
+
+#[test]
+fn signals_that_the_program_handles_end_no_read() {
+    let mut worker = Worker::start("handles_signals");
+    for id in 1..=3 {
+        std::thread::sleep(Duration::from_millis(10));
+        worker.ask(id, "/items");
+        assert_eq!(worker.answer().0, id);
+    }
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Input {
         output: &Mutex<Output>,
     ) -> Result<Option<(u64, Vec<u8>)>, StreamError> {
         loop {
-            if self.0.fill_buf().map_err(StreamError::Read)?.is_empty() {
+            if self.is_at_end().map_err(StreamError::Read)? {
                 return Ok(None);
             }
             let mut header = [0; HEADER_BYTES];
@@ -91,6 +91,18 @@ impl Input {
                 // It comes too late: the request is being answered by another thread, or was.
                 (Kind::Cancel, _) => {}
                 _ => return Err(StreamError::Unexpected(header)),
+            }
+        }
+    }
+
+    /// Waits for a byte, or for the end.
+    fn is_at_end(&mut self) -> Result<bool, Error> {
+        loop {
+            match self.0.fill_buf() {
+                Ok(bytes) => return Ok(bytes.is_empty()),
+                // By a handler that the author's program has installed without SA_RESTART: sigaction(2).
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
     }

@@ -15,8 +15,6 @@ pub(crate) enum Found {
     Untried(String),
     /// The request that left something didn't find it itself: the attempt can't show anything.
     Blind(String),
-    /// A later request looked for what an earlier one had left.
-    Looked { found: bool, is_same_process: bool, detail: String },
 }
 
 impl Found {
@@ -35,10 +33,6 @@ impl Found {
             Self::Worked(detail) => json("worked", detail),
             Self::Untried(detail) => json("untried", detail),
             Self::Blind(detail) => json("blind", detail),
-            Self::Looked { found, is_same_process, detail } => {
-                let (result, detail) = (if *found { "worked" } else { "refused" }, quoted(detail));
-                format!(r#"{{"result":"{result}","detail":{detail},"same_process":{is_same_process}}}"#)
-            }
             Self::NoSuchCall(call) => {
                 format!(r#"{{"result":"refused","detail":"{call}: ENOSYS","call":"{call}"}}"#)
             }

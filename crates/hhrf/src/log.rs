@@ -41,9 +41,14 @@ pub fn start(format: LogFormat) -> WorkerGuard {
 pub fn collect() -> CollectedLog {
     let log = CollectedLog::default();
     let writer = log.clone();
-    tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone()).init();
+    let subscriber = tracing_subscriber::fmt().json().flatten_event(true);
+    subscriber.with_max_level(tracing::Level::DEBUG).with_writer(move || writer.clone()).init();
     log
 }
+
+#[cfg(feature = "program")]
+/// The field of an event that has the id of a process that serves request after request.
+const REWOUND_PROCESS: &str = "process";
 
 #[cfg(feature = "program")]
 /// The events that a host has logged, a JSON object each.
@@ -66,6 +71,11 @@ impl CollectedLog {
         ["error", "reason", "difference", "line"].map(|field| self.texts(field)).concat().join("; ")
     }
 
+    /// The id of the process that served the last request, if it was one that serves request after request.
+    pub(crate) fn rewound_process(&self) -> Option<u64> {
+        self.events().iter().rev().find_map(|event| event[REWOUND_PROCESS].as_u64())
+    }
+
     /// How many bytes of functions' stderr were logged.
     pub(crate) fn stderr_bytes(&self) -> usize {
         self.texts("line").iter().map(String::len).sum()
@@ -83,9 +93,11 @@ impl CollectedLog {
 
 #[cfg(feature = "program")]
 impl io::Write for CollectedLog {
-    /// Takes an event, which the subscriber writes whole.
+    /// Takes an event, which the subscriber writes whole; of those for debugging only the processes' ids.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        self.events().extend(serde_json::from_slice::<Value>(event));
+        let event_of = serde_json::from_slice::<Value>(event).ok();
+        let is_wanted = |event: &Value| event["level"] != "DEBUG" || event.get(REWOUND_PROCESS).is_some();
+        self.events().extend(event_of.filter(is_wanted));
         Ok(event.len())
     }
 

@@ -1,6 +1,6 @@
 //! Attempts on a process that serves request after request, and that the host puts back to its snapshot after each
 //! (`"execution": "rewind"`). In each, one request leaves something and a later one looks for it. That shows something
-//! only if both ran in the same process, which `clock` finds out.
+//! only if both ran in the same process, which the host's log tells.
 //!
 //! - `memory`, `libraries`: what is in the process's memory.
 //! - `registers`: what is in the processor. `stub` parks the process by the runner's own code, with any registers.
@@ -10,8 +10,8 @@
 //! The steps of an attempt, each a request:
 //!
 //! 1. `control`: leaves it and looks for it in the same request. If that doesn't find it, the attempt is worthless.
-//! 2. `mark`: uses processor time, which stays with the process, and leaves it.
-//! 3. `look`: looks for it, and says whether this process has used that time.
+//! 2. `mark`: leaves it.
+//! 3. `look`: looks for it.
 
 use crate::attempt::{Action, Attempt, Expected};
 use crate::found::Found;
@@ -35,8 +35,6 @@ mod threads;
 mod calls;
 mod files;
 mod signals;
-
-mod clock;
 
 pub(crate) use memory::note_request;
 
@@ -101,29 +99,24 @@ pub(crate) fn step(own: &Own, params: &Params<'_>) -> Found {
             Ok(false) => Found::Blind("the same request left it, and didn't find it".to_owned()),
             Err(error) => failed(&error),
         },
-        "mark" => {
-            // First: some attempts end the request by themselves.
-            clock::burn(params.number("burn"));
-            (own.leave)().map_or_else(|error| failed(&error), |()| Found::Worked(LEFT.to_owned()))
-        }
-        _ => look(own, params.number("burn")),
+        "mark" => (own.leave)().map_or_else(|error| failed(&error), |()| Found::Worked(LEFT.to_owned())),
+        _ => look(own),
     }
 }
 
 /// The detail of a step `mark` that has left its mark.
 const LEFT: &str = "left it";
 
-fn look(own: &Own, multiplications: usize) -> Found {
-    let found = (own.is_there)();
-    // Last: asking makes the host replace the process.
-    let is_same_process = clock::has_burnt(multiplications);
-    let detail = match &found {
-        Ok(true) => "a later request found it".to_owned(),
-        Ok(false) => "a later request looked for it".to_owned(),
-        Err(error) => format!("a later request looked for it: {}", sys::name(error)),
-    };
-    Found::Looked { found: found.unwrap_or(false), is_same_process, detail }
+fn look(own: &Own) -> Found {
+    match (own.is_there)() {
+        Ok(true) => Found::Worked("a later request found it".to_owned()),
+        Ok(false) => Found::Refused(LOOKED.to_owned()),
+        Err(error) => Found::Refused(format!("{LOOKED}: {}", sys::name(&error))),
+    }
 }
+
+/// The detail of a step `look` that has found nothing.
+const LOOKED: &str = "a later request looked for it";
 
 /// A step that can't be made: refused, or impossible on this machine.
 fn failed(error: &io::Error) -> Found {
@@ -142,7 +135,7 @@ mod tests {
     /// The body of the answer to a request, through the module's entry.
     fn request(id: &str, step: &str) -> String {
         let padding = "P".repeat(if step == "look" { 0 } else { 256 });
-        let body = format!("step={step}\nburn=1000000\npadding={padding}\n");
+        let body = format!("step={step}\npadding={padding}\n");
         let (request_id, function, version) = ("1", "attempts", "v1");
         let meta =
             Meta { request_id, function, version, deadline_ms: 1000, client_ip: None, original_uri: None };
@@ -189,7 +182,7 @@ mod tests {
         match body {
             _ if body.contains(r#""result":"worked""#) => FOUND,
             _ if body.contains(r#""result":"blind""#) => BLIND,
-            _ if body.contains(r#""same_process":true"#) => NOT_FOUND,
+            _ if body.contains(LOOKED) => NOT_FOUND,
             _ => UNTRIED,
         }
     }

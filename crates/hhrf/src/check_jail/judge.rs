@@ -42,8 +42,6 @@ pub(super) struct ModuleReport {
     detail: String,
     /// The system call that the kernel, or a filter, reports as unknown.
     call: Option<String>,
-    /// Whether this request ran in the process of an earlier one.
-    pub same_process: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

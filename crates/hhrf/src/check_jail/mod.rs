@@ -18,6 +18,8 @@ mod site;
 mod sockets;
 pub mod victim;
 
+mod error;
+
 mod attempt;
 mod client;
 mod rewind;
@@ -29,5 +31,6 @@ mod machine;
 
 mod report;
 
+pub use error::CheckError;
 pub use report::{Format, Report};
-pub use run::{CheckError, Selection, check_jail};
+pub use run::{Selection, check_jail};

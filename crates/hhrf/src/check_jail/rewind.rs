@@ -5,19 +5,14 @@
 
 use super::attempt::{Attempt, Expected, Variant};
 use super::client::Answer;
+use super::error::CheckError;
 use super::judge::{Judgement, ModuleReport, Result as Reported, Verdict};
-use super::run::{Check, CheckError, Selection, has_worked};
+use super::run::{Check, Selection, has_worked};
 use super::site::SPARE;
 use crate::catalogue::Execution;
 use crate::execute::rewind::Rewinding;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
-
-/// Multiplications by which a process uses processor time, some 30 ms: far more than its start takes.
-pub(super) const BURN: usize = 30_000_000;
-
-/// Each mark that no later request met leaves a process with that much more time, which mustn't be taken for another's.
-const BURN_MAX: usize = 8 * BURN;
 
 /// How often an attempt is made until a later request has met its process.
 const TRIES: u32 = 6;
@@ -44,12 +39,13 @@ const SIGNALS_OF_ERRORS: [&str; 6] = ["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "
 struct Look {
     answer: Answer,
     has_found: bool,
-    is_same_process: bool,
+    process: Option<u64>,
 }
 
 /// How a step `mark` ended.
 enum Mark {
-    Left,
+    /// In this process.
+    Left(u64),
     /// By a process that can't be put back, or not at all.
     NotLeft(Answer),
 }
@@ -98,9 +94,9 @@ impl Check<'_> {
                 return Ok(Some(self.log.words()));
             }
             self.await_parked(variant).await;
-            self.ask(&nothing, Execution::Rewind, "mark").await?;
+            let first = self.look(&nothing).await?.process;
             self.await_parked(variant).await;
-            if self.look(&nothing).await?.is_same_process {
+            if first.is_some() && first == self.look(&nothing).await?.process {
                 return Ok(None);
             }
         }
@@ -143,14 +139,17 @@ impl Check<'_> {
         let mut last = not_tried("only processes that were forked for one request served");
         for _ in 0..TRIES {
             self.log.clear();
-            if let Mark::NotLeft(answer) = self.mark(attempt).await? {
-                if !has_worked(&answer) {
-                    last = self.judged(attempt, &answer, None);
+            let process = match self.mark(attempt).await? {
+                Mark::Left(process) => process,
+                Mark::NotLeft(answer) => {
+                    if !has_worked(&answer) {
+                        last = self.judged(attempt, &answer, None);
+                    }
+                    continue;
                 }
-                continue;
-            }
+            };
             let end = self.log.problem();
-            if let Some(judgement) = self.look_for(attempt).await? {
+            if let Some(judgement) = self.look_for(attempt, process).await? {
                 return Ok(judgement);
             }
             last = match attempt.expected {
@@ -160,7 +159,6 @@ impl Check<'_> {
             if matches!(attempt.expected, Expected::Replaced | Expected::Killed) {
                 break;
             }
-            self.burn = (2 * self.burn).min(BURN_MAX);
         }
         Ok(last)
     }
@@ -170,26 +168,28 @@ impl Check<'_> {
         self.await_parked(attempt.variant).await;
         // While the pool prepares one more, it may have no use for the one that has served.
         self.await_idle(attempt.variant, SPARE as usize + 1, REFILLED_MAX).await;
-        let forked = self.forked(attempt.variant);
         let answer = self.ask(attempt, Execution::Rewind, "mark").await?;
         let is_end = attempt.expected == Expected::Killed && answer.status != 200;
         let reason = self.log.problem();
         let is_error = SIGNALS_OF_ERRORS.iter().any(|signal| reason.contains(signal));
         let is_left = has_worked(&answer) || (is_end && !is_error);
-        // A process that was forked for this request alone serves no other anyway.
-        Ok(if is_left && forked == self.forked(attempt.variant) { Mark::Left } else { Mark::NotLeft(answer) })
+        Ok(match self.log.rewound_process() {
+            Some(process) if is_left => Mark::Left(process),
+            // A process that was forked for this request alone serves no other anyway.
+            _ => Mark::NotLeft(answer),
+        })
     }
 
-    /// Looks for the mark; `None` if no request met the same process, nor the mark.
-    async fn look_for(&self, attempt: &Attempt) -> Result<Option<Judgement>, CheckError> {
+    /// Looks for the mark that `marked` has; `None` if no request met this process, nor the mark.
+    async fn look_for(&self, attempt: &Attempt, marked: u64) -> Result<Option<Judgement>, CheckError> {
         let is_put_back = matches!(attempt.expected, Expected::Restored | Expected::RestoredOrReplaced);
         for _ in 0..if is_put_back { LOOKS } else { LOOKS / 2 } {
             self.await_parked(attempt.variant).await;
-            let Look { answer, has_found, is_same_process } = self.look(attempt).await?;
+            let Look { answer, has_found, process } = self.look(attempt).await?;
             if answer.status != 200 || has_found {
                 return Ok(Some(self.judged(attempt, &answer, None)));
             }
-            if is_same_process {
+            if process == Some(marked) {
                 let again = "the process serves again".to_owned();
                 let seen =
                     [Expected::Replaced, Expected::Killed].contains(&attempt.expected).then_some(again);
@@ -200,11 +200,11 @@ impl Check<'_> {
     }
 
     async fn look(&self, attempt: &Attempt) -> Result<Look, CheckError> {
+        self.log.clear();
         let answer = self.ask(attempt, Execution::Rewind, "look").await?;
         let report = serde_json::from_slice::<ModuleReport>(&answer.body).ok();
-        let has_found = report.as_ref().is_none_or(|report| report.result == Reported::Worked);
-        let is_same_process = report.and_then(|report| report.same_process) == Some(true);
-        Ok(Look { answer, has_found, is_same_process })
+        let has_found = report.is_none_or(|report| report.result == Reported::Worked);
+        Ok(Look { answer, has_found, process: self.log.rewound_process() })
     }
 
     /// Waits until a process that can be put back is idle. If there is none, the caller notices.
@@ -222,12 +222,6 @@ impl Check<'_> {
 
     fn rewinding(&self, variant: Variant) -> Option<Rewinding> {
         self.stats(variant, Execution::Rewind)?.rewinding
-    }
-
-    /// How many requests were served by processes that were forked for them alone.
-    fn forked(&self, variant: Variant) -> u64 {
-        let function = format!("{}@v1", variant.function(Execution::Rewind));
-        self.host.metrics.rewinds.of(&function).forked.get()
     }
 }
 

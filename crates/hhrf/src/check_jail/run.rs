@@ -1,27 +1,26 @@
 //! The check: a real host on a port of its own, and one attempt after the other.
 
 use super::attempt::{Attempt, Expected, Group, Variant};
-use super::baits::{BaitError, Baits};
+use super::baits::Baits;
 use super::client::{self, Answer};
+use super::error::CheckError;
 use super::judge::{Evidence, Judgement, Verdict, judge};
 use super::leftovers;
 use super::machine::Machine;
 use super::report::{Checked, Report, Row};
-use super::rewind::BURN;
-use super::site::{MEMORY_BYTES, SCRATCH_BYTES, SPARE, Site, SiteError, THREADS, threads_counted};
+use super::site::{MEMORY_BYTES, SCRATCH_BYTES, SPARE, Site, THREADS, threads_counted};
 use crate::catalogue::Execution;
 use crate::children::Children;
 use crate::execute::pool::Stats;
 use crate::host::Host;
 use crate::jail::{Jail, JailError};
 use crate::log::CollectedLog;
-use crate::release::{ModuleStore, StoreError};
-use crate::server::{BuildError, HhrfServer};
+use crate::release::ModuleStore;
+use crate::server::HhrfServer;
 use crate::settings::{HostLimits, Rpc, Settings};
 use crate::source::Folder;
 use fezz_wire::control::Separation;
 use std::collections::HashMap;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -38,98 +37,6 @@ pub struct Selection {
     pub attempt: Option<String>,
     /// Those under one executor; `None`: under each, since a manifest chooses one.
     pub executor: Option<Execution>,
-}
-
-/// Why there is no report.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckError {
-    /// No such attempts.
-    #[error("there is no {what} `{name}`: there are {}", known.join(", "))]
-    Unknown {
-        /// Group or attempt.
-        what: &'static str,
-        /// As given.
-        name: String,
-        /// Those that exist.
-        known: Vec<String>,
-    },
-    /// The root can't be made.
-    #[error(transparent)]
-    Site(#[from] SiteError),
-    /// The baits can't be set up.
-    #[error(transparent)]
-    Bait(#[from] BaitError),
-    /// The module store can't be opened.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The jail can't be prepared, or doesn't work.
-    #[error(transparent)]
-    Jail(#[from] JailError),
-    /// The host can't be started.
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    /// The host refuses the module.
-    #[error("the host refuses the module of the attempts: {0}")]
-    Refused(String),
-    /// The host doesn't answer.
-    #[error("the host didn't answer the attempt `{attempt}`")]
-    NoAnswer {
-        /// The attempt.
-        attempt: String,
-        /// The cause.
-        source: io::Error,
-    },
-    /// The function never ran: a jail that can't start shows nothing.
-    #[error("the function of the attempt `{attempt}` never ran ({kind}): {reason}")]
-    NeverRan {
-        /// The attempt.
-        attempt: String,
-        /// The kind of problem that the host reported.
-        kind: String,
-        /// What the host logged, with the runner's own message.
-        reason: String,
-    },
-    /// The function failed without an attempt, so that a failed attempt would show nothing.
-    #[error("the function `{function}`, which attempted nothing, didn't answer ({kind}): {reason}")]
-    NotReady {
-        /// Its id.
-        function: String,
-        /// The kind of problem that the host reported.
-        kind: String,
-        /// What the host logged.
-        reason: String,
-    },
-    /// It is the wrong module.
-    #[error("that isn't the module of the attempts: name `libfezz_attempts.so` by --module")]
-    OtherModule,
-    /// Host and module have different versions.
-    #[error(
-        "the module doesn't know the attempt `{attempt}` ({answer}): install host and module of the same version"
-    )]
-    OtherVersion {
-        /// The attempt.
-        attempt: String,
-        /// The module's answer.
-        answer: String,
-    },
-    /// What was asked for can't be checked.
-    #[error(
-        "the processes of `{function}` can't be put back to a snapshot, so that nothing is known of `rewind`: {reason}"
-    )]
-    NotRewound {
-        /// Its id.
-        function: String,
-        /// What the host logged.
-        reason: String,
-    },
-    /// A request can leave something for a later one.
-    #[error("a process of `{function}` differed from its snapshot after it was put back: {reason}")]
-    Difference {
-        /// Its id.
-        function: String,
-        /// What the host logged.
-        reason: String,
-    },
 }
 
 /// Makes the attempts through the runner of `settings`, whose addresses, root and module store aren't used. `log`
@@ -169,7 +76,6 @@ pub async fn check_jail(
         logged_bytes_max,
         unsupported: HashMap::new(),
         separation: None,
-        burn: BURN,
     };
     let rows = check.make_all(selection).await;
     let separation = check.separation;
@@ -265,8 +171,6 @@ pub(super) struct Check<'a> {
     pub(super) unsupported: HashMap<String, String>,
     /// What keeps forked processes apart, the same for each manifest; `None` if none was forked.
     separation: Option<Separation>,
-    /// Multiplications by which a process is recognized: see `rewind`.
-    pub(super) burn: usize,
 }
 
 impl Check<'_> {
@@ -422,11 +326,10 @@ impl Check<'_> {
         let path = format!("/rpc/{}@v1/{}", attempt.variant.function(execution), attempt.id);
         let own = format!(
             "other_function={}\nexecution={}\nmemory_bytes={MEMORY_BYTES}\nthreads={THREADS}\nthreads_counted={}\n\
-             scratch_bytes={SCRATCH_BYTES}\nstep={step}\nburn={}\npadding={}\n",
+             scratch_bytes={SCRATCH_BYTES}\nstep={step}\npadding={}\n",
             self.site.other_function().display(),
             execution.as_str(),
             threads_counted(execution),
-            self.burn,
             padding(step),
         );
         let answer = self.post(&path, attempt, own).await?;

@@ -111,6 +111,12 @@ impl RewindExchange {
         parked.memory.write(parked.buffer, &[&head, &request.body.bytes]).map_err(gone)?;
         let resume = Resume::Request(bytes).encode();
         parked.listener.get_ref().resume(parked.call, resume).map_err(gone)?;
+        let process = parked.process.as_raw_pid();
+        tracing::debug!(
+            function = function.name(),
+            process,
+            "a request is in a process that can be put back"
+        );
         Ok((stderr, cpu))
     }
 

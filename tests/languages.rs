@@ -1,9 +1,9 @@
 //! The examples in other languages, as they are shipped: built by their Makefiles, served by their manifests.
 
-use crate::harness::{Example, Host, Site, on_path, skip};
+use crate::harness::{Example, Host, Site, on_path, skip, wait_for};
 use serde_json::json;
 
-const EXECUTORS: [&str; 2] = ["spawn", "fork"];
+const EXECUTORS: [&str; 3] = ["spawn", "fork", "rewind"];
 
 /// A host with an example under `<executor>-<example>@v1` for each executor, or nothing without the compiler.
 fn host(name: &str, compiler: &str) -> Option<Host> {
@@ -19,6 +19,7 @@ fn host(name: &str, compiler: &str) -> Option<Host> {
         let mut manifest = example.manifest.clone();
         manifest["id"] = json!(id);
         manifest["execution"] = json!(execution);
+        manifest["spare"] = json!(2);
         manifest["routes"][0]["path"] = json!(format!("/{id}"));
         site.write(&format!("{id}@v1"), module, &manifest.to_string());
     }
@@ -39,6 +40,15 @@ fn greets(name: &str, compiler: &str, source: &str, language: &str) {
         );
         assert_eq!(host.get(&path).text(), format!("Hello, world, from {language}!\n"), "{path}");
     }
+    // Under `rewind` the first requests get forked processes.
+    let of = format!("{{function=\"rewind-{name}@v1\"");
+    wait_for("a process that is put back", || {
+        let waits = host.metric(&format!("fezz_spare_processes{of}}}")) > 0.0;
+        let greeted = host.client("GET", &format!("/rewind-{name}")).header("x-name", "Ada").send();
+        assert_eq!(greeted.text(), format!("Hello, Ada, from {language}!\n"));
+        let rewound = format!("fezz_rewind_requests_total{of},result=\"rewound\"}}");
+        (waits && host.metric(&rewound) > 1.0).then_some(())
+    });
 }
 
 #[test]

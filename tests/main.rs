@@ -41,6 +41,7 @@ mod native;
 mod nsjail;
 mod ordinary;
 mod out_of_memory;
+mod per_core;
 mod pools;
 mod pools_by_tls;
 mod prewarmed;

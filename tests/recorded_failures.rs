@@ -99,6 +99,32 @@ fn each_way_to_fail_is_recorded_with_the_bytes_that_the_process_read() {
 }
 
 #[test]
+fn failures_of_processes_that_serve_again_are_recorded_too() {
+    let site = Site::new();
+    let harms = [("segfaults", "function_crashed"), ("sleeps_for_ever", "deadline_exceeded")];
+    for (harm, _) in harms {
+        site.harm(harm, json!({"execution": "rewind", "spare": 2, "timeout_ms": 2000}));
+    }
+    let host = recording(site);
+    for (harm, kind) in harms {
+        // The first gets a forked process.
+        fail(&host, &format!("/rpc/{harm}"), &format!("{harm}-1"));
+        let of = format!("{{function=\"{harm}@v1\"");
+        let spare = format!("fezz_spare_processes{of}}}");
+        wait_for("a process that serves again", || (host.metric(&spare) > 0.0).then_some(()));
+        let (answer, file) = fail(&host, &format!("/rpc/{harm}"), &format!("{harm}-2"));
+        assert_eq!(answer.outcome().1, kind);
+        assert_eq!(
+            host.metric(&format!("fezz_rewind_requests_total{of},result=\"failed\"}}")),
+            1.0,
+            "{harm}"
+        );
+        let bytes = fs::read(file).unwrap();
+        assert_eq!(FezzWireRequest::decode(&bytes).unwrap().body, b"the body", "{harm}");
+    }
+}
+
+#[test]
 fn the_recorded_bytes_are_those_that_the_runner_reads() {
     let site = Site::new();
     let read = site.root().join("read.cbor");

@@ -68,6 +68,9 @@ impl Host {
         if setup.execution == Execution::IN_PROCESS {
             command.arg("--allow-in-process");
         }
+        if setup.per_core {
+            command.arg("--per-core");
+        }
         command.arg("--root").arg(root.path()).arg("--runner").arg(runner).stdin(Stdio::null());
         let server = Server::start(&mut command, root).map_err(|source| HostError::Start { path, source })?;
         let address = wait_for_address(&server.log())?;

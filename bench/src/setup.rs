@@ -15,6 +15,8 @@ pub struct Setup<'a> {
     pub jail: Jail,
     /// The executor of the functions.
     pub execution: Execution,
+    /// Whether each processor has a runtime.
+    pub per_core: bool,
     /// The functions.
     pub functions: &'a [Function],
     /// How many copies of the first function, each under a name of its own.
@@ -67,7 +69,8 @@ impl<'a> Setup<'a> {
     /// These functions in the strict jail, and no copies.
     pub fn strict(execution: Execution, functions: &'a [Function]) -> Self {
         let jail = Jail::Strict;
-        Self { jail, execution, functions, copies: 0, touch_mib: 0, dirty_pages: 0, database: None }
+        let per_core = false;
+        Self { jail, execution, per_core, functions, copies: 0, touch_mib: 0, dirty_pages: 0, database: None }
     }
 }
 

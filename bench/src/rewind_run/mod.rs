@@ -57,11 +57,20 @@ pub enum RewindRunError {
     Measure(#[from] MeasureError),
 }
 
-/// The hosts that are compared: equal but for the executor.
-struct Hosts {
-    fork: Host,
-    rewind: Host,
+/// A host and the name of its targets: equal but for the executor, and for a runtime for each processor.
+struct Measurable {
+    name: &'static str,
+    is_per_core: bool,
+    host: Host,
 }
+
+/// The first of them is what the others are compared to.
+const HOSTS: [(&str, Execution, bool); 4] = [
+    (Execution::FORK.name, Execution::FORK, false),
+    (Execution::REWIND.name, Execution::REWIND, false),
+    ("fork, per core", Execution::FORK, true),
+    ("rewind, per core", Execution::REWIND, true),
+];
 
 impl RewindRun {
     /// The functions that must be built before. One more is built for the run.
@@ -82,7 +91,11 @@ impl RewindRun {
         for workload in &workloads {
             results.rows.extend(self.measure(workload, &hosts, measured)?);
         }
-        results.counts = counts::read(&hosts.rewind.metrics()?);
+        for Measurable { name, host, .. } in &hosts {
+            if *name == Execution::REWIND.name {
+                results.counts = counts::read(&host.metrics()?);
+            }
+        }
         Ok(results)
     }
 
@@ -101,28 +114,28 @@ impl RewindRun {
         Ok(workloads)
     }
 
-    fn start(&self, workloads: &[Workload]) -> Result<Hosts, HostError> {
+    fn start(&self, workloads: &[Workload]) -> Result<Vec<Measurable>, HostError> {
         let functions: Vec<Function> = workloads.iter().map(|workload| workload.function).collect();
-        let start = |execution| {
-            let setup = Setup { touch_mib: TOUCHED_MIB, ..Setup::strict(execution, &functions) };
-            Host::start(&self.build, setup)
+        let start = |(name, execution, is_per_core)| {
+            let strict = Setup::strict(execution, &functions);
+            let setup = Setup { touch_mib: TOUCHED_MIB, per_core: is_per_core, ..strict };
+            Ok(Measurable { name, is_per_core, host: Host::start(&self.build, setup)? })
         };
-        Ok(Hosts { fork: start(Execution::FORK)?, rewind: start(Execution::REWIND)? })
+        HOSTS.into_iter().map(start).collect()
     }
 
     /// Measures the targets of one workload alternately.
     fn measure(
         &self,
         workload: &Workload,
-        hosts: &Hosts,
+        hosts: &[Measurable],
         measured: &mut Measured,
     ) -> Result<Vec<Row>, RewindRunError> {
-        let [fork, rewind] = [Execution::FORK.name, Execution::REWIND.name];
-        let (fork_page, rewind_page) =
-            (workload.page(&hosts.fork, fork), workload.page(&hosts.rewind, rewind));
+        let hosts = hosts.iter().filter(|host| workload.is_per_core || !host.is_per_core);
+        let pages: Vec<_> = hosts.map(|one| (one.name, workload.page(&one.host, one.name))).collect();
         let peer = workload.wasmtime()?;
         let (mut names, mut targets): (Vec<_>, Vec<&dyn Target>) =
-            (vec![fork, rewind], vec![&fork_page, &rewind_page]);
+            pages.iter().map(|(name, page)| (*name, page as &dyn Target)).unzip();
         if let Some((_, page)) = &peer {
             names.push(wasmtime::NAME);
             targets.push(page);

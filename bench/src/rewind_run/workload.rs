@@ -17,6 +17,8 @@ pub struct Workload {
     body_bytes: usize,
     /// Whether the component of `wasm/` does the same.
     is_in_wasm: bool,
+    /// Whether it is measured with a runtime for each processor, too.
+    pub(super) is_per_core: bool,
 }
 
 /// The smallest in C.
@@ -35,11 +37,41 @@ pub(super) const TOUCHED_MIB: u64 = 64;
 
 /// All workloads.
 pub(super) const WORKLOADS: [Workload; 5] = [
-    Workload { name: C_HELLO, function: Function::HelloC, body_bytes: 0, is_in_wasm: true },
-    Workload { name: RUST_HELLO, function: Function::Hello, body_bytes: 0, is_in_wasm: true },
-    Workload { name: JSON_API, function: Function::Todos, body_bytes: 0, is_in_wasm: false },
-    Workload { name: ECHO, function: Function::Echo, body_bytes: 10 * 1024, is_in_wasm: true },
-    Workload { name: ON_LOAD, function: Function::Touch, body_bytes: 0, is_in_wasm: false },
+    Workload {
+        name: C_HELLO,
+        function: Function::HelloC,
+        body_bytes: 0,
+        is_in_wasm: true,
+        is_per_core: true,
+    },
+    Workload {
+        name: RUST_HELLO,
+        function: Function::Hello,
+        body_bytes: 0,
+        is_in_wasm: true,
+        is_per_core: false,
+    },
+    Workload {
+        name: JSON_API,
+        function: Function::Todos,
+        body_bytes: 0,
+        is_in_wasm: false,
+        is_per_core: false,
+    },
+    Workload {
+        name: ECHO,
+        function: Function::Echo,
+        body_bytes: 10 * 1024,
+        is_in_wasm: true,
+        is_per_core: true,
+    },
+    Workload {
+        name: ON_LOAD,
+        function: Function::Touch,
+        body_bytes: 0,
+        is_in_wasm: false,
+        is_per_core: false,
+    },
 ];
 
 /// The name of a workload's measurements on one target.

@@ -85,7 +85,7 @@ pub enum Execution {
     Fork,
     /// As `fork`, but a process serves request after request. The host puts its memory back to its snapshot after each, and
     /// replaces the process if the request made a system call with a lasting effect. Weaker than a new process: see
-    /// SECURITY.md.
+    /// SECURITY.md. Where the machine does not allow it, `fork` serves the function.
     Rewind,
     /// Long-lived processes, each of which serves request after request. They share all that is in the process: connections,
     /// caches, and what a request leaves behind.

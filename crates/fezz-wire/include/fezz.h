@@ -49,12 +49,12 @@ typedef struct {
 /* Required: one FezzWireRequest in, one FezzWireResponse out. A null buffer is an error. */
 FezzOwned fezz_handle_v2(FezzSlice request);
 
-/* Required: a long-lived process calls it exactly once for each buffer that is not null; a process about to exit need
- * not call it. */
+/* Required: a worker, and the host's own process, call it exactly once for each buffer that is not null. A process that is
+ * about to exit, or to be put back to its snapshot ("rewind"), need not call it. */
 void fezz_free_v2(FezzOwned buffer);
 
 /* Optional: once per process image, before the first request. context is a CBOR map of function and version, both
- * text, and env, a map of text to text; in a process that serves request after request also concurrency, unsigned: the
+ * text, and env, a map of text to text; in a worker also concurrency, unsigned: the
  * most calls of fezz_handle_v2 at the same time, each on a thread of its own. Returns the empty buffer on success, else an
  * error message in UTF-8. In the host's own process ("execution": "in-process") it may be called again after
  * fezz_on_unload_v2, with all variables as they are; there several threads call fezz_handle_v2 at the same time.
@@ -68,7 +68,7 @@ FezzOwned fezz_on_load_v2(FezzSlice context);
  * generators. Threads that were started before the fork do not exist there. If it fails, it must abort the process. */
 void fezz_on_fork_v2(void);
 
-/* Optional: before a long-lived process ends. */
+/* Optional: before a worker ends, or the host's own process unloads the module. */
 void fezz_on_unload_v2(void);
 
 #ifdef __cplusplus

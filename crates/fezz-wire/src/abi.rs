@@ -38,8 +38,8 @@ impl FezzOwned {
 /// [`FezzWireResponse`](crate::FezzWireResponse) out. Required. It must not unwind.
 pub type HandleFn = unsafe extern "C" fn(request: FezzSlice) -> FezzOwned;
 
-/// `fezz_free_v2`: required. A long-lived process calls it once for each buffer that isn't null; a process about to
-/// exit need not call it.
+/// `fezz_free_v2`: required. A worker, and the host's own process, call it once for each buffer that isn't null. A process
+/// about to exit, or to be put back to its snapshot (`rewind`), need not call it.
 pub type FreeFn = unsafe extern "C" fn(buffer: FezzOwned);
 
 /// `fezz_on_load_v2`: optional, called once per process image before the first request. A module in the host's own process
@@ -48,11 +48,11 @@ pub type FreeFn = unsafe extern "C" fn(buffer: FezzOwned);
 /// error message in UTF-8.
 pub type OnLoadFn = unsafe extern "C" fn(context: FezzSlice) -> FezzOwned;
 
-/// `fezz_on_fork_v2`: optional, called in each forked process before its request. It must not unwind; if it fails, it
+/// `fezz_on_fork_v2`: optional, called in each forked process before its request; with `rewind` before each. It must not unwind; if it fails, it
 /// aborts the process.
 pub type OnForkFn = unsafe extern "C" fn();
 
-/// `fezz_on_unload_v2`: optional, called before a long-lived process ends.
+/// `fezz_on_unload_v2`: optional, called before a worker ends, or the host's own process unloads the module.
 pub type OnUnloadFn = unsafe extern "C" fn();
 
 /// Name of [`HandleFn`].
@@ -82,7 +82,7 @@ pub fn encode_load_context(function: &str, version: &str, env: &[(String, String
     encode(function, version, env, None)
 }
 
-/// The same for a process that serves request after request, with the key `concurrency` (unsigned): the most calls of
+/// The same for a worker, with the key `concurrency` (unsigned): the most calls of
 /// [`HandleFn`] at a time, each on a thread of its own.
 pub fn encode_lasting_load_context(
     function: &str,
@@ -122,8 +122,7 @@ pub struct LoadContext<'a> {
     pub version: &'a str,
     /// The process's environment variables, by name.
     pub env: BTreeMap<&'a str, &'a str>,
-    /// The most calls of [`HandleFn`] at a time, in a process that serves request after request; `None` in a process of
-    /// one request.
+    /// The most calls of [`HandleFn`] at a time, in a worker; `None` in any other process.
     pub concurrency: Option<u64>,
 }
 

@@ -1,12 +1,14 @@
 //! What all requests share.
 
 use crate::catalogue::{Catalogue, Homes};
+use crate::cores::Cores;
 use crate::execute::Executors;
 use crate::execute::start::Starter;
-use crate::failure_recorder::{FailureRecorder, FolderError};
+use crate::failure_recorder::FailureRecorder;
 use crate::limiter::Limiter;
 use crate::memory::{Addresses, Memory, Usage, Use};
 use crate::metrics::Metrics;
+use crate::server::BuildError;
 use crate::settings::Settings;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -22,6 +24,8 @@ pub struct Host {
     pub(crate) homes: Homes,
     /// The permits for processes of all functions together.
     pub(crate) processes: Arc<Limiter>,
+    /// The processors that serve the main listener's connections; `None` if the runtime's threads share that work.
+    pub(crate) cores: Option<Arc<Cores>>,
     pub(crate) executors: Executors,
     pub(crate) metrics: Metrics,
     /// Memory of requests, from their head to the end of their process.
@@ -41,12 +45,14 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// Failed requests can't be recorded where the settings say.
-    pub(crate) fn new(settings: Settings, starter: Option<Starter>) -> Result<Self, FolderError> {
+    /// Failed requests can't be recorded where the settings say, or no thread can be started.
+    pub(crate) fn new(settings: Settings, starter: Option<Starter>) -> Result<Self, BuildError> {
         let limits = &settings.limits;
         let metrics = Metrics::new();
         let recorder = |folder| FailureRecorder::open(folder, metrics.recorder.clone());
         let failure_recorder = settings.record_failures.as_deref().map(recorder).transpose()?;
+        let cores = settings.per_core.then(|| Cores::start(&metrics.cores)).transpose();
+        let cores = cores.map_err(BuildError::Cores)?.map(Arc::new);
         Ok(Self {
             catalogue: ArcSwap::default(),
             homes: Homes::new(
@@ -58,7 +64,8 @@ impl Host {
             request_memory: Memory::new(Use::Requests, limits.body_memory_bytes),
             response_memory: Memory::new(Use::Responses, limits.response_memory_bytes),
             addresses: Addresses::default(),
-            executors: Executors::new(&settings, starter, &metrics),
+            executors: Executors::new(&settings, starter, cores.as_ref(), &metrics),
+            cores,
             metrics,
             state: watch::Sender::new(State::Serving),
             reload: Notify::new(),

@@ -23,7 +23,7 @@
 //! 5. `execute`: a process, in one of the `cgroups` if there are any; or a failure, which [`failure_recorder`] may keep.
 //! 6. `respond`: its bytes as an HTTP response, `headers` checked; or a `problem`.
 //!
-//! [`host`] is what all requests share. `metrics` has the counters, `series` those of each function, and [`server`]
+//! `cores` has a runtime for each processor, if the settings want that. [`host`] is what all requests share. `metrics` has the counters, `series` those of each function, and [`server`]
 //! starts and stops the host.
 #![forbid(unsafe_code)]
 
@@ -38,6 +38,7 @@ pub mod source;
 pub mod catalogue;
 mod reload;
 
+mod cores;
 mod serve;
 mod share;
 

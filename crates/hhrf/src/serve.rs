@@ -65,12 +65,18 @@ pub(crate) async fn serve(
             continue;
         };
         let (host, builder) = (Arc::clone(&host), Arc::clone(&builder));
-        tokio::spawn(async move {
+        // What operators ask is answered also while all processors are busy.
+        let cores = host.cores.clone().filter(|_| listener == Listener::Main);
+        let served = async move |stream| {
             let _permit = permit;
             let origin = Origin::new(&host, listener, peer, Arc::clone(connected.address()));
             connection(host, &builder, head_limits, stream, origin).await;
             drop(connected);
-        });
+        };
+        match cores {
+            None => drop(tokio::spawn(served(stream))),
+            Some(cores) => cores.spawn_connection(stream, served),
+        }
     }
     drop(socket);
     // Each connection holds its permit until it ends; the host tells them all to drain.

@@ -62,6 +62,9 @@ pub enum BuildError {
     /// Failed requests can't be recorded.
     #[error(transparent)]
     Recorder(#[from] FolderError),
+    /// The threads of `--per-core` can't be started.
+    #[error("failed to start a runtime for each processor (--per-core)")]
+    Cores(#[source] io::Error),
     /// An address is taken, or isn't this machine's.
     #[error("failed to listen on {address}: choose another by --listen or --admin")]
     Listen {

@@ -3,6 +3,7 @@
 //!
 //! Processes that serve request after request are counted together with those that serve now.
 
+use crate::catalogue::Function;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -99,6 +100,23 @@ impl Demand {
             self.peaks = [self.running, before];
             self.period_began = now;
         }
+    }
+}
+
+/// The idle processes that a function may have.
+#[derive(Debug, Clone, Copy)]
+pub struct Spares {
+    /// Of a function whose manifest doesn't say.
+    pub default: u32,
+    /// The pools among which they are divided.
+    pub pools: usize,
+}
+
+impl Spares {
+    /// The most of one pool of a function: one at least, if it has any.
+    pub fn of(self, function: &Function) -> u32 {
+        let pools = u32::try_from(self.pools).unwrap_or(u32::MAX);
+        function.release.spare.unwrap_or(self.default).div_ceil(pools)
     }
 }
 

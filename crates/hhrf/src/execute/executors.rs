@@ -1,10 +1,12 @@
 //! All executors of a host, and the pool of each function that was called lately.
 
-use super::demand::IdlePermits;
+use super::demand::{IdlePermits, Spares};
+use super::failure::Failure;
 use super::fork::Fork;
 use super::in_process::InProcess;
 use super::load::LoadFailure;
 use super::native::NativeExecutor;
+use super::per_core::PerCore;
 use super::pool::{Call, Executor, Pool, Readiness, Stats};
 use super::pools::Pools;
 use super::rewind::Rewind;
@@ -13,6 +15,7 @@ use super::start::Starter;
 use super::worker::Workers;
 use crate::admitted::AdmittedRequest;
 use crate::catalogue::{Execution, Function};
+use crate::cores::{self, Cores};
 use crate::metrics::Metrics;
 use crate::release::{Code, Release};
 use crate::settings::{InProcessFunctions, Settings};
@@ -20,6 +23,7 @@ use std::cmp::Reverse;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// All executors of a host.
@@ -35,6 +39,8 @@ pub struct Executors {
     executors: Vec<(Execution, Arc<dyn Executor>)>,
     native: NativeExecutor,
     pools: Pools,
+    /// Where executors run that have no pool for each processor, while others do.
+    shared: Option<Handle>,
 }
 
 /// Why a release is not served.
@@ -83,10 +89,17 @@ pub enum NotReady {
 }
 
 impl Executors {
-    /// Makes the builtin executors, which start runners by `starter`, if there is one, and count in `metrics`.
-    pub(crate) fn new(settings: &Settings, starter: Option<Starter>, metrics: &Metrics) -> Self {
+    /// Makes the builtin executors, which start runners by `starter`, if there is one, and count in `metrics`; `fork` and
+    /// `rewind` for each of `cores`, if there are any. Then it must be called within a runtime, which the others use.
+    pub(crate) fn new(
+        settings: &Settings,
+        starter: Option<Starter>,
+        cores: Option<&Arc<Cores>>,
+        metrics: &Metrics,
+    ) -> Self {
         let (starter, idle) = (starter.map(Arc::new), IdlePermits::new(settings.limits.spare_total));
-        let of_processes = starter.as_ref().map(|starter| of_processes(settings, starter, &idle, metrics));
+        let of_processes =
+            starter.as_ref().map(|starter| of_processes(settings, starter, cores, &idle, metrics));
         let in_process: Arc<dyn Executor> =
             Arc::new(InProcess::new(&settings.limits, metrics.in_process.clone()));
         let mut executors = of_processes.unwrap_or_default();
@@ -98,6 +111,7 @@ impl Executors {
             executors,
             native: NativeExecutor::new(settings.limits.overdue),
             pools: Pools::default(),
+            shared: cores.map(|_| Handle::current()),
             starter,
             idle,
         }
@@ -133,6 +147,7 @@ impl Executors {
     }
 
     fn pool(&self, function: &Arc<Function>) -> Arc<dyn Pool> {
+        let _entered = self.shared.as_ref().map(Handle::enter);
         match function.release.code {
             Code::Native(_) => self.native.pool(function),
             Code::Module { .. } | Code::Program { .. } => {
@@ -151,8 +166,23 @@ impl Executors {
     /// Executes a request by its function's pool. See [`Pool::call`] for what happens when the future
     /// is dropped.
     pub fn execute(&self, request: AdmittedRequest) -> Call {
-        let pool = self.pools.of(&request.facts.function, || self.pool(&request.facts.function));
-        pool.call(request)
+        let function = &request.facts.function;
+        let shared = self.shared.clone().filter(|_| !self.is_per_core(function));
+        let call = self.pools.of(function, || self.pool(function)).call(request);
+        match shared {
+            // What it starts mustn't be bound to the processor of this connection.
+            Some(shared) => {
+                Box::pin(async move { cores::run_on(&shared, call).await.unwrap_or(Err(Failure::Host)) })
+            }
+            None => call,
+        }
+    }
+
+    /// Whether a function may have a pool for each processor.
+    fn is_per_core(&self, function: &Function) -> bool {
+        let is_code = !matches!(function.release.code, Code::Native(_));
+        let execution = function.release.execution_or(self.default);
+        is_code && matches!(execution, Execution::Fork | Execution::Rewind)
     }
 
     /// What a function's pool has; nothing where there is none.
@@ -262,32 +292,43 @@ impl Executors {
 fn of_processes(
     settings: &Settings,
     starter: &Arc<Starter>,
+    cores: Option<&Arc<Cores>>,
     idle: &IdlePermits,
     metrics: &Metrics,
 ) -> Vec<(Execution, Arc<dyn Executor>)> {
     let limits = &settings.limits;
+    let pools = cores.map_or(1, |cores| cores.count());
+    let zygotes_max = limits.zygotes_per_function.div_ceil(pools);
     let spawn = Spawn::new(Arc::clone(starter), idle.clone(), limits.spare);
     let fork = Fork::new(
         Arc::clone(starter),
         idle.clone(),
         metrics.wear.clone(),
-        limits.spare,
-        limits.zygotes_per_function,
+        Spares { default: limits.spare, pools },
+        zygotes_max,
     );
     let rewind = Rewind::new(
         Arc::clone(starter),
         idle.clone(),
         metrics.wear.clone(),
         metrics.rewinds.clone(),
-        limits.spare,
-        limits.zygotes_per_function,
+        Spares { default: limits.spare, pools },
+        zygotes_max,
         limits.rewind_checks_percent,
     );
     let workers = Workers::new(Arc::clone(starter), metrics.workers.clone());
     vec![
         (Execution::Spawn, Arc::new(spawn)),
-        (Execution::Fork, Arc::new(fork)),
-        (Execution::Rewind, Arc::new(rewind)),
+        (Execution::Fork, per_core(fork, cores)),
+        (Execution::Rewind, per_core(rewind, cores)),
         (Execution::Worker, Arc::new(workers)),
     ]
+}
+
+/// An executor with a pool for each of `cores`, if there are any.
+fn per_core(executor: impl Executor + 'static, cores: Option<&Arc<Cores>>) -> Arc<dyn Executor> {
+    match cores {
+        Some(cores) => Arc::new(PerCore::new(executor, Arc::clone(cores))),
+        None => Arc::new(executor),
+    }
 }

@@ -3,7 +3,8 @@
 //! [`pool`] has the traits: an executor makes a pool for each function, and the pool answers requests. [`Executors`]
 //! lists them: [`spawn`] starts a runner for each request, [`fork`] forks a process from one that has the module
 //! loaded, [`worker`] has processes that serve request after request. [`in_process`] calls modules in the host's process, [`native`] code of the
-//! program itself, and [`calls`] are calls in this process, which can't be killed. `pools` has the pools of the functions that were called lately. An [`answer`] is the head of a response and a
+//! program itself, and [`calls`] are calls in this process, which can't be killed. `pools` has the pools of the functions that were called lately; with
+//! `per_core` some of these have a pool for each processor. An [`answer`] is the head of a response and a
 //! body.
 //!
 //! What executors share: `process_pool` is a pool of processes, each for one request; [`demand`] decides how many idle
@@ -13,6 +14,7 @@
 //! what can go wrong.
 
 mod executors;
+mod per_core;
 pub mod pool;
 mod pools;
 

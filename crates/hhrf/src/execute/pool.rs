@@ -47,6 +47,22 @@ pub trait Pool: Debug + Send + Sync {
     fn stats(&self) -> Stats;
 }
 
+impl Stats {
+    /// What two pools of one function have together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            idle: self.idle + other.idle,
+            zygotes: self.zygotes + other.zygotes,
+            workers: self.workers.and(other.workers),
+            modules: self.modules + other.modules,
+            overdue: self.overdue + other.overdue,
+            unused_for: self.unused_for.min(other.unused_for),
+            separation: self.separation.or(other.separation),
+            rewinding: self.rewinding.max(other.rewinding),
+        }
+    }
+}
+
 /// The workers of a pool.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerStats {
@@ -61,6 +77,15 @@ pub struct WorkerStats {
 }
 
 impl WorkerStats {
+    fn and(self, other: Self) -> Self {
+        Self {
+            starting: self.starting + other.starting,
+            idle: self.idle + other.idle,
+            busy: self.busy + other.busy,
+            ending: self.ending + other.ending,
+        }
+    }
+
     /// All of them.
     pub fn total(&self) -> usize {
         self.starting + self.idle + self.busy + self.ending

@@ -1,8 +1,9 @@
 //! The metrics, in the OpenMetrics text format (which Prometheus reads).
 //!
-//! `functions` and `memory` have what is read when it is printed, `wear` the counters of functions that crash, `rewind` those of rewound processes, `worker` those of workers. The
-//! counters of requests are [`crate::series`].
+//! `functions` and `memory` have what is read when it is printed, `wear` the counters of functions that crash, `rewind` those of rewound processes, `worker` those of workers,
+//! `cores` those of processors. The counters of requests are [`crate::series`].
 
+mod cores;
 mod functions;
 mod gauge;
 mod in_process;
@@ -11,6 +12,7 @@ mod rewind;
 mod wear;
 mod worker;
 
+pub(crate) use cores::CoreCounters;
 pub(crate) use functions::FunctionStats;
 pub(crate) use in_process::InProcessMetrics;
 pub(crate) use rewind::{FunctionRewinds, RewindCounters};
@@ -42,6 +44,7 @@ pub(crate) struct Metrics {
     pub wear: WearCounters,
     pub rewinds: RewindCounters,
     pub workers: WorkerCounters,
+    pub cores: CoreCounters,
     pub in_process: InProcessMetrics,
     /// Connections above their address's limit.
     pub connections_refused: Counter,
@@ -68,6 +71,7 @@ impl Metrics {
             wear: WearCounters::default(),
             rewinds: RewindCounters::default(),
             workers: WorkerCounters::default(),
+            cores: CoreCounters::default(),
             in_process: InProcessMetrics::default(),
             connections_refused: Counter::default(),
             recorder: RecorderCounters::default(),
@@ -92,6 +96,7 @@ impl Metrics {
         self.wear.register(registry);
         self.rewinds.register(registry);
         self.workers.register(registry);
+        self.cores.register(registry);
         self.in_process.register(registry);
         registry.register("functions", "Functions served", self.functions.clone());
         registry.register("functions_refused", "Releases that are not served", self.rejected.clone());

@@ -7,21 +7,27 @@ use hhrf::settings::Settings;
 pub(crate) fn raise(settings: &Settings) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     const A_CONNECTION: u64 = 2;
-    const A_PROCESS: u64 = 4; // and six while it is started
+    // Of `rewind`; four with `spawn`, and six while it is started.
+    const A_PROCESS: u64 = 9;
+    const A_ZYGOTE: u64 = 3;
     const THE_HOST: u64 = 64;
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         tracing::warn!(%error, "failed to raise the limit of open files");
     }
-    let connections = settings.limits.connections as u64 * A_CONNECTION;
-    let wanted = connections + u64::from(settings.limits.processes) * A_PROCESS + THE_HOST;
+    let limits = &settings.limits;
+    let processes = u64::from(limits.processes) + u64::from(limits.spare_total);
+    let wanted = limits.connections as u64 * A_CONNECTION
+        + processes * A_PROCESS
+        + u64::from(limits.zygotes) * A_ZYGOTE
+        + THE_HOST;
     let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     if allowed < wanted {
         tracing::warn!(
             allowed,
             wanted,
             "connections and processes may need more open files than allowed: raise the limit (LimitNOFILE= in \
-             systemd), or lower --connections or --processes"
+             systemd), or lower --connections, --processes or --spare-total"
         );
     }
 }

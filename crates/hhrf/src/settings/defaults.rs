@@ -32,6 +32,7 @@ pub(super) const IN_PROCESS_THREADS: u32 = 128;
 pub(super) const OVERDUE: u32 = 8;
 pub(super) const LOG_FORMAT: LogFormat = LogFormat::Text;
 pub(super) const TRUST_PROXY: bool = false;
+pub(super) const PER_CORE: bool = false;
 pub(super) const CONNECTIONS: usize = 4096;
 pub(super) const PROCESSES: u32 = 256;
 pub(super) const SPARE: u32 = 8;
@@ -104,9 +105,10 @@ fn help(setting: &str) -> Option<String> {
         "log_format" => word(LOG_FORMAT),
         "record_failures" => "none".to_owned(),
         "trust_proxy" => TRUST_PROXY.to_string(),
+        "per_core" => PER_CORE.to_string(),
         "connections" => format!(
-            "{CONNECTIONS}; each takes two descriptors, and each process four: a warning at the start tells if the limit of \
-             open files is too low"
+            "{CONNECTIONS}; each takes two descriptors, and each process four, with `rewind` nine: a warning at the start \
+             tells if the limit of open files is too low for nine"
         ),
         "processes" => format!(
             "{PROCESSES}, which at {} MiB each is {} GiB at the worst",

@@ -15,7 +15,7 @@ fn help(execution: Execution) -> &'static str {
         Execution::Spawn => "A new process for each request, which loads the module itself",
         Execution::Fork => "A new process for each request, forked from one that has loaded the module",
         Execution::Rewind => {
-            "A process that serves request after request, and is put back to its snapshot after each"
+            "A process that is put back to its snapshot after each request, for the next; fork where that is impossible"
         }
         Execution::Worker => "Long-lived processes, each of which serves request after request",
         Execution::InProcess => {

@@ -143,10 +143,16 @@ pub struct Layer {
     pub(super) zygotes_per_function: Option<usize>,
 
     /// For functions with the executor `rewind`: how much of one processor's time is spent on comparing processes whole with
-    /// their snapshots, after they were put back, in percent. 0: none; 100: each process after each request, however long
-    /// that takes
+    /// their snapshots, after they were put back, in percent, from 0 to 100. 0: none; 100: each process after each request,
+    /// however long that takes
     #[cfg_attr(feature = "program", arg(long, env = "HHRF_REWIND_CHECKS_PERCENT", value_name = "N"))]
     pub(super) rewind_checks_percent: Option<u32>,
+
+    /// A single-threaded runtime for each processor, with the processes of `fork` and `rewind` on the processor of their
+    /// request: for a machine that does little else. A function's threads share one processor then, and --spare and
+    /// --zygotes-per-function are divided between the processors
+    #[cfg_attr(feature = "program", arg(long, env = "HHRF_PER_CORE", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true"))]
+    pub(super) per_core: Option<bool>,
 
     /// Memory for the heads and bodies of requests, of all together
     #[cfg_attr(feature = "program", arg(long, env = "HHRF_BODY_MEMORY_BYTES", value_name = "BYTES"))]

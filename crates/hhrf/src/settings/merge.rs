@@ -83,6 +83,7 @@ impl Settings {
             allow_in_process: flags.allow_in_process.or(file.allow_in_process).unwrap_or_default(),
             log_format: flags.log_format.or(file.log_format).unwrap_or(defaults::LOG_FORMAT),
             trust_proxy: flags.trust_proxy.or(file.trust_proxy).unwrap_or(defaults::TRUST_PROXY),
+            per_core: flags.per_core.or(file.per_core).unwrap_or(defaults::PER_CORE),
             limits: HostLimits {
                 connections: flags.connections.or(file.connections).unwrap_or(defaults::CONNECTIONS),
                 processes: flags.processes.or(file.processes).unwrap_or(defaults::PROCESSES),

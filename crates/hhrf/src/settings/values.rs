@@ -45,6 +45,8 @@ pub struct Settings {
     pub record_failures: Option<PathBuf>,
     /// Whether the peer is a proxy whose header with the client's address is trusted.
     pub trust_proxy: bool,
+    /// Whether each processor has a runtime of its own.
+    pub per_core: bool,
     /// Limits of the host as a whole.
     pub limits: HostLimits,
 }

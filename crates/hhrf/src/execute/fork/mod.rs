@@ -20,7 +20,7 @@ pub(super) use zygote::Zygote;
 pub use zygotes::children_max;
 pub(super) use zygotes::{ChildOf, IdleChildren, Plan, Zygotes};
 
-use super::demand::{IdlePermits, Life};
+use super::demand::{IdlePermits, Life, Spares};
 use super::pool::{Executor, Pool};
 use super::process_pool::ProcessPool;
 use super::process_pool::idle::IdleQueue;
@@ -35,27 +35,26 @@ pub struct Fork {
     starter: Arc<Starter>,
     idle: IdlePermits,
     counters: WearCounters,
-    spare_default: u32,
+    spares: Spares,
     zygotes_max: usize,
 }
 
 impl Fork {
-    /// Keeps up to `spare_default` idle children for functions whose manifest doesn't say, as long as there are `idle`
-    /// permits, and up to `zygotes_max` zygotes for each function.
+    /// Keeps up to `spares` idle children in a pool, as long as there are `idle` permits, and up to `zygotes_max` zygotes.
     pub fn new(
         starter: Arc<Starter>,
         idle: IdlePermits,
         counters: WearCounters,
-        spare_default: u32,
+        spares: Spares,
         zygotes_max: usize,
     ) -> Self {
-        Self { starter, idle, counters, spare_default, zygotes_max }
+        Self { starter, idle, counters, spares, zygotes_max }
     }
 }
 
 impl Executor for Fork {
     fn pool(&self, function: &Arc<Function>) -> Arc<dyn Pool> {
-        let spare_max = function.release.spare.unwrap_or(self.spare_default);
+        let spare_max = self.spares.of(function);
         let children = children_max(function.release.limits.concurrency, spare_max);
         let idle = IdleQueue::new(Life::OneRequest, spare_max, self.idle.clone());
         let zygotes = Zygotes::new(Plan {

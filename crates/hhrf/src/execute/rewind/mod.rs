@@ -23,7 +23,7 @@ mod verdict;
 
 pub use verdict::Rewinding;
 
-use super::demand::{IdlePermits, Life};
+use super::demand::{IdlePermits, Life, Spares};
 use super::fork::{IdleChildren, Plan, Zygotes, children_max};
 use super::pool::{Executor, Pool};
 use super::process_pool::ProcessPool;
@@ -35,6 +35,7 @@ use comparisons::Comparisons;
 use rewinder::Rewinder;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use verdict::Verdicts;
 
 /// Puts processes back to their snapshots.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub struct Rewind {
     starter: Arc<Starter>,
     idle: IdlePermits,
     wear: WearCounters,
-    spare_default: u32,
+    spares: Spares,
     zygotes_max: usize,
     host: Arc<OfHost>,
 }
@@ -52,32 +53,34 @@ pub struct Rewind {
 struct OfHost {
     counters: RewindCounters,
     comparisons: Arc<Comparisons>,
+    verdicts: Verdicts,
     /// Held while a snapshot is taken: it reads all memory of a process.
     snapshot: Semaphore,
 }
 
 impl Rewind {
-    /// Keeps up to `spare_default` processes in addition to those that lately served, for functions whose manifest doesn't
-    /// say, as long as there are `idle` permits, and up to `zygotes_max` zygotes for each function. Compares processes with
-    /// their snapshots for up to `checks_percent` of one processor's time.
+    /// Keeps up to `spares` processes in a pool, in addition to those that lately served, as long as there are `idle`
+    /// permits, and up to `zygotes_max` zygotes. Compares processes with their snapshots for up to `checks_percent` of one
+    /// processor's time.
     pub(crate) fn new(
         starter: Arc<Starter>,
         idle: IdlePermits,
         wear: WearCounters,
         counters: RewindCounters,
-        spare_default: u32,
+        spares: Spares,
         zygotes_max: usize,
         checks_percent: u32,
     ) -> Self {
         let comparisons = Comparisons::new(checks_percent);
-        let host = Arc::new(OfHost { counters, comparisons, snapshot: Semaphore::new(1) });
-        Self { starter, idle, wear, spare_default, zygotes_max, host }
+        let verdicts = Verdicts::default();
+        let host = Arc::new(OfHost { counters, comparisons, verdicts, snapshot: Semaphore::new(1) });
+        Self { starter, idle, wear, spares, zygotes_max, host }
     }
 }
 
 impl Executor for Rewind {
     fn pool(&self, function: &Arc<Function>) -> Arc<dyn Pool> {
-        let spare_max = function.release.spare.unwrap_or(self.spare_default);
+        let spare_max = self.spares.of(function);
         let idle = IdleQueue::new(Life::ManyRequests, spare_max, self.idle.clone());
         let zygotes = Arc::new(Zygotes::new(Plan {
             function: Arc::clone(function),

@@ -73,7 +73,12 @@ impl ChildOf for Instance {
 
 impl PooledProcess for Instance {
     fn assign(&self) -> bool {
-        self.child().assign()
+        let may_serve = match self {
+            Self::Forked(..) => true,
+            // The verdict may be the work of another pool of the function.
+            Self::Parked(_, rewinder) => rewinder.upgrade().is_some_and(|rewinder| rewinder.may_rewind()),
+        };
+        may_serve && self.child().assign()
     }
 
     fn has_ended(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::execute::pool::Stats;
 use crate::execute::process_pool::factory::ProcessFactory;
 use crate::execute::process_pool::idle::IdleOf;
 use crate::limiter::Permit;
-use fezz_rewind::{Difference, Written};
+use fezz_rewind::{Difference, RestoreError, Written};
 use fezz_wire::rewind::REQUEST_BYTES_MAX;
 use std::fmt;
 use std::io;
@@ -31,9 +31,8 @@ pub(super) struct Rewinder {
     zygotes: Arc<Zygotes>,
     idle: IdleOf<Self>,
     host: Arc<OfHost>,
-    verdict: Verdict,
+    verdict: Arc<Verdict>,
     is_preparing: AtomicBool,
-    has_logged_taint: AtomicBool,
     /// Preparations that failed in a row, and when to try again.
     failures: Mutex<(u32, Option<Instant>)>,
 }
@@ -58,12 +57,16 @@ pub(super) enum Taint {
     Call(i32),
     /// Its stack has grown.
     Stack,
+    /// It is gone, or can't be reached any more.
+    Gone,
 }
 
 impl fmt::Display for Taint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Call(number) = self else {
-            return formatter.write_str("its stack grew by more than 1 MiB");
+        let number = match self {
+            Self::Call(number) => number,
+            Self::Stack => return formatter.write_str("its stack grew by more than 1 MiB"),
+            Self::Gone => return formatter.write_str("it ended after its answer"),
         };
         match usize::try_from(*number).ok().and_then(Sysno::new) {
             Some(call) => write!(formatter, "it made the system call {}", call.name()),
@@ -109,14 +112,19 @@ impl Rewinder {
         idle: IdleOf<Self>,
         host: Arc<OfHost>,
     ) -> Self {
-        let verdict = Verdict::new(Arc::clone(&function), host.counters.clone());
-        let (is_preparing, has_logged_taint) = (AtomicBool::new(false), AtomicBool::new(false));
+        let verdict = host.verdicts.of(&function, &host.counters);
+        let is_preparing = AtomicBool::new(false);
         let failures = Mutex::default();
         let threads = function.release.limits.threads;
         if threads > THREADS_MAX {
             verdict.impossible(&Impossible::Threads { threads });
         }
-        Self { function, zygotes, idle, host, verdict, is_preparing, has_logged_taint, failures }
+        Self { function, zygotes, idle, host, verdict, is_preparing, failures }
+    }
+
+    /// Whether processes may serve more than one request.
+    pub(super) fn may_rewind(&self) -> bool {
+        self.verdict.may_rewind()
     }
 
     /// Counts a request.
@@ -133,13 +141,7 @@ impl Rewinder {
     /// Counts a request whose process can't be put back, and logs why, once.
     pub(super) fn tainted(&self, taint: Taint) {
         self.count(Served::Tainted);
-        if !self.has_logged_taint.swap(true, Ordering::Relaxed) {
-            tracing::info!(
-                function = self.function.name(),
-                reason = taint.to_string(),
-                "a request's process can't be rewound and is replaced; this is logged once, and counted from now on"
-            );
-        }
+        self.verdict.tainted(taint);
     }
 
     /// Puts a process back that made only calls without a lasting effect, and keeps it for the next request. The permits
@@ -169,9 +171,9 @@ impl Rewinder {
                 parked.is_slow = begun.elapsed() > SCAN_AT_ONCE_MAX;
                 Some((parked, written))
             }
-            // Or it is gone.
-            Err(_) => {
-                self.tainted(Taint::Stack);
+            Err(error) => {
+                let is_stack = matches!(error, RestoreError::NewMemory { .. });
+                self.tainted(if is_stack { Taint::Stack } else { Taint::Gone });
                 parked.child.replace();
                 None
             }

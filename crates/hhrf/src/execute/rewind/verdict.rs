@@ -1,13 +1,15 @@
 //! Whether a function's processes are put back to their snapshots, and why not.
 
 use super::preparation::Impossible;
+use super::rewinder::Taint;
 use crate::catalogue::Function;
 use crate::metrics::{FunctionRewinds, RewindCounters};
 use fezz_rewind::Difference;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// Whether a function's processes serve more than one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a function's processes serve more than one request. The later ones outweigh the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rewinding {
     /// None has been prepared yet.
     Preparing,
@@ -26,12 +28,33 @@ pub(super) struct Verdict {
     counters: RewindCounters,
     rewinds: FunctionRewinds,
     rewinding: Mutex<Rewinding>,
+    has_logged_taint: AtomicBool,
+}
+
+/// The verdicts that are in use: the pools of one function share theirs.
+#[derive(Debug, Default)]
+pub(super) struct Verdicts(Mutex<Vec<Weak<Verdict>>>);
+
+impl Verdicts {
+    /// The verdict on a function.
+    pub(super) fn of(&self, function: &Arc<Function>, counters: &RewindCounters) -> Arc<Verdict> {
+        // Nothing that is done under the lock can panic halfway.
+        let mut verdicts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        verdicts.retain(|verdict| verdict.strong_count() > 0);
+        let mut known = verdicts.iter().filter_map(Weak::upgrade);
+        known.find(|verdict| Arc::ptr_eq(&verdict.function, function)).unwrap_or_else(|| {
+            let verdict = Arc::new(Verdict::new(Arc::clone(function), counters.clone()));
+            verdicts.push(Arc::downgrade(&verdict));
+            verdict
+        })
+    }
 }
 
 impl Verdict {
-    pub(super) fn new(function: Arc<Function>, counters: RewindCounters) -> Self {
+    fn new(function: Arc<Function>, counters: RewindCounters) -> Self {
         let rewinds = counters.of(&function.name());
-        Self { function, counters, rewinds, rewinding: Mutex::new(Rewinding::Preparing) }
+        let (rewinding, has_logged_taint) = (Mutex::new(Rewinding::Preparing), AtomicBool::new(false));
+        Self { function, counters, rewinds, rewinding, has_logged_taint }
     }
 
     /// The counters of the function.
@@ -56,7 +79,18 @@ impl Verdict {
         }
     }
 
-    /// They can't be put back here. Logged once.
+    /// A process can't be put back, and is replaced. Logged for the first one.
+    pub(super) fn tainted(&self, taint: Taint) {
+        if !self.has_logged_taint.swap(true, Ordering::Relaxed) {
+            tracing::info!(
+                function = self.function.name(),
+                reason = taint.to_string(),
+                "a request's process can't be rewound and is replaced; this is logged once, and counted from now on"
+            );
+        }
+    }
+
+    /// They can't be put back here. Logged once; again, when the function is called after a pause in which it was given up.
     pub(super) fn impossible(&self, reason: &Impossible) {
         if self.set(Rewinding::Impossible) {
             let function = self.function.name();

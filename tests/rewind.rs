@@ -414,3 +414,17 @@ fn the_call_by_which_the_runner_parks_is_refused_to_the_function() {
         line["error"].as_str().is_some_and(|error| error.contains("only the runner"))
     });
 }
+
+/// What doesn't fit into the buffer of a waiting process gets a process of its own. The host has to know before it writes: the
+/// authority is in the message twice.
+#[test]
+fn requests_of_any_length_are_answered() {
+    let host = host_of(AUTHOR, json!({"spare": 2}));
+    warm_up(&host, "/rpc/rewound@v1/request");
+    for kib in (200..=264).step_by(4) {
+        let authority = "a".repeat(20_000);
+        let answer =
+            host.client("POST", "/rpc/rewound@v1/empty").host(&authority).body(vec![b'b'; kib * 1024]).send();
+        assert_eq!(answer.status, 200, "{kib} KiB: {}", answer.text());
+    }
+}

@@ -39,7 +39,7 @@ pub use clock::processor_time;
 pub use difference::Difference;
 pub use listener::{Call, Listener};
 pub use pages::Pages;
-pub use process::{Files, Kind, take_descriptor};
+pub use process::{Files, Kind, MemoryReader, take_descriptor};
 pub use rewindable::{PrepareError, RestoreError, Rewindable, Written};
 pub use snapshot::SnapshotError;
 

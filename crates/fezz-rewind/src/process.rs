@@ -22,6 +22,21 @@ pub struct Files {
     descriptors: OwnedFd,
 }
 
+/// Reads a process's memory.
+#[derive(Debug)]
+pub struct MemoryReader(File);
+
+impl MemoryReader {
+    /// Fills `bytes`; see [`Files::read`]. It waits as long as a thread of the process keeps the memory map locked.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Files::read`].
+    pub fn read(&self, address: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(bytes, address)
+    }
+}
+
 /// A file in /proc couldn't be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to open `{path}`")]
@@ -91,6 +106,15 @@ impl Files {
             limits: open("limits", OFlags::RDONLY)?.into(),
             descriptors: open("fd", OFlags::RDONLY | OFlags::DIRECTORY)?,
         })
+    }
+
+    /// A second way to its memory, for another thread.
+    ///
+    /// # Errors
+    ///
+    /// No descriptor is left.
+    pub fn memory_reader(&self) -> io::Result<MemoryReader> {
+        self.memory.try_clone().map(MemoryReader)
     }
 
     /// Its mappings, as text ([`maps::parse`](crate::maps::parse)).

@@ -3,7 +3,7 @@
 use crate::difference::{Difference, State};
 use crate::maps::{self, Mapping};
 use crate::pages::Pages;
-use crate::process::Files;
+use crate::process::{Files, MemoryReader};
 use crate::snapshot::{Area, Snapshot, SnapshotError};
 use crate::stickiness::Stickiness;
 use crate::tracker::{Region, Tracker};
@@ -184,6 +184,15 @@ impl Rewindable {
     /// See [`Files::read`].
     pub fn read(&self, address: u64, bytes: &mut [u8]) -> io::Result<()> {
         self.files.read(address, bytes)
+    }
+
+    /// A second way to the process's memory, for another thread.
+    ///
+    /// # Errors
+    ///
+    /// No descriptor is left.
+    pub fn reader(&self) -> io::Result<MemoryReader> {
+        self.files.memory_reader()
     }
 
     /// The pages to restore. A process that was killed may seem to have written none; then resuming it fails.

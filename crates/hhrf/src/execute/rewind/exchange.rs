@@ -3,7 +3,7 @@
 
 use super::cpu_limit::CpuLimit;
 use super::parked::Parked;
-use super::rewinder::{Rewinder, Served, Taint};
+use super::rewinder::{Rewinder, Served, ServedBy, Taint};
 use crate::admitted::AdmittedRequest;
 use crate::execute::answer::{self, Outcome};
 use crate::execute::failure::{Failure, InvalidResponse};
@@ -125,7 +125,8 @@ impl RewindExchange {
         let Self { mut serving, response_memory, body_bytes_max, deadline, cpu } = self;
         match serving.wait(deadline, &cpu).await {
             Stop::Parked { address, bytes } => {
-                serving.respond(address, bytes, response_memory, body_bytes_max).await
+                let response = ParkedResponse { address, bytes, body_bytes_max, memory: response_memory };
+                serving.respond(response, deadline, &cpu).await
             }
             Stop::Ended => serving.after_end(deadline).await,
             Stop::Forged => {
@@ -166,14 +167,23 @@ impl Serving {
     }
 
     /// The answer by a response in the memory of the process, which is then put back or replaced.
-    async fn respond(&mut self, address: u64, bytes: u64, memory: Holding, body_bytes_max: u64) -> Outcome {
-        let read = match &self.held {
-            Some((parked, _)) => read_response(parked, address, bytes, &memory, body_bytes_max).await,
-            None => return Err(Failure::Host),
+    async fn respond(&mut self, response: ParkedResponse, deadline: Instant, cpu: &CpuLimit) -> Outcome {
+        let Some((parked, _)) = &self.held else { return Err(Failure::Host) };
+        let read = if self.taint.is_none() {
+            response.read(parked).await
+        } else {
+            tokio::select! {
+                biased;
+                read = response.read_aside(parked) => read,
+                () = sleep_until(deadline) => Err(Failure::DeadlineExceeded),
+                () = cpu.used_up() => Err(CpuLimit::failure()),
+            }
         };
-        // Without its process, that it can't be read says nothing of the response.
+        let ParkedResponse { body_bytes_max, memory, .. } = response;
         let outcome = read.and_then(|message| answer::decode(&message.into(), memory, body_bytes_max));
         match &outcome {
+            Err(Failure::DeadlineExceeded) => self.release(Leave::GivenUp),
+            Err(Failure::Crashed(_)) => self.release(Leave::Broken),
             Err(Failure::InvalidResponse(_)) => self.release(Leave::Broken),
             Err(Failure::ResponseDropped(_)) => self.release(Leave::GivenUp),
             _ if self.taint.is_some() => self.release(Leave::Replaced),
@@ -201,9 +211,8 @@ impl Serving {
 
     /// The process was only given calls without a lasting effect: it can serve again.
     fn recycle(&mut self) {
-        if let Some((mut parked, Lease { stderr, permits })) = self.held.take() {
-            parked.stderr = Some(stderr.into_pipe());
-            self.rewinder.recycle(parked, permits);
+        if let Some((parked, lease)) = self.held.take() {
+            self.rewinder.recycle(ServedBy { parked, lease });
         }
     }
 
@@ -277,35 +286,56 @@ impl Parked {
     }
 }
 
-/// Reads a response out of the memory of a parked process. Where it lies and how long it is, the function may have
-/// chosen.
-async fn read_response(
-    parked: &Parked,
+/// A response in the memory of a parked process. Where it lies and how long it is, the function may have chosen.
+struct ParkedResponse {
     address: u64,
     bytes: u64,
-    memory: &Holding,
     body_bytes_max: u64,
-) -> Result<Vec<u8>, Failure> {
-    let [bytes, body_bytes_max] =
-        [bytes, body_bytes_max].map(|number| usize::try_from(number).unwrap_or(usize::MAX));
-    if bytes == 0 {
-        return Err(Failure::InvalidResponse(InvalidResponse::Empty));
-    }
-    if bytes > body_bytes_max.saturating_add(BESIDE_BODY_BYTES) {
-        let beside_bytes_max = BESIDE_BODY_BYTES;
-        let too_large = InvalidResponse::TooLarge { bytes, body_bytes_max, beside_bytes_max };
-        return Err(Failure::InvalidResponse(too_large));
-    }
-    if bytes > SMALL_BYTES {
-        memory.resize(bytes).map_err(Failure::ResponseDropped)?;
-    }
-    let mut message = vec![0; bytes];
-    for (piece, at) in message.chunks_mut(TURN_BYTES).zip((address..).step_by(TURN_BYTES)) {
-        let read = parked.memory.read(at, piece);
-        read.map_err(|_| Failure::InvalidResponse(InvalidResponse::NotReadable))?;
-        if bytes > TURN_BYTES {
-            tokio::task::yield_now().await;
-        }
-    }
-    Ok(message)
+    memory: Holding,
 }
+
+impl ParkedResponse {
+    /// Reads it.
+    async fn read(&self, parked: &Parked) -> Result<Vec<u8>, Failure> {
+        let mut message = self.allocate()?;
+        for (piece, offset) in message.chunks_mut(TURN_BYTES).zip((0..).step_by(TURN_BYTES)) {
+            let at = self.address.checked_add(offset).ok_or(NOT_READABLE)?;
+            parked.memory.read(at, piece).map_err(|_| NOT_READABLE)?;
+            if self.bytes > TURN_BYTES as u64 {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(message)
+    }
+
+    /// Reads it on another thread: a tainted process may have threads that keep its memory map locked, for as long as they
+    /// like. Their end ends the wait.
+    async fn read_aside(&self, parked: &Parked) -> Result<Vec<u8>, Failure> {
+        let mut message = self.allocate()?;
+        let reader = parked.memory.reader().map_err(|_| Failure::Host)?;
+        let address = self.address;
+        let reading =
+            tokio::task::spawn_blocking(move || reader.read(address, &mut message).map(|()| message));
+        reading.await.map_err(|_| Failure::Host)?.map_err(|_| NOT_READABLE)
+    }
+
+    /// Room for it, if it may be so long.
+    fn allocate(&self) -> Result<Vec<u8>, Failure> {
+        let [bytes, body_bytes_max] =
+            [self.bytes, self.body_bytes_max].map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+        if bytes == 0 {
+            return Err(Failure::InvalidResponse(InvalidResponse::Empty));
+        }
+        if bytes > body_bytes_max.saturating_add(BESIDE_BODY_BYTES) {
+            let beside_bytes_max = BESIDE_BODY_BYTES;
+            let too_large = InvalidResponse::TooLarge { bytes, body_bytes_max, beside_bytes_max };
+            return Err(Failure::InvalidResponse(too_large));
+        }
+        if bytes > SMALL_BYTES {
+            self.memory.resize(bytes).map_err(Failure::ResponseDropped)?;
+        }
+        Ok(vec![0; bytes])
+    }
+}
+
+const NOT_READABLE: Failure = Failure::InvalidResponse(InvalidResponse::NotReadable);

@@ -139,6 +139,8 @@ async fn prepare_in_time(
         |number, kind| take_descriptor(process, number, kind).map_err(unreachable("take a descriptor"));
     let userfaultfd = take(userfaultfd, Kind::Userfaultfd)?;
     let listener = Listener::from(take(listener, Kind::Listener)?);
+    // An older kernel, which lacks this, is only slower.
+    listener.wake_synchronously().ok();
     let listener = watch(listener, Interest::READABLE).map_err(failed("watch its system calls"))?;
     let preparing = Preparing { child, listener, process, stderr };
 

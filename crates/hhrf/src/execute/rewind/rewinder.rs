@@ -10,10 +10,11 @@ use crate::catalogue::Function;
 use crate::execute::Failure;
 use crate::execute::demand::IdlePermit;
 use crate::execute::fork::Zygotes;
+use crate::execute::lease::{Lease, Leave};
+use crate::execute::message::authority;
 use crate::execute::pool::Stats;
-use crate::execute::process_pool::factory::ProcessFactory;
+use crate::execute::process_pool::factory::{ChannelProcess, ProcessFactory};
 use crate::execute::process_pool::idle::IdleOf;
-use crate::limiter::Permit;
 use fezz_rewind::{Difference, RestoreError, Written};
 use fezz_wire::rewind::REQUEST_BYTES_MAX;
 use std::fmt;
@@ -48,6 +49,29 @@ pub(super) enum Served {
     Failed,
     /// By a process that was forked for it.
     Forked,
+}
+
+/// A process that has served, and what its request still holds. If the process ends, the permits are released when it is
+/// gone.
+pub(super) struct ServedBy {
+    pub(super) parked: Parked,
+    pub(super) lease: Lease,
+}
+
+impl ServedBy {
+    /// Nothing of the request is left in it: logs the last lines, and releases the permits.
+    fn without_request(self) -> Parked {
+        let Self { mut parked, lease: Lease { stderr, permits } } = self;
+        parked.stderr = Some(stderr.into_pipe());
+        drop(permits);
+        parked
+    }
+
+    /// It is killed.
+    fn replace(self) {
+        let Self { mut parked, lease } = self;
+        parked.child.release(Leave::Replaced, lease, None);
+    }
 }
 
 /// Why a process can't be put back.
@@ -144,90 +168,87 @@ impl Rewinder {
         self.verdict.tainted(taint);
     }
 
-    /// Puts a process back that made only calls without a lasting effect, and keeps it for the next request. The permits
-    /// are released when nothing of the request is left.
-    pub(super) fn recycle(self: &Arc<Self>, parked: Parked, permits: [Permit; 2]) {
-        if parked.is_slow {
-            let rewinder = Arc::clone(self);
+    /// Puts a process back that made only calls without a lasting effect, and keeps it for the next request.
+    pub(super) fn recycle(self: &Arc<Self>, served: ServedBy) {
+        let rewinder = Arc::clone(self);
+        if served.parked.is_slow {
             tokio::task::spawn_blocking(move || {
-                if let Some((parked, written)) = rewinder.find_written(parked) {
-                    rewinder.put_back(parked, written, permits);
+                if let Some((served, written)) = rewinder.find_written(served) {
+                    rewinder.put_back(served, written);
                 }
             });
-        } else if let Some((parked, written)) = self.find_written(parked) {
+        } else if let Some((served, written)) = self.find_written(served) {
             if written.pages <= PAGES_AT_ONCE {
-                return self.put_back(parked, written, permits);
+                return self.put_back(served, written);
             }
-            let rewinder = Arc::clone(self);
-            tokio::task::spawn_blocking(move || rewinder.put_back(parked, written, permits));
+            tokio::task::spawn_blocking(move || rewinder.put_back(served, written));
         }
     }
 
     /// Finds the pages that its request wrote; ends it if that can't be undone.
-    fn find_written(&self, mut parked: Parked) -> Option<(Parked, Written)> {
+    fn find_written(&self, mut served: ServedBy) -> Option<(ServedBy, Written)> {
         let begun = Instant::now();
-        match parked.memory.written() {
+        match served.parked.memory.written() {
             Ok(written) => {
-                parked.is_slow = begun.elapsed() > SCAN_AT_ONCE_MAX;
-                Some((parked, written))
+                served.parked.is_slow = begun.elapsed() > SCAN_AT_ONCE_MAX;
+                Some((served, written))
             }
             Err(error) => {
                 let is_stack = matches!(error, RestoreError::NewMemory { .. });
                 self.tainted(if is_stack { Taint::Stack } else { Taint::Gone });
-                parked.child.replace();
+                served.replace();
                 None
             }
         }
     }
 
     /// Restores its memory, and has it restore its registers.
-    fn put_back(self: &Arc<Self>, mut parked: Parked, written: Written, permits: [Permit; 2]) {
-        let restored = parked.memory.restore(written).is_ok() && parked.restore_registers().is_ok();
-        if restored {
-            tokio::spawn(Arc::clone(self).settle(parked, permits));
+    fn put_back(self: &Arc<Self>, mut served: ServedBy, written: Written) {
+        let parked = &mut served.parked;
+        if parked.memory.restore(written).is_ok() && parked.restore_registers().is_ok() {
+            tokio::spawn(Arc::clone(self).settle(served));
         } else {
             // It is gone, or its memory can't be reached any more.
             self.count(Served::Tainted);
-            parked.child.replace();
+            served.replace();
         }
     }
 
     /// Waits until it has parked again, with the registers of the snapshot. If what the request left in them ends the
     /// process, as the trap flag does, it ends here, and takes no other request along.
-    async fn settle(self: Arc<Self>, mut parked: Parked, permits: [Permit; 2]) {
-        let has_parked = timeout(SETTLED_AFTER_MAX, parked.parks()).await.unwrap_or(false);
+    async fn settle(self: Arc<Self>, mut served: ServedBy) {
+        let has_parked = timeout(SETTLED_AFTER_MAX, served.parked.parks()).await.unwrap_or(false);
         if !has_parked {
             self.count(Served::Tainted);
-            return parked.child.replace();
+            return served.replace();
         }
         self.count(Served::Rewound);
-        drop(permits);
+        let parked = served.without_request();
+        // Before the comparison, so that those that are compared count as idle, too.
+        let Some(permit) = self.idle.permit_to_return() else { return parked.child.replace() };
         match self.host.comparisons.begin() {
-            None => self.keep(parked),
+            None => self.keep(parked, permit),
             Some(comparison) => {
-                tokio::task::spawn_blocking(move || self.compare(parked, comparison));
+                tokio::task::spawn_blocking(move || self.compare(parked, permit, comparison));
             }
         }
     }
 
-    fn compare(self: &Arc<Self>, parked: Parked, _comparison: Comparison) {
+    fn compare(self: &Arc<Self>, parked: Parked, permit: IdlePermit, _comparison: Comparison) {
         self.verdict.rewinds().comparisons.inc();
         match parked.memory.compare() {
-            Ok(()) => self.keep(parked),
+            Ok(()) => self.keep(parked, permit),
             Err(Difference::StackGrew) => parked.child.replace(),
             Err(difference) => self.end_rewinding(&parked, &difference),
         }
     }
 
-    /// Keeps a process for the next request, if one is wanted.
-    fn keep(self: &Arc<Self>, parked: Parked) {
-        let is_fit = parked.child.free() && self.verdict.may_rewind();
-        match self.idle.permit_to_return().filter(|_| is_fit) {
-            Some(permit) => {
-                let instance = Instance::Parked(Box::new(parked), Arc::downgrade(self));
-                self.idle.push_first(instance, permit);
-            }
-            None => parked.child.replace(),
+    /// Keeps a process for the next request, if it may serve it.
+    fn keep(self: &Arc<Self>, parked: Parked, permit: IdlePermit) {
+        if parked.child.free() && self.verdict.may_rewind() {
+            self.idle.push_first(Instance::Parked(Box::new(parked), Arc::downgrade(self)), permit);
+        } else {
+            parked.child.replace();
         }
     }
 
@@ -307,7 +328,10 @@ impl ProcessFactory for Rewinder {
         let uri = head.uri.path_and_query().map_or(0, |uri| uri.as_str().len());
         let headers = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 16);
         // The path may be there three times: as received, as the function sees it, in the parameters.
-        let bytes = BESIDE_HEAD_BYTES + 4 * uri + headers.sum::<usize>() + request.body.bytes.len();
+        // It is one of the headers, and stands alone, too.
+        let authority = authority(head).map_or(0, |authority| authority.len());
+        let bytes =
+            BESIDE_HEAD_BYTES + 4 * uri + authority + headers.sum::<usize>() + request.body.bytes.len();
         bytes <= REQUEST_BYTES_MAX || !self.verdict.may_rewind()
     }
 

@@ -95,11 +95,17 @@ fn the_requests_of_one_connection_are_executed_by_all_processors() {
 
 #[test]
 fn a_connection_without_requests_in_flight_keeps_its_processor() {
-    let host = host_of(AUTHOR, "fork");
-    let mut connection = Connection::new(host.address);
-    (0..30).for_each(|_| drop(connection.get("/rpc/counted@v1/sleep?ms=0")));
-    let executed = executed(&host);
-    assert_eq!(executed.iter().filter(|requests| **requests > 0.0).count(), 1, "{executed:?}");
+    for execution in ["fork", "rewind"] {
+        let host = host_of(AUTHOR, execution);
+        let mut connection = Connection::new(host.address);
+        (0..30).for_each(|_| drop(connection.get("/rpc/counted@v1/sleep?ms=100")));
+        let executed = executed(&host);
+        assert_eq!(executed.iter().filter(|requests| **requests > 0.0).count(), 1, "{executed:?}");
+        // The others, where nothing is called, have nothing to prepare.
+        let warnings: Vec<_> = host.log().into_iter().filter(|line| line["level"] == "WARN").collect();
+        assert!(warnings.is_empty(), "{warnings:?}");
+        assert_eq!(zygotes(&host).len(), 1, "{execution}");
+    }
 }
 
 #[test]

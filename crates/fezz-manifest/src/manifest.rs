@@ -132,7 +132,7 @@ pub struct Limits {
     /// Private memory of one process, in bytes. The default leaves room for a runtime and some large bodies.
     #[schemars(range(min = range::MEMORY_BYTES.least))]
     pub memory_bytes: u64,
-    /// Processor time of one process, in milliseconds, rounded up to seconds: ends a function that computes without pause.
+    /// Processor time of one request, in milliseconds, rounded up to seconds: ends a function that computes without pause.
     #[schemars(range(min = range::CPU_MS.least, max = range::CPU_MS.most))]
     pub cpu_ms: u64,
     /// Threads of one process, its first among them.

@@ -1,7 +1,7 @@
 /* The ABI of a Fezz module, version 2.
  *
  * A module is a shared library that exports the two required functions. The runner loads it in a process of its own
- * per request, calls fezz_handle_v2 once and exits. Request and response are CBOR maps (RFC 8949) with text keys.
+ * per request, calls fezz_handle_v2 once and exits, unless the manifest's "execution" says otherwise. Request and response are CBOR maps (RFC 8949) with text keys.
  *
  * Request:
  *   method     text                    "GET"

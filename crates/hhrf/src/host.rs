@@ -53,6 +53,12 @@ impl Host {
         let failure_recorder = settings.record_failures.as_deref().map(recorder).transpose()?;
         let cores = settings.per_core.then(|| Cores::start(&metrics.cores)).transpose();
         let cores = cores.map_err(BuildError::Cores)?.map(Arc::new);
+        if let Some(cores) = &cores {
+            tracing::info!(
+                processors = cores.count(),
+                "each processor has a runtime of its own (--per-core)"
+            );
+        }
         Ok(Self {
             catalogue: ArcSwap::default(),
             homes: Homes::new(

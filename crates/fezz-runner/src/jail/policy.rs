@@ -189,7 +189,7 @@ pub(crate) const ALWAYS: &[Allowed] = calls! {
     SYS_exit_group [0: other_status(0), 0: other_status(1), 0: other_status(2)] => "the process's end",
 
     // Signals, of the process to itself.
-    SYS_rt_sigaction => "handlers of crashes, runtimes",
+    SYS_rt_sigaction => "handlers of crashes, runtimes, pthread_create",
     SYS_rt_sigprocmask => "pthread_create, abort",
     SYS_rt_sigreturn => "the end of every handler",
     SYS_rt_sigtimedwait => "sigwait",

@@ -18,6 +18,7 @@ pub struct Demand {
     peaks: [usize; 2],
     period_began: Instant,
     last_used: Instant,
+    was_called: bool,
 }
 
 /// How many requests a process serves.
@@ -49,12 +50,14 @@ impl Demand {
     pub fn new(life: Life, spare_max: u32) -> Self {
         let now = Instant::now();
         let spare_max = spare_max as usize;
-        Self { life, spare_max, running: 0, peaks: [0; 2], period_began: now, last_used: now }
+        let was_called = false;
+        Self { life, spare_max, running: 0, peaks: [0; 2], period_began: now, last_used: now, was_called }
     }
 
     /// A request begins.
     pub fn begin(&mut self, now: Instant) {
         self.running += 1;
+        self.was_called = true;
         self.update(now);
         self.peaks[0] = self.peaks[0].max(self.running);
         self.last_used = now;
@@ -69,7 +72,8 @@ impl Demand {
     /// How many idle processes to keep.
     pub fn wanted(&mut self, now: Instant) -> usize {
         self.update(now);
-        if self.idle_for(now) > IDLE_MAX {
+        // A function may be called on one processor alone.
+        if !self.was_called || self.idle_for(now) > IDLE_MAX {
             return 0;
         }
         let [peak, before] = self.peaks;
@@ -165,6 +169,17 @@ mod tests {
         (0..20).for_each(|_| demand.begin(at(11_000)));
         assert_eq!(demand.wanted(at(11_000)), 8, "no more than allowed");
         assert_eq!(Demand::new(Life::OneRequest, 0).wanted(start), 0);
+    }
+
+    #[test]
+    fn a_function_that_was_never_called_has_no_idle_processes() {
+        for life in [Life::OneRequest, Life::ManyRequests] {
+            let mut demand = Demand::new(life, 8);
+            let start = Instant::now();
+            assert_eq!(demand.wanted(start), 0);
+            demand.begin(start);
+            assert!(demand.wanted(start) > 0);
+        }
     }
 
     #[test]

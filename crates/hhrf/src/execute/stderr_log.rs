@@ -135,6 +135,11 @@ impl StderrLog {
         }
     }
 
+    /// The id of the request whose process writes it.
+    pub fn request_id(&self) -> Option<String> {
+        self.lines.subject.request_id()
+    }
+
     /// The same as [`Self::finish`] for a process that goes on to serve another request: returns its pipe.
     pub fn into_pipe(mut self) -> OwnedFd {
         self.take_rest();

@@ -92,7 +92,7 @@ impl RewindCounters {
         );
         registry.register(
             "rewind_fallbacks",
-            "Times that a function's requests went over to forked processes, by reason",
+            "Times that a function's requests were switched to forked processes, by reason",
             self.fallbacks.clone(),
         );
     }

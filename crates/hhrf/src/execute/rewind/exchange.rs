@@ -220,7 +220,7 @@ impl Serving {
     fn release(&mut self, leave: Leave) {
         if let Some((mut parked, lease)) = self.held.take() {
             match (leave, self.taint) {
-                (Leave::Replaced, Some(call)) => self.rewinder.tainted(Taint::Call(call)),
+                (Leave::Replaced, Some(call)) => self.rewinder.tainted(Taint::Call(call), &lease),
                 _ => self.rewinder.count(Served::Failed),
             }
             parked.child.release(leave, lease, None);

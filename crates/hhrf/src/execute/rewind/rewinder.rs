@@ -163,9 +163,9 @@ impl Rewinder {
     }
 
     /// Counts a request whose process can't be put back, and logs why, once.
-    pub(super) fn tainted(&self, taint: Taint) {
+    pub(super) fn tainted(&self, taint: Taint, lease: &Lease) {
         self.count(Served::Tainted);
-        self.verdict.tainted(taint);
+        self.verdict.tainted(taint, || lease.stderr.request_id());
     }
 
     /// Puts a process back that made only calls without a lasting effect, and keeps it for the next request.
@@ -195,7 +195,7 @@ impl Rewinder {
             }
             Err(error) => {
                 let is_stack = matches!(error, RestoreError::NewMemory { .. });
-                self.tainted(if is_stack { Taint::Stack } else { Taint::Gone });
+                self.tainted(if is_stack { Taint::Stack } else { Taint::Gone }, &served.lease);
                 served.replace();
                 None
             }

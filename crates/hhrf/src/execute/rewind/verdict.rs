@@ -79,11 +79,12 @@ impl Verdict {
         }
     }
 
-    /// A process can't be put back, and is replaced. Logged for the first one.
-    pub(super) fn tainted(&self, taint: Taint) {
+    /// A process can't be put back after this request, and is replaced. Logged for the first one.
+    pub(super) fn tainted(&self, taint: Taint, request_id: impl FnOnce() -> Option<String>) {
         if !self.has_logged_taint.swap(true, Ordering::Relaxed) {
             tracing::info!(
                 function = self.function.name(),
+                request_id = request_id(),
                 reason = taint.to_string(),
                 "a request's process can't be rewound and is replaced; this is logged once, and counted from now on"
             );

@@ -18,7 +18,8 @@ fn the_metrics_page_has_every_metric_and_label_of_a_running_host() {
     let once = json!({"execution": "worker", "worker": {"max_requests": 1}});
     site.install("worker@v1", AUTHOR, once);
     site.install_c("rewound@v1", HANDLES_SIGNALS, json!({"execution": "rewind", "spare": 1}));
-    let host = Host::with_flags(site, &["--allow-in-process=kept", "--in-process-idle-ms", "1"]);
+    let host =
+        Host::with_flags(site, &["--per-core", "--allow-in-process=kept", "--in-process-idle-ms", "1"]);
     assert_eq!(host.get("/rpc/worker/pid").status, 200);
     wait_for("the worker's end", || {
         host.get("/_metrics").text().contains("fezz_worker_ends_total{").then_some(())

@@ -187,6 +187,6 @@ mod tests {
             assert_eq!(in_force(&format!("{name} = {value}")), in_force(""), "{name}");
             checked += 1;
         }
-        assert_eq!(checked, 26);
+        assert_eq!(checked, 27);
     }
 }

@@ -31,7 +31,7 @@ fn value(key: &str) -> Setting {
         "execution" => "spawn".into(),
         "allow_in_process" => "f".into(),
         "log_format" => "json".into(),
-        "trust_proxy" => true.into(),
+        "trust_proxy" | "per_core" => true.into(),
         "body_memory_bytes" | "response_memory_bytes" => 12_345_678.into(),
         "headers" => 77.into(),
         _ => 1234.into(),

@@ -33,7 +33,7 @@ fn value(key: &str) -> Setting {
         "log_format" => "json".into(),
         "trust_proxy" | "per_core" => true.into(),
         "body_memory_bytes" | "response_memory_bytes" => 12_345_678.into(),
-        "headers" => 77.into(),
+        "headers" | "rewind_checks_percent" => 77.into(),
         _ => 1234.into(),
     }
 }

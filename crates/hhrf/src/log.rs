@@ -68,7 +68,7 @@ impl CollectedLog {
 
     /// The same, with reasons, and what functions and runners wrote to stderr.
     pub(crate) fn words(&self) -> String {
-        ["error", "reason", "difference", "line"].map(|field| self.texts(field)).concat().join("; ")
+        ["error", "reason", "line"].map(|field| self.texts(field)).concat().join("; ")
     }
 
     /// The id of the process that served the last request, if it was one that serves request after request.

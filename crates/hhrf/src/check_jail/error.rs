@@ -86,7 +86,7 @@ pub enum CheckError {
     NotRewound {
         /// Its id.
         function: String,
-        /// What the host logged.
+        /// Why.
         reason: String,
     },
     /// A request can leave something for a later one.
@@ -94,7 +94,7 @@ pub enum CheckError {
     Difference {
         /// Its id.
         function: String,
-        /// What the host logged.
+        /// In what.
         reason: String,
     },
 }

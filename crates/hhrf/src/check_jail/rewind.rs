@@ -90,8 +90,8 @@ impl Check<'_> {
         let start = Instant::now();
         while start.elapsed() < PREPARED_MAX {
             self.check_not_defective(variant)?;
-            if self.rewinding(variant) == Some(Rewinding::Impossible) {
-                return Ok(Some(self.log.words()));
+            if let Some(Rewinding::Impossible(reason)) = self.rewinding(variant) {
+                return Ok(Some(reason.to_string()));
             }
             self.await_parked(variant).await;
             let first = self.look(&nothing).await?.process;
@@ -108,8 +108,8 @@ impl Check<'_> {
     /// Checks that the host found no difference between a process and its snapshot.
     pub(super) fn check_not_defective(&self, variant: Variant) -> Result<(), CheckError> {
         match self.rewinding(variant) {
-            Some(Rewinding::Defective) => {
-                let (function, reason) = (variant.function(Execution::Rewind), self.log.words());
+            Some(Rewinding::Defective(difference)) => {
+                let (function, reason) = (variant.function(Execution::Rewind), difference.to_string());
                 Err(CheckError::Difference { function, reason })
             }
             _ => Ok(()),

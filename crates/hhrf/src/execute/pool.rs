@@ -107,7 +107,7 @@ pub enum Readiness {
 pub type Call = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// What a pool has.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Stats {
     /// Processes that wait for a request.
     pub idle: usize,

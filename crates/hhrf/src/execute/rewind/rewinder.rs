@@ -4,7 +4,7 @@ use super::OfHost;
 use super::comparisons::Comparison;
 use super::parked::{Instance, Parked};
 use super::preparation::{Impossible, NotPrepared, THREADS_MAX, prepare};
-use super::verdict::{Rewinding, Verdict};
+use super::verdict::Verdict;
 use crate::admitted::AdmittedRequest;
 use crate::catalogue::Function;
 use crate::execute::Failure;
@@ -356,8 +356,7 @@ impl ProcessFactory for Rewinder {
 
     fn tick(self: &Arc<Self>, unused_for: Duration) -> bool {
         // A verdict on the release must outlive a pause without requests.
-        let is_defective = self.verdict.rewinding() == Rewinding::Defective;
-        self.zygotes.tick(unused_for) || (is_defective && !self.idle.is_retired())
+        self.zygotes.tick(unused_for) || (self.verdict.is_defective() && !self.idle.is_retired())
     }
 
     fn retire(&self) {

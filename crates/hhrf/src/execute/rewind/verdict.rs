@@ -9,16 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Whether a function's processes serve more than one request. The later ones outweigh the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rewinding {
     /// None has been prepared yet.
     Preparing,
     /// Some do.
     Active,
-    /// They can't: `fork` serves the function.
-    Impossible,
-    /// One differed from its snapshot: `fork` serves the function.
-    Defective,
+    /// They can't, for this reason: `fork` serves the function.
+    Impossible(Arc<str>),
+    /// One differed in this from its snapshot: `fork` serves the function.
+    Defective(Arc<str>),
 }
 
 /// The verdict on one release.
@@ -63,12 +63,16 @@ impl Verdict {
     }
 
     pub(super) fn rewinding(&self) -> Rewinding {
-        *self.lock()
+        self.lock().clone()
     }
 
     /// Whether its processes may serve more than one request.
     pub(super) fn may_rewind(&self) -> bool {
-        matches!(self.rewinding(), Rewinding::Preparing | Rewinding::Active)
+        matches!(*self.lock(), Rewinding::Preparing | Rewinding::Active)
+    }
+
+    pub(super) fn is_defective(&self) -> bool {
+        matches!(*self.lock(), Rewinding::Defective(_))
     }
 
     /// A process is prepared.
@@ -93,12 +97,12 @@ impl Verdict {
 
     /// They can't be put back here. Logged once; again, when the function is called after a pause in which it was given up.
     pub(super) fn impossible(&self, reason: &Impossible) {
-        if self.set(Rewinding::Impossible) {
-            let function = self.function.name();
-            self.counters.fell_back(&function, reason.label());
+        let (function, label, reason) = (self.function.name(), reason.label(), crate::log::chain(reason));
+        if self.set(Rewinding::Impossible(reason.as_str().into())) {
+            self.counters.fell_back(&function, label);
             tracing::warn!(
                 function,
-                reason = crate::log::chain(reason),
+                reason,
                 "the function's processes can't be rewound: each request gets a forked process, as with `fork`"
             );
         }
@@ -106,23 +110,27 @@ impl Verdict {
 
     /// One wasn't put back as it should have been. No process of this function serves a second request from here on.
     pub(super) fn defective(&self, difference: &Difference) {
-        let function = self.function.name();
+        let (function, difference) = (self.function.name(), crate::log::chain(difference));
         self.rewinds.differences.inc();
         tracing::error!(
             function,
-            difference = crate::log::chain(difference),
+            difference,
             "a process differed from its snapshot after it was rewound: please report this; from now on each request gets a \
              forked process, as with `fork`"
         );
-        if self.set(Rewinding::Defective) {
+        if self.set(Rewinding::Defective(difference.into())) {
             self.counters.fell_back(&function, "difference");
         }
     }
 
-    /// Returns whether it is new. A defect outweighs the rest.
+    /// Returns whether it is new: the first reason stays, and a defect outweighs the rest.
     fn set(&self, new: Rewinding) -> bool {
         let mut rewinding = self.lock();
-        let is_new = *rewinding != new && *rewinding != Rewinding::Defective;
+        let is_new = match *rewinding {
+            Rewinding::Preparing | Rewinding::Active => true,
+            Rewinding::Impossible(_) => matches!(new, Rewinding::Defective(_)),
+            Rewinding::Defective(_) => false,
+        };
         if is_new {
             *rewinding = new;
         }

@@ -325,10 +325,10 @@ impl ProcessFactory for Rewinder {
     /// A long request gets a process of its own.
     fn suits_idle(&self, request: &AdmittedRequest) -> bool {
         let head = &request.facts.head;
+        // Counted four times: as received, as the function sees it, in the parameters.
         let uri = head.uri.path_and_query().map_or(0, |uri| uri.as_str().len());
         let headers = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 16);
-        // The path may be there three times: as received, as the function sees it, in the parameters.
-        // It is one of the headers, and stands alone, too.
+        // One of the headers, or from HTTP/2's `:authority`; the message has it alone, too.
         let authority = authority(head).map_or(0, |authority| authority.len());
         let bytes =
             BESIDE_HEAD_BYTES + 4 * uri + authority + headers.sum::<usize>() + request.body.bytes.len();
